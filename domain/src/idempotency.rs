@@ -1,0 +1,113 @@
+//! Idempotency keys: a client that repeats a request gets the first answer again, and the effect happens
+//! once.
+
+use sha2::{Digest, Sha256};
+
+/// A client's own name for one request: 1 to 255 visible ASCII characters, for example a UUID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+/// Why a text is not an idempotency key.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to 255 visible ASCII characters, for example a UUID")]
+pub struct IdempotencyKeyError;
+
+impl IdempotencyKey {
+    /// Reads the value of an `Idempotency-Key` header.
+    ///
+    /// # Errors
+    /// When it is empty, too long or has other characters.
+    pub fn parse(text: &str) -> Result<Self, IdempotencyKeyError> {
+        let fits = (1..=255).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
+        if fits { Ok(Self(text.to_owned())) } else { Err(IdempotencyKeyError) }
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A hash of what a request asks for: two requests with one key must have the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestHash(String);
+
+impl RequestHash {
+    /// The SHA-256 of the parts, in hexadecimal: who asks, for which operation, with which body.
+    #[must_use]
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            // The length first, so that moving a byte from one part to the next makes another hash.
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The hash as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An answer as it went to the client, kept for repetitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON body.
+    pub body: String,
+}
+
+/// A request that may be repeated. The answer is recorded in the transaction of the effect itself, so the
+/// port needs to know how to write it down.
+#[derive(Clone, Debug)]
+pub struct Idempotent<T> {
+    /// The client's key.
+    pub key: IdempotencyKey,
+    /// What the request asks for.
+    pub request: RequestHash,
+    /// Writes down what the client is told about the result.
+    pub answer: fn(&T) -> RecordedAnswer,
+}
+
+/// What an operation with an idempotency key comes to.
+#[derive(Clone, Debug)]
+pub enum Once<T> {
+    /// It was done now.
+    Done(T),
+    /// It was done before: give this answer again.
+    Replayed(RecordedAnswer),
+    /// It was begun before and its first answer is not recorded: that request is still running, or its
+    /// process died. This is the state of the matter now.
+    Unanswered(T),
+}
+
+/// The key was used before for a different request.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this idempotency key was used before for a different request: use a new key")]
+pub struct KeyReused;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_depends_on_every_part_and_their_borders() {
+        let hash = RequestHash::of(&[b"POST", b"/v1/orders"]);
+        assert_eq!(hash, RequestHash::of(&[b"POST", b"/v1/orders"]));
+        assert_ne!(hash, RequestHash::of(&[b"POST/", b"v1/orders"]));
+        assert_eq!(hash.as_str().len(), 64);
+    }
+
+    #[test]
+    fn a_key_is_short_visible_ascii() {
+        assert!(IdempotencyKey::parse("order-1").is_ok());
+        for text in ["", "two words", "größe", &"k".repeat(256)] {
+            assert_eq!(IdempotencyKey::parse(text), Err(IdempotencyKeyError), "{text}");
+        }
+    }
+}

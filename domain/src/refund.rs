@@ -1,0 +1,110 @@
+//! Refunds and cancellations.
+
+use crate::failure::StoreFailure;
+use crate::id::{OrderId, PaymentId};
+use crate::idempotency::{Idempotent, KeyReused, Once};
+use crate::order::{Order, OrderState};
+use crate::payment::{Payment, PaymentGateway, PaymentState};
+
+/// What refunds need from one tenant's storage.
+pub trait RefundStore {
+    /// In one transaction: claims the key and notes on the payment that the money must go back.
+    fn request_refund(
+        &self,
+        payment: PaymentId,
+        request: &Idempotent<Payment>,
+    ) -> impl Future<Output = Result<Once<Payment>, RefundError>> + Send;
+
+    /// In one transaction, after the gateway confirmed: marks payment and order as refunded, and records
+    /// the answer if a request waits for it.
+    fn complete_refund(
+        &self,
+        payment: PaymentId,
+        request: Option<&Idempotent<Payment>>,
+    ) -> impl Future<Output = Result<Payment, StoreFailure>> + Send;
+}
+
+/// Why a payment is not refunded.
+#[derive(Debug, thiserror::Error)]
+pub enum RefundError {
+    /// No such payment in this tenant.
+    #[error("there is no such payment")]
+    UnknownPayment,
+    /// Only money that was taken can go back.
+    #[error("a payment that is {0} cannot be refunded")]
+    NotRefundable(PaymentState),
+    /// The idempotency key belongs to another request.
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
+    /// The storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+}
+
+/// Gives the money of a payment back.
+///
+/// The payment comes back `refunded`, or still `succeeded` if the gateway gave no answer: the refund is
+/// noted, and the reconciler carries it out.
+///
+/// # Errors
+/// When the payment cannot be refunded, or the storage fails.
+pub async fn refund(
+    store: &impl RefundStore,
+    gateway: &impl PaymentGateway,
+    payment: PaymentId,
+    request: &Idempotent<Payment>,
+) -> Result<Once<Payment>, RefundError> {
+    let requested = match store.request_refund(payment, request).await? {
+        Once::Done(payment) => payment,
+        before => return Ok(before),
+    };
+    match gateway.refund(payment).await {
+        Ok(()) => Ok(Once::Done(store.complete_refund(payment, Some(request)).await?)),
+        Err(failure) => {
+            tracing::warn!(payment_id = %payment, error = %failure, "refund_left_pending");
+            Ok(Once::Done(requested))
+        }
+    }
+}
+
+/// Why an order is not cancelled.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError {
+    /// No such order in this tenant.
+    #[error("there is no such order")]
+    UnknownOrder,
+    /// Members cancel their own orders only.
+    #[error("only an admin may cancel somebody else's order")]
+    NotYours,
+    /// Only an open order can be cancelled.
+    #[error("an order that is {0} cannot be cancelled{hint}", hint = hint(*.0))]
+    NotPending(OrderState),
+    /// The idempotency key belongs to another request.
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
+    /// The storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+}
+
+const fn hint(state: OrderState) -> &'static str {
+    match state {
+        OrderState::Paid => ": refund its payment instead",
+        _ => "",
+    }
+}
+
+/// What cancellation needs from one tenant's storage.
+///
+/// Cancelling gives the stock back at once. The payment is left to the reconciler, which makes the gateway
+/// void it, or refunds it if the charge was faster.
+pub trait CancelStore {
+    /// In one transaction: claims the key, checks with `allowed`, marks the order as cancelled, releases
+    /// its stock and records the answer.
+    fn cancel(
+        &self,
+        order: OrderId,
+        allowed: impl Fn(&Order) -> Result<(), CancelError> + Send + Sync,
+        request: &Idempotent<Order>,
+    ) -> impl Future<Output = Result<Once<Order>, CancelError>> + Send;
+}

@@ -1,0 +1,62 @@
+//! Enums that the database, the API and the cache write as text, from one list of names.
+
+/// Declares an enum with a text for each variant: `ALL`, `as_str`, `Display`, `FromStr` and serde agree
+/// on it by construction.
+macro_rules! text_enum {
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident: $what:literal { $($(#[$variant_meta:meta])* $variant:ident = $text:literal),+ $(,)? }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name {
+            $($(#[$variant_meta])* #[serde(rename = $text)] $variant),+
+        }
+
+        impl $name {
+            /// All of them, in the order of their declaration.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// As the database and the API write it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text),+
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::failure::Corrupt;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($text => Ok(Self::$variant),)+
+                    _ => Err($crate::failure::Corrupt { what: $what, value: text.to_owned() }),
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use text_enum;
+
+#[cfg(test)]
+mod tests {
+    use crate::order::OrderState;
+
+    #[test]
+    fn every_text_reads_back_and_no_other_does() {
+        for state in OrderState::ALL {
+            assert_eq!(state.as_str().parse::<OrderState>().unwrap(), *state);
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+        }
+        assert_eq!("shipped".parse::<OrderState>().unwrap_err().to_string(), "stored order state is not valid: \"shipped\"");
+    }
+}

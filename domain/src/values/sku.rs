@@ -1,0 +1,51 @@
+use std::fmt;
+
+/// A stock keeping unit: the tenant's own code of a product, such as `MUG-BLUE-01`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Sku(String);
+
+/// Why a text is not a SKU.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to {} characters out of A-Z, 0-9, '-', '_' and '.'", Sku::MAX_CHARS)]
+pub struct SkuError;
+
+impl Sku {
+    /// The most characters that a SKU may have.
+    pub const MAX_CHARS: usize = 64;
+
+    /// Reads a SKU; lower-case letters become upper-case.
+    ///
+    /// # Errors
+    /// When it is empty, too long or has other characters.
+    pub fn parse(text: &str) -> Result<Self, SkuError> {
+        let text = text.trim().to_ascii_uppercase();
+        let allowed = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+        let fits = (1..=Self::MAX_CHARS).contains(&text.len());
+        if fits && text.chars().all(allowed) { Ok(Self(text)) } else { Err(SkuError) }
+    }
+
+    /// The SKU as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sku {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_case_and_refuses_other_characters() {
+        assert_eq!(Sku::parse(" mug-blue.01 ").unwrap().as_str(), "MUG-BLUE.01");
+        for text in ["", "two words", "größe", &"A".repeat(65)] {
+            assert_eq!(Sku::parse(text), Err(SkuError), "{text}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+use std::fmt;
+
+/// A tenant's name in URLs and logins: 3 to 40 characters out of a-z, 0-9 and single inner hyphens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Slug(String);
+
+/// Why a text is not a slug.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must have 3 to 40 characters out of a-z, 0-9 and single hyphens between them")]
+pub struct SlugError;
+
+impl Slug {
+    /// Reads a slug.
+    ///
+    /// # Errors
+    /// When the length or a character is not allowed. Upper case is refused rather than folded, so that
+    /// what people see is what they typed.
+    pub fn parse(text: &str) -> Result<Self, SlugError> {
+        let part = |part: &str| {
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+        };
+        let fits = (3..=40).contains(&text.len());
+        if fits && text.split('-').all(part) { Ok(Self(text.to_owned())) } else { Err(SlugError) }
+    }
+
+    /// The slug as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Slug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_and_refuses() {
+        for text in ["acme", "acme-2", "a1b"] {
+            assert_eq!(Slug::parse(text).unwrap().as_str(), text);
+        }
+        for text in ["", "ab", "Acme", "-acme", "acme-", "a--b", "a b c", "größe", &"a".repeat(41)] {
+            assert_eq!(Slug::parse(text), Err(SlugError), "{text}");
+        }
+    }
+}

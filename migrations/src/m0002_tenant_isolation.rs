@@ -1,0 +1,120 @@
+//! Row-level security on Postgres: a statement sees the rows of the tenant that its transaction named in
+//! `app.tenant_id`, and none where it named none. SQLite has no such thing and is left as it is.
+//!
+//! A few questions are asked before a tenant is known: who has this slug, which messages are due. Each is
+//! one function here that runs as the owner and answers that question alone.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+const TENANT_TABLES: [&str; 7] =
+    ["users", "products", "orders", "order_items", "payments", "idempotency_keys", "outbox_messages"];
+
+/// The group role of everything that serves requests; login roles are made its members. A database
+/// administrator may create it beforehand, if the owner must not create roles.
+const SERVICE_ROLE: &str = "
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'glasshouse_service') THEN
+        CREATE ROLE glasshouse_service NOLOGIN;
+    END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL; -- somebody else created it at the same time: roles are shared by all databases of a server
+END $$;
+GRANT SELECT ON seaql_migrations TO glasshouse_service;
+";
+
+const FUNCTIONS: &str = "
+CREATE FUNCTION tenant_id_by_slug(wanted text) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$ SELECT id FROM tenants WHERE slug = wanted $$;
+
+CREATE FUNCTION lease_outbox_messages(due timestamptz, lease_until timestamptz, at_most integer)
+RETURNS TABLE (id uuid, tenant_id uuid, event jsonb, attempts integer)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+    UPDATE outbox_messages AS message
+    SET available_at = lease_until, attempts = message.attempts + 1
+    WHERE message.id IN (
+        SELECT candidate.id FROM outbox_messages AS candidate
+        WHERE candidate.delivered_at IS NULL AND candidate.available_at <= due
+        ORDER BY candidate.available_at LIMIT at_most
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING message.id, message.tenant_id, message.event, message.attempts
+$$;
+
+CREATE FUNCTION lease_open_payments(due timestamptz, lease_until timestamptz, at_most integer)
+RETURNS TABLE (id uuid, tenant_id uuid)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+    UPDATE payments AS payment
+    SET reconcile_at = lease_until
+    WHERE payment.id IN (
+        SELECT candidate.id FROM payments AS candidate
+        WHERE (candidate.state = 'pending'
+               OR (candidate.state = 'succeeded' AND candidate.refund_requested_at IS NOT NULL))
+          AND candidate.reconcile_at <= due
+        ORDER BY candidate.reconcile_at LIMIT at_most
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING payment.id, payment.tenant_id
+$$;
+
+CREATE FUNCTION forget_idempotency_keys(older_than timestamptz) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$ DELETE FROM idempotency_keys WHERE created_at < older_than $$;
+
+-- FORCE binds the owner too, and these functions run as the owner: it may do just what they do.
+CREATE POLICY slug_lookup ON tenants FOR SELECT TO CURRENT_USER USING (true);
+CREATE POLICY lease_select ON outbox_messages FOR SELECT TO CURRENT_USER USING (true);
+CREATE POLICY lease_update ON outbox_messages FOR UPDATE TO CURRENT_USER USING (true);
+CREATE POLICY lease_select ON payments FOR SELECT TO CURRENT_USER USING (true);
+CREATE POLICY lease_update ON payments FOR UPDATE TO CURRENT_USER USING (true);
+CREATE POLICY expiry_select ON idempotency_keys FOR SELECT TO CURRENT_USER USING (true);
+CREATE POLICY expiry_delete ON idempotency_keys FOR DELETE TO CURRENT_USER USING (true);
+";
+
+const FUNCTION_SIGNATURES: [&str; 4] = [
+    "tenant_id_by_slug(text)",
+    "lease_outbox_messages(timestamptz, timestamptz, integer)",
+    "lease_open_payments(timestamptz, timestamptz, integer)",
+    "forget_idempotency_keys(timestamptz)",
+];
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if manager.get_database_backend() != DbBackend::Postgres {
+            return Ok(());
+        }
+        let database = manager.get_connection();
+        database.execute_unprepared(SERVICE_ROLE).await?;
+        database.execute_unprepared(&isolate("tenants", "id")).await?;
+        for table in TENANT_TABLES {
+            database.execute_unprepared(&isolate(table, "tenant_id")).await?;
+        }
+        database.execute_unprepared(FUNCTIONS).await?;
+        for function in FUNCTION_SIGNATURES {
+            let grant = format!(
+                "REVOKE ALL ON FUNCTION {function} FROM PUBLIC;
+                 GRANT EXECUTE ON FUNCTION {function} TO glasshouse_service;"
+            );
+            database.execute_unprepared(&grant).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Shows each transaction only the rows whose `column` is its tenant, and lets it write no others.
+fn isolate(table: &str, column: &str) -> String {
+    format!(
+        "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+         ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+         CREATE POLICY own_tenant ON {table}
+             USING ({column} = nullif(current_setting('app.tenant_id', true), '')::uuid);
+         GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO glasshouse_service;"
+    )
+}
