@@ -8,10 +8,10 @@
 //! behind, which [`reconcile`](crate::reconcile) settles later. The payment's id is the gateway's
 //! idempotency key, so nothing is charged twice.
 
-use crate::failure::StoreFailure;
+use crate::failure::{StoreFailure, with_causes};
 use crate::id::{PaymentId, ProductId};
 use crate::idempotency::{Idempotent, KeyReused, Once};
-use crate::order::{Order, OrderDraft, PricingError};
+use crate::order::{Order, OrderDraft, OrderState, PricingError};
 use crate::payment::{Charge, ChargeOutcome, PaymentGateway};
 
 /// What checkout needs from one tenant's storage.
@@ -26,13 +26,13 @@ pub trait CheckoutStore {
     ) -> impl Future<Output = Result<Once<Order>, ReserveError>> + Send;
 
     /// Step 3 in one transaction: applies [`Settlement`](crate::settlement::Settlement), and records the
-    /// answer under the request's key if there is a request that waits for it.
+    /// answer if a request waits for it. Answers where the order stands then.
     fn settle(
         &self,
         payment: PaymentId,
         outcome: &ChargeOutcome,
-        request: Option<&Idempotent<Order>>,
-    ) -> impl Future<Output = Result<Order, StoreFailure>> + Send;
+        waiting: Option<Waiting<'_>>,
+    ) -> impl Future<Output = Result<OrderState, StoreFailure>> + Send;
 
     /// Records the answer to a request whose payment is still open.
     fn record_pending(
@@ -40,6 +40,15 @@ pub trait CheckoutStore {
         order: &Order,
         request: &Idempotent<Order>,
     ) -> impl Future<Output = Result<(), StoreFailure>> + Send;
+}
+
+/// A request that waits for its order to be settled.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting<'a> {
+    /// The order, as it was reserved.
+    pub order: &'a Order,
+    /// Under which key the answer is to be recorded.
+    pub request: &'a Idempotent<Order>,
 }
 
 /// Why an order was not placed. Nothing was stored.
@@ -95,11 +104,14 @@ pub async fn check_out(
     let charge = Charge { payment: draft.payment, amount: order.total };
     match gateway.charge(charge).await {
         Ok(outcome) => {
-            let settled = store.settle(draft.payment, &outcome, Some(request)).await;
-            settled.map(Once::Done).map_err(CheckoutError::Settle)
+            let waiting = Some(Waiting { order: &order, request });
+            let state =
+                store.settle(draft.payment, &outcome, waiting).await.map_err(CheckoutError::Settle)?;
+            Ok(Once::Done(order.in_state(state)))
         }
         Err(failure) => {
-            tracing::warn!(order_id = %order.id, payment_id = %draft.payment, error = %failure, "payment_left_pending");
+            let error = with_causes(&failure);
+            tracing::warn!(order_id = %order.id, payment_id = %draft.payment, error, "payment_left_pending");
             store.record_pending(&order, request).await.map_err(CheckoutError::Settle)?;
             Ok(Once::Done(order))
         }

@@ -38,7 +38,8 @@ impl OrderState {
     pub const fn may_become(self, next: Self) -> bool {
         matches!(
             (self, next),
-            (Self::Pending, Self::Paid | Self::PaymentFailed | Self::Cancelled) | (Self::Paid, Self::Refunded)
+            (Self::Pending, Self::Paid | Self::PaymentFailed | Self::Cancelled)
+                | (Self::Paid, Self::Refunded)
         )
     }
 }
@@ -133,6 +134,14 @@ pub struct Order {
     pub total: Money,
     /// When it was placed.
     pub created_at: OffsetDateTime,
+}
+
+impl Order {
+    /// The same order, where it stands now.
+    #[must_use]
+    pub fn in_state(self, state: OrderState) -> Self {
+        Self { state, ..self }
+    }
 }
 
 /// The ids and the time of a new order, chosen before anything is stored.

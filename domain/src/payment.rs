@@ -51,6 +51,25 @@ pub struct Payment {
     pub created_at: OffsetDateTime,
 }
 
+/// The payment cannot be refunded, because of where it stands.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a payment that is {0} cannot be refunded")]
+pub struct NotRefundable(pub PaymentState);
+
+impl Payment {
+    /// Notes that the money must go back. Asking again keeps the first time.
+    ///
+    /// # Errors
+    /// When no money was taken, or it went back already.
+    pub fn ask_for_refund(&mut self, now: OffsetDateTime) -> Result<(), NotRefundable> {
+        if !self.state.may_become(PaymentState::Refunded) {
+            return Err(NotRefundable(self.state));
+        }
+        self.refund_requested_at.get_or_insert(now);
+        Ok(())
+    }
+}
+
 /// What the gateway is asked to charge.
 #[derive(Clone, Copy, Debug)]
 pub struct Charge {

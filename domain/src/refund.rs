@@ -1,10 +1,11 @@
 //! Refunds and cancellations.
 
-use crate::failure::StoreFailure;
-use crate::id::{OrderId, PaymentId};
+use crate::failure::{StoreFailure, with_causes};
+use crate::id::{OrderId, PaymentId, UserId};
 use crate::idempotency::{Idempotent, KeyReused, Once};
 use crate::order::{Order, OrderState};
-use crate::payment::{Payment, PaymentGateway, PaymentState};
+use crate::payment::{NotRefundable, Payment, PaymentGateway};
+use crate::user::Role;
 
 /// What refunds need from one tenant's storage.
 pub trait RefundStore {
@@ -31,8 +32,8 @@ pub enum RefundError {
     #[error("there is no such payment")]
     UnknownPayment,
     /// Only money that was taken can go back.
-    #[error("a payment that is {0} cannot be refunded")]
-    NotRefundable(PaymentState),
+    #[error(transparent)]
+    NotRefundable(#[from] NotRefundable),
     /// The idempotency key belongs to another request.
     #[error(transparent)]
     KeyReused(#[from] KeyReused),
@@ -61,7 +62,7 @@ pub async fn refund(
     match gateway.refund(payment).await {
         Ok(()) => Ok(Once::Done(store.complete_refund(payment, Some(request)).await?)),
         Err(failure) => {
-            tracing::warn!(payment_id = %payment, error = %failure, "refund_left_pending");
+            tracing::warn!(payment_id = %payment, error = with_causes(&failure), "refund_left_pending");
             Ok(Once::Done(requested))
         }
     }
@@ -94,17 +95,42 @@ const fn hint(state: OrderState) -> &'static str {
     }
 }
 
+/// Who wants to cancel an order.
+#[derive(Clone, Copy, Debug)]
+pub struct Canceller {
+    /// The user.
+    pub user: UserId,
+    /// What they may do.
+    pub role: Role,
+}
+
+impl Canceller {
+    /// Whether they may cancel this order as it stands.
+    ///
+    /// # Errors
+    /// When it is somebody else's, or not open any more.
+    pub fn check(self, order: &Order) -> Result<(), CancelError> {
+        if order.placed_by != self.user && self.role < Role::Admin {
+            return Err(CancelError::NotYours);
+        }
+        if !order.state.may_become(OrderState::Cancelled) {
+            return Err(CancelError::NotPending(order.state));
+        }
+        Ok(())
+    }
+}
+
 /// What cancellation needs from one tenant's storage.
 ///
 /// Cancelling gives the stock back at once. The payment is left to the reconciler, which makes the gateway
 /// void it, or refunds it if the charge was faster.
 pub trait CancelStore {
-    /// In one transaction: claims the key, checks with `allowed`, marks the order as cancelled, releases
-    /// its stock and records the answer.
+    /// In one transaction: claims the key, checks with [`Canceller::check`], marks the order as cancelled,
+    /// releases its stock and records the answer.
     fn cancel(
         &self,
         order: OrderId,
-        allowed: impl Fn(&Order) -> Result<(), CancelError> + Send + Sync,
+        canceller: Canceller,
         request: &Idempotent<Order>,
     ) -> impl Future<Output = Result<Once<Order>, CancelError>> + Send;
 }

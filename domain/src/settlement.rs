@@ -1,8 +1,8 @@
 //! Settlement: what the gateway's final word on a charge means for the order, the payment and the stock.
 
+use crate::id::OrderId;
 use crate::order::OrderState;
 use crate::outbox::OutboxEvent;
-use crate::id::OrderId;
 use crate::payment::{ChargeOutcome, PaymentState};
 
 /// What to change when the gateway's word is known.

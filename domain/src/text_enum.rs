@@ -57,6 +57,9 @@ mod tests {
             assert_eq!(state.as_str().parse::<OrderState>().unwrap(), *state);
             assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
         }
-        assert_eq!("shipped".parse::<OrderState>().unwrap_err().to_string(), "stored order state is not valid: \"shipped\"");
+        assert_eq!(
+            "shipped".parse::<OrderState>().unwrap_err().to_string(),
+            "stored order state is not valid: \"shipped\""
+        );
     }
 }

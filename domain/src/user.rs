@@ -89,7 +89,14 @@ mod tests {
 
     fn user(role: Role) -> User {
         let email = Email::parse("ada@example.com").unwrap();
-        User { id: UserId::new(), email, role, active: true, version: 1, created_at: OffsetDateTime::UNIX_EPOCH }
+        User {
+            id: UserId::new(),
+            email,
+            role,
+            active: true,
+            version: 1,
+            created_at: OffsetDateTime::UNIX_EPOCH,
+        }
     }
 
     #[test]

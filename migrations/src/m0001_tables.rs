@@ -166,7 +166,12 @@ fn of_tenant(table: &'static str) -> TableCreateStatement {
         .take()
 }
 
-fn reference(name: &str, from: &'static str, column: &'static str, to: &'static str) -> ForeignKeyCreateStatement {
+fn reference(
+    name: &str,
+    from: &'static str,
+    column: &'static str,
+    to: &'static str,
+) -> ForeignKeyCreateStatement {
     ForeignKey::create().name(name).from(from, column).to(to, "id").take()
 }
 

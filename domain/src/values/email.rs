@@ -52,7 +52,16 @@ mod tests {
     #[test]
     fn refuses_what_is_no_address() {
         let long = format!("{}@example.com", "a".repeat(400));
-        for text in ["", "ada", "ada@", "@example.com", "ada@localhost", "Ada <ada@example.com>", "a b@example.com", &long] {
+        for text in [
+            "",
+            "ada",
+            "ada@",
+            "@example.com",
+            "ada@localhost",
+            "Ada <ada@example.com>",
+            "a b@example.com",
+            &long,
+        ] {
             assert_eq!(Email::parse(text), Err(EmailError), "{text}");
         }
     }

@@ -1,0 +1,40 @@
+# The front door. Each target is a thin line over a tool that also works without make.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint lint-format lint-clippy lint-docs deny openapi stack clean-stack
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Run everything in one process, on SQLite; needs only the Rust toolchain
+	cargo run --locked --bin glasshouse
+
+test: ## Run every test, on SQLite and on a throw-away PostgreSQL and Redis
+	scripts/with-test-services cargo test --locked --workspace
+
+lint: lint-format lint-clippy lint-docs ## Check formatting, clippy's lints and the documentation
+
+lint-format:
+	cargo fmt --all --check
+
+lint-clippy:
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+lint-docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+deny: ## Check dependencies: licences, advisories, sources, and unused ones
+	@command -v cargo-deny >/dev/null && command -v cargo-machete >/dev/null || \
+		{ echo "First install them: cargo install --locked cargo-deny cargo-machete" >&2; exit 1; }
+	cargo deny --locked check
+	cargo machete
+
+openapi: ## Write api/openapi.json from the code
+	cargo run --locked --bin glasshouse -- openapi > api/openapi.json.new
+	mv api/openapi.json.new api/openapi.json
+
+stack: ## Build the image and run the stack: PostgreSQL, Redis, API, worker, gateway
+	docker compose up --build
+
+clean-stack: ## Remove the stack's containers, networks and data
+	docker compose down --volumes --remove-orphans

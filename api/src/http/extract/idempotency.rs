@@ -1,0 +1,60 @@
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use glasshouse_domain::idempotency::{IdempotencyKey, Idempotent, RecordedAnswer, RequestHash};
+use serde::Serialize;
+
+use super::Caller;
+use crate::http::problem::Problem;
+
+/// The header `Idempotency-Key`, which a request that moves money or stock must have, and the path it came
+/// with.
+#[derive(Clone, Debug)]
+pub struct IdempotencyHeader {
+    key: IdempotencyKey,
+    operation: String,
+}
+
+impl IdempotencyHeader {
+    /// The header's name.
+    pub const NAME: &'static str = "Idempotency-Key";
+
+    /// The request behind this key: who asks for what, and how its answer is written down.
+    ///
+    /// # Errors
+    /// When the body cannot be written as JSON, which no body of ours does.
+    pub fn guards<T>(
+        self,
+        caller: &Caller,
+        body: &impl Serialize,
+        answer: fn(&T) -> RecordedAnswer,
+    ) -> Result<Idempotent<T>, Problem> {
+        // The body as we understood it: blanks and the order of fields make no difference.
+        let body = serde_json::to_vec(body).map_err(Problem::internal)?;
+        let user = caller.user().to_string();
+        let request = RequestHash::of(&[user.as_bytes(), self.operation.as_bytes(), &body]);
+        Ok(Idempotent { key: self.key, request, answer })
+    }
+
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let Some(value) = request.headers().get(Self::NAME) else {
+            let detail = "send the header Idempotency-Key with a new UUID, and the same one when you repeat the request";
+            return Err(Problem::bad_request("idempotency_key_required", detail));
+        };
+        let key = value.to_str().ok().and_then(|text| IdempotencyKey::parse(text).ok());
+        let detail =
+            "the header Idempotency-Key must have 1 to 255 visible ASCII characters, for example a UUID";
+        let key = key.ok_or_else(|| Problem::bad_request("idempotency_key_invalid", detail))?;
+        Ok(Self { key, operation: format!("{} {}", request.method(), request.path()) })
+    }
+}
+
+impl FromRequest for IdempotencyHeader {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request))
+    }
+}

@@ -1,0 +1,87 @@
+//! Health checks: `/health/live` (restart me if this fails) and `/health/ready` (send me traffic while this
+//! succeeds).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use glasshouse_domain::failure::with_causes;
+use glasshouse_infra::db::Database;
+use glasshouse_infra::redis::Redis;
+use serde::Serialize;
+
+use super::middleware::Draining;
+
+/// How long a part may take to answer a health check.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What readiness depends on: the parts that this process uses.
+#[derive(Clone, Debug, Default)]
+pub struct Dependencies {
+    /// The database.
+    pub database: Option<Database>,
+    /// Redis.
+    pub redis: Option<Redis>,
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    checks: BTreeMap<&'static str, &'static str>,
+}
+
+impl Dependencies {
+    /// Asks every part. The causes go to the log: the answer may be public.
+    async fn check(&self) -> BTreeMap<&'static str, &'static str> {
+        let database = async {
+            match &self.database {
+                Some(database) => Some(verdict("database", database.ping()).await),
+                None => None,
+            }
+        };
+        let redis = async {
+            match &self.redis {
+                Some(redis) => Some(verdict("redis", redis.ping()).await),
+                None => None,
+            }
+        };
+        let (database, redis) = futures_util::future::join(database, redis).await;
+        let checks = [("database", database), ("redis", redis)];
+        checks.into_iter().filter_map(|(name, verdict)| Some((name, verdict?))).collect()
+    }
+}
+
+async fn verdict<E: std::error::Error + 'static>(
+    check: &'static str,
+    ping: impl Future<Output = Result<(), E>>,
+) -> &'static str {
+    match tokio::time::timeout(PATIENCE, ping).await {
+        Ok(Ok(())) => "ok",
+        Ok(Err(error)) => {
+            tracing::warn!(check, error = with_causes(&error), "health_check_failed");
+            "error: unavailable"
+        }
+        Err(_elapsed) => {
+            tracing::warn!(check, patience = ?PATIENCE, "health_check_timed_out");
+            "error: timed out"
+        }
+    }
+}
+
+async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "status": "ok" }))
+}
+
+async fn ready(dependencies: web::Data<Dependencies>, draining: web::Data<Draining>) -> HttpResponse {
+    let checks = dependencies.check().await;
+    let is_ready = !draining.is_on() && checks.values().all(|verdict| *verdict == "ok");
+    let (status, word) =
+        if is_ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
+    HttpResponse::build(status).json(Readiness { status: word, checks })
+}
+
+/// Adds the health checks to a server.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config.route("/health/live", web::get().to(live)).route("/health/ready", web::get().to(ready));
+}

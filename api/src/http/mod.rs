@@ -1,0 +1,8 @@
+//! The public HTTP interface.
+
+pub mod docs;
+pub mod extract;
+pub mod health;
+pub mod middleware;
+pub mod problem;
+pub mod v1;

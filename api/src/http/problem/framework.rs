@@ -1,0 +1,81 @@
+//! What actix itself refuses, in the same form as everything else.
+
+use actix_web::error::{Error, JsonPayloadError, PathError, QueryPayloadError};
+use actix_web::http::StatusCode;
+use actix_web::web::{JsonConfig, PathConfig, QueryConfig};
+use actix_web::{HttpRequest, error};
+
+use super::Problem;
+use crate::config::Limits;
+
+/// How bodies, queries and paths are read: bounded, and with our own errors.
+pub(crate) fn extractor_configs(limits: &Limits) -> (JsonConfig, QueryConfig, PathConfig) {
+    let limit = limits.body_bytes;
+    (
+        JsonConfig::default()
+            .limit(limit)
+            .content_type_required(true)
+            .error_handler(move |error, _| body_problem(&error, limit).into()),
+        QueryConfig::default().error_handler(|error, _| query_problem(&error).into()),
+        PathConfig::default().error_handler(|error, _| path_problem(&error).into()),
+    )
+}
+
+fn body_problem(error: &JsonPayloadError, limit: usize) -> Problem {
+    match error {
+        JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {
+            let detail = format!("the body may have at most {limit} bytes");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+        }
+        JsonPayloadError::ContentType => {
+            let detail = "send the body as JSON, with the header Content-Type: application/json";
+            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+        }
+        JsonPayloadError::Deserialize(error) if error.is_data() => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", without_values(&error.to_string()))
+        }
+        JsonPayloadError::Deserialize(error) => {
+            Problem::bad_request("malformed_json", format!("the body is not valid JSON: {error}"))
+        }
+        JsonPayloadError::Payload(error::PayloadError::Overflow) => {
+            let detail = format!("the body may have at most {limit} bytes");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+        }
+        other => Problem::bad_request("unreadable_body", format!("the body cannot be read: {other}")),
+    }
+}
+
+/// Serde repeats a value of the wrong type. It may be a password in the wrong place, so it is left out:
+/// ``invalid type: string "…", expected i64``.
+fn without_values(message: &str) -> String {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(first), Some(last)) if first < last => format!("{}…{}", &message[..=first], &message[last..]),
+        _ => message.to_owned(),
+    }
+}
+
+fn query_problem(error: &QueryPayloadError) -> Problem {
+    Problem::bad_request("invalid_query", format!("the query cannot be read: {error}"))
+}
+
+fn path_problem(error: &PathError) -> Problem {
+    Problem::bad_request("invalid_path", format!("the id in the path must be a UUID: {error}"))
+}
+
+/// Nothing is served under this path and method.
+pub(crate) async fn unknown_route(request: HttpRequest) -> Result<(), Error> {
+    let detail = format!("there is no {} {}: see /docs", request.method(), request.path());
+    Err(Problem::new(StatusCode::NOT_FOUND, "unknown_route", detail).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_values;
+
+    #[test]
+    fn values_of_the_wrong_type_are_not_repeated() {
+        let message = "invalid type: string \"a \"secret\"\", expected i64 at line 1 column 20";
+        assert_eq!(without_values(message), "invalid type: string \"…\", expected i64 at line 1 column 20");
+        assert_eq!(without_values("missing field `sku`"), "missing field `sku`");
+    }
+}

@@ -1,0 +1,151 @@
+//! The one place where an error of a use case becomes an answer.
+
+use actix_web::http::StatusCode;
+use glasshouse_domain::checkout::{CheckoutError, ReserveError};
+use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::idempotency::KeyReused;
+use glasshouse_domain::login::{HashingFailed, LoginError};
+use glasshouse_domain::refund::{CancelError, RefundError};
+use glasshouse_domain::sign_up::SignUpError;
+use glasshouse_domain::user::UserChangeRefused;
+use glasshouse_infra::db::{ProductError, StockError, UserError};
+use glasshouse_infra::tokens::TokenError;
+
+use super::{Fields, Problem};
+
+impl From<StoreFailure> for Problem {
+    fn from(failure: StoreFailure) -> Self {
+        match failure {
+            StoreFailure::Unavailable(_) => {
+                Self::unavailable("storage_unavailable", "the storage is busy: try again in a moment")
+                    .because(failure)
+            }
+            StoreFailure::Unexpected(_) => Self::internal(failure),
+        }
+    }
+}
+
+impl From<KeyReused> for Problem {
+    fn from(error: KeyReused) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", error)
+    }
+}
+
+impl From<HashingFailed> for Problem {
+    fn from(error: HashingFailed) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<SignUpError> for Problem {
+    fn from(error: SignUpError) -> Self {
+        match error {
+            SignUpError::SlugTaken => Self::conflict("slug_taken", error),
+            SignUpError::Hashing(error) => error.into(),
+            SignUpError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<LoginError> for Problem {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::WrongCredentials => Self::new(StatusCode::UNAUTHORIZED, "wrong_credentials", error),
+            LoginError::Hashing(error) => error.into(),
+            LoginError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        let code = match error {
+            TokenError::Expired => "token_expired",
+            TokenError::Invalid => "token_invalid",
+        };
+        Self::new(StatusCode::UNAUTHORIZED, code, error)
+    }
+}
+
+impl From<UserError> for Problem {
+    fn from(error: UserError) -> Self {
+        match error {
+            UserError::Unknown => Self::not_found(error),
+            UserError::EmailTaken => Self::conflict("email_taken", error),
+            UserError::ChangedMeanwhile => changed_meanwhile(error),
+            UserError::Refused(refused) => refused.into(),
+            UserError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<UserChangeRefused> for Problem {
+    fn from(refused: UserChangeRefused) -> Self {
+        match refused {
+            UserChangeRefused::RoleTooLow => Self::new(StatusCode::FORBIDDEN, "role_too_low", refused),
+            UserChangeRefused::LastOwner => Self::conflict("last_owner", refused),
+        }
+    }
+}
+
+impl From<ProductError> for Problem {
+    fn from(error: ProductError) -> Self {
+        match error {
+            ProductError::Unknown => Self::not_found(error),
+            ProductError::SkuTaken => Self::conflict("sku_taken", error),
+            ProductError::ChangedMeanwhile => changed_meanwhile(error),
+            ProductError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<StockError> for Problem {
+    fn from(error: StockError) -> Self {
+        match error {
+            StockError::Unknown => Self::not_found(error),
+            StockError::OutOfRange { .. } => Self::conflict("stock_out_of_range", error),
+            StockError::KeyReused(reused) => reused.into(),
+            StockError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<CheckoutError> for Problem {
+    fn from(error: CheckoutError) -> Self {
+        match error {
+            CheckoutError::Reserve(ReserveError::Pricing(error)) => Fields::only("items", error),
+            CheckoutError::Reserve(ReserveError::OutOfStock { .. }) => Self::conflict("out_of_stock", error),
+            CheckoutError::Reserve(ReserveError::KeyReused(reused)) => reused.into(),
+            CheckoutError::Reserve(ReserveError::Store(failure)) | CheckoutError::Settle(failure) => {
+                failure.into()
+            }
+        }
+    }
+}
+
+impl From<CancelError> for Problem {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::UnknownOrder => Self::not_found(error),
+            CancelError::NotYours => Self::new(StatusCode::FORBIDDEN, "not_your_order", error),
+            CancelError::NotPending(_) => Self::conflict("order_not_pending", error),
+            CancelError::KeyReused(reused) => reused.into(),
+            CancelError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<RefundError> for Problem {
+    fn from(error: RefundError) -> Self {
+        match error {
+            RefundError::UnknownPayment => Self::not_found(error),
+            RefundError::NotRefundable(_) => Self::conflict("payment_not_refundable", error),
+            RefundError::KeyReused(reused) => reused.into(),
+            RefundError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+fn changed_meanwhile(error: impl std::fmt::Display) -> Problem {
+    Problem::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", error)
+}

@@ -1,0 +1,48 @@
+//! Version 1 of the interface. Each file has the handlers of one kind of thing, the bodies that they read
+//! and write, and nothing else.
+
+mod auth;
+mod lists;
+mod once;
+mod orders;
+mod payments;
+mod products;
+mod reports;
+mod tenants;
+mod users;
+
+use actix_web::middleware::from_fn;
+use utoipa_actix_web::scope::scope;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::middleware::{authenticate, limit_rate};
+
+/// All routes below `/v1`. What wraps them last runs first.
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(
+        scope("/v1")
+            .service(tenants::sign_up)
+            .service(auth::log_in)
+            .service(users::show_me)
+            .service(users::list_users)
+            .service(users::add_user)
+            .service(users::show_user)
+            .service(users::change_user)
+            .service(users::deactivate_user)
+            .service(products::list_products)
+            .service(products::add_product)
+            .service(products::show_product)
+            .service(products::change_product)
+            .service(products::archive_product)
+            .service(products::move_product_stock)
+            .service(orders::place_order)
+            .service(orders::list_orders)
+            .service(orders::show_order)
+            .service(orders::cancel_order)
+            .service(orders::list_payments)
+            .service(payments::refund_payment)
+            .service(reports::report_revenue)
+            .wrap(from_fn(limit_rate))
+            .wrap(from_fn(authenticate)),
+    );
+}

@@ -1,0 +1,9 @@
+//! The binary. Everything is in the library, so that tests run what production runs.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    glasshouse_api::cli::Cli::parse().run()
+}

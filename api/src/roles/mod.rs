@@ -1,0 +1,10 @@
+//! What the binary can do, a file for each command.
+
+pub(crate) mod check_config;
+pub(crate) mod check_health;
+pub(crate) mod demo;
+mod demo_data;
+pub(crate) mod migrate;
+pub(crate) mod openapi;
+pub(crate) mod seed;
+pub(crate) mod serve;

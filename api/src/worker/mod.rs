@@ -1,0 +1,88 @@
+//! Background work: delivers the outbox, settles open payments, forgets old idempotency keys. Any number of
+//! workers may run side by side: each leases what it works on.
+
+mod housekeeping;
+mod outbox_relay;
+mod reconciler;
+
+use std::time::Duration;
+
+use glasshouse_domain::failure::{StoreFailure, with_causes};
+use glasshouse_infra::db::Database;
+use glasshouse_infra::db::directory::Lease;
+use glasshouse_infra::notifier::LogNotifier;
+use glasshouse_infra::payment_gateway::GatewayClient;
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::WorkerConfig;
+
+/// What background work needs.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    database: Database,
+    gateway: GatewayClient,
+    notifier: LogNotifier,
+    config: WorkerConfig,
+}
+
+impl Worker {
+    /// A worker over these parts.
+    #[must_use]
+    pub const fn new(database: Database, gateway: GatewayClient, config: WorkerConfig) -> Self {
+        Self { database, gateway, notifier: LogNotifier, config }
+    }
+
+    /// Works until `stop`, and finishes the item in hand.
+    pub async fn run(&self, stop: &CancellationToken) {
+        let config = &self.config;
+        let relay = repeat("outbox_relay", config.outbox_poll, stop, || self.relay_outbox(stop));
+        let reconciler = repeat("reconciler", config.reconcile_poll, stop, || self.reconcile_payments(stop));
+        let housekeeping = repeat("housekeeping", housekeeping::PERIOD, stop, || self.keep_house());
+        futures_util::future::join3(relay, reconciler, housekeeping).await;
+    }
+
+    /// A lease from now on.
+    fn lease(&self, length: Duration) -> Lease {
+        let due = OffsetDateTime::now_utc();
+        Lease { due, until: due + length, at_most: self.config.batch }
+    }
+}
+
+/// Does one round after the other, with a pause between them unless the last round had a full batch. A round
+/// that fails is logged and tried again after the pause.
+async fn repeat<F: Future<Output = Result<Round, StoreFailure>>>(
+    job: &'static str,
+    pause: Duration,
+    stop: &CancellationToken,
+    mut round: impl FnMut() -> F,
+) {
+    while !stop.is_cancelled() {
+        match round().await {
+            Ok(Round::Full) => continue,
+            Ok(Round::Done) => {}
+            Err(failure) => {
+                tracing::error!(job, error = with_causes(&failure), "background_job_failed");
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// How a round of work went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    /// There was as much as could be taken: there may be more.
+    Full,
+    /// Nothing is left for now.
+    Done,
+}
+
+impl Round {
+    fn of(taken: usize, batch: u32) -> Self {
+        if taken >= usize::try_from(batch).unwrap_or(usize::MAX) { Self::Full } else { Self::Done }
+    }
+}

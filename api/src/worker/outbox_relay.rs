@@ -1,0 +1,59 @@
+use std::time::Duration;
+
+use glasshouse_domain::failure::{StoreFailure, with_causes};
+use glasshouse_domain::outbox::{OutboxMessage, deliver};
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+
+use super::{Round, Worker};
+
+impl Worker {
+    /// Delivers one batch of the outbox.
+    pub(super) async fn relay_outbox(&self, stop: &CancellationToken) -> Result<Round, StoreFailure> {
+        let messages = self.database.lease_outbox_messages(self.lease(self.config.outbox_lease)).await?;
+        for message in &messages {
+            if stop.is_cancelled() {
+                // The leases of the others end by themselves.
+                break;
+            }
+            self.deliver(message).await?;
+        }
+        Ok(Round::of(messages.len(), self.config.batch))
+    }
+
+    async fn deliver(&self, message: &OutboxMessage) -> Result<(), StoreFailure> {
+        let store = self.database.tenant(message.tenant);
+        let kind = message.event.kind();
+        match deliver(&store, &self.notifier, message).await {
+            Ok(()) => {
+                tracing::info!(tenant_id = %message.tenant, message_id = %message.id, kind, "outbox_delivered");
+                Ok(())
+            }
+            Err(error) => {
+                let (attempt, error) = (message.attempt, with_causes(&error));
+                tracing::warn!(
+                    tenant_id = %message.tenant, message_id = %message.id, kind, attempt, error,
+                    "outbox_delivery_failed"
+                );
+                store.postpone_delivery(message.id, OffsetDateTime::now_utc() + backoff(attempt)).await
+            }
+        }
+    }
+}
+
+/// 2, 4, 8 … seconds, and never more than five minutes: a message is tried for ever.
+fn backoff(attempt: u32) -> Duration {
+    let longest = Duration::from_secs(300);
+    2_u64.checked_pow(attempt).map_or(longest, Duration::from_secs).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_doubles_up_to_a_bound() {
+        let seconds: Vec<_> = [1, 2, 3, 8, 9, u32::MAX].map(|attempt| backoff(attempt).as_secs()).into();
+        assert_eq!(seconds, [2, 4, 8, 256, 300, 300]);
+    }
+}

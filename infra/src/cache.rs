@@ -1,0 +1,105 @@
+//! A cache of small JSON values with a time to live: in Redis, shared by all processes, or in this process.
+
+use std::time::Duration;
+
+use deadpool_redis::redis::AsyncCommands;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::redis::{Redis, RedisError};
+
+/// Where cached values are kept.
+#[derive(Clone, Debug)]
+pub enum Cache {
+    /// In this process, for the demo.
+    InProcess(InProcessCache),
+    /// In Redis.
+    Redis(Redis),
+}
+
+/// Values as JSON text, each with the life that it was given.
+type InProcessCache = moka::future::Cache<String, (String, Duration)>;
+
+/// Why the cache gave no answer. Callers go on as if the value were not there.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// Redis failed.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    /// The stored value has another form: another version wrote it.
+    #[error("a cached value cannot be read: {0}")]
+    Form(#[from] serde_json::Error),
+}
+
+impl Cache {
+    /// A cache in this process, of at most `entries` values; the least used ones make room.
+    #[must_use]
+    pub fn in_process(entries: u64) -> Self {
+        let cache = moka::future::Cache::builder().max_capacity(entries).expire_after(OwnLife).build();
+        Self::InProcess(cache)
+    }
+
+    /// The value under `key`, if it is there and has not expired.
+    ///
+    /// # Errors
+    /// When the cache fails, or holds something else under this key.
+    pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CacheError> {
+        let json: Option<String> = match self {
+            Self::InProcess(cache) => cache.get(key).await.map(|(json, _)| json),
+            Self::Redis(redis) => redis.call(async |connection| connection.get(key).await).await?,
+        };
+        Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
+    }
+
+    /// Keeps `value` under `key` for a while.
+    ///
+    /// # Errors
+    /// When the cache fails.
+    pub async fn set<T: Serialize>(&self, key: &str, value: &T, life: Duration) -> Result<(), CacheError> {
+        let json = serde_json::to_string(value)?;
+        match self {
+            Self::InProcess(cache) => cache.insert(key.to_owned(), (json, life)).await,
+            Self::Redis(redis) => {
+                let milliseconds = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
+                redis.call(async |connection| connection.pset_ex(key, json, milliseconds).await).await?
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the value under `key`.
+    ///
+    /// # Errors
+    /// When the cache fails.
+    pub async fn forget(&self, key: &str) -> Result<(), CacheError> {
+        match self {
+            Self::InProcess(cache) => cache.invalidate(key).await,
+            Self::Redis(redis) => redis.call(async |connection| connection.del(key).await).await?,
+        }
+        Ok(())
+    }
+}
+
+/// Lets each value live as long as it was told to.
+struct OwnLife;
+
+impl moka::Expiry<String, (String, Duration)> for OwnLife {
+    fn expire_after_create(
+        &self,
+        _key: &String,
+        (_, life): &(String, Duration),
+        _created_at: std::time::Instant,
+    ) -> Option<Duration> {
+        Some(*life)
+    }
+
+    fn expire_after_update(
+        &self,
+        _key: &String,
+        (_, life): &(String, Duration),
+        _updated_at: std::time::Instant,
+        _left: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(*life)
+    }
+}

@@ -1,0 +1,79 @@
+//! Step 1 of checkout: stock is taken and the order written, or neither. Step 3 is in `settlement`.
+
+use glasshouse_domain::checkout::{CheckoutStore, ReserveError, Waiting};
+use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::id::{OrderId, PaymentId, ProductId};
+use glasshouse_domain::idempotency::{Idempotent, Once};
+use glasshouse_domain::order::{Order, OrderDraft, OrderState, PricingError};
+use glasshouse_domain::payment::ChargeOutcome;
+use glasshouse_domain::product::Product;
+
+use super::idempotency::Claim;
+use super::scope::{Scope, TenantStore};
+use super::stock::Among;
+
+impl CheckoutStore for TenantStore {
+    async fn reserve(
+        &self,
+        draft: &OrderDraft,
+        request: &Idempotent<Order>,
+    ) -> Result<Once<Order>, ReserveError> {
+        let scope = self.write().await?;
+        match scope.claim::<_, ReserveError>(request, draft.order.uuid()).await? {
+            Claim::Answered(answer) => return Ok(Once::Replayed(answer)),
+            Claim::Unanswered(order) => return unanswered(&scope, order.into()).await,
+            Claim::First => {}
+        }
+        let products = take_stock(&scope, draft).await?;
+        let order = draft.price(&products)?;
+        scope.insert_order(&order, draft.payment, self.database().reconcile_after).await?;
+        scope.commit().await?;
+        Ok(Once::Done(order))
+    }
+
+    async fn settle(
+        &self,
+        payment: PaymentId,
+        outcome: &ChargeOutcome,
+        waiting: Option<Waiting<'_>>,
+    ) -> Result<OrderState, StoreFailure> {
+        let scope = self.write().await?;
+        let state = scope.settle(payment, outcome).await?;
+        if let Some(Waiting { order, request }) = waiting {
+            scope.record(request, &order.clone().in_state(state)).await?;
+        }
+        scope.commit().await?;
+        Ok(state)
+    }
+
+    async fn record_pending(&self, order: &Order, request: &Idempotent<Order>) -> Result<(), StoreFailure> {
+        let scope = self.write().await?;
+        scope.record(request, order).await?;
+        scope.commit().await
+    }
+}
+
+/// The order of an earlier request with the same key, as it stands.
+async fn unanswered(scope: &Scope, order: OrderId) -> Result<Once<Order>, ReserveError> {
+    let order = scope.order(order).await?;
+    let gone = || StoreFailure::Unexpected("the order of an idempotency key does not exist".into());
+    Ok(Once::Unanswered(order.ok_or_else(gone)?))
+}
+
+/// Takes everything that the draft wants, or says what is missing.
+async fn take_stock(scope: &Scope, draft: &OrderDraft) -> Result<Vec<Product>, ReserveError> {
+    let deltas: Vec<_> = draft.basket.lines().map(|(product, quantity)| (product, -quantity.get())).collect();
+    let taken = scope.move_stock(&deltas, Among::ForSale).await?;
+    let missing = deltas.iter().find(|(wanted, _)| taken.iter().all(|product| product.id != *wanted));
+    match missing {
+        Some((product, _)) => Err(why_missing(scope, *product).await?),
+        None => Ok(taken),
+    }
+}
+
+async fn why_missing(scope: &Scope, product: ProductId) -> Result<ReserveError, StoreFailure> {
+    Ok(match scope.stock_for_sale(product).await? {
+        Some(available) => ReserveError::OutOfStock { product, available },
+        None => PricingError::UnknownProduct(product).into(),
+    })
+}

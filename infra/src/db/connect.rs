@@ -1,0 +1,110 @@
+//! Opens the pool, and refuses a database on which the promises of this service would not hold.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::{ConnectOptions, ConnectionTrait, DbBackend, DbErr, Statement};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+
+use super::Database;
+
+/// How to reach the database, and how patient to be with it.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// `postgres://…`, or `sqlite://…` with a file.
+    pub url: SecretString,
+    /// The most connections of this process.
+    pub pool_size: u32,
+    /// How long a request waits for a connection before it is refused.
+    pub acquire_timeout: Duration,
+    /// How long one statement may run. Postgres only.
+    pub statement_timeout: Duration,
+    /// How long an open payment belongs to the request that opened it, before the reconciler may take it.
+    pub reconcile_after: Duration,
+}
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// It does not answer, or refuses the login.
+    #[error("cannot reach the database: {0}")]
+    Unreachable(#[from] DbErr),
+    /// The role is exempt from row-level security, so tenants would not be apart.
+    #[error(
+        "the database role {role:?} is exempt from row-level security because it {reason}; set DATABASE_URL to \
+         a login role that is a plain member of glasshouse_service, and keep the owner for DATABASE_MIGRATION_URL"
+    )]
+    RoleNotBound {
+        /// The role that was tried.
+        role: String,
+        /// Why it is exempt.
+        reason: &'static str,
+    },
+    /// There are no tables, or the role may not use them.
+    #[error("the database has no schema that this role may use: run `glasshouse migrate` first")]
+    NotMigrated,
+}
+
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Database {
+    /// Opens a pool and makes sure that one connection works.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn connect(settings: &DatabaseSettings) -> Result<Self, ConnectError> {
+        let mut options = ConnectOptions::new(settings.url.expose_secret());
+        options
+            .max_connections(settings.pool_size)
+            .acquire_timeout(settings.acquire_timeout)
+            .connect_timeout(settings.acquire_timeout)
+            .statement_timeout(settings.statement_timeout)
+            .test_before_acquire(false)
+            .test_before_acquire_if_idle_for(Duration::from_secs(10))
+            .sqlx_logging(false)
+            .map_sqlx_sqlite_opts(|sqlite| {
+                sqlite
+                    .create_if_missing(true)
+                    .foreign_keys(true)
+                    // Readers and the one writer do not block each other; a commit survives a crash of the
+                    // process, though perhaps not of the machine.
+                    .pragma("journal_mode", "WAL")
+                    .pragma("synchronous", "NORMAL")
+                    .busy_timeout(SQLITE_BUSY_TIMEOUT)
+            });
+        let connection = sea_orm::Database::connect(options).await?;
+        let is_sqlite = connection.get_database_backend() == DbBackend::Sqlite;
+        let sqlite_writer = is_sqlite.then(|| Arc::new(Semaphore::new(1)));
+        Ok(Self { connection, sqlite_writer, reconcile_after: settings.reconcile_after })
+    }
+
+    /// Makes sure that the role of this pool is bound by row-level security, and that the schema is there.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub async fn check_isolation(&self) -> Result<(), ConnectError> {
+        if self.is_sqlite() {
+            return Ok(());
+        }
+        let sql = "SELECT current_user::text AS role, \
+                   (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS bypasses, \
+                   coalesce((SELECT pg_has_role(relowner, 'MEMBER') FROM pg_class \
+                             WHERE oid = to_regclass('users')), false) AS owns, \
+                   coalesce(has_table_privilege(to_regclass('outbox_messages'), 'INSERT'), false) AS migrated";
+        let statement = Statement::from_string(DbBackend::Postgres, sql);
+        let row = self.connection.query_one_raw(statement).await?.ok_or(ConnectError::NotMigrated)?;
+        let role: String = row.try_get("", "role")?;
+        let not_bound = |reason| Err(ConnectError::RoleNotBound { role, reason });
+        if row.try_get("", "bypasses")? {
+            return not_bound("is a superuser or has BYPASSRLS");
+        }
+        if row.try_get("", "owns")? {
+            return not_bound("owns the tables");
+        }
+        if !row.try_get::<bool>("", "migrated")? {
+            return Err(ConnectError::NotMigrated);
+        }
+        Ok(())
+    }
+}

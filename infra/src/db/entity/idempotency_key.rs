@@ -1,0 +1,37 @@
+use glasshouse_domain::idempotency::RecordedAnswer;
+use sea_orm::entity::prelude::*;
+use time::OffsetDateTime;
+
+use super::TenantEntity;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "idempotency_keys")]
+pub(in crate::db) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub key: String,
+    pub request_hash: String,
+    /// What the request is about: the order, payment or product.
+    pub subject_id: Option<Uuid>,
+    pub status: Option<i16>,
+    pub body: Option<String>,
+    pub created_at: OffsetDateTime,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(in crate::db) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantEntity for Entity {
+    const TENANT: Column = Column::TenantId;
+}
+
+impl Model {
+    /// The first answer, once it is recorded.
+    pub(in crate::db) fn answer(self) -> Option<RecordedAnswer> {
+        let status = u16::try_from(self.status?).ok()?;
+        Some(RecordedAnswer { status, body: self.body? })
+    }
+}

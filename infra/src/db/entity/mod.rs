@@ -1,0 +1,34 @@
+//! The rows as they are stored. They stay inside `db`: everybody else sees the types of the domain.
+
+pub(super) mod idempotency_key;
+pub(super) mod order;
+pub(super) mod order_item;
+pub(super) mod outbox_message;
+pub(super) mod payment;
+pub(super) mod product;
+pub(super) mod tenant;
+pub(super) mod user;
+
+use glasshouse_domain::failure::Corrupt;
+use glasshouse_domain::values::{Currency, Money};
+use sea_orm::EntityTrait;
+
+/// A table whose rows belong to a tenant, and the column that says to which.
+pub(super) trait TenantEntity: EntityTrait {
+    /// The column with the tenant's id.
+    const TENANT: Self::Column;
+}
+
+/// An amount as two columns hold it.
+fn money(minor: i64, currency: &str) -> Result<Money, Corrupt> {
+    let parsed: Option<Currency> = Currency::from_code(currency);
+    parsed
+        .and_then(|currency| Money::new(minor, currency).ok())
+        .ok_or_else(|| Corrupt { what: "amount", value: format!("{minor} {currency}") })
+}
+
+/// A stored text or number that a value type refuses.
+fn corrupt<E>(what: &'static str, value: impl ToString) -> impl FnOnce(E) -> Corrupt {
+    let value = value.to_string();
+    move |_| Corrupt { what, value }
+}

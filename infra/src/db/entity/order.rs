@@ -1,0 +1,53 @@
+use glasshouse_domain::failure::Corrupt;
+use glasshouse_domain::order::{Order, OrderItem};
+use sea_orm::entity::prelude::*;
+use time::OffsetDateTime;
+
+use super::{TenantEntity, money};
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "orders")]
+pub(in crate::db) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub tenant_id: Uuid,
+    pub placed_by: Uuid,
+    pub state: String,
+    pub total_minor: i64,
+    pub currency: String,
+    pub created_at: OffsetDateTime,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(in crate::db) enum Relation {
+    #[sea_orm(belongs_to = "super::user::Entity", from = "Column::PlacedBy", to = "super::user::Column::Id")]
+    PlacedBy,
+}
+
+impl Related<super::user::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::PlacedBy.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantEntity for Entity {
+    const TENANT: Column = Column::TenantId;
+}
+
+impl Model {
+    /// The order with its items, which have rows of their own.
+    pub(in crate::db) fn with_items(self, items: Vec<super::order_item::Model>) -> Result<Order, Corrupt> {
+        let currency = self.currency;
+        let items = items.into_iter().map(|row| row.in_currency(&currency));
+        Ok(Order {
+            id: self.id.into(),
+            placed_by: self.placed_by.into(),
+            state: self.state.parse()?,
+            items: items.collect::<Result<Vec<OrderItem>, Corrupt>>()?,
+            total: money(self.total_minor, &currency)?,
+            created_at: self.created_at,
+        })
+    }
+}

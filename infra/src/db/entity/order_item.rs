@@ -1,0 +1,42 @@
+use glasshouse_domain::failure::Corrupt;
+use glasshouse_domain::order::OrderItem;
+use glasshouse_domain::values::{Name, Quantity, Sku};
+use sea_orm::entity::prelude::*;
+
+use super::{TenantEntity, corrupt, money};
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "order_items")]
+pub(in crate::db) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub order_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub product_id: Uuid,
+    pub tenant_id: Uuid,
+    pub sku: String,
+    pub name: String,
+    pub unit_price_minor: i64,
+    pub quantity: i32,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(in crate::db) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantEntity for Entity {
+    const TENANT: Column = Column::TenantId;
+}
+
+impl Model {
+    /// The item; its currency is the order's.
+    pub(super) fn in_currency(self, currency: &str) -> Result<OrderItem, Corrupt> {
+        Ok(OrderItem {
+            product: self.product_id.into(),
+            sku: Sku::parse(&self.sku).map_err(corrupt("sku", &self.sku))?,
+            name: Name::parse(&self.name).map_err(corrupt("product name", &self.name))?,
+            unit_price: money(self.unit_price_minor, currency)?,
+            quantity: Quantity::new(self.quantity.into()).map_err(corrupt("quantity", self.quantity))?,
+        })
+    }
+}

@@ -1,0 +1,28 @@
+use sea_orm::entity::prelude::*;
+use time::OffsetDateTime;
+
+use super::TenantEntity;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "outbox_messages")]
+pub(in crate::db) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub tenant_id: Uuid,
+    pub kind: String,
+    pub event: Json,
+    pub attempts: i32,
+    /// When the relay may take the message: at once, after a lease that was not kept, or after a pause.
+    pub available_at: OffsetDateTime,
+    pub delivered_at: Option<OffsetDateTime>,
+    pub created_at: OffsetDateTime,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(in crate::db) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantEntity for Entity {
+    const TENANT: Column = Column::TenantId;
+}

@@ -1,0 +1,57 @@
+use glasshouse_domain::failure::Corrupt;
+use glasshouse_domain::payment::Payment;
+use sea_orm::entity::prelude::*;
+use time::OffsetDateTime;
+
+use super::{TenantEntity, money};
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "payments")]
+pub(in crate::db) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub tenant_id: Uuid,
+    pub order_id: Uuid,
+    pub amount_minor: i64,
+    pub currency: String,
+    pub state: String,
+    pub decline_reason: Option<String>,
+    pub refund_requested_at: Option<OffsetDateTime>,
+    /// When the reconciler may take an open payment: later than any request that is still at work on it.
+    pub reconcile_at: OffsetDateTime,
+    pub created_at: OffsetDateTime,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(in crate::db) enum Relation {
+    #[sea_orm(belongs_to = "super::order::Entity", from = "Column::OrderId", to = "super::order::Column::Id")]
+    Order,
+}
+
+impl Related<super::order::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Order.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantEntity for Entity {
+    const TENANT: Column = Column::TenantId;
+}
+
+impl TryFrom<Model> for Payment {
+    type Error = Corrupt;
+
+    fn try_from(row: Model) -> Result<Self, Corrupt> {
+        Ok(Self {
+            id: row.id.into(),
+            order: row.order_id.into(),
+            amount: money(row.amount_minor, &row.currency)?,
+            state: row.state.parse()?,
+            decline_reason: row.decline_reason,
+            refund_requested_at: row.refund_requested_at,
+            created_at: row.created_at,
+        })
+    }
+}

@@ -1,0 +1,49 @@
+use glasshouse_domain::failure::Corrupt;
+use glasshouse_domain::product::Product;
+use glasshouse_domain::values::{Name, Sku};
+use sea_orm::entity::prelude::*;
+use time::OffsetDateTime;
+
+use super::{TenantEntity, corrupt, money};
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "products")]
+pub(in crate::db) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub tenant_id: Uuid,
+    pub sku: String,
+    pub name: String,
+    pub price_minor: i64,
+    pub currency: String,
+    pub stock: i32,
+    pub archived: bool,
+    pub version: i32,
+    pub created_at: OffsetDateTime,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(in crate::db) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantEntity for Entity {
+    const TENANT: Column = Column::TenantId;
+}
+
+impl TryFrom<Model> for Product {
+    type Error = Corrupt;
+
+    fn try_from(row: Model) -> Result<Self, Corrupt> {
+        Ok(Self {
+            id: row.id.into(),
+            sku: Sku::parse(&row.sku).map_err(corrupt("sku", &row.sku))?,
+            name: Name::parse(&row.name).map_err(corrupt("product name", &row.name))?,
+            price: money(row.price_minor, &row.currency)?,
+            stock: row.stock,
+            archived: row.archived,
+            version: row.version,
+            created_at: row.created_at,
+        })
+    }
+}

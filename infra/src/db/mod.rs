@@ -1,0 +1,78 @@
+//! The database: Postgres, or SQLite for the demo, behind the same stores.
+//!
+//! Rows of a tenant are reached through a [`TenantStore`] alone, which [`Database::tenant`] makes. The few
+//! questions that come before a tenant is known are in [`directory`].
+
+mod checkout;
+mod connect;
+pub mod directory;
+mod entity;
+mod failure;
+mod idempotency;
+mod orders;
+mod outbox;
+mod products;
+mod refunds;
+mod reports;
+mod scope;
+mod seed;
+mod settlement;
+mod stock;
+mod users;
+
+pub use connect::{ConnectError, DatabaseSettings};
+pub use products::{ProductError, StockError};
+pub use scope::TenantStore;
+pub use seed::SeedOrders;
+pub use users::UserError;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::id::TenantId;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
+use tokio::sync::Semaphore;
+
+/// A pool of connections. Cloning it is cheap and shares the pool.
+#[derive(Clone, Debug)]
+pub struct Database {
+    connection: DatabaseConnection,
+    /// SQLite has one writer at a time: writers queue here, in order, instead of racing for its lock.
+    sqlite_writer: Option<Arc<Semaphore>>,
+    reconcile_after: Duration,
+}
+
+impl Database {
+    /// The rows of one tenant, and no others.
+    #[must_use]
+    pub fn tenant(&self, tenant: TenantId) -> TenantStore {
+        TenantStore::new(self.clone(), tenant)
+    }
+
+    /// Asks the database whether it is there.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn ping(&self) -> Result<(), StoreFailure> {
+        self.connection.execute_unprepared("SELECT 1").await.map_err(failure::store_failure)?;
+        Ok(())
+    }
+
+    /// Closes all connections, after those in use were given back.
+    pub async fn close(&self) {
+        if let Err(error) = self.connection.close_by_ref().await {
+            tracing::warn!(%error, "database_close_failed");
+        }
+    }
+
+    /// The pool itself, for migrations and for checks in tests; it is bound to no tenant.
+    #[must_use]
+    pub const fn connection(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+
+    fn is_sqlite(&self) -> bool {
+        self.connection.get_database_backend() == DbBackend::Sqlite
+    }
+}

@@ -1,0 +1,60 @@
+//! Delivery of outbox messages, as one tenant's storage sees it.
+
+use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::id::MessageId;
+use glasshouse_domain::outbox::{Notification, OutboxMessage, OutboxStore};
+use glasshouse_domain::user::User;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, QueryFilter};
+use time::OffsetDateTime;
+
+use super::entity::{order, outbox_message, user};
+use super::failure::store_failure;
+use super::scope::TenantStore;
+
+impl OutboxStore for TenantStore {
+    async fn notification(&self, message: &OutboxMessage) -> Result<Option<Notification>, StoreFailure> {
+        let scope = self.read().await?;
+        let query = scope.find::<order::Entity>().filter(order::Column::Id.eq(message.event.order().uuid()));
+        let row =
+            query.find_both_related(user::Entity).one(scope.connection()).await.map_err(store_failure)?;
+        scope.commit().await?;
+        let Some((order, customer)) = row else { return Ok(None) };
+        Ok(Some(Notification {
+            message: message.id,
+            recipient: User::try_from(customer)?.email,
+            event: message.event.clone(),
+            total: order.with_items(Vec::new())?.total,
+        }))
+    }
+
+    async fn mark_delivered(&self, message: MessageId) -> Result<(), StoreFailure> {
+        let scope = self.write().await?;
+        let update = scope
+            .update::<outbox_message::Entity>()
+            .col_expr(outbox_message::Column::DeliveredAt, Expr::value(OffsetDateTime::now_utc()))
+            .filter(outbox_message::Column::Id.eq(message.uuid()));
+        scope.run(update).await?;
+        scope.commit().await
+    }
+}
+
+impl TenantStore {
+    /// Puts a message that could not be delivered back, to be tried again at `available_at`.
+    ///
+    /// # Errors
+    /// When the database fails; then its lease ends by itself, and it is tried again all the same.
+    pub async fn postpone_delivery(
+        &self,
+        message: MessageId,
+        available_at: OffsetDateTime,
+    ) -> Result<(), StoreFailure> {
+        let scope = self.write().await?;
+        let update = scope
+            .update::<outbox_message::Entity>()
+            .col_expr(outbox_message::Column::AvailableAt, Expr::value(available_at))
+            .filter(outbox_message::Column::Id.eq(message.uuid()));
+        scope.run(update).await?;
+        scope.commit().await
+    }
+}

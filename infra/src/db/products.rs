@@ -1,0 +1,197 @@
+//! Products and their stock.
+
+use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::id::ProductId;
+use glasshouse_domain::idempotency::{Idempotent, KeyReused, Once};
+use glasshouse_domain::page::{Page, PageRequest};
+use glasshouse_domain::product::{Product, ProductChange, StockMovement};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+
+use super::entity::product::{Column, Entity, Model};
+use super::idempotency::Claim;
+use super::scope::{Scope, TenantStore};
+use super::stock::Among;
+
+/// Why a product is not added or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ProductError {
+    /// No such product in this tenant.
+    #[error("there is no such product")]
+    Unknown,
+    /// Another product of this tenant has the SKU.
+    #[error("another product has this SKU")]
+    SkuTaken,
+    /// Somebody else changed it since it was read.
+    #[error("the product was changed since you read it: read it again and repeat your change")]
+    ChangedMeanwhile,
+    /// The storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+}
+
+/// Why a stock movement is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum StockError {
+    /// No such product in this tenant.
+    #[error("there is no such product")]
+    Unknown,
+    /// More pieces would leave than there are, or more would be in stock than can be counted.
+    #[error("the stock would be below 0 or above {}: it is {available} now", Product::MAX_STOCK)]
+    OutOfRange {
+        /// The stock at that moment.
+        available: i32,
+    },
+    /// The idempotency key belongs to another request.
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
+    /// The storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+}
+
+impl TenantStore {
+    /// Adds a product.
+    ///
+    /// # Errors
+    /// When its SKU is taken, or the database fails.
+    pub async fn add_product(&self, product: &Product) -> Result<(), ProductError> {
+        let scope = self.write().await?;
+        let row = row(product, self.tenant_id().uuid());
+        if scope.insert_checked(row).await?.is_err() {
+            return Err(ProductError::SkuTaken);
+        }
+        Ok(scope.commit().await?)
+    }
+
+    /// A page of the products that are for sale, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn products(&self, page: PageRequest) -> Result<Page<Product>, StoreFailure> {
+        let scope = self.read().await?;
+        let mut query = for_sale(&scope).order_by_desc(Column::Id).limit(page.limit + 1);
+        if let Some(after) = page.after {
+            query = query.filter(Column::Id.lt(after.id()));
+        }
+        let products: Vec<Product> = scope.all(query).await?;
+        scope.commit().await?;
+        Ok(Page::from_overfetched(products, page.limit, |product| product.id.uuid()))
+    }
+
+    /// One product that is for sale.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn product(&self, id: ProductId) -> Result<Option<Product>, StoreFailure> {
+        let scope = self.read().await?;
+        let product = scope.one(by_id(&scope, id)).await?;
+        scope.commit().await?;
+        Ok(product)
+    }
+
+    /// Changes a product, if it still has the version that the client has read.
+    ///
+    /// # Errors
+    /// When there is no such product, somebody else was faster, or the database fails.
+    pub async fn change_product(
+        &self,
+        id: ProductId,
+        version: i32,
+        change: &ProductChange,
+    ) -> Result<Product, ProductError> {
+        let mut values = Vec::new();
+        if let Some(name) = &change.name {
+            values.push((Column::Name, name.as_str().into()));
+        }
+        if let Some(price) = change.price {
+            values.push((Column::PriceMinor, price.minor().into()));
+            values.push((Column::Currency, price.currency().code().into()));
+        }
+        self.update_version(id, version, values).await
+    }
+
+    /// Takes a product off sale, if it still has the version that the client has read. Old orders keep it.
+    ///
+    /// # Errors
+    /// When there is no such product, somebody else was faster, or the database fails.
+    pub async fn archive_product(&self, id: ProductId, version: i32) -> Result<(), ProductError> {
+        self.update_version(id, version, vec![(Column::Archived, true.into())]).await?;
+        Ok(())
+    }
+
+    async fn update_version(
+        &self,
+        id: ProductId,
+        version: i32,
+        values: Vec<(Column, Expr)>,
+    ) -> Result<Product, ProductError> {
+        let scope = self.write().await?;
+        let mut update = scope
+            .update::<Entity>()
+            .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::Archived.eq(false))
+            .filter(Column::Version.eq(version));
+        for (column, value) in values {
+            update = update.col_expr(column, value);
+        }
+        let changed = scope.run_returning(update).await?;
+        match changed.into_iter().next() {
+            Some(product) => {
+                scope.commit().await?;
+                Ok(product)
+            }
+            None if scope.one_row(by_id(&scope, id)).await?.is_some() => Err(ProductError::ChangedMeanwhile),
+            None => Err(ProductError::Unknown),
+        }
+    }
+
+    /// Moves pieces into or out of the stock.
+    ///
+    /// # Errors
+    /// When there is no such product, the stock would leave its range, the key belongs to another request, or
+    /// the database fails.
+    pub async fn move_stock(
+        &self,
+        id: ProductId,
+        movement: StockMovement,
+        request: &Idempotent<Product>,
+    ) -> Result<Once<Product>, StockError> {
+        let scope = self.write().await?;
+        if let Claim::Answered(answer) = scope.claim::<_, StockError>(request, id.uuid()).await? {
+            return Ok(Once::Replayed(answer));
+        }
+        let moved = scope.move_stock(&[(id, movement.delta())], Among::ForSale).await?;
+        let Some(product) = moved.into_iter().next() else {
+            let available = scope.stock_for_sale(id).await?.ok_or(StockError::Unknown)?;
+            return Err(StockError::OutOfRange { available });
+        };
+        scope.record(request, &product).await?;
+        scope.commit().await?;
+        Ok(Once::Done(product))
+    }
+}
+
+fn for_sale(scope: &Scope) -> Select<Entity> {
+    scope.find::<Entity>().filter(Column::Archived.eq(false))
+}
+
+fn by_id(scope: &Scope, id: ProductId) -> Select<Entity> {
+    for_sale(scope).filter(Column::Id.eq(id.uuid()))
+}
+
+fn row(product: &Product, tenant_id: uuid::Uuid) -> Model {
+    Model {
+        id: product.id.uuid(),
+        tenant_id,
+        sku: product.sku.as_str().to_owned(),
+        name: product.name.as_str().to_owned(),
+        price_minor: product.price.minor(),
+        currency: product.price.currency().code().to_owned(),
+        stock: product.stock,
+        archived: product.archived,
+        version: product.version,
+        created_at: product.created_at,
+    }
+}

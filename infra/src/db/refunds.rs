@@ -1,0 +1,113 @@
+//! Refunds and cancellations.
+
+use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::id::{OrderId, PaymentId};
+use glasshouse_domain::idempotency::{Idempotent, Once};
+use glasshouse_domain::order::{Order, OrderState};
+use glasshouse_domain::outbox::OutboxEvent;
+use glasshouse_domain::payment::{Payment, PaymentState};
+use glasshouse_domain::refund::{CancelError, CancelStore, Canceller, RefundError, RefundStore};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, QueryFilter};
+use time::OffsetDateTime;
+
+use super::entity::payment;
+use super::idempotency::Claim;
+use super::scope::{Scope, TenantStore};
+
+impl RefundStore for TenantStore {
+    async fn request_refund(
+        &self,
+        id: PaymentId,
+        request: &Idempotent<Payment>,
+    ) -> Result<Once<Payment>, RefundError> {
+        let scope = self.write().await?;
+        let claim = scope.claim::<_, RefundError>(request, id.uuid()).await?;
+        if let Claim::Answered(answer) = claim {
+            return Ok(Once::Replayed(answer));
+        }
+        let found = scope.lock_payment_and_order(scope.payment_by_id(id)).await?;
+        let (mut payment, _) = found.ok_or(RefundError::UnknownPayment)?;
+        if let Claim::Unanswered(_) = claim {
+            return Ok(Once::Unanswered(payment));
+        }
+        payment.ask_for_refund(OffsetDateTime::now_utc())?;
+        let reconcile_at = OffsetDateTime::now_utc() + self.database().reconcile_after;
+        let update = scope
+            .update::<payment::Entity>()
+            .col_expr(payment::Column::RefundRequestedAt, Expr::value(payment.refund_requested_at))
+            .col_expr(payment::Column::ReconcileAt, Expr::value(reconcile_at))
+            .filter(payment::Column::Id.eq(id.uuid()));
+        scope.run(update).await?;
+        scope.commit().await?;
+        Ok(Once::Done(payment))
+    }
+
+    async fn complete_refund(
+        &self,
+        id: PaymentId,
+        request: Option<&Idempotent<Payment>>,
+    ) -> Result<Payment, StoreFailure> {
+        let scope = self.write().await?;
+        let payment = scope.complete_refund(id).await?;
+        if let Some(request) = request {
+            scope.record(request, &payment).await?;
+        }
+        scope.commit().await?;
+        Ok(payment)
+    }
+}
+
+impl Scope {
+    /// Marks a payment as refunded, and its order too unless that was cancelled. The second time it changes
+    /// nothing.
+    async fn complete_refund(&self, id: PaymentId) -> Result<Payment, StoreFailure> {
+        let found = self.lock_payment_and_order(self.payment_by_id(id)).await?;
+        let (mut payment, order) =
+            found.ok_or_else(|| StoreFailure::Unexpected(format!("payment {id} does not exist").into()))?;
+        if !payment.state.may_become(PaymentState::Refunded) {
+            return Ok(payment);
+        }
+        payment.state = PaymentState::Refunded;
+        let update = self
+            .update::<payment::Entity>()
+            .col_expr(payment::Column::State, payment.state.as_str().into())
+            .filter(payment::Column::Id.eq(id.uuid()));
+        self.run(update).await?;
+        if order.state.parse::<OrderState>()?.may_become(OrderState::Refunded) {
+            self.set_order_state(payment.order, OrderState::Refunded).await?;
+        }
+        self.append_to_outbox(OutboxEvent::OrderRefunded { order: payment.order }).await?;
+        Ok(payment)
+    }
+}
+
+impl CancelStore for TenantStore {
+    async fn cancel(
+        &self,
+        id: OrderId,
+        canceller: Canceller,
+        request: &Idempotent<Order>,
+    ) -> Result<Once<Order>, CancelError> {
+        let scope = self.write().await?;
+        if let Claim::Answered(answer) = scope.claim::<_, CancelError>(request, id.uuid()).await? {
+            return Ok(Once::Replayed(answer));
+        }
+        let found = scope.lock_payment_and_order(scope.payment_by_order(id)).await?;
+        let (payment, row) = found.ok_or(CancelError::UnknownOrder)?;
+        let order = scope.with_items(row).await?;
+        canceller.check(&order)?;
+        let order = order.in_state(OrderState::Cancelled);
+        scope.set_order_state(id, order.state).await?;
+        scope.release_stock(&order).await?;
+        // The reconciler may void the payment at once.
+        let update = scope
+            .update::<payment::Entity>()
+            .col_expr(payment::Column::ReconcileAt, Expr::value(OffsetDateTime::now_utc()))
+            .filter(payment::Column::Id.eq(payment.id.uuid()));
+        scope.run(update).await?;
+        scope.record(request, &order).await?;
+        scope.commit().await?;
+        Ok(Once::Done(order))
+    }
+}

@@ -1,0 +1,77 @@
+//! Reports: one statement each, summed up by the database.
+
+use glasshouse_domain::failure::{Corrupt, StoreFailure};
+use glasshouse_domain::report::{DailyRevenue, Period};
+use glasshouse_domain::values::{Money, MoneyError};
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement, Value};
+use time::macros::{format_description, time};
+use time::{Date, OffsetDateTime};
+
+use super::failure::store_failure;
+use super::scope::TenantStore;
+
+/// The sums are cast to text: `sum(bigint)` is `numeric` on Postgres, and may be larger than an integer.
+const REVENUE: &str = "\
+    SELECT {day} AS day, currency, count(*) AS paid_orders, \
+           CAST(sum(total_minor) AS text) AS gross_minor, \
+           CAST(sum(CASE WHEN state = 'refunded' THEN total_minor ELSE 0 END) AS text) AS refunded_minor \
+    FROM orders \
+    WHERE tenant_id = $1 AND created_at >= $2 AND created_at < $3 AND state IN ('paid', 'refunded') \
+    GROUP BY 1, 2 ORDER BY 1, 2";
+
+#[derive(FromQueryResult)]
+struct RevenueRow {
+    day: String,
+    currency: String,
+    paid_orders: i64,
+    gross_minor: String,
+    refunded_minor: String,
+}
+
+impl TenantStore {
+    /// The revenue of each day of a period, by currency. Days without any are left out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revenue(&self, period: Period) -> Result<Vec<DailyRevenue>, StoreFailure> {
+        let scope = self.read().await?;
+        let rows =
+            scope.connection().query_all_raw(self.revenue_statement(period)).await.map_err(store_failure)?;
+        scope.commit().await?;
+        rows.iter().map(daily_revenue).collect()
+    }
+
+    fn revenue_statement(&self, period: Period) -> Statement {
+        let next_day = period.to().next_day().unwrap_or(Date::MAX);
+        let (day, from, to): (_, Value, Value) = if self.database().is_sqlite() {
+            // SQLite keeps a time as text, which begins with its day and sorts by it.
+            ("substr(created_at, 1, 10)", period.from().to_string().into(), next_day.to_string().into())
+        } else {
+            let midnight = |day: Date| OffsetDateTime::new_utc(day, time!(00:00));
+            let day = "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')";
+            (day, midnight(period.from()).into(), midnight(next_day).into())
+        };
+        let backend = self.database().connection().get_database_backend();
+        let values = [self.tenant_id().uuid().into(), from, to];
+        Statement::from_sql_and_values(backend, REVENUE.replace("{day}", day), values)
+    }
+}
+
+fn daily_revenue(row: &QueryResult) -> Result<DailyRevenue, StoreFailure> {
+    let row = RevenueRow::from_query_result(row, "").map_err(store_failure)?;
+    let corrupt = |what| move |value: &str| StoreFailure::from(Corrupt { what, value: value.to_owned() });
+    let day = Date::parse(&row.day, format_description!("[year]-[month]-[day]"));
+    let currency = Money::parse_currency(&row.currency);
+    let amount = |minor: &str, currency| {
+        let minor = minor.parse().map_err(|_| MoneyError::TooLarge)?;
+        Money::new(minor, currency)
+    };
+    let currency = currency.map_err(|_| corrupt("currency")(&row.currency))?;
+    Ok(DailyRevenue {
+        day: day.map_err(|_| corrupt("day")(&row.day))?,
+        currency,
+        paid_orders: row.paid_orders,
+        gross: amount(&row.gross_minor, currency).map_err(|_| corrupt("sum")(&row.gross_minor))?,
+        refunded: amount(&row.refunded_minor, currency).map_err(|_| corrupt("sum")(&row.refunded_minor))?,
+    })
+}

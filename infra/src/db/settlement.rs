@@ -1,0 +1,92 @@
+//! Step 3 of checkout: what the gateway's word changes, decided by the domain and applied here.
+
+use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::id::{MessageId, PaymentId};
+use glasshouse_domain::order::{Order, OrderState};
+use glasshouse_domain::outbox::OutboxEvent;
+use glasshouse_domain::payment::{ChargeOutcome, PaymentState};
+use glasshouse_domain::settlement::Settlement;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, QueryFilter};
+use time::OffsetDateTime;
+
+use super::entity::{outbox_message, payment};
+use super::scope::Scope;
+use super::stock::Among;
+
+impl Scope {
+    /// Settles a payment and its order; answers where the order stands then. The second time it changes
+    /// nothing.
+    pub(super) async fn settle(
+        &self,
+        id: PaymentId,
+        outcome: &ChargeOutcome,
+    ) -> Result<OrderState, StoreFailure> {
+        let found = self.lock_payment_and_order(self.payment_by_id(id)).await?;
+        let (payment, order) =
+            found.ok_or_else(|| StoreFailure::Unexpected(format!("payment {id} does not exist").into()))?;
+        let order_state: OrderState = order.state.parse()?;
+        let settlement = Settlement::decide(payment.state, order_state, outcome);
+        if let Some(state) = settlement.payment_state() {
+            self.settle_payment(id, state, outcome, settlement.demands_refund()).await?;
+        }
+        if let Some(state) = settlement.order_state() {
+            self.set_order_state(payment.order, state).await?;
+        }
+        if settlement.releases_stock() {
+            let order = self.with_items(order).await?;
+            self.release_stock(&order).await?;
+        }
+        if let Some(event) = settlement.event(payment.order) {
+            self.append_to_outbox(event).await?;
+        }
+        Ok(settlement.order_state().unwrap_or(order_state))
+    }
+
+    async fn settle_payment(
+        &self,
+        id: PaymentId,
+        state: PaymentState,
+        outcome: &ChargeOutcome,
+        demands_refund: bool,
+    ) -> Result<(), StoreFailure> {
+        let mut update = self
+            .update::<payment::Entity>()
+            .col_expr(payment::Column::State, state.as_str().into())
+            .filter(payment::Column::Id.eq(id.uuid()));
+        if let ChargeOutcome::Declined { reason } = outcome {
+            update = update.col_expr(payment::Column::DeclineReason, reason.as_str().into());
+        }
+        if demands_refund {
+            let now = OffsetDateTime::now_utc();
+            update = update
+                .col_expr(payment::Column::RefundRequestedAt, Expr::value(now))
+                .col_expr(payment::Column::ReconcileAt, Expr::value(now));
+        }
+        self.run(update).await?;
+        Ok(())
+    }
+
+    /// Gives back to the stock what an order took.
+    pub(super) async fn release_stock(&self, order: &Order) -> Result<(), StoreFailure> {
+        let deltas: Vec<_> = order.items.iter().map(|item| (item.product, item.quantity.get())).collect();
+        self.move_stock(&deltas, Among::All).await?;
+        Ok(())
+    }
+
+    /// Leaves a message for the relay, in the transaction of what it tells.
+    pub(super) async fn append_to_outbox(&self, event: OutboxEvent) -> Result<(), StoreFailure> {
+        let now = OffsetDateTime::now_utc();
+        let message = outbox_message::Model {
+            id: MessageId::new().uuid(),
+            tenant_id: self.tenant().uuid(),
+            kind: event.kind().to_owned(),
+            event: serde_json::to_value(&event).map_err(|error| StoreFailure::Unexpected(error.into()))?,
+            attempts: 0,
+            available_at: now,
+            delivered_at: None,
+            created_at: now,
+        };
+        self.insert([message]).await
+    }
+}

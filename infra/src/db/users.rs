@@ -1,0 +1,149 @@
+//! The users of a tenant.
+
+use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::id::UserId;
+use glasshouse_domain::page::{Page, PageRequest};
+use glasshouse_domain::tenant::Plan;
+use glasshouse_domain::user::{Role, User, UserChange, UserChangeRefused};
+use glasshouse_domain::values::PasswordHash;
+use sea_orm::sea_query::{Expr, ExprTrait, LockType};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use super::entity::tenant;
+use super::entity::user::{Column, Entity, Model};
+use super::failure::store_failure;
+use super::scope::{Scope, TenantStore};
+
+/// Why a user is not added or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    /// No such user in this tenant.
+    #[error("there is no such user")]
+    Unknown,
+    /// Another user of this tenant has the address.
+    #[error("another user has this e-mail address")]
+    EmailTaken,
+    /// Somebody else changed the user since they were read.
+    #[error("the user was changed since you read it: read it again and repeat your change")]
+    ChangedMeanwhile,
+    /// A rule forbids it.
+    #[error(transparent)]
+    Refused(#[from] UserChangeRefused),
+    /// The storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+}
+
+impl TenantStore {
+    /// Adds a user.
+    ///
+    /// # Errors
+    /// When the address is taken, or the database fails.
+    pub async fn add_user(&self, user: &User, password: &PasswordHash) -> Result<(), UserError> {
+        let scope = self.write().await?;
+        if scope.insert_checked(row(user, password, self.tenant_id().uuid())).await?.is_err() {
+            return Err(UserError::EmailTaken);
+        }
+        Ok(scope.commit().await?)
+    }
+
+    /// A page of users, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn users(&self, page: PageRequest) -> Result<Page<User>, StoreFailure> {
+        let scope = self.read().await?;
+        let mut query = scope.find::<Entity>().order_by_desc(Column::Id).limit(page.limit + 1);
+        if let Some(after) = page.after {
+            query = query.filter(Column::Id.lt(after.id()));
+        }
+        let users: Vec<User> = scope.all(query).await?;
+        scope.commit().await?;
+        Ok(Page::from_overfetched(users, page.limit, |user| user.id.uuid()))
+    }
+
+    /// One user.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreFailure> {
+        let scope = self.read().await?;
+        let user = scope.one(scope.find::<Entity>().filter(Column::Id.eq(id.uuid()))).await?;
+        scope.commit().await?;
+        Ok(user)
+    }
+
+    /// One user and the plan of their tenant, in one statement.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_and_plan(&self, id: UserId) -> Result<Option<(User, Plan)>, StoreFailure> {
+        let scope = self.read().await?;
+        let query = scope.find::<Entity>().filter(Column::Id.eq(id.uuid())).find_both_related(tenant::Entity);
+        let row = query.one(scope.connection()).await.map_err(store_failure)?;
+        scope.commit().await?;
+        row.map(|(user, tenant)| Ok((User::try_from(user)?, tenant.plan.parse::<Plan>()?))).transpose()
+    }
+
+    /// Changes a user on behalf of somebody with the role `actor`, if the user still has the version that
+    /// the client has read.
+    ///
+    /// # Errors
+    /// When there is no such user, a rule forbids it, somebody else was faster, or the database fails.
+    pub async fn change_user(
+        &self,
+        actor: Role,
+        id: UserId,
+        version: i32,
+        change: UserChange,
+    ) -> Result<User, UserError> {
+        let scope = self.write().await?;
+        let (user, other_owners) = lock_user_and_owners(&scope, id).await?;
+        change.check(actor, &user, other_owners)?;
+        let mut update = scope
+            .update::<Entity>()
+            .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::Version.eq(version));
+        if let Some(role) = change.role {
+            update = update.col_expr(Column::Role, role.as_str().into());
+        }
+        if let Some(active) = change.active {
+            update = update.col_expr(Column::Active, active.into());
+        }
+        let changed = scope.run_returning(update).await?;
+        let user = changed.into_iter().next().ok_or(UserError::ChangedMeanwhile)?;
+        scope.commit().await?;
+        Ok(user)
+    }
+}
+
+/// The user and how many *other* active owners there are, all of them locked: two owners who demote each
+/// other at the same time must not both succeed.
+async fn lock_user_and_owners(scope: &Scope, id: UserId) -> Result<(User, u64), UserError> {
+    let owners = Column::Role.eq(Role::Owner.as_str()).and(Column::Active.eq(true));
+    let query = scope
+        .find::<Entity>()
+        .filter(Column::Id.eq(id.uuid()).or(owners))
+        .order_by_asc(Column::Id)
+        .lock(LockType::Update);
+    let (wanted, owners): (Vec<User>, Vec<User>) =
+        scope.all(query).await?.into_iter().partition(|user: &User| user.id == id);
+    let user = wanted.into_iter().next().ok_or(UserError::Unknown)?;
+    Ok((user, u64::try_from(owners.len()).unwrap_or(u64::MAX)))
+}
+
+/// A user as a row.
+pub(super) fn row(user: &User, password: &PasswordHash, tenant_id: Uuid) -> Model {
+    Model {
+        id: user.id.uuid(),
+        tenant_id,
+        email: user.email.as_str().to_owned(),
+        password_hash: password.expose().to_owned(),
+        role: user.role.as_str().to_owned(),
+        active: user.active,
+        version: user.version,
+        created_at: user.created_at,
+    }
+}

@@ -1,0 +1,111 @@
+//! Password hashing with argon2id, away from the threads that serve requests.
+
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash as PhcHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
+use glasshouse_domain::login::{HashingFailed, PasswordHasher};
+use glasshouse_domain::values::{Password, PasswordHash};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+
+/// The cost of one hash.
+#[derive(Clone, Copy, Debug)]
+pub struct Argon2Settings {
+    /// Memory in KiB. The default of the configuration, 19 MiB with 2 passes, is OWASP's recommendation.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub passes: u32,
+    /// How many hashes may be made at once: each needs its memory and a core.
+    pub at_once: usize,
+}
+
+/// Hashes and checks passwords.
+#[derive(Clone, Debug)]
+pub struct Argon2Hasher {
+    argon2: Argon2<'static>,
+    turns: Arc<Semaphore>,
+    /// Compared with when a user does not exist, so that this takes as long as when one does.
+    decoy: PasswordHash,
+}
+
+impl Argon2Hasher {
+    /// A hasher of this cost.
+    ///
+    /// # Errors
+    /// When argon2 does not allow this cost.
+    pub fn new(settings: Argon2Settings) -> Result<Self, HashingFailed> {
+        let params = Params::new(settings.memory_kib, settings.passes, 1, None).map_err(failed)?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let decoy = hash(&argon2, "a password that nobody has")?;
+        Ok(Self { argon2, turns: Arc::new(Semaphore::new(settings.at_once)), decoy })
+    }
+
+    /// Runs `work` on a thread for blocking work, once it is its turn.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Argon2<'static>) -> Result<T, HashingFailed> + Send + 'static,
+    ) -> Result<T, HashingFailed> {
+        let turn = self.turns.clone().acquire_owned().await.map_err(failed)?;
+        let argon2 = self.argon2.clone();
+        let work = move || {
+            let _turn = turn;
+            work(&argon2)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(failed)?
+    }
+}
+
+impl PasswordHasher for Argon2Hasher {
+    async fn hash(&self, password: Password) -> Result<PasswordHash, HashingFailed> {
+        self.in_turn(move |argon2| hash(argon2, password.expose())).await
+    }
+
+    async fn verify(
+        &self,
+        password: SecretString,
+        hash: Option<PasswordHash>,
+    ) -> Result<bool, HashingFailed> {
+        let exists = hash.is_some();
+        let hash = hash.unwrap_or_else(|| self.decoy.clone());
+        self.in_turn(move |argon2| {
+            let hash = PhcHash::new(hash.expose()).map_err(failed)?;
+            let matches = argon2.verify_password(password.expose_secret().as_bytes(), &hash).is_ok();
+            Ok(matches && exists)
+        })
+        .await
+    }
+}
+
+fn hash(argon2: &Argon2<'_>, password: &str) -> Result<PasswordHash, HashingFailed> {
+    let hash: PhcHash = argon2.hash_password(password.as_bytes()).map_err(failed)?;
+    Ok(PasswordHash::new(hash.to_string()))
+}
+
+fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> HashingFailed {
+    HashingFailed(error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hasher() -> Argon2Hasher {
+        Argon2Hasher::new(Argon2Settings { memory_kib: 64, passes: 1, at_once: 1 }).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_hash_fits_its_password_alone() {
+        let hasher = hasher();
+        let hash = hasher.hash(Password::parse("correct horse battery".into()).unwrap()).await.unwrap();
+        assert!(hash.expose().starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
+        assert!(hasher.verify("correct horse battery".into(), Some(hash.clone())).await.unwrap());
+        assert!(!hasher.verify("wrong horse battery".into(), Some(hash)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn nobody_has_the_password_of_the_decoy() {
+        assert!(!hasher().verify("a password that nobody has".into(), None).await.unwrap());
+    }
+}

@@ -1,0 +1,167 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backon::{ExponentialBuilder, Retryable};
+use glasshouse_domain::id::PaymentId;
+use glasshouse_domain::payment::{Charge, ChargeOutcome, GatewayFailure, PaymentGateway};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use url::Url;
+
+use super::circuit_breaker::{CircuitBreaker, CircuitBreakerSettings};
+use super::wire::{self, ChargeRequest, ChargeStatus, IDEMPOTENCY_KEY};
+
+/// How patient to be with the gateway.
+#[derive(Clone, Copy, Debug)]
+pub struct GatewaySettings {
+    /// How long one attempt may take.
+    pub attempt_timeout: Duration,
+    /// How many attempts a call makes; at least 1.
+    pub attempts: u32,
+    /// The pause before the second attempt. It doubles each time, and is stretched by chance, so that callers
+    /// who failed together do not come back together.
+    pub backoff: Duration,
+    /// When to stop asking at all.
+    pub circuit_breaker: CircuitBreakerSettings,
+}
+
+/// The client. Cloning it is cheap; all clones share connections and the circuit breaker.
+#[derive(Clone, Debug)]
+pub struct GatewayClient {
+    http: Client,
+    url: Url,
+    settings: GatewaySettings,
+    breaker: Arc<CircuitBreaker>,
+}
+
+impl GatewayClient {
+    /// A client of the gateway at `url`, such as `http://gateway:8090`.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made on this machine.
+    pub fn new(url: Url, settings: GatewaySettings) -> Result<Self, reqwest::Error> {
+        let http = Client::builder().timeout(settings.attempt_timeout).build()?;
+        let breaker = Arc::new(CircuitBreaker::new(settings.circuit_breaker));
+        Ok(Self { http, url, settings, breaker })
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["v1", "charges"]).extend(path);
+        }
+        self.http.request(method, url)
+    }
+
+    /// Sends a request until it is answered or the attempts are used up. `Ok(None)` is a 404.
+    async fn send(&self, request: RequestBuilder) -> Result<Option<wire::Charge>, GatewayFailure> {
+        if !self.breaker.let_through(Instant::now()) {
+            return Err(GatewayFailure::CircuitOpen);
+        }
+        let attempt = || async {
+            // The body is in memory, so the request can always be copied.
+            let copy = request.try_clone().ok_or(Attempt::CannotRepeat)?;
+            answer(copy.send().await?).await
+        };
+        let retries = self.settings.attempts.saturating_sub(1);
+        let pauses = ExponentialBuilder::default()
+            .with_min_delay(self.settings.backoff)
+            .with_max_times(usize::try_from(retries).unwrap_or(usize::MAX))
+            .with_jitter();
+        let result = attempt.retry(pauses).when(Attempt::may_be_repeated).await;
+        match &result {
+            Err(failure) if failure.is_the_gateways_fault() => self.breaker.failed(Instant::now()),
+            _ => self.breaker.succeeded(),
+        }
+        result.map_err(GatewayFailure::from)
+    }
+}
+
+/// Reads an answer of the gateway.
+async fn answer(response: reqwest::Response) -> Result<Option<wire::Charge>, Attempt> {
+    match response.status() {
+        StatusCode::NOT_FOUND => Ok(None),
+        status if status.is_success() => Ok(Some(response.json().await?)),
+        status => Err(Attempt::Refused(status)),
+    }
+}
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+enum Attempt {
+    #[error(transparent)]
+    Http(#[from] reqwest::Error),
+    #[error("the payment gateway answered {0}")]
+    Refused(StatusCode),
+    #[error("the request cannot be repeated")]
+    CannotRepeat,
+    #[error("the payment gateway does not know this charge")]
+    UnknownCharge,
+}
+
+impl Attempt {
+    /// Every request carries the payment's id, so repeating one is always safe. It is of no use where the
+    /// gateway understood and refused.
+    fn may_be_repeated(&self) -> bool {
+        match self {
+            Self::Http(error) => !error.is_builder(),
+            Self::Refused(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::CannotRepeat | Self::UnknownCharge => false,
+        }
+    }
+
+    fn is_the_gateways_fault(&self) -> bool {
+        self.may_be_repeated()
+    }
+}
+
+impl From<Attempt> for GatewayFailure {
+    fn from(attempt: Attempt) -> Self {
+        match attempt {
+            Attempt::Http(error) if error.is_timeout() => Self::TimedOut,
+            other => Self::Unavailable(Box::new(other)),
+        }
+    }
+}
+
+impl PaymentGateway for GatewayClient {
+    async fn charge(&self, charge: Charge) -> Result<ChargeOutcome, GatewayFailure> {
+        let body = ChargeRequest {
+            amount_minor: charge.amount.minor(),
+            currency: charge.amount.currency().code().to_owned(),
+        };
+        let request = self.request(Method::POST, &[]).json(&body);
+        let request = request.header(IDEMPOTENCY_KEY, charge.payment.to_string());
+        let result = self.send(request).await;
+        if let Err(GatewayFailure::TimedOut) = result {
+            tracing::error!(payment_id = %charge.payment, "payment_gateway_timeout");
+        }
+        known(result?)
+    }
+
+    async fn find_charge(&self, payment: PaymentId) -> Result<Option<ChargeOutcome>, GatewayFailure> {
+        let charge = self.send(self.request(Method::GET, &[&payment.to_string()])).await?;
+        Ok(charge.map(outcome))
+    }
+
+    async fn void_charge(&self, payment: PaymentId) -> Result<ChargeOutcome, GatewayFailure> {
+        known(self.send(self.request(Method::POST, &[&payment.to_string(), "void"])).await?)
+    }
+
+    async fn refund(&self, payment: PaymentId) -> Result<(), GatewayFailure> {
+        known(self.send(self.request(Method::POST, &[&payment.to_string(), "refund"])).await?)?;
+        Ok(())
+    }
+}
+
+fn known(charge: Option<wire::Charge>) -> Result<ChargeOutcome, GatewayFailure> {
+    charge.map(outcome).ok_or_else(|| Attempt::UnknownCharge.into())
+}
+
+fn outcome(charge: wire::Charge) -> ChargeOutcome {
+    match charge.status {
+        ChargeStatus::Succeeded | ChargeStatus::Refunded => ChargeOutcome::Succeeded,
+        ChargeStatus::Declined => {
+            ChargeOutcome::Declined { reason: charge.decline_reason.unwrap_or_else(|| "unknown".to_owned()) }
+        }
+    }
+}

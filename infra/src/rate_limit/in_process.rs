@@ -1,0 +1,65 @@
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use glasshouse_domain::id::TenantId;
+use glasshouse_domain::tenant::Plan;
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::{StateInformationMiddleware, StateSnapshot};
+use governor::state::keyed::DefaultKeyedStateStore;
+
+use super::{Decision, Quota, Quotas};
+
+type Buckets = governor::RateLimiter<
+    TenantId,
+    DefaultKeyedStateStore<TenantId>,
+    DefaultClock,
+    StateInformationMiddleware,
+>;
+
+/// Buckets in this process.
+#[derive(Debug)]
+pub struct InProcessLimiter {
+    free: Buckets,
+    pro: Buckets,
+    enterprise: Buckets,
+}
+
+impl InProcessLimiter {
+    /// Full buckets for everybody.
+    #[must_use]
+    pub fn new(quotas: &Quotas) -> Self {
+        let buckets = |quota| governor::RateLimiter::keyed(as_governor(quota)).with_middleware();
+        Self { free: buckets(quotas.free), pro: buckets(quotas.pro), enterprise: buckets(quotas.enterprise) }
+    }
+
+    pub(super) fn take(&self, tenant: TenantId, plan: Plan) -> Decision {
+        let buckets = match plan {
+            Plan::Free => &self.free,
+            Plan::Pro => &self.pro,
+            Plan::Enterprise => &self.enterprise,
+        };
+        match buckets.check_key(&tenant) {
+            Ok(state) => allowed(&state),
+            Err(refused) => Decision {
+                allowed: false,
+                limit: refused.quota().burst_size().get(),
+                remaining: 0,
+                reset: refused.wait_time_from(DefaultClock::default().now()),
+            },
+        }
+    }
+}
+
+fn allowed(state: &StateSnapshot) -> Decision {
+    let (limit, remaining) = (state.quota().burst_size().get(), state.remaining_burst_capacity());
+    let missing = limit.saturating_sub(remaining);
+    Decision { allowed: true, limit, remaining, reset: state.quota().replenish_interval() * missing }
+}
+
+fn as_governor(quota: Quota) -> governor::Quota {
+    let at_least_one = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+    // By the interval and not by `per_second`, whose bucket is as large as its rate.
+    governor::Quota::with_period(Duration::from_secs(1) / at_least_one(quota.per_second).get())
+        .unwrap_or_else(|| governor::Quota::per_second(NonZeroU32::MIN))
+        .allow_burst(at_least_one(quota.burst))
+}

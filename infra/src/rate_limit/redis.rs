@@ -1,0 +1,33 @@
+use std::time::Duration;
+
+use deadpool_redis::redis::Script;
+use glasshouse_domain::id::TenantId;
+use glasshouse_domain::tenant::Plan;
+
+use super::{Decision, Quotas};
+use crate::redis::{Redis, RedisError};
+
+/// Buckets in Redis. One script takes a token: Redis runs it as one step, whoever else is asking.
+#[derive(Debug)]
+pub struct RedisLimiter {
+    redis: Redis,
+    quotas: Quotas,
+    script: Script,
+}
+
+impl RedisLimiter {
+    /// Buckets as Redis holds them.
+    #[must_use]
+    pub fn new(redis: Redis, quotas: Quotas) -> Self {
+        Self { redis, quotas, script: Script::new(include_str!("token_bucket.lua")) }
+    }
+
+    pub(super) async fn take(&self, tenant: TenantId, plan: Plan) -> Result<Decision, RedisError> {
+        let quota = self.quotas.of(plan);
+        let mut call = self.script.key(format!("glasshouse:rate_limit:{tenant}"));
+        call.arg(quota.per_second).arg(quota.burst);
+        let (allowed, remaining, reset_ms): (bool, u32, u64) =
+            self.redis.call(async |connection| call.invoke_async(connection).await).await?;
+        Ok(Decision { allowed, limit: quota.burst, remaining, reset: Duration::from_millis(reset_ms) })
+    }
+}
