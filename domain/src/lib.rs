@@ -5,6 +5,7 @@
 //! atomic operation each, implemented in the `infra` crate.
 
 pub mod checkout;
+pub mod clock;
 pub mod failure;
 pub mod id;
 pub mod idempotency;

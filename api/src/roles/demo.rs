@@ -3,12 +3,12 @@
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
+use glasshouse_domain::clock;
 use glasshouse_domain::user::Role as UserRole;
 use glasshouse_infra::db::Database;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::tokens::Tokens;
 use secrecy::ExposeSecret;
-use time::OffsetDateTime;
 
 use super::demo_data::{self, DemoTenant, PASSWORD, TENANTS};
 use super::{migrate, serve};
@@ -54,7 +54,7 @@ async fn demo_order(
 ) -> anyhow::Result<Option<DemoOrder>> {
     let Some((store, owner)) = tenant.find(database).await? else { return Ok(None) };
     let Some(product) = demo_data::any_product(&store).await? else { return Ok(None) };
-    let token = tokens.issue(store.tenant_id(), owner, OffsetDateTime::now_utc())?;
+    let token = tokens.issue(store.tenant_id(), owner, clock::now())?;
     Ok(Some(DemoOrder { token: token.expose_secret().to_owned(), product: product.id.to_string() }))
 }
 

@@ -1,5 +1,6 @@
 //! The two tenants of the demo, with users and products. Everything is added once: a second start finds it.
 
+use glasshouse_domain::clock;
 use glasshouse_domain::id::{ProductId, UserId};
 use glasshouse_domain::login::{LoginStore, PasswordHasher};
 use glasshouse_domain::page::PageRequest;
@@ -60,7 +61,7 @@ impl DemoTenant {
             owner_email: Email::parse(&self.email(Role::Owner))?,
             owner_password: Password::parse(PASSWORD.into())?,
         };
-        let now = OffsetDateTime::now_utc();
+        let now = clock::now();
         let store = match sign_up(database, hasher, request, now).await {
             Ok((tenant, _)) => database.tenant(tenant.id),
             Err(SignUpError::SlugTaken) => return Ok(()),

@@ -1,6 +1,7 @@
 //! `seed`: the demo's tenants, or many tenants and orders for load tests.
 
 use anyhow::{Context, ensure};
+use glasshouse_domain::clock;
 use glasshouse_domain::id::{OrderId, PaymentId, TenantId, UserId};
 use glasshouse_domain::login::PasswordHasher;
 use glasshouse_domain::order::{Basket, Order, OrderDraft, OrderState};
@@ -11,7 +12,7 @@ use glasshouse_domain::user::{Role as UserRole, User};
 use glasshouse_domain::values::{Email, Name, Password, PasswordHash, Quantity, Slug};
 use glasshouse_infra::db::{Database, TenantStore};
 use glasshouse_infra::passwords::Argon2Hasher;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use super::demo_data::{self, PASSWORD, TENANTS};
 use crate::cli::SeedArgs;
@@ -60,7 +61,7 @@ async fn add_tenant(
     number: u32,
     hash: &PasswordHash,
 ) -> anyhow::Result<(TenantStore, UserId, Vec<Product>)> {
-    let (id, now) = (TenantId::new(), OffsetDateTime::now_utc());
+    let (id, now) = (TenantId::new(), clock::now());
     // The end of the id is its random part, so that seeding again adds other tenants.
     let id_text = id.uuid().simple().to_string();
     let slug = format!("seed-{number}-{}", &id_text[id_text.len() - 8..]);
@@ -113,7 +114,7 @@ fn finished_order(owner: UserId, products: &[Product], number: u32) -> anyhow::R
         payment: PaymentId::new(),
         placed_by: owner,
         basket: Basket::new(lines.into_iter().collect::<Result<_, _>>()?, 3)?,
-        created_at: OffsetDateTime::now_utc() - Duration::minutes(i64::from(number % (30 * 24 * 60))),
+        created_at: clock::now() - Duration::minutes(i64::from(number % (30 * 24 * 60))),
     };
     let state = match number % 20 {
         0 => OrderState::Refunded,

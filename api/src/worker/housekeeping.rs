@@ -1,7 +1,7 @@
 use std::time::Duration;
 
+use glasshouse_domain::clock;
 use glasshouse_domain::failure::StoreFailure;
-use time::OffsetDateTime;
 
 use super::{Round, Worker};
 
@@ -11,7 +11,7 @@ pub(super) const PERIOD: Duration = Duration::from_secs(600);
 impl Worker {
     /// Removes what nobody needs any more.
     pub(super) async fn keep_house(&self) -> Result<Round, StoreFailure> {
-        let older_than = OffsetDateTime::now_utc() - self.config.idempotency_life;
+        let older_than = clock::now() - self.config.idempotency_life;
         self.database.forget_idempotency_keys(older_than).await?;
         Ok(Round::Done)
     }

@@ -7,12 +7,12 @@ mod reconciler;
 
 use std::time::Duration;
 
+use glasshouse_domain::clock;
 use glasshouse_domain::failure::{StoreFailure, with_causes};
 use glasshouse_infra::db::Database;
 use glasshouse_infra::db::directory::Lease;
 use glasshouse_infra::notifier::LogNotifier;
 use glasshouse_infra::payment_gateway::GatewayClient;
-use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::WorkerConfig;
@@ -44,7 +44,7 @@ impl Worker {
 
     /// A lease from now on.
     fn lease(&self, length: Duration) -> Lease {
-        let due = OffsetDateTime::now_utc();
+        let due = clock::now();
         Lease { due, until: due + length, at_most: self.config.batch }
     }
 }

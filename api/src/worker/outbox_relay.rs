@@ -1,8 +1,8 @@
 use std::time::Duration;
 
+use glasshouse_domain::clock;
 use glasshouse_domain::failure::{StoreFailure, with_causes};
 use glasshouse_domain::outbox::{OutboxMessage, deliver};
-use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use super::{Round, Worker};
@@ -35,7 +35,7 @@ impl Worker {
                     tenant_id = %message.tenant, message_id = %message.id, kind, attempt, error,
                     "outbox_delivery_failed"
                 );
-                store.postpone_delivery(message.id, OffsetDateTime::now_utc() + backoff(attempt)).await
+                store.postpone_delivery(message.id, clock::now() + backoff(attempt)).await
             }
         }
     }

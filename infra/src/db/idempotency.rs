@@ -1,10 +1,10 @@
 //! Idempotency keys, claimed and answered in the transaction of the effect that they guard.
 
+use glasshouse_domain::clock;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::idempotency::{IdempotencyKey, Idempotent, KeyReused, RecordedAnswer};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveModelTrait, ColumnTrait, Insert, IntoActiveModel, QueryFilter};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::entity::idempotency_key::{Column, Entity, Model};
@@ -35,7 +35,7 @@ impl Scope {
             subject_id: Some(subject),
             status: None,
             body: None,
-            created_at: OffsetDateTime::now_utc(),
+            created_at: clock::now(),
         };
         let unless_taken = OnConflict::columns([Column::TenantId, Column::Key]).do_nothing().to_owned();
         let insert = Insert::one(row.into_active_model().reset_all()).on_conflict(unless_taken);

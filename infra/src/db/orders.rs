@@ -1,5 +1,6 @@
 //! Orders and payments: reading them, and writing a new one.
 
+use glasshouse_domain::clock;
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::{OrderId, PaymentId};
 use glasshouse_domain::order::{Order, OrderState};
@@ -7,7 +8,7 @@ use glasshouse_domain::page::{Page, PageRequest};
 use glasshouse_domain::payment::{Payment, PaymentState};
 use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Select};
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use super::entity::{order, order_item, payment};
 use super::failure::store_failure;
@@ -202,8 +203,7 @@ impl NewOrderRows {
                 state: PaymentState::Pending.as_str().to_owned(),
                 decline_reason: None,
                 refund_requested_at: None,
-                reconcile_at: OffsetDateTime::now_utc()
-                    + Duration::try_from(reconcile_after).unwrap_or(Duration::MAX),
+                reconcile_at: clock::now() + Duration::try_from(reconcile_after).unwrap_or(Duration::MAX),
                 created_at: order.created_at,
             },
         }

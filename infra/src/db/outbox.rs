@@ -1,5 +1,6 @@
 //! Delivery of outbox messages, as one tenant's storage sees it.
 
+use glasshouse_domain::clock;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::MessageId;
 use glasshouse_domain::outbox::{Notification, OutboxMessage, OutboxStore};
@@ -32,7 +33,7 @@ impl OutboxStore for TenantStore {
         let scope = self.write().await?;
         let update = scope
             .update::<outbox_message::Entity>()
-            .col_expr(outbox_message::Column::DeliveredAt, Expr::value(OffsetDateTime::now_utc()))
+            .col_expr(outbox_message::Column::DeliveredAt, Expr::value(clock::now()))
             .filter(outbox_message::Column::Id.eq(message.uuid()));
         scope.run(update).await?;
         scope.commit().await

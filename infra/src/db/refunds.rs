@@ -1,5 +1,6 @@
 //! Refunds and cancellations.
 
+use glasshouse_domain::clock;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{OrderId, PaymentId};
 use glasshouse_domain::idempotency::{Idempotent, Once};
@@ -9,7 +10,6 @@ use glasshouse_domain::payment::{Payment, PaymentState};
 use glasshouse_domain::refund::{CancelError, CancelStore, Canceller, RefundError, RefundStore};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, QueryFilter};
-use time::OffsetDateTime;
 
 use super::entity::payment;
 use super::idempotency::Claim;
@@ -31,8 +31,8 @@ impl RefundStore for TenantStore {
         if let Claim::Unanswered(_) = claim {
             return Ok(Once::Unanswered(payment));
         }
-        payment.ask_for_refund(OffsetDateTime::now_utc())?;
-        let reconcile_at = OffsetDateTime::now_utc() + self.database().reconcile_after;
+        payment.ask_for_refund(clock::now())?;
+        let reconcile_at = clock::now() + self.database().reconcile_after;
         let update = scope
             .update::<payment::Entity>()
             .col_expr(payment::Column::RefundRequestedAt, Expr::value(payment.refund_requested_at))
@@ -103,7 +103,7 @@ impl CancelStore for TenantStore {
         // The reconciler may void the payment at once.
         let update = scope
             .update::<payment::Entity>()
-            .col_expr(payment::Column::ReconcileAt, Expr::value(OffsetDateTime::now_utc()))
+            .col_expr(payment::Column::ReconcileAt, Expr::value(clock::now()))
             .filter(payment::Column::Id.eq(payment.id.uuid()));
         scope.run(update).await?;
         scope.record(request, &order).await?;

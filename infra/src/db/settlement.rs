@@ -1,5 +1,6 @@
 //! Step 3 of checkout: what the gateway's word changes, decided by the domain and applied here.
 
+use glasshouse_domain::clock;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{MessageId, PaymentId};
 use glasshouse_domain::order::{Order, OrderState};
@@ -8,7 +9,6 @@ use glasshouse_domain::payment::{ChargeOutcome, PaymentState};
 use glasshouse_domain::settlement::Settlement;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, QueryFilter};
-use time::OffsetDateTime;
 
 use super::entity::{outbox_message, payment};
 use super::scope::Scope;
@@ -58,7 +58,7 @@ impl Scope {
             update = update.col_expr(payment::Column::DeclineReason, reason.as_str().into());
         }
         if demands_refund {
-            let now = OffsetDateTime::now_utc();
+            let now = clock::now();
             update = update
                 .col_expr(payment::Column::RefundRequestedAt, Expr::value(now))
                 .col_expr(payment::Column::ReconcileAt, Expr::value(now));
@@ -76,7 +76,7 @@ impl Scope {
 
     /// Leaves a message for the relay, in the transaction of what it tells.
     pub(super) async fn append_to_outbox(&self, event: OutboxEvent) -> Result<(), StoreFailure> {
-        let now = OffsetDateTime::now_utc();
+        let now = clock::now();
         let message = outbox_message::Model {
             id: MessageId::new().uuid(),
             tenant_id: self.tenant().uuid(),

@@ -1,4 +1,5 @@
 use actix_web::{post, web};
+use glasshouse_domain::clock;
 use glasshouse_domain::login::{LoginError, log_in as check_credentials};
 use glasshouse_domain::values::{Email, Slug};
 use glasshouse_infra::db::Database;
@@ -6,7 +7,6 @@ use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::tokens::Tokens;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::http::problem::{Problem, ProblemBody};
@@ -58,7 +58,7 @@ pub(super) async fn log_in(
         return Err(LoginError::WrongCredentials.into());
     };
     let user = check_credentials(database.get_ref(), hasher.get_ref(), &tenant, &email, password).await?;
-    let token = tokens.issue(user.tenant, user.user, OffsetDateTime::now_utc()).map_err(Problem::internal)?;
+    let token = tokens.issue(user.tenant, user.user, clock::now()).map_err(Problem::internal)?;
     Ok(web::Json(TokenBody {
         access_token: token.expose_secret().to_owned(),
         token_type: "Bearer",

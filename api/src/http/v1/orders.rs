@@ -1,6 +1,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, post, web};
 use glasshouse_domain::checkout::check_out;
+use glasshouse_domain::clock;
 use glasshouse_domain::id::{OrderId, PaymentId};
 use glasshouse_domain::idempotency::RecordedAnswer;
 use glasshouse_domain::order::{Basket, Order, OrderDraft, OrderItem, OrderState};
@@ -116,7 +117,7 @@ impl PlaceOrderBody {
             payment: PaymentId::new(),
             placed_by: caller.user(),
             basket,
-            created_at: OffsetDateTime::now_utc(),
+            created_at: clock::now(),
         })
     }
 }

@@ -1,5 +1,6 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, HttpResponseBuilder, delete, get, patch, post, web};
+use glasshouse_domain::clock;
 use glasshouse_domain::id::ProductId;
 use glasshouse_domain::idempotency::RecordedAnswer;
 use glasshouse_domain::product::{Product, ProductChange, StockMovement};
@@ -89,7 +90,7 @@ impl NewProductBody {
         let (Some(sku), Some(name), Some(price), Some(stock)) = (sku, name, price, stock) else {
             return Err(fields.problem());
         };
-        let (id, created_at) = (ProductId::new(), OffsetDateTime::now_utc());
+        let (id, created_at) = (ProductId::new(), clock::now());
         Ok(Product { id, sku, name, price, stock, archived: false, version: 1, created_at })
     }
 }

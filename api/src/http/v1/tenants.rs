@@ -1,4 +1,5 @@
 use actix_web::{HttpResponse, post, web};
+use glasshouse_domain::clock;
 use glasshouse_domain::sign_up::{SignUp, sign_up as sign_up_tenant};
 use glasshouse_domain::tenant::{Plan, Tenant};
 use glasshouse_domain::values::{Email, Name, Password, Slug};
@@ -118,7 +119,7 @@ pub(super) async fn sign_up(
     hasher: web::Data<Argon2Hasher>,
 ) -> Result<HttpResponse, Problem> {
     let request = body.into_inner().parse()?;
-    let now = OffsetDateTime::now_utc();
+    let now = clock::now();
     let (tenant, owner) = sign_up_tenant(database.get_ref(), hasher.get_ref(), request, now).await?;
     Ok(HttpResponse::Created().json(SignedUpBody { tenant: tenant.into(), owner: owner.into() }))
 }

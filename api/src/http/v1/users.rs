@@ -1,4 +1,5 @@
 use actix_web::{HttpResponse, delete, get, patch, post, web};
+use glasshouse_domain::clock;
 use glasshouse_domain::id::UserId;
 use glasshouse_domain::login::PasswordHasher;
 use glasshouse_domain::user::{Role, User, UserChange, UserChangeRefused};
@@ -68,7 +69,7 @@ impl NewUserBody {
         let (Some(email), Some(password), Some(role)) = (email, password, role) else {
             return Err(fields.problem());
         };
-        let (id, created_at) = (UserId::new(), OffsetDateTime::now_utc());
+        let (id, created_at) = (UserId::new(), clock::now());
         Ok((User { id, email, role, active: true, version: 1, created_at }, password))
     }
 }

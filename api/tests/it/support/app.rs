@@ -1,0 +1,144 @@
+use std::collections::HashMap;
+
+use glasshouse_api::application::{Addresses, Application};
+use glasshouse_api::config::{Config, Role};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::client::{Answer, Client};
+use super::database::TestDatabase;
+
+/// On which parts the application runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    /// SQLite and in-process cache and limiter.
+    Embedded,
+    /// Postgres and Redis.
+    Servers,
+}
+
+/// A running application with a database of its own. API, worker and gateway simulator are one process, on
+/// either backend. Dropping it stops it.
+pub(crate) struct TestApp {
+    pub(crate) addresses: Addresses,
+    pub(crate) database: TestDatabase,
+    http: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+    running: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+impl TestApp {
+    /// Starts with settings that suit tests.
+    pub(crate) async fn start(backend: Backend) -> Self {
+        Self::start_with(backend, &[]).await
+    }
+
+    /// Starts with some settings of the test's own.
+    pub(crate) async fn start_with(backend: Backend, settings: &[(&str, &str)]) -> Self {
+        Self::start_on(TestDatabase::create(backend).await, settings).await
+    }
+
+    /// Starts on a database that exists.
+    pub(crate) async fn start_on(database: TestDatabase, settings: &[(&str, &str)]) -> Self {
+        let mut variables: HashMap<String, String> = [
+            ("GLASSHOUSE_HTTP_ADDR", "127.0.0.1:0"),
+            ("GLASSHOUSE_MANAGEMENT_ADDR", "127.0.0.1:0"),
+            ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
+            ("GLASSHOUSE_HTTP_WORKERS", "2"),
+            ("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "0"),
+            ("GLASSHOUSE_SHUTDOWN_GRACE_SECONDS", "10"),
+            // Hashing is slow on purpose, and tests are many.
+            ("GLASSHOUSE_ARGON2_MEMORY_KIB", "64"),
+            ("GLASSHOUSE_ARGON2_PASSES", "1"),
+            // Nothing should be refused for its number, unless that is the test.
+            ("GLASSHOUSE_RATE_LIMIT_FREE", "100000/100000"),
+            ("GLASSHOUSE_OUTBOX_POLL_MS", "50"),
+            ("GLASSHOUSE_RECONCILE_POLL_MS", "50"),
+            ("REDIS_TIMEOUT_MS", "2000"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        variables.extend(database.settings());
+        variables.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let config = Config::load(Role::Demo, |name| variables.get(name).cloned()).unwrap();
+        let application = Application::build(config).await.unwrap();
+        let addresses = application.addresses();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(application.run_until(async move {
+            let _ = stopped.await;
+        }));
+        let http = reqwest::Client::new();
+        Self { addresses, database, http, stop: Some(stop), running: Some(running) }
+    }
+
+    /// Tells it to stop, waits until it has, and hands its database on.
+    pub(crate) async fn stop(mut self) -> TestDatabase {
+        self.stop.take().unwrap().send(()).unwrap();
+        self.running.take().unwrap().await.unwrap().unwrap();
+        self.database.clone()
+    }
+
+    /// Tells it to stop, and does not wait.
+    pub(crate) fn begin_stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    /// A client that is logged in as nobody.
+    pub(crate) fn nobody(&self) -> Client {
+        Client::new(self.http.clone(), format!("http://{}", self.addresses.http.unwrap()))
+    }
+
+    /// A client of the management interface.
+    pub(crate) fn management(&self) -> Client {
+        Client::new(self.http.clone(), format!("http://{}", self.addresses.management.unwrap()))
+    }
+
+    /// A client of the payment gateway, past the application.
+    pub(crate) fn gateway(&self) -> Client {
+        Client::new(self.http.clone(), format!("http://{}", self.addresses.gateway.unwrap()))
+    }
+
+    /// Tells the payment gateway how to behave, such as `json!({"decline_rate": 1.0})`.
+    pub(crate) async fn gateway_behaves(&self, behaviour: Value) {
+        self.gateway().send(Method::PUT, "/control", Some(behaviour)).await.expect(200);
+    }
+
+    /// The charge that the gateway has for a payment.
+    pub(crate) async fn charge_at_gateway(&self, payment: &Value) -> Answer {
+        self.gateway().get(&format!("/v1/charges/{}", payment.as_str().unwrap())).await
+    }
+
+    /// Signs a new tenant up, and logs its owner in.
+    pub(crate) async fn new_tenant(&self) -> Client {
+        let slug = format!("t-{}", &uuid::Uuid::now_v7().simple().to_string()[12..]);
+        self.sign_up(&slug, "free").await
+    }
+
+    /// Signs a tenant up, and logs its owner in.
+    pub(crate) async fn sign_up(&self, slug: &str, plan: &str) -> Client {
+        let owner = json!({ "email": format!("owner@{slug}.example"), "password": PASSWORD });
+        let tenant = json!({ "slug": slug, "name": slug, "plan": plan, "owner": owner });
+        self.nobody().post("/v1/tenants", tenant).await.expect(201);
+        self.log_in(slug, &format!("owner@{slug}.example")).await
+    }
+
+    /// Logs a user in, who has [`PASSWORD`].
+    pub(crate) async fn log_in(&self, tenant: &str, email: &str) -> Client {
+        let login = json!({ "tenant": tenant, "email": email, "password": PASSWORD });
+        let answer = self.nobody().post("/v1/auth/login", login).await.expect(200);
+        self.nobody().with_token(answer["access_token"].as_str().unwrap()).in_tenant(tenant)
+    }
+
+    /// Adds a user with this role to the owner's tenant, and logs them in.
+    pub(crate) async fn add_user(&self, owner: &Client, role: &str) -> Client {
+        let email = format!("{role}-{}@example.com", uuid::Uuid::now_v7().simple());
+        let user = json!({ "email": email, "password": PASSWORD, "role": role });
+        owner.post("/v1/users", user).await.expect(201);
+        self.log_in(owner.tenant(), &email).await
+    }
+}
+
+/// The password of every user in the tests.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";

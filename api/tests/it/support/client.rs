@@ -1,0 +1,171 @@
+use std::ops::Index;
+
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// An HTTP client of one server, perhaps logged in.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<String>,
+    tenant: String,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+/// A new idempotency key.
+pub(crate) fn key() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+impl Client {
+    pub(crate) fn new(http: reqwest::Client, base: String) -> Self {
+        Self { http, base, token: None, tenant: String::new() }
+    }
+
+    pub(crate) fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
+    pub(crate) fn in_tenant(mut self, slug: &str) -> Self {
+        self.tenant = slug.to_owned();
+        self
+    }
+
+    /// The slug of the tenant that this client is logged in to.
+    pub(crate) fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    /// The token that this client sends.
+    pub(crate) fn token(&self) -> &str {
+        self.token.as_deref().unwrap()
+    }
+
+    /// A request with the token, to be changed and sent by the test.
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let request = self.request(method, path);
+        Answer::of(body.into_iter().fold(request, |request, body| request.json(&body))).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// A POST with an idempotency key.
+    pub(crate) async fn post_once(&self, path: &str, key: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::POST, path).header("Idempotency-Key", key).json(&body)).await
+    }
+
+    /// A PATCH of a version.
+    pub(crate) async fn patch(&self, path: &str, etag: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::PATCH, path).header("If-Match", etag).json(&body)).await
+    }
+
+    /// A DELETE of a version.
+    pub(crate) async fn delete(&self, path: &str, etag: &str) -> Answer {
+        Answer::of(self.request(Method::DELETE, path).header("If-Match", etag)).await
+    }
+
+    /// Adds a product with this stock, at 12.50 USD; answers its id.
+    pub(crate) async fn add_product(&self, stock: i64) -> String {
+        let sku = format!("SKU-{}", uuid::Uuid::now_v7().simple());
+        let product =
+            json!({ "sku": sku, "name": "Mug", "price_minor": 1250, "currency": "USD", "stock": stock });
+        let added = self.post("/v1/products", product).await.expect(201);
+        added["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Orders some of a product under a new key.
+    pub(crate) async fn order(&self, product: &str, quantity: i64) -> Answer {
+        self.order_with_key(product, quantity, &key()).await
+    }
+
+    /// Orders some of a product.
+    pub(crate) async fn order_with_key(&self, product: &str, quantity: i64, key: &str) -> Answer {
+        let items = json!({ "items": [{ "product_id": product, "quantity": quantity }] });
+        self.post_once("/v1/orders", key, items).await
+    }
+
+    /// The pieces of a product in stock.
+    pub(crate) async fn stock(&self, product: &str) -> i64 {
+        self.get(&format!("/v1/products/{product}")).await.expect(200)["stock"].as_i64().unwrap()
+    }
+
+    /// The one payment of an order.
+    pub(crate) async fn payment(&self, order: &Value) -> Value {
+        let path = format!("/v1/orders/{}/payments", order.as_str().unwrap());
+        self.get(&path).await.expect(200)[0].clone()
+    }
+
+    /// Where an order stands.
+    pub(crate) async fn order_status(&self, order: &Value) -> String {
+        let path = format!("/v1/orders/{}", order.as_str().unwrap());
+        self.get(&path).await.expect(200)["status"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Answer {
+    /// Sends a request and reads the answer. A body that is no JSON is a JSON string here.
+    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Self { status, headers, body }
+    }
+
+    /// The body, if the status is this one.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        self.body
+    }
+
+    /// Checks that this is a whole problem document with this status and code; answers its body.
+    #[track_caller]
+    pub(crate) fn expect_problem(self, status: u16, code: &str) -> Value {
+        assert_eq!((self.status.as_u16(), self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.body["request_id"].as_str(), Some(self.header("x-request-id")));
+        assert_eq!(self.body["status"], status);
+        for field in ["type", "title", "detail"] {
+            assert!(!self.body[field].as_str().unwrap().is_empty(), "{field}: {}", self.body);
+        }
+        self.body
+    }
+
+    /// A header, or an empty text.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(HeaderValue::to_str).transpose().unwrap().unwrap_or_default()
+    }
+}
+
+impl Index<&str> for Answer {
+    type Output = Value;
+
+    fn index(&self, field: &str) -> &Value {
+        &self.body[field]
+    }
+}

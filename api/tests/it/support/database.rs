@@ -1,0 +1,176 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use glasshouse_infra::db::{Database, DatabaseSettings};
+use glasshouse_migrations::{Migrator, MigratorTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, Statement};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use super::Backend;
+
+/// A database for one test, migrated and empty. Clones are the same database; the last one removes it.
+#[derive(Clone)]
+pub(crate) struct TestDatabase(Arc<Inner>);
+
+enum Inner {
+    Sqlite(TempDir),
+    Postgres { name: String },
+}
+
+/// The login role of the service in tests: neither owner nor superuser.
+const SERVICE_LOGIN: &str = "glasshouse_test_service";
+/// The owner of the schema in tests. It is no superuser, whom row-level security would not bind.
+const OWNER_LOGIN: &str = "glasshouse_test_owner";
+
+impl TestDatabase {
+    /// A new database.
+    pub(crate) async fn create(backend: Backend) -> Self {
+        match backend {
+            Backend::Embedded => {
+                let database = Self(Arc::new(Inner::Sqlite(tempfile::tempdir().unwrap())));
+                migrate(&database.owner_url()).await;
+                database
+            }
+            Backend::Servers => {
+                let name = format!("glasshouse_test_{}", uuid::Uuid::now_v7().simple());
+                let template = template().await;
+                as_superuser(&[format!("CREATE DATABASE {name} TEMPLATE {template}")]).await;
+                Self(Arc::new(Inner::Postgres { name }))
+            }
+        }
+    }
+
+    /// The settings under which the application uses it, and Redis with it.
+    pub(crate) fn settings(&self) -> Vec<(String, String)> {
+        let mut settings = vec![("DATABASE_URL".to_owned(), self.service_url())];
+        if self.is_postgres() {
+            settings.push(("REDIS_URL".to_owned(), test_variable("TEST_REDIS_URL")));
+        }
+        settings
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(*self.0, Inner::Postgres { .. })
+    }
+
+    /// Where the service reaches it.
+    pub(crate) fn service_url(&self) -> String {
+        self.url(SERVICE_LOGIN)
+    }
+
+    /// Where its owner reaches it.
+    pub(crate) fn owner_url(&self) -> String {
+        self.url(OWNER_LOGIN)
+    }
+
+    fn url(&self, role: &str) -> String {
+        match &*self.0 {
+            Inner::Sqlite(directory) => {
+                format!("sqlite://{}", directory.path().join("test.sqlite3").display())
+            }
+            Inner::Postgres { name } => url_of(role, name),
+        }
+    }
+
+    /// Rows of a query, past the application and past row-level security.
+    pub(crate) async fn query(&self, sql: &str) -> Vec<QueryResult> {
+        let connection = match &*self.0 {
+            Inner::Sqlite(_) => connect(&self.owner_url()).await,
+            Inner::Postgres { name } => connect(&superuser_url(name)).await,
+        };
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        let rows = connection.query_all_raw(statement).await.unwrap();
+        connection.close().await.unwrap();
+        rows
+    }
+
+    /// The number in the first column, called `n`, of a query's first row.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        self.query(sql).await[0].try_get("", "n").unwrap()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let Self::Postgres { name } = self else { return };
+        let sql = format!("DROP DATABASE {name} WITH (FORCE)");
+        // A destructor cannot await: another thread does, with a runtime of its own.
+        let drop_it = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(as_superuser(&[sql]));
+        };
+        let _ = std::thread::spawn(drop_it).join();
+    }
+}
+
+/// The migrated database that all others are copies of, made once for all tests.
+async fn template() -> &'static str {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    TEMPLATE.get_or_init(make_template).await
+}
+
+async fn make_template() -> String {
+    let name = format!("glasshouse_template_{}", uuid::Uuid::now_v7().simple());
+    let role = |name: &str, options: &str| {
+        format!(
+            "DO $$ BEGIN CREATE ROLE {name} {options};
+             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+        )
+    };
+    as_superuser(&[
+        role("glasshouse_service", "NOLOGIN"),
+        role(SERVICE_LOGIN, "LOGIN PASSWORD 'test' IN ROLE glasshouse_service"),
+        role(OWNER_LOGIN, "LOGIN PASSWORD 'test'"),
+        format!("CREATE DATABASE {name} OWNER {OWNER_LOGIN}"),
+    ])
+    .await;
+    migrate(&url_of(OWNER_LOGIN, &name)).await;
+    name
+}
+
+async fn migrate(url: &str) {
+    let settings = DatabaseSettings {
+        url: url.into(),
+        pool_size: 1,
+        acquire_timeout: Duration::from_secs(10),
+        statement_timeout: Duration::from_secs(60),
+        reconcile_after: Duration::ZERO,
+    };
+    let database = Database::connect(&settings).await.unwrap();
+    Migrator::up(database.connection(), None).await.unwrap();
+    database.close().await;
+}
+
+async fn as_superuser(statements: &[String]) {
+    let connection = connect(&test_variable("TEST_DATABASE_URL")).await;
+    for statement in statements {
+        connection.execute_unprepared(statement).await.unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+/// One connection, past the application.
+pub(crate) async fn connect(url: &str) -> DatabaseConnection {
+    let mut options = sea_orm::ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    sea_orm::Database::connect(options).await.unwrap()
+}
+
+fn superuser_url(database: &str) -> String {
+    let mut url = url::Url::parse(&test_variable("TEST_DATABASE_URL")).unwrap();
+    url.set_path(database);
+    url.to_string()
+}
+
+fn url_of(role: &str, database: &str) -> String {
+    let mut url = url::Url::parse(&superuser_url(database)).unwrap();
+    url.set_username(role).unwrap();
+    url.set_password(Some("test")).unwrap();
+    url.to_string()
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are told where their servers are")]
+fn test_variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `make test`"))
+}

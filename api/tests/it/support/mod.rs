@@ -1,0 +1,44 @@
+//! What all tests share.
+
+mod app;
+mod client;
+mod database;
+
+pub(crate) use app::{Backend, TestApp};
+pub(crate) use client::{Answer, Client, key};
+pub(crate) use database::TestDatabase;
+
+use std::time::Duration;
+
+/// Declares tests that run on both kinds of parts: `async fn name(backend: Backend)` becomes the tests
+/// `name::embedded` and `name::servers`.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => { $(
+        mod $name {
+            use crate::support::Backend;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn embedded() {
+                super::$name(Backend::Embedded).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn servers() {
+                super::$name(Backend::Servers).await;
+            }
+        }
+    )+ };
+}
+pub(crate) use on_both;
+
+/// Waits until `condition` gives a value, and fails after half a minute.
+pub(crate) async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(value) = condition().await {
+            return value;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
