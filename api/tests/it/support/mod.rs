@@ -3,10 +3,12 @@
 mod app;
 mod client;
 mod database;
+mod wire;
 
 pub(crate) use app::{Backend, TestApp};
 pub(crate) use client::{Answer, Client, key};
 pub(crate) use database::TestDatabase;
+pub(crate) use wire::WireTap;
 
 use std::time::Duration;
 

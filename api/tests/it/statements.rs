@@ -1,0 +1,225 @@
+//! How often each endpoint goes to Postgres and back, transaction control included. ARCHITECTURE.md says what
+//! each statement is for.
+
+use std::collections::BTreeSet;
+
+use glasshouse_api::http::docs;
+use serde_json::{Value, json};
+
+use crate::support::{Backend, Client, TestApp, TestDatabase, WireTap, key};
+
+/// An application with one connection to Postgres, on which we listen, and whose worker sleeps.
+async fn tapped() -> (TestApp, WireTap) {
+    let database = TestDatabase::create(Backend::Servers).await;
+    let mut url = url::Url::parse(&database.service_url()).unwrap();
+    let tap = WireTap::start(format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432))).await;
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(tap.address().port())).unwrap();
+    let settings = [
+        ("DATABASE_URL", url.as_str()),
+        ("DATABASE_POOL_SIZE", "1"),
+        ("GLASSHOUSE_OUTBOX_POLL_MS", "600000"),
+        ("GLASSHOUSE_RECONCILE_POLL_MS", "600000"),
+    ];
+    (TestApp::start_on(database, &settings).await, tap)
+}
+
+/// What an owner of a tenant works with.
+struct Scene {
+    owner: Client,
+    product: String,
+}
+
+const SCOPE: [&str; 2] = ["BEGIN", "set tenant"];
+const RESERVE: [&str; 5] =
+    ["INSERT idempotency_keys", "UPDATE products", "INSERT orders", "INSERT order_items", "INSERT payments"];
+const SETTLE: [&str; 5] = [
+    "SELECT payments",
+    "UPDATE payments",
+    "UPDATE orders",
+    "INSERT outbox_messages",
+    "UPDATE idempotency_keys",
+];
+
+/// One transaction with these statements.
+fn transaction(statements: &[&'static str]) -> Vec<&'static str> {
+    [&SCOPE, statements, &["COMMIT"]].concat()
+}
+
+/// Every operation and what it says to Postgres, the caller being cached.
+fn expected() -> Vec<(&'static str, Vec<&'static str>)> {
+    let one = |statement| transaction(&[statement]);
+    let change_user = ["SELECT users", "UPDATE users"];
+    let request_refund = ["INSERT idempotency_keys", "SELECT payments", "UPDATE payments"];
+    let complete_refund = SETTLE;
+    let cancel = [
+        "INSERT idempotency_keys",
+        "SELECT payments",
+        "SELECT order_items",
+        "UPDATE orders",
+        "UPDATE products",
+        "UPDATE payments",
+        "UPDATE idempotency_keys",
+    ];
+    vec![
+        ("sign_up", transaction(&["INSERT tenants", "INSERT users"])),
+        ("log_in", one("SELECT users")),
+        ("show_me", one("SELECT users")),
+        ("list_users", one("SELECT users")),
+        ("add_user", one("INSERT users")),
+        ("show_user", one("SELECT users")),
+        ("change_user", transaction(&change_user)),
+        ("deactivate_user", transaction(&change_user)),
+        ("list_products", one("SELECT products")),
+        ("add_product", one("INSERT products")),
+        ("show_product", one("SELECT products")),
+        ("change_product", one("UPDATE products")),
+        ("archive_product", one("UPDATE products")),
+        (
+            "move_product_stock",
+            transaction(&["INSERT idempotency_keys", "UPDATE products", "UPDATE idempotency_keys"]),
+        ),
+        ("place_order", [transaction(&RESERVE), transaction(&SETTLE)].concat()),
+        ("list_orders", transaction(&["SELECT orders", "SELECT order_items"])),
+        ("show_order", transaction(&["SELECT orders", "SELECT order_items"])),
+        ("cancel_order", transaction(&cancel)),
+        ("list_payments", one("SELECT payments")),
+        ("refund_payment", [transaction(&request_refund), transaction(&complete_refund)].concat()),
+        ("report_revenue", one("SELECT orders")),
+    ]
+}
+
+/// Does one operation, successfully.
+async fn perform(operation: &str, app: &TestApp, scene: &Scene, tap: &WireTap) {
+    let Scene { owner, product } = scene;
+    let slug = || format!("s-{}", &key()[24..]);
+    let tenant = || {
+        let owner = json!({ "email": "owner@example.com", "password": "correct horse battery staple" });
+        json!({ "slug": slug(), "name": "New", "owner": owner })
+    };
+    let new_user = || json!({ "email": format!("{}@example.com", key()), "password": "correct horse battery", "role": "member" });
+    let new_product =
+        || json!({ "sku": key(), "name": "Mug", "price_minor": 100, "currency": "USD", "stock": 100 });
+    let login = json!({
+        "tenant": owner.tenant(),
+        "email": format!("owner@{}.example", owner.tenant()),
+        "password": "correct horse battery staple",
+    });
+    let product_path = format!("/v1/products/{product}");
+    let added = async |path: &str, body: Value| -> String {
+        let added = owner.post(path, body).await.expect(201);
+        tap.take();
+        format!("{path}/{}", added["id"].as_str().unwrap())
+    };
+    let ordered = async |status: u16| -> Value {
+        let order = owner.order(product, 1).await.expect(status);
+        tap.take();
+        order["id"].clone()
+    };
+    let order_path = |order: Value, rest: &str| format!("/v1/orders/{}{rest}", order.as_str().unwrap());
+    match operation {
+        "sign_up" => owner.post("/v1/tenants", tenant()).await.expect(201),
+        "log_in" => app.nobody().post("/v1/auth/login", login).await.expect(200),
+        "show_me" => owner.get("/v1/users/me").await.expect(200),
+        "list_users" => owner.get("/v1/users").await.expect(200),
+        "add_user" => owner.post("/v1/users", new_user()).await.expect(201),
+        "show_user" => owner.get(&added("/v1/users", new_user()).await).await.expect(200),
+        "change_user" => {
+            let path = added("/v1/users", new_user()).await;
+            owner.patch(&path, "\"1\"", json!({ "role": "admin" })).await.expect(200)
+        }
+        "deactivate_user" => owner.delete(&added("/v1/users", new_user()).await, "\"1\"").await.expect(204),
+        "list_products" => owner.get("/v1/products").await.expect(200),
+        "add_product" => owner.post("/v1/products", new_product()).await.expect(201),
+        "show_product" => owner.get(&product_path).await.expect(200),
+        "change_product" => {
+            let path = added("/v1/products", new_product()).await;
+            owner.patch(&path, "\"1\"", json!({ "name": "Cup" })).await.expect(200)
+        }
+        "archive_product" => {
+            owner.delete(&added("/v1/products", new_product()).await, "\"1\"").await.expect(204)
+        }
+        "move_product_stock" => {
+            owner.post_once(&format!("{product_path}/stock"), &key(), json!({ "delta": 5 })).await.expect(200)
+        }
+        "place_order" => owner.order(product, 1).await.expect(201),
+        "list_orders" => owner.get("/v1/orders?limit=100").await.expect(200),
+        "show_order" => owner.get(&order_path(ordered(201).await, "")).await.expect(200),
+        "cancel_order" => {
+            app.gateway_behaves(json!({ "error_rate": 1.0 })).await;
+            let path = order_path(ordered(202).await, "/cancel");
+            app.gateway_behaves(json!({})).await;
+            owner.post_once(&path, &key(), json!({})).await.expect(200)
+        }
+        "list_payments" => owner.get(&order_path(ordered(201).await, "/payments")).await.expect(200),
+        "refund_payment" => {
+            let payment = owner.payment(&ordered(201).await).await;
+            tap.take();
+            let path = format!("/v1/payments/{}/refund", payment["id"].as_str().unwrap());
+            owner.post_once(&path, &key(), json!({})).await.expect(200)
+        }
+        "report_revenue" => owner.get("/v1/reports/revenue?from=2026-01-01&to=2026-12-31").await.expect(200),
+        other => panic!("say here how to do {other}"),
+    };
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_endpoint_says_to_postgres_what_it_must_and_no_more() {
+    let (app, tap) = tapped().await;
+    let owner = app.new_tenant().await;
+    let scene = Scene { product: owner.add_product(1000).await, owner };
+    for (operation, statements) in expected() {
+        // The first time, statements are prepared and the caller is looked up.
+        perform(operation, &app, &scene, &tap).await;
+        tap.take();
+        perform(operation, &app, &scene, &tap).await;
+        assert_eq!(tap.take(), statements, "{operation}");
+    }
+}
+
+#[test]
+fn no_endpoint_is_left_out() {
+    let described: Value = serde_json::to_value(docs::openapi()).unwrap();
+    let operations =
+        described["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let described: BTreeSet<_> =
+        operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    assert_eq!(expected().into_iter().map(|(operation, _)| operation).collect::<BTreeSet<_>>(), described);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_who_is_not_cached_costs_one_transaction() {
+    let (app, tap) = tapped().await;
+    let owner = app.new_tenant().await;
+    owner.get("/v1/users/me").await.expect(200);
+    let again = app.log_in(owner.tenant(), &format!("owner@{}.example", owner.tenant())).await;
+    let member = app.add_user(&owner, "member").await;
+    member.get("/v1/products").await.expect(200);
+    let another = app.add_user(&owner, "member").await;
+    again.get("/v1/products").await.expect(200);
+    tap.take();
+    another.get("/v1/products").await.expect(200);
+    let lookup = transaction(&["SELECT users"]);
+    assert_eq!(tap.take(), [lookup, transaction(&["SELECT products"])].concat());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_rows_are_not_more_statements() {
+    let (app, tap) = tapped().await;
+    let owner = app.new_tenant().await;
+    let mut products = Vec::new();
+    for _ in 0..20 {
+        products.push(owner.add_product(1000).await);
+    }
+    let mut count = Vec::new();
+    for lines in [1, 20, 20] {
+        let items: Vec<_> =
+            products[..lines].iter().map(|id| json!({ "product_id": id, "quantity": 1 })).collect();
+        owner.post_once("/v1/orders", &key(), json!({ "items": items })).await.expect(201);
+        tap.take();
+        owner.post_once("/v1/orders", &key(), json!({ "items": items })).await.expect(201);
+        owner.get("/v1/orders?limit=100").await.expect(200);
+        count.push(tap.take().into_iter().filter(|statement| statement != "prepare").count());
+    }
+    assert_eq!(count, [count[0]; 3]);
+}

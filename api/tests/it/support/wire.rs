@@ -1,0 +1,118 @@
+//! Listens to the conversation with Postgres: which statements cross the wire, one round trip each.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A proxy in front of Postgres that writes down every statement.
+pub(crate) struct WireTap {
+    address: SocketAddr,
+    statements: Arc<Mutex<Vec<String>>>,
+}
+
+/// Asks for TLS, in place of a protocol version.
+const SSL_REQUEST: u32 = 80_877_103;
+
+impl WireTap {
+    /// Listens in front of the server at `upstream`, `HOST:PORT`.
+    pub(crate) async fn start(upstream: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let statements = Arc::new(Mutex::new(Vec::new()));
+        let log = statements.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (server, log) = (TcpStream::connect(&upstream).await.unwrap(), log.clone());
+                let (from_client, mut to_client) = client.into_split();
+                let (mut from_server, to_server) = server.into_split();
+                tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+                tokio::spawn(forward(from_client, to_server, log));
+            }
+        });
+        Self { address, statements }
+    }
+
+    /// `HOST:PORT` of the proxy.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The round trips since the last call, in short: `INSERT orders`, `SELECT users`, `BEGIN`, `prepare`.
+    ///
+    /// The pool's own check of a connection that was given back is left out: nobody waits for it.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.statements.lock().unwrap())
+    }
+}
+
+/// Forwards what the client says, and reads along.
+async fn forward(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, log: Arc<Mutex<Vec<String>>>) {
+    let (mut started, mut parsed, mut prepared, mut bound) = (false, false, HashMap::new(), None);
+    while let Ok((kind, message)) = read_message(&mut client, started).await {
+        if server.write_all(&message).await.is_err() {
+            return;
+        }
+        let body = &message[if started { 5 } else { 4 }..];
+        match kind {
+            None => started = body[..4] != SSL_REQUEST.to_be_bytes(),
+            Some(b'Q') => log.lock().unwrap().push(in_short(&texts(body)[0])),
+            Some(b'P') => {
+                let texts = texts(body);
+                prepared.insert(texts[0].clone(), texts[1].clone());
+                parsed = true;
+            }
+            // Bind names the portal first and then the prepared statement.
+            Some(b'B') => bound = prepared.get(&texts(body)[1]).cloned(),
+            // The client now waits for the answer: of a statement, of preparing one, or of nothing at all, which
+            // is how the pool checks a connection.
+            Some(b'S') => {
+                let waited_for = bound.take().map(|sql: String| in_short(&sql));
+                let waited_for = waited_for.or(parsed.then(|| "prepare".to_owned()));
+                log.lock().unwrap().extend(waited_for);
+                parsed = false;
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// One message with its head. The first ones have no letter in front that tells their kind.
+async fn read_message(client: &mut OwnedReadHalf, started: bool) -> std::io::Result<(Option<u8>, Vec<u8>)> {
+    let mut message = Vec::new();
+    let kind = if started { Some(client.read_u8().await?) } else { None };
+    message.extend(kind);
+    let length = client.read_u32().await?;
+    message.extend(length.to_be_bytes());
+    let head = message.len();
+    message.resize(head + length as usize - 4, 0);
+    client.read_exact(&mut message[head..]).await?;
+    Ok((kind, message))
+}
+
+/// The first two zero-terminated texts of a message.
+fn texts(body: &[u8]) -> Vec<String> {
+    let parts = body.split(|byte| *byte == 0).take(2);
+    parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+}
+
+/// The verb and the table.
+fn in_short(sql: &str) -> String {
+    if sql.contains("set_config('app.tenant_id'") {
+        return "set tenant".to_owned();
+    }
+    let words: Vec<_> = sql.split([' ', '\n']).filter(|word| !word.is_empty()).collect();
+    let after = |keyword: &str| {
+        let found = words.iter().position(|word| *word == keyword).map(|position| words[position + 1]);
+        found.unwrap_or_default().replace('"', "")
+    };
+    match words[0] {
+        "SELECT" => format!("SELECT {}", after("FROM")),
+        "INSERT" => format!("INSERT {}", after("INTO")),
+        "UPDATE" => format!("UPDATE {}", after("UPDATE")),
+        verb => verb.to_owned(),
+    }
+}
