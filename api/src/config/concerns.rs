@@ -241,9 +241,11 @@ fn demo_database_url(env: &mut Reader) -> SecretString {
 }
 
 fn redis(role: Role, env: &mut Reader) -> Option<RedisSettings> {
-    let optional = role != Role::Serve;
-    if optional && env.text("REDIS_URL").is_none() {
-        return None;
+    match role {
+        Role::Serve => {}
+        Role::Demo if env.text("REDIS_URL").is_some() => {}
+        // The cache and the rate limiter belong to the API: a worker must not depend on them.
+        Role::Demo | Role::Worker | Role::Gateway => return None,
     }
     let hint = "set it to redis://HOST:6379";
     let url = env.required("REDIS_URL", hint, SecretString::default(), |text| match text.split_once(':') {
