@@ -8,6 +8,8 @@
 //! behind, which [`reconcile`](crate::reconcile) settles later. The payment's id is the gateway's
 //! idempotency key, so nothing is charged twice.
 
+use tracing::{Instrument, info_span};
+
 use crate::failure::{StoreFailure, with_causes};
 use crate::id::{PaymentId, ProductId};
 use crate::idempotency::{Idempotent, KeyReused, Once};
@@ -90,23 +92,30 @@ pub enum CheckoutError {
 ///
 /// # Errors
 /// When the order cannot be placed, or the storage fails.
+#[tracing::instrument(
+    name = "process_order",
+    skip_all,
+    fields(order.id = %draft.order, payment.id = %draft.payment)
+)]
 pub async fn check_out(
     store: &impl CheckoutStore,
     gateway: &impl PaymentGateway,
     draft: &OrderDraft,
     request: &Idempotent<Order>,
 ) -> Result<Once<Order>, CheckoutError> {
-    let order = match store.reserve(draft, request).await? {
+    let reserve = store.reserve(draft, request).instrument(info_span!("validate_inventory"));
+    let order = match reserve.await? {
         Once::Done(order) => order,
         before => return Ok(before),
     };
     tracing::info!(order_id = %order.id, "order_placed");
     let charge = Charge { payment: draft.payment, amount: order.total };
-    match gateway.charge(charge).await {
+    match gateway.charge(charge).instrument(info_span!("charge_payment")).await {
         Ok(outcome) => {
             let waiting = Some(Waiting { order: &order, request });
             let state =
                 store.settle(draft.payment, &outcome, waiting).await.map_err(CheckoutError::Settle)?;
+            outcome.log(draft.payment);
             Ok(Once::Done(order.in_state(state)))
         }
         Err(failure) => {

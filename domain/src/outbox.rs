@@ -3,6 +3,8 @@
 //! A message is written in the transaction of the change that causes it, and delivered later, at least
 //! once. Whoever receives it must cope with a repetition.
 
+use tracing::Instrument;
+
 use crate::failure::StoreFailure;
 use crate::id::{MessageId, OrderId, TenantId};
 use crate::values::{Email, Money};
@@ -51,6 +53,8 @@ pub struct OutboxMessage {
     pub tenant: TenantId,
     /// What to tell.
     pub event: OutboxEvent,
+    /// The trace in which it was written, as a W3C `traceparent`.
+    pub traceparent: Option<String>,
     /// How often its delivery was tried, this time included.
     pub attempt: u32,
 }
@@ -112,7 +116,8 @@ pub async fn deliver(
     message: &OutboxMessage,
 ) -> Result<(), DeliveryError> {
     if let Some(notification) = store.notification(message).await? {
-        notifier.send(&notification).await?;
+        let span = tracing::info_span!("send_confirmation", order.id = %message.event.order());
+        notifier.send(&notification).instrument(span).await?;
     }
     store.mark_delivered(message.id).await?;
     Ok(())

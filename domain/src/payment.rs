@@ -91,6 +91,16 @@ pub enum ChargeOutcome {
     },
 }
 
+impl ChargeOutcome {
+    /// Tells the log how a payment was settled.
+    pub(crate) fn log(&self, payment: PaymentId) {
+        match self {
+            Self::Succeeded => tracing::info!(payment_id = %payment, "payment_succeeded"),
+            Self::Declined { reason } => tracing::warn!(payment_id = %payment, reason, "payment_declined"),
+        }
+    }
+}
+
 /// The gateway gave no final word. What it did is unknown until it is asked again.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayFailure {

@@ -62,6 +62,7 @@ pub async fn reconcile(
                 None => gateway.charge(charge).await?,
             };
             store.settle(payment.id, &outcome, None).await?;
+            outcome.log(payment.id);
         }
         OpenStep::Void => {
             let outcome = gateway.void_charge(payment.id).await?;

@@ -46,7 +46,7 @@ impl Cache {
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CacheError> {
         let json: Option<String> = match self {
             Self::InProcess(cache) => cache.get(key).await.map(|(json, _)| json),
-            Self::Redis(redis) => redis.call(async |connection| connection.get(key).await).await?,
+            Self::Redis(redis) => redis.call("GET", async |connection| connection.get(key).await).await?,
         };
         Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
     }
@@ -61,7 +61,7 @@ impl Cache {
             Self::InProcess(cache) => cache.insert(key.to_owned(), (json, life)).await,
             Self::Redis(redis) => {
                 let milliseconds = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
-                redis.call(async |connection| connection.pset_ex(key, json, milliseconds).await).await?
+                redis.call("PSETEX", async |connection| connection.pset_ex(key, json, milliseconds).await).await?
             }
         }
         Ok(())
@@ -74,7 +74,7 @@ impl Cache {
     pub async fn forget(&self, key: &str) -> Result<(), CacheError> {
         match self {
             Self::InProcess(cache) => cache.invalidate(key).await,
-            Self::Redis(redis) => redis.call(async |connection| connection.del(key).await).await?,
+            Self::Redis(redis) => redis.call("DEL", async |connection| connection.del(key).await).await?,
         }
         Ok(())
     }

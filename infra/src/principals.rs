@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::Cache;
 use crate::db::Database;
+use crate::telemetry::metrics::CacheMetrics;
 
 /// Somebody who is logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +33,11 @@ pub struct Principal {
 pub struct Principals {
     database: Database,
     cache: Cache,
+    metrics: CacheMetrics,
 }
+
+/// The cache's name in metrics and log lines.
+const CACHE: &str = "principals";
 
 /// The longest that a change made past this service (by hand, in the database) goes unnoticed.
 const LIFE: Duration = Duration::from_secs(30);
@@ -40,8 +45,8 @@ const LIFE: Duration = Duration::from_secs(30);
 impl Principals {
     /// Looks in `cache`, then in `database`.
     #[must_use]
-    pub const fn new(database: Database, cache: Cache) -> Self {
-        Self { database, cache }
+    pub const fn new(database: Database, cache: Cache, metrics: CacheMetrics) -> Self {
+        Self { database, cache, metrics }
     }
 
     /// The principal with this id; `None` if the user does not exist or was deactivated.
@@ -52,17 +57,24 @@ impl Principals {
         let key = key(tenant, user);
         match self.cache.get::<Principal>(&key).await {
             Ok(Some(principal)) => {
-                tracing::debug!(cache = "principals", "cache_hit");
+                self.metrics.looked_up(CACHE, "hit");
+                tracing::debug!(cache = CACHE, "cache_hit");
                 return Ok(Some(principal));
             }
-            Ok(None) => tracing::debug!(cache = "principals", "cache_miss"),
-            Err(error) => tracing::warn!(cache = "principals", %error, "cache_failed"),
+            Ok(None) => {
+                self.metrics.looked_up(CACHE, "miss");
+                tracing::debug!(cache = CACHE, "cache_miss");
+            }
+            Err(error) => {
+                self.metrics.looked_up(CACHE, "error");
+                tracing::warn!(cache = CACHE, %error, "cache_failed");
+            }
         }
         let found = self.database.tenant(tenant).user_and_plan(user).await?;
         let Some((user, plan)) = found.filter(|(user, _)| user.active) else { return Ok(None) };
         let principal = Principal { tenant, user: user.id, role: user.role, plan };
         if let Err(error) = self.cache.set(&key, &principal, LIFE).await {
-            tracing::warn!(cache = "principals", %error, "cache_failed");
+            tracing::warn!(cache = CACHE, %error, "cache_failed");
         }
         Ok(Some(principal))
     }
@@ -70,7 +82,7 @@ impl Principals {
     /// Makes the next request of this user ask the database. To be called after every change of a user.
     pub async fn forget(&self, tenant: TenantId, user: UserId) {
         if let Err(error) = self.cache.forget(&key(tenant, user)).await {
-            tracing::warn!(cache = "principals", %error, "cache_failed");
+            tracing::warn!(cache = CACHE, %error, "cache_failed");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use deadpool_redis::{Config, Connection, Pool, Runtime};
 use secrecy::{ExposeSecret, SecretString};
+use tracing::Instrument;
 
 /// How to reach Redis, and how patient to be with it.
 #[derive(Clone, Debug)]
@@ -59,24 +60,45 @@ impl Redis {
         Ok(Self { pool, timeout: settings.timeout })
     }
 
+    /// How many connections are open, how many of them are idle, and how many there may be.
+    #[must_use]
+    pub fn pool_state(&self) -> (usize, usize, usize) {
+        let status = self.pool.status();
+        (status.size, status.available, status.max_size)
+    }
+
     /// Asks Redis whether it is there.
     ///
     /// # Errors
     /// When it does not answer in time.
     pub async fn ping(&self) -> Result<(), RedisError> {
-        self.call(async |connection| deadpool_redis::redis::cmd("PING").query_async(connection).await).await
+        self.call("PING", async |connection| deadpool_redis::redis::cmd("PING").query_async(connection).await).await
     }
 
-    /// Runs commands on one connection, within the deadline.
+    /// Runs commands on one connection, within the deadline and in a client span named `operation`.
     pub(crate) async fn call<T>(
         &self,
+        operation: &'static str,
         commands: impl AsyncFnOnce(&mut Connection) -> Result<T, deadpool_redis::redis::RedisError>,
     ) -> Result<T, RedisError> {
         let call = async {
             let mut connection = self.pool.get().await?;
             Ok(commands(&mut connection).await?)
         };
-        tokio::time::timeout(self.timeout, call).await.unwrap_or(Err(RedisError::TimedOut(self.timeout)))
+        let span = tracing::info_span!(
+            "redis",
+            otel.name = operation,
+            otel.kind = "client",
+            db.system.name = "redis",
+            db.operation.name = operation,
+            otel.status_code = tracing::field::Empty,
+        );
+        let result = tokio::time::timeout(self.timeout, call.instrument(span.clone())).await;
+        let result = result.unwrap_or(Err(RedisError::TimedOut(self.timeout)));
+        if result.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
+        result
     }
 }
 

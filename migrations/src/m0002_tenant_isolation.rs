@@ -32,7 +32,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$ SELECT id FROM tenants WHERE slug = wanted $$;
 
 CREATE FUNCTION lease_outbox_messages(due timestamptz, lease_until timestamptz, at_most integer)
-RETURNS TABLE (id uuid, tenant_id uuid, event jsonb, attempts integer)
+RETURNS TABLE (id uuid, tenant_id uuid, event jsonb, traceparent varchar, attempts integer)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
     UPDATE outbox_messages AS message
@@ -43,11 +43,11 @@ AS $$
         ORDER BY candidate.available_at LIMIT at_most
         FOR UPDATE SKIP LOCKED
     )
-    RETURNING message.id, message.tenant_id, message.event, message.attempts
+    RETURNING message.id, message.tenant_id, message.event, message.traceparent, message.attempts
 $$;
 
 CREATE FUNCTION lease_open_payments(due timestamptz, lease_until timestamptz, at_most integer)
-RETURNS TABLE (id uuid, tenant_id uuid)
+RETURNS TABLE (id uuid, tenant_id uuid, traceparent varchar)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
     UPDATE payments AS payment
@@ -60,7 +60,7 @@ AS $$
         ORDER BY candidate.reconcile_at LIMIT at_most
         FOR UPDATE SKIP LOCKED
     )
-    RETURNING payment.id, payment.tenant_id
+    RETURNING payment.id, payment.tenant_id, payment.traceparent
 $$;
 
 CREATE FUNCTION forget_idempotency_keys(older_than timestamptz) RETURNS void

@@ -13,7 +13,10 @@ use glasshouse_infra::db::Database;
 use glasshouse_infra::db::directory::Lease;
 use glasshouse_infra::notifier::LogNotifier;
 use glasshouse_infra::payment_gateway::GatewayClient;
+use glasshouse_infra::telemetry::propagation;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::config::WorkerConfig;
 
@@ -69,6 +72,14 @@ async fn repeat<F: Future<Output = Result<Round, StoreFailure>>>(
             () = stop.cancelled() => {}
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// Makes a span part of the trace in which its work was caused.
+fn continue_trace(span: &Span, traceparent: Option<&str>) {
+    if let Some(traceparent) = traceparent {
+        // Only a span that is closed already refuses a parent.
+        let _ = span.set_parent(propagation::from_traceparent(traceparent));
     }
 }
 

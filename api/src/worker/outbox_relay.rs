@@ -5,7 +5,9 @@ use glasshouse_domain::failure::{StoreFailure, with_causes};
 use glasshouse_domain::outbox::{OutboxMessage, deliver};
 use tokio_util::sync::CancellationToken;
 
-use super::{Round, Worker};
+use tracing::Instrument;
+
+use super::{Round, Worker, continue_trace};
 
 impl Worker {
     /// Delivers one batch of the outbox.
@@ -16,7 +18,16 @@ impl Worker {
                 // The leases of the others end by themselves.
                 break;
             }
-            self.deliver(message).await?;
+            let span = tracing::info_span!(
+                "deliver_message",
+                otel.name = format!("deliver {}", message.event.kind()),
+                otel.kind = "consumer",
+                job = "outbox_relay",
+                tenant.id = %message.tenant,
+                order.id = %message.event.order(),
+            );
+            continue_trace(&span, message.traceparent.as_deref());
+            self.deliver(message).instrument(span).await?;
         }
         Ok(Round::of(messages.len(), self.config.batch))
     }

@@ -2,25 +2,38 @@ use glasshouse_domain::failure::{StoreFailure, with_causes};
 use glasshouse_domain::id::PaymentId;
 use glasshouse_domain::reconcile::{OpenStep, ReconcileError, reconcile};
 use glasshouse_infra::db::TenantStore;
+use glasshouse_infra::db::directory::OpenPayment;
 use tokio_util::sync::CancellationToken;
 
-use super::{Round, Worker};
+use tracing::Instrument;
+
+use super::{Round, Worker, continue_trace};
 
 impl Worker {
     /// Takes the next step of one batch of open payments.
     pub(super) async fn reconcile_payments(&self, stop: &CancellationToken) -> Result<Round, StoreFailure> {
         let payments = self.database.lease_open_payments(self.lease(self.config.reconcile_lease)).await?;
-        for (tenant, payment) in &payments {
+        for OpenPayment { tenant, payment, traceparent } in &payments {
             if stop.is_cancelled() {
                 break;
             }
-            let store = self.database.tenant(*tenant);
-            if let Err(error) = self.reconcile_payment(&store, *payment).await {
-                let error = with_causes(&error);
-                tracing::warn!(tenant_id = %tenant, payment_id = %payment, error, "payment_stays_open");
-            }
+            let span = tracing::info_span!(
+                "reconcile_payment",
+                otel.kind = "consumer",
+                job = "reconciler",
+                tenant.id = %tenant,
+                payment.id = %payment,
+            );
+            continue_trace(&span, traceparent.as_deref());
+            self.try_to_reconcile(&self.database.tenant(*tenant), *payment).instrument(span).await;
         }
         Ok(Round::of(payments.len(), self.config.batch))
+    }
+
+    async fn try_to_reconcile(&self, store: &TenantStore, payment: PaymentId) {
+        if let Err(error) = self.reconcile_payment(store, payment).await {
+            tracing::warn!(payment_id = %payment, error = with_causes(&error), "payment_stays_open");
+        }
     }
 
     async fn reconcile_payment(&self, store: &TenantStore, id: PaymentId) -> Result<(), ReconcileError> {

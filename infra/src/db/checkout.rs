@@ -18,7 +18,7 @@ impl CheckoutStore for TenantStore {
         draft: &OrderDraft,
         request: &Idempotent<Order>,
     ) -> Result<Once<Order>, ReserveError> {
-        let scope = self.write().await?;
+        let scope = self.write("reserve").await?;
         match scope.claim::<_, ReserveError>(request, draft.order.uuid()).await? {
             Claim::Answered(answer) => return Ok(Once::Replayed(answer)),
             Claim::Unanswered(order) => return unanswered(&scope, order.into()).await,
@@ -28,6 +28,7 @@ impl CheckoutStore for TenantStore {
         let order = draft.price(&products)?;
         scope.insert_order(&order, draft.payment, self.database().reconcile_after).await?;
         scope.commit().await?;
+        self.database().business.order(order.state);
         Ok(Once::Done(order))
     }
 
@@ -37,17 +38,23 @@ impl CheckoutStore for TenantStore {
         outcome: &ChargeOutcome,
         waiting: Option<Waiting<'_>>,
     ) -> Result<OrderState, StoreFailure> {
-        let scope = self.write().await?;
-        let state = scope.settle(payment, outcome).await?;
-        if let Some(Waiting { order, request }) = waiting {
-            scope.record(request, &order.clone().in_state(state)).await?;
-        }
+        let scope = self.write("settle").await?;
+        let settled = scope.settle(payment, outcome).await?;
+        let order = match waiting {
+            Some(Waiting { order, request }) => {
+                let order = order.clone().in_state(settled.order_state);
+                scope.record(request, &order).await?;
+                Some(order)
+            }
+            None => scope.order(settled.order).await?,
+        };
         scope.commit().await?;
-        Ok(state)
+        settled.count(&self.database().business, self.tenant_id(), order.as_ref());
+        Ok(settled.order_state)
     }
 
     async fn record_pending(&self, order: &Order, request: &Idempotent<Order>) -> Result<(), StoreFailure> {
-        let scope = self.write().await?;
+        let scope = self.write("record_pending").await?;
         scope.record(request, order).await?;
         scope.commit().await
     }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
 use super::Database;
+use crate::telemetry::metrics::{DatabaseMetrics, Metrics};
 
 /// How to reach the database, and how patient to be with it.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct DatabaseSettings {
     pub acquire_timeout: Duration,
     /// How long one statement may run. Postgres only.
     pub statement_timeout: Duration,
+    /// A statement that takes longer is logged as `slow_query`.
+    pub slow_query: Duration,
     /// How long an open payment belongs to the request that opened it, before the reconciler may take it.
     pub reconcile_after: Duration,
 }
@@ -46,6 +49,21 @@ pub enum ConnectError {
     NotMigrated,
 }
 
+/// The most characters of a slow statement in the log.
+const SLOW_QUERY_CHARS: usize = 200;
+
+/// Measures every statement, and logs the slow ones. They have placeholders where the values go.
+fn watch_statements(connection: &mut DatabaseConnection, slow: Duration, metrics: DatabaseMetrics) {
+    connection.set_metric_callback(move |info| {
+        let is_slow = info.elapsed > slow;
+        metrics.queried(info.elapsed, is_slow);
+        if is_slow {
+            let query: String = info.statement.sql.chars().take(SLOW_QUERY_CHARS).collect();
+            tracing::warn!(duration = info.elapsed.as_secs_f64(), query, "slow_query");
+        }
+    });
+}
+
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Database {
@@ -53,7 +71,7 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be reached.
-    pub async fn connect(settings: &DatabaseSettings) -> Result<Self, ConnectError> {
+    pub async fn connect(settings: &DatabaseSettings, metrics: &Metrics) -> Result<Self, ConnectError> {
         let mut options = ConnectOptions::new(settings.url.expose_secret());
         options
             .max_connections(settings.pool_size)
@@ -73,10 +91,17 @@ impl Database {
                     .pragma("synchronous", "NORMAL")
                     .busy_timeout(SQLITE_BUSY_TIMEOUT)
             });
-        let connection = sea_orm::Database::connect(options).await?;
+        let mut connection = sea_orm::Database::connect(options).await?;
+        watch_statements(&mut connection, settings.slow_query, metrics.database.clone());
         let is_sqlite = connection.get_database_backend() == DbBackend::Sqlite;
         let sqlite_writer = is_sqlite.then(|| Arc::new(Semaphore::new(1)));
-        Ok(Self { connection, sqlite_writer, reconcile_after: settings.reconcile_after })
+        Ok(Self {
+            connection,
+            sqlite_writer,
+            reconcile_after: settings.reconcile_after,
+            metrics: metrics.database.clone(),
+            business: metrics.business.clone(),
+        })
     }
 
     /// Makes sure that the role of this pool is bound by row-level security, and that the schema is there.

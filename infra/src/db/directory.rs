@@ -27,7 +27,7 @@ impl SignUpStore for Database {
         owner: &User,
         owner_password: &PasswordHash,
     ) -> Result<(), SignUpError> {
-        let scope = self.tenant(tenant.id).write().await?;
+        let scope = self.tenant(tenant.id).write("create_tenant").await?;
         let row = tenant::Model {
             id: tenant.id.uuid(),
             slug: tenant.slug.as_str().to_owned(),
@@ -45,7 +45,7 @@ impl SignUpStore for Database {
 
 impl LoginStore for Database {
     async fn credentials(&self, slug: &Slug, email: &Email) -> Result<Option<Credentials>, StoreFailure> {
-        let scope = self.read_by_slug(slug).await?;
+        let scope = self.read_by_slug("credentials", slug).await?;
         let query = scope.find::<user::Entity>().filter(user::Column::Email.eq(email.as_str()));
         let row = scope.one_row(query).await?;
         scope.commit().await?;
@@ -69,6 +69,17 @@ pub struct Lease {
     pub at_most: u32,
 }
 
+/// A payment that is not settled, or not refunded though it should be.
+#[derive(Clone, Debug)]
+pub struct OpenPayment {
+    /// Whose payment it is.
+    pub tenant: TenantId,
+    /// Which payment.
+    pub payment: PaymentId,
+    /// The trace of the request that opened it, as a W3C `traceparent`.
+    pub traceparent: Option<String>,
+}
+
 impl Database {
     /// Leases undelivered messages of all tenants, oldest first.
     ///
@@ -78,8 +89,8 @@ impl Database {
         let sqlite = "UPDATE outbox_messages SET available_at = $2, attempts = attempts + 1 WHERE id IN ( \
                           SELECT id FROM outbox_messages WHERE delivered_at IS NULL AND available_at <= $1 \
                           ORDER BY available_at LIMIT $3) \
-                      RETURNING id, tenant_id, event, attempts";
-        let postgres = "SELECT id, tenant_id, event, attempts FROM lease_outbox_messages($1, $2, $3)";
+                      RETURNING id, tenant_id, event, traceparent, attempts";
+        let postgres = "SELECT id, tenant_id, event, traceparent, attempts FROM lease_outbox_messages($1, $2, $3)";
         self.lease(sqlite, postgres, lease).await?.iter().map(message).collect()
     }
 
@@ -90,16 +101,22 @@ impl Database {
     pub async fn lease_open_payments(
         &self,
         lease: Lease,
-    ) -> Result<Vec<(TenantId, PaymentId)>, StoreFailure> {
+    ) -> Result<Vec<OpenPayment>, StoreFailure> {
         let sqlite = "UPDATE payments SET reconcile_at = $2 WHERE id IN ( \
                           SELECT id FROM payments \
                           WHERE (state = 'pending' OR (state = 'succeeded' AND refund_requested_at IS NOT NULL)) \
                             AND reconcile_at <= $1 ORDER BY reconcile_at LIMIT $3) \
-                      RETURNING id, tenant_id";
-        let postgres = "SELECT id, tenant_id FROM lease_open_payments($1, $2, $3)";
+                      RETURNING id, tenant_id, traceparent";
+        let postgres = "SELECT id, tenant_id, traceparent FROM lease_open_payments($1, $2, $3)";
         let rows = self.lease(sqlite, postgres, lease).await?;
         rows.iter()
-            .map(|row| Ok((get::<Uuid>(row, "tenant_id")?.into(), get::<Uuid>(row, "id")?.into())))
+            .map(|row| {
+                Ok(OpenPayment {
+                    tenant: get::<Uuid>(row, "tenant_id")?.into(),
+                    payment: get::<Uuid>(row, "id")?.into(),
+                    traceparent: get(row, "traceparent")?,
+                })
+            })
             .collect()
     }
 
@@ -147,6 +164,7 @@ fn message(row: &QueryResult) -> Result<OutboxMessage, StoreFailure> {
         id: get::<Uuid>(row, "id")?.into(),
         tenant: get::<Uuid>(row, "tenant_id")?.into(),
         event: serde_json::from_value(event).map_err(|error| StoreFailure::Unexpected(error.into()))?,
+        traceparent: get(row, "traceparent")?,
         attempt: u32::try_from(get::<i32>(row, "attempts")?).unwrap_or(u32::MAX),
     })
 }

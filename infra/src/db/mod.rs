@@ -34,6 +34,8 @@ use glasshouse_domain::id::TenantId;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use tokio::sync::Semaphore;
 
+use crate::telemetry::metrics::{BusinessMetrics, DatabaseMetrics};
+
 /// A pool of connections. Cloning it is cheap and shares the pool.
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -41,6 +43,8 @@ pub struct Database {
     /// SQLite has one writer at a time: writers queue here, in order, instead of racing for its lock.
     sqlite_writer: Option<Arc<Semaphore>>,
     reconcile_after: Duration,
+    metrics: DatabaseMetrics,
+    business: BusinessMetrics,
 }
 
 impl Database {
@@ -66,10 +70,35 @@ impl Database {
         }
     }
 
+    /// Brings the pool's gauges up to date.
+    pub fn measure_pool(&self) {
+        let (open, idle, max) = if self.is_sqlite() {
+            let pool = self.connection.get_sqlite_connection_pool();
+            (pool.size(), pool.num_idle(), pool.options().get_max_connections())
+        } else {
+            let pool = self.connection.get_postgres_connection_pool();
+            (pool.size(), pool.num_idle(), pool.options().get_max_connections())
+        };
+        self.metrics.set_pool(open, u32::try_from(idle).unwrap_or(u32::MAX), max);
+    }
+
     /// The pool itself, for migrations and for checks in tests; it is bound to no tenant.
     #[must_use]
     pub const fn connection(&self) -> &DatabaseConnection {
         &self.connection
+    }
+
+    /// A client span, in OpenTelemetry's terms for databases. It has no values, only the operation's name.
+    fn operation_span(&self, operation: &'static str) -> tracing::Span {
+        let system = if self.is_sqlite() { "sqlite" } else { "postgresql" };
+        tracing::info_span!(
+            "database",
+            otel.name = operation,
+            otel.kind = "client",
+            db.system.name = system,
+            db.operation.name = operation,
+            otel.status_code = tracing::field::Empty,
+        )
     }
 
     fn is_sqlite(&self) -> bool {

@@ -10,8 +10,8 @@ use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use time::Duration;
 
+use crate::telemetry::propagation;
 use super::entity::{order, order_item, payment};
-use super::failure::store_failure;
 use super::scope::{Scope, TenantStore};
 
 impl TenantStore {
@@ -20,7 +20,7 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn order(&self, id: OrderId) -> Result<Option<Order>, StoreFailure> {
-        let scope = self.read().await?;
+        let scope = self.read("order").await?;
         let order = scope.order(id).await?;
         scope.commit().await?;
         Ok(order)
@@ -35,7 +35,7 @@ impl TenantStore {
         page: PageRequest,
         state: Option<OrderState>,
     ) -> Result<Page<Order>, StoreFailure> {
-        let scope = self.read().await?;
+        let scope = self.read("orders").await?;
         let mut query = scope.find::<order::Entity>().order_by_desc(order::Column::Id).limit(page.limit + 1);
         if let Some(after) = page.after {
             query = query.filter(order::Column::Id.lt(after.id()));
@@ -58,7 +58,7 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn payments_of(&self, order: OrderId) -> Result<Option<Vec<Payment>>, StoreFailure> {
-        let scope = self.read().await?;
+        let scope = self.read("payments_of").await?;
         let query = scope.find::<payment::Entity>().filter(payment::Column::OrderId.eq(order.uuid()));
         let payments: Vec<Payment> = scope.all(query).await?;
         scope.commit().await?;
@@ -71,7 +71,7 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn payment(&self, id: PaymentId) -> Result<Option<(Payment, OrderState)>, StoreFailure> {
-        let scope = self.read().await?;
+        let scope = self.read("payment").await?;
         let found = scope.payment_and_order(scope.payment_by_id(id)).await?;
         scope.commit().await?;
         found.map(|(payment, order)| Ok((payment, order.state.parse::<OrderState>()?))).transpose()
@@ -131,7 +131,7 @@ impl Scope {
         query: Select<payment::Entity>,
     ) -> Result<Option<(Payment, order::Model)>, StoreFailure> {
         let row =
-            query.find_also_related(order::Entity).one(self.connection()).await.map_err(store_failure)?;
+            self.within(query.find_also_related(order::Entity).one(self.connection())).await?;
         let Some((payment, Some(order))) = row else { return Ok(None) };
         Ok(Some((Payment::try_from(payment)?, order)))
     }
@@ -143,7 +143,7 @@ impl Scope {
     ) -> Result<Option<(Payment, order::Model)>, StoreFailure> {
         // An inner join: Postgres locks no rows of the optional side of an outer one.
         let query = query.find_both_related(order::Entity).lock(LockType::Update);
-        let row = query.one(self.connection()).await.map_err(store_failure)?;
+        let row = self.within(query.one(self.connection())).await?;
         row.map(|(payment, order)| Ok((Payment::try_from(payment)?, order))).transpose()
     }
 
@@ -204,6 +204,7 @@ impl NewOrderRows {
                 decline_reason: None,
                 refund_requested_at: None,
                 reconcile_at: clock::now() + Duration::try_from(reconcile_after).unwrap_or(Duration::MAX),
+                traceparent: propagation::traceparent(),
                 created_at: order.created_at,
             },
         }

@@ -10,15 +10,14 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use time::OffsetDateTime;
 
 use super::entity::{order, outbox_message, user};
-use super::failure::store_failure;
 use super::scope::TenantStore;
 
 impl OutboxStore for TenantStore {
     async fn notification(&self, message: &OutboxMessage) -> Result<Option<Notification>, StoreFailure> {
-        let scope = self.read().await?;
+        let scope = self.read("notification").await?;
         let query = scope.find::<order::Entity>().filter(order::Column::Id.eq(message.event.order().uuid()));
         let row =
-            query.find_both_related(user::Entity).one(scope.connection()).await.map_err(store_failure)?;
+            scope.within(query.find_both_related(user::Entity).one(scope.connection())).await?;
         scope.commit().await?;
         let Some((order, customer)) = row else { return Ok(None) };
         Ok(Some(Notification {
@@ -30,7 +29,7 @@ impl OutboxStore for TenantStore {
     }
 
     async fn mark_delivered(&self, message: MessageId) -> Result<(), StoreFailure> {
-        let scope = self.write().await?;
+        let scope = self.write("mark_delivered").await?;
         let update = scope
             .update::<outbox_message::Entity>()
             .col_expr(outbox_message::Column::DeliveredAt, Expr::value(clock::now()))
@@ -50,7 +49,7 @@ impl TenantStore {
         message: MessageId,
         available_at: OffsetDateTime,
     ) -> Result<(), StoreFailure> {
-        let scope = self.write().await?;
+        let scope = self.write("postpone_delivery").await?;
         let update = scope
             .update::<outbox_message::Entity>()
             .col_expr(outbox_message::Column::AvailableAt, Expr::value(available_at))

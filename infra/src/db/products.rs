@@ -56,7 +56,7 @@ impl TenantStore {
     /// # Errors
     /// When its SKU is taken, or the database fails.
     pub async fn add_product(&self, product: &Product) -> Result<(), ProductError> {
-        let scope = self.write().await?;
+        let scope = self.write("add_product").await?;
         let row = row(product, self.tenant_id().uuid());
         if scope.insert_checked(row).await?.is_err() {
             return Err(ProductError::SkuTaken);
@@ -69,7 +69,7 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn products(&self, page: PageRequest) -> Result<Page<Product>, StoreFailure> {
-        let scope = self.read().await?;
+        let scope = self.read("products").await?;
         let mut query = for_sale(&scope).order_by_desc(Column::Id).limit(page.limit + 1);
         if let Some(after) = page.after {
             query = query.filter(Column::Id.lt(after.id()));
@@ -84,7 +84,7 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn product(&self, id: ProductId) -> Result<Option<Product>, StoreFailure> {
-        let scope = self.read().await?;
+        let scope = self.read("product").await?;
         let product = scope.one(by_id(&scope, id)).await?;
         scope.commit().await?;
         Ok(product)
@@ -126,7 +126,7 @@ impl TenantStore {
         version: i32,
         values: Vec<(Column, Expr)>,
     ) -> Result<Product, ProductError> {
-        let scope = self.write().await?;
+        let scope = self.write("update_version").await?;
         let mut update = scope
             .update::<Entity>()
             .col_expr(Column::Version, Expr::col(Column::Version).add(1))
@@ -158,7 +158,7 @@ impl TenantStore {
         movement: StockMovement,
         request: &Idempotent<Product>,
     ) -> Result<Once<Product>, StockError> {
-        let scope = self.write().await?;
+        let scope = self.write("move_stock").await?;
         if let Claim::Answered(answer) = scope.claim::<_, StockError>(request, id.uuid()).await? {
             return Ok(Once::Replayed(answer));
         }

@@ -21,7 +21,7 @@ impl RefundStore for TenantStore {
         id: PaymentId,
         request: &Idempotent<Payment>,
     ) -> Result<Once<Payment>, RefundError> {
-        let scope = self.write().await?;
+        let scope = self.write("request_refund").await?;
         let claim = scope.claim::<_, RefundError>(request, id.uuid()).await?;
         if let Claim::Answered(answer) = claim {
             return Ok(Once::Replayed(answer));
@@ -48,7 +48,7 @@ impl RefundStore for TenantStore {
         id: PaymentId,
         request: Option<&Idempotent<Payment>>,
     ) -> Result<Payment, StoreFailure> {
-        let scope = self.write().await?;
+        let scope = self.write("complete_refund").await?;
         let payment = scope.complete_refund(id).await?;
         if let Some(request) = request {
             scope.record(request, &payment).await?;
@@ -89,7 +89,7 @@ impl CancelStore for TenantStore {
         canceller: Canceller,
         request: &Idempotent<Order>,
     ) -> Result<Once<Order>, CancelError> {
-        let scope = self.write().await?;
+        let scope = self.write("cancel").await?;
         if let Claim::Answered(answer) = scope.claim::<_, CancelError>(request, id.uuid()).await? {
             return Ok(Once::Replayed(answer));
         }
@@ -108,6 +108,7 @@ impl CancelStore for TenantStore {
         scope.run(update).await?;
         scope.record(request, &order).await?;
         scope.commit().await?;
+        self.database().business.order(order.state);
         Ok(Once::Done(order))
     }
 }

@@ -34,7 +34,7 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn revenue(&self, period: Period) -> Result<Vec<DailyRevenue>, StoreFailure> {
-        let scope = self.read().await?;
+        let scope = self.read("revenue").await?;
         let rows =
             scope.connection().query_all_raw(self.revenue_statement(period)).await.map_err(store_failure)?;
         scope.commit().await?;

@@ -2,19 +2,23 @@
 //! else starts from [`Scope::find`] or [`Scope::update`], which are filtered already. Clippy refuses the
 //! unscoped forms elsewhere (see `clippy.toml`).
 
+use std::time::Instant;
+
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::TenantId;
 use glasshouse_domain::values::Slug;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, Insert,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Insert,
     IntoActiveModel, ModelTrait, QueryFilter, Select, SqliteTransactionMode, Statement, TransactionOptions,
     TransactionTrait, UpdateMany,
 };
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::Database;
 use super::entity::TenantEntity;
+use crate::telemetry::propagation;
 use super::failure::{Constraint, store_failure, violated_constraint};
 
 /// Everything that one tenant owns. Handlers hold one of these, and no way to any other tenant's rows.
@@ -39,14 +43,14 @@ impl TenantStore {
         &self.database
     }
 
-    /// Begins a transaction that only reads.
-    pub(super) async fn read(&self) -> Result<Scope, StoreFailure> {
-        self.database.begin(Access::Read, Whose::Tenant(self.tenant)).await
+    /// Begins a transaction that only reads. `operation` names its span.
+    pub(super) async fn read(&self, operation: &'static str) -> Result<Scope, StoreFailure> {
+        self.database.begin(operation, Access::Read, Whose::Tenant(self.tenant)).await
     }
 
-    /// Begins a transaction that writes.
-    pub(super) async fn write(&self) -> Result<Scope, StoreFailure> {
-        self.database.begin(Access::Write, Whose::Tenant(self.tenant)).await
+    /// Begins a transaction that writes. `operation` names its span.
+    pub(super) async fn write(&self, operation: &'static str) -> Result<Scope, StoreFailure> {
+        self.database.begin(operation, Access::Write, Whose::Tenant(self.tenant)).await
     }
 }
 
@@ -64,11 +68,25 @@ enum Whose<'a> {
 impl Database {
     /// Begins a reading transaction in the scope of the tenant with this slug. If there is none, it sees no
     /// row at all, and takes as many round trips as it would otherwise.
-    pub(super) async fn read_by_slug(&self, slug: &Slug) -> Result<Scope, StoreFailure> {
-        self.begin(Access::Read, Whose::Slug(slug)).await
+    pub(super) async fn read_by_slug(
+        &self,
+        operation: &'static str,
+        slug: &Slug,
+    ) -> Result<Scope, StoreFailure> {
+        self.begin(operation, Access::Read, Whose::Slug(slug)).await
     }
 
-    async fn begin(&self, access: Access, whose: Whose<'_>) -> Result<Scope, StoreFailure> {
+    async fn begin(
+        &self,
+        operation: &'static str,
+        access: Access,
+        whose: Whose<'_>,
+    ) -> Result<Scope, StoreFailure> {
+        let span = self.operation_span(operation);
+        self.begin_in(span.clone(), access, whose).instrument(span).await
+    }
+
+    async fn begin_in(&self, span: Span, access: Access, whose: Whose<'_>) -> Result<Scope, StoreFailure> {
         let turn = match (&self.sqlite_writer, access) {
             (Some(writer), Access::Write) => writer.clone().acquire_owned().await.ok(),
             _ => None,
@@ -81,13 +99,15 @@ impl Database {
         };
         let options =
             TransactionOptions { sqlite_transaction_mode: Some(mode), ..TransactionOptions::default() };
+        let asked = Instant::now();
         let transaction = self.connection.begin_with_options(options).await.map_err(store_failure)?;
+        self.metrics.acquired(asked.elapsed());
         let tenant = if self.is_sqlite() {
             sqlite_tenant(&transaction, whose).await?
         } else {
             set_tenant(&transaction, whose).await?
         };
-        Ok(Scope { transaction, tenant, _turn: turn })
+        Ok(Scope { span, transaction, tenant, _turn: turn })
     }
 }
 
@@ -95,14 +115,22 @@ impl Database {
 async fn set_tenant(transaction: &DatabaseTransaction, whose: Whose<'_>) -> Result<TenantId, StoreFailure> {
     let (sql, value) = match whose {
         Whose::Tenant(tenant) => {
-            ("SELECT set_config('app.tenant_id', $1, true) AS tenant", tenant.to_string())
+            let sql = "SELECT set_config('application_name', $2, true), set_config('app.tenant_id', $1, true) AS tenant";
+            (sql, tenant.to_string())
         }
         Whose::Slug(slug) => (
-            "SELECT set_config('app.tenant_id', tenant_id_by_slug($1)::text, true) AS tenant",
+            "SELECT set_config('application_name', $2, true), \
+                    set_config('app.tenant_id', tenant_id_by_slug($1)::text, true) AS tenant",
             slug.to_string(),
         ),
     };
-    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [value.into()]);
+    // So that `pg_stat_activity` and the server's log lead to the trace.
+    let application_name = match propagation::trace_id() {
+        Some(trace_id) => format!("glasshouse/{trace_id}"),
+        None => "glasshouse".to_owned(),
+    };
+    let values = [value.into(), application_name.into()];
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
     let row = transaction.query_one_raw(statement).await.map_err(store_failure)?;
     let tenant: Option<String> =
         row.map(|row| row.try_get("", "tenant")).transpose().map_err(store_failure)?.flatten();
@@ -127,6 +155,8 @@ async fn sqlite_tenant(
 
 /// One transaction of one tenant. Dropped without [`Scope::commit`], it is rolled back.
 pub(super) struct Scope {
+    /// The client span of all its statements.
+    span: Span,
     transaction: DatabaseTransaction,
     tenant: TenantId,
     /// Declared last, so that it is given back after the transaction.
@@ -171,7 +201,7 @@ impl Scope {
         &self,
         query: Select<E>,
     ) -> Result<Option<E::Model>, StoreFailure> {
-        query.one(&self.transaction).await.map_err(store_failure)
+        self.within(query.one(&self.transaction)).await
     }
 
     /// All rows of a query, as the domain knows them.
@@ -189,13 +219,12 @@ impl Scope {
         &self,
         query: Select<E>,
     ) -> Result<Vec<E::Model>, StoreFailure> {
-        query.all(&self.transaction).await.map_err(store_failure)
+        self.within(query.all(&self.transaction)).await
     }
 
     /// Runs an update; answers how many rows it changed.
     pub(super) async fn run<E: TenantEntity>(&self, update: UpdateMany<E>) -> Result<u64, StoreFailure> {
-        let result = update.exec(&self.transaction).await.map_err(store_failure)?;
-        Ok(result.rows_affected)
+        Ok(self.within(update.exec(&self.transaction)).await?.rows_affected)
     }
 
     /// Runs an update; answers the rows as they are afterwards.
@@ -205,7 +234,7 @@ impl Scope {
         E::Model: IntoActiveModel<E::ActiveModel>,
         T: TryFrom<E::Model, Error = Corrupt>,
     {
-        let rows = update.exec_with_returning(&self.transaction).await.map_err(store_failure)?;
+        let rows = self.within(update.exec_with_returning(&self.transaction)).await?;
         rows.into_iter().map(|row| T::try_from(row).map_err(StoreFailure::from)).collect()
     }
 
@@ -217,7 +246,7 @@ impl Scope {
         M::Entity: TenantEntity,
     {
         let rows = rows.into_iter().map(|row| row.into_active_model().reset_all());
-        Insert::many(rows).exec_without_returning(&self.transaction).await.map_err(store_failure)?;
+        self.within(Insert::many(rows).exec_without_returning(&self.transaction)).await?;
         Ok(())
     }
 
@@ -229,7 +258,7 @@ impl Scope {
         M::Entity: TenantEntity,
     {
         let row = row.into_active_model().reset_all();
-        match Insert::one(row).exec_without_returning(&self.transaction).await {
+        match Insert::one(row).exec_without_returning(&self.transaction).instrument(self.span.clone()).await {
             Ok(_) => Ok(Ok(())),
             Err(error) => match violated_constraint(&error) {
                 Some(constraint) => Ok(Err(constraint)),
@@ -240,6 +269,17 @@ impl Scope {
 
     /// Makes the changes visible to others.
     pub(super) async fn commit(self) -> Result<(), StoreFailure> {
-        self.transaction.commit().await.map_err(store_failure)
+        self.transaction.commit().instrument(self.span).await.map_err(store_failure)
+    }
+
+    /// Runs a statement inside this transaction's span.
+    pub(super) async fn within<T>(
+        &self,
+        statement: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, StoreFailure> {
+        statement.instrument(self.span.clone()).await.map_err(|error| {
+            self.span.record("otel.status_code", "ERROR");
+            store_failure(error)
+        })
     }
 }

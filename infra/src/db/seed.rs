@@ -17,7 +17,7 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn seed_orders(&self, orders: &SeedOrders) -> Result<(), StoreFailure> {
-        let scope = self.write().await?;
+        let scope = self.write("seed_orders").await?;
         let (mut order_rows, mut item_rows, mut payment_rows) = (Vec::new(), Vec::new(), Vec::new());
         for order in orders {
             let mut rows = NewOrderRows::new(

@@ -2,7 +2,7 @@
 
 use glasshouse_domain::clock;
 use glasshouse_domain::failure::StoreFailure;
-use glasshouse_domain::id::{MessageId, PaymentId};
+use glasshouse_domain::id::{MessageId, OrderId, PaymentId, TenantId};
 use glasshouse_domain::order::{Order, OrderState};
 use glasshouse_domain::outbox::OutboxEvent;
 use glasshouse_domain::payment::{ChargeOutcome, PaymentState};
@@ -10,9 +10,37 @@ use glasshouse_domain::settlement::Settlement;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, QueryFilter};
 
+use crate::telemetry::metrics::BusinessMetrics;
+use crate::telemetry::propagation;
 use super::entity::{outbox_message, payment};
 use super::scope::Scope;
 use super::stock::Among;
+
+/// What a settlement came to.
+pub(super) struct Settled {
+    settlement: Settlement,
+    /// The order that it was about.
+    pub(super) order: OrderId,
+    /// Where the order stands now.
+    pub(super) order_state: OrderState,
+}
+
+impl Settled {
+    /// Counts what changed; to be called once it is committed.
+    pub(super) fn count(&self, business: &BusinessMetrics, tenant: TenantId, order: Option<&Order>) {
+        if let Some(state) = self.settlement.payment_state() {
+            business.payment(state);
+        }
+        if let Some(state) = self.settlement.order_state() {
+            business.order(state);
+        }
+        if self.settlement == Settlement::Paid
+            && let Some(order) = order
+        {
+            business.revenue(&tenant.to_string(), order);
+        }
+    }
+}
 
 impl Scope {
     /// Settles a payment and its order; answers where the order stands then. The second time it changes
@@ -21,7 +49,7 @@ impl Scope {
         &self,
         id: PaymentId,
         outcome: &ChargeOutcome,
-    ) -> Result<OrderState, StoreFailure> {
+    ) -> Result<Settled, StoreFailure> {
         let found = self.lock_payment_and_order(self.payment_by_id(id)).await?;
         let (payment, order) =
             found.ok_or_else(|| StoreFailure::Unexpected(format!("payment {id} does not exist").into()))?;
@@ -40,7 +68,8 @@ impl Scope {
         if let Some(event) = settlement.event(payment.order) {
             self.append_to_outbox(event).await?;
         }
-        Ok(settlement.order_state().unwrap_or(order_state))
+        let order_state = settlement.order_state().unwrap_or(order_state);
+        Ok(Settled { settlement, order: payment.order, order_state })
     }
 
     async fn settle_payment(
@@ -82,6 +111,7 @@ impl Scope {
             tenant_id: self.tenant().uuid(),
             kind: event.kind().to_owned(),
             event: serde_json::to_value(&event).map_err(|error| StoreFailure::Unexpected(error.into()))?,
+            traceparent: propagation::traceparent(),
             attempts: 0,
             available_at: now,
             delivered_at: None,

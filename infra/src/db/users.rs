@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use super::entity::tenant;
 use super::entity::user::{Column, Entity, Model};
-use super::failure::store_failure;
 use super::scope::{Scope, TenantStore};
 
 /// Why a user is not added or changed.
@@ -41,7 +40,7 @@ impl TenantStore {
     /// # Errors
     /// When the address is taken, or the database fails.
     pub async fn add_user(&self, user: &User, password: &PasswordHash) -> Result<(), UserError> {
-        let scope = self.write().await?;
+        let scope = self.write("add_user").await?;
         if scope.insert_checked(row(user, password, self.tenant_id().uuid())).await?.is_err() {
             return Err(UserError::EmailTaken);
         }
@@ -53,7 +52,7 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn users(&self, page: PageRequest) -> Result<Page<User>, StoreFailure> {
-        let scope = self.read().await?;
+        let scope = self.read("users").await?;
         let mut query = scope.find::<Entity>().order_by_desc(Column::Id).limit(page.limit + 1);
         if let Some(after) = page.after {
             query = query.filter(Column::Id.lt(after.id()));
@@ -68,7 +67,7 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreFailure> {
-        let scope = self.read().await?;
+        let scope = self.read("user").await?;
         let user = scope.one(scope.find::<Entity>().filter(Column::Id.eq(id.uuid()))).await?;
         scope.commit().await?;
         Ok(user)
@@ -79,9 +78,9 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn user_and_plan(&self, id: UserId) -> Result<Option<(User, Plan)>, StoreFailure> {
-        let scope = self.read().await?;
+        let scope = self.read("user_and_plan").await?;
         let query = scope.find::<Entity>().filter(Column::Id.eq(id.uuid())).find_both_related(tenant::Entity);
-        let row = query.one(scope.connection()).await.map_err(store_failure)?;
+        let row = scope.within(query.one(scope.connection())).await?;
         scope.commit().await?;
         row.map(|(user, tenant)| Ok((User::try_from(user)?, tenant.plan.parse::<Plan>()?))).transpose()
     }
@@ -98,7 +97,7 @@ impl TenantStore {
         version: i32,
         change: UserChange,
     ) -> Result<User, UserError> {
-        let scope = self.write().await?;
+        let scope = self.write("change_user").await?;
         let (user, other_owners) = lock_user_and_owners(&scope, id).await?;
         change.check(actor, &user, other_owners)?;
         let mut update = scope

@@ -46,6 +46,11 @@ impl CircuitBreaker {
         })
     }
 
+    /// Whether calls are held back now.
+    pub(super) fn is_open(&self) -> bool {
+        self.update(|state| (state, !matches!(state, State::Closed { .. })))
+    }
+
     /// The party answered.
     pub(super) fn succeeded(&self) {
         let opened =

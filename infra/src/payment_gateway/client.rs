@@ -4,10 +4,15 @@ use std::time::{Duration, Instant};
 use backon::{ExponentialBuilder, Retryable};
 use glasshouse_domain::id::PaymentId;
 use glasshouse_domain::payment::{Charge, ChargeOutcome, GatewayFailure, PaymentGateway};
+use opentelemetry::propagation::Injector;
+use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use tracing::Instrument;
 use url::Url;
 
 use super::circuit_breaker::{CircuitBreaker, CircuitBreakerSettings};
+use crate::telemetry::metrics::GatewayMetrics;
+use crate::telemetry::propagation;
 use super::wire::{self, ChargeRequest, ChargeStatus, IDEMPOTENCY_KEY};
 
 /// How patient to be with the gateway.
@@ -31,6 +36,7 @@ pub struct GatewayClient {
     url: Url,
     settings: GatewaySettings,
     breaker: Arc<CircuitBreaker>,
+    metrics: GatewayMetrics,
 }
 
 impl GatewayClient {
@@ -38,10 +44,14 @@ impl GatewayClient {
     ///
     /// # Errors
     /// When no HTTP client can be made on this machine.
-    pub fn new(url: Url, settings: GatewaySettings) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        url: Url,
+        settings: GatewaySettings,
+        metrics: GatewayMetrics,
+    ) -> Result<Self, reqwest::Error> {
         let http = Client::builder().timeout(settings.attempt_timeout).build()?;
         let breaker = Arc::new(CircuitBreaker::new(settings.circuit_breaker));
-        Ok(Self { http, url, settings, breaker })
+        Ok(Self { http, url, settings, breaker, metrics })
     }
 
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
@@ -59,8 +69,8 @@ impl GatewayClient {
         }
         let attempt = || async {
             // The body is in memory, so the request can always be copied.
-            let copy = request.try_clone().ok_or(Attempt::CannotRepeat)?;
-            answer(copy.send().await?).await
+            let copy = request.try_clone().and_then(|copy| copy.build().ok()).ok_or(Attempt::CannotRepeat)?;
+            self.execute(copy).await
         };
         let retries = self.settings.attempts.saturating_sub(1);
         let pauses = ExponentialBuilder::default()
@@ -72,7 +82,53 @@ impl GatewayClient {
             Err(failure) if failure.is_the_gateways_fault() => self.breaker.failed(Instant::now()),
             _ => self.breaker.succeeded(),
         }
+        self.metrics.set_circuit_open(self.breaker.is_open());
         result.map_err(GatewayFailure::from)
+    }
+}
+
+impl GatewayClient {
+    /// Sends a request once, in a span of its own that the gateway continues.
+    async fn execute(&self, mut request: reqwest::Request) -> Result<Option<wire::Charge>, Attempt> {
+        let operation = wire::operation(request.method(), request.url().path());
+        let span = tracing::info_span!(
+            "payment_gateway",
+            otel.name = format!("{} {}", request.method(), wire::route(request.url().path())),
+            otel.kind = "client",
+            http.request.method = %request.method(),
+            http.response.status_code = tracing::field::Empty,
+            server.address = request.url().host_str(),
+            server.port = request.url().port_or_known_default(),
+            url.template = wire::route(request.url().path()),
+            error.type = tracing::field::Empty,
+            otel.status_code = tracing::field::Empty,
+        );
+        let send = async {
+            propagation::inject(&mut Headers(request.headers_mut()));
+            let response = self.http.execute(request).await?;
+            tracing::Span::current().record("http.response.status_code", response.status().as_u16());
+            answer(response).await
+        };
+        let begun = Instant::now();
+        let result = send.instrument(span.clone()).await;
+        let outcome = result.as_ref().map_or_else(Attempt::outcome, |_| "ok");
+        self.metrics.attempted(operation, outcome, begun.elapsed());
+        if let Err(failure) = &result {
+            span.record("error.type", failure.kind());
+            span.record("otel.status_code", "ERROR");
+        }
+        result
+    }
+}
+
+/// Writes trace headers into a request.
+struct Headers<'a>(&'a mut HeaderMap);
+
+impl Injector for Headers<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        if let (Ok(name), Ok(value)) = (key.parse::<HeaderName>(), value.parse()) {
+            self.0.insert(name, value);
+        }
     }
 }
 
@@ -111,6 +167,25 @@ impl Attempt {
 
     fn is_the_gateways_fault(&self) -> bool {
         self.may_be_repeated()
+    }
+
+    /// The metric's label `outcome`.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Http(error) if error.is_timeout() => "timeout",
+            _ => "error",
+        }
+    }
+
+    /// The span attribute `error.type`.
+    fn kind(&self) -> String {
+        match self {
+            Self::Http(error) if error.is_timeout() => "timeout".to_owned(),
+            Self::Http(error) if error.is_connect() => "connection".to_owned(),
+            Self::Http(_) => "protocol".to_owned(),
+            Self::Refused(status) => status.as_u16().to_string(),
+            Self::CannotRepeat | Self::UnknownCharge => "internal".to_owned(),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ impl RedisLimiter {
         let mut call = self.script.key(format!("glasshouse:rate_limit:{tenant}"));
         call.arg(quota.per_second).arg(quota.burst);
         let (allowed, remaining, reset_ms): (bool, u32, u64) =
-            self.redis.call(async |connection| call.invoke_async(connection).await).await?;
+            self.redis.call("EVALSHA", async |connection| call.invoke_async(connection).await).await?;
         Ok(Decision { allowed, limit: quota.burst, remaining, reset: Duration::from_millis(reset_ms) })
     }
 }

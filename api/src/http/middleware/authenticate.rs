@@ -20,6 +20,10 @@ pub async fn authenticate(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     match principal(&request).await {
         Ok(Some(principal)) => {
+            let span = tracing::Span::current();
+            span.record("tenant.id", tracing::field::display(principal.tenant));
+            span.record("user.id", tracing::field::display(principal.user));
+            span.record("user.role", principal.role.as_str());
             request.extensions_mut().insert(principal);
         }
         Ok(None) => {}

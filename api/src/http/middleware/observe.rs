@@ -7,15 +7,18 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, web};
+use actix_web::{Error, HttpMessage, HttpResponse, web};
 use futures_util::FutureExt;
-use uuid::Uuid;
+use glasshouse_infra::telemetry::propagation;
 
+use super::request_span::{REQUEST_ID, RequestId};
 use crate::http::problem::Problem;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The span that served the request, for the caller (W3C Trace Context, levels 1 and 2).
+const TRACE_HEADERS: [HeaderName; 2] =
+    [HeaderName::from_static("traceparent"), HeaderName::from_static("traceresponse")];
 
 /// Set once the process is told to stop: answers then close their connection, so that clients go elsewhere.
 #[derive(Clone, Debug, Default)]
@@ -43,26 +46,28 @@ pub async fn observe(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let begun = Instant::now();
-    let line = RequestLine {
-        id: request_id(&request),
-        method: request.method().clone(),
-        path: request.path().to_owned(),
-    };
+    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let draining = request.app_data::<web::Data<Draining>>().is_some_and(|draining| draining.is_on());
     let result = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let result = result.unwrap_or_else(|panic| Err(Problem::internal(panic_message(&*panic)).into()));
     let answer = match result {
-        Ok(response) => Ok(with_problem(response, &line)),
-        Err(error) => Err(line.problem_response(&error)),
+        Ok(response) => Ok(with_problem(response, &id)),
+        Err(error) => Err(problem_response(&error, &id)),
     };
     let finish = |response: &mut HttpResponse| {
-        if let Ok(id) = HeaderValue::from_str(&line.id) {
-            response.headers_mut().insert(REQUEST_ID, id);
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        let trace = propagation::traceparent().and_then(|trace| HeaderValue::from_str(&trace).ok());
+        for (name, value) in TRACE_HEADERS.into_iter().zip(trace.iter().cycle()) {
+            headers.insert(name, value.clone());
         }
         if draining {
             response.head_mut().set_connection_type(ConnectionType::Close);
         }
-        line.log(response.status(), begun);
+        let duration_ms = begun.elapsed().as_secs_f64() * 1000.0;
+        tracing::info!(status_code = response.status().as_u16(), duration_ms, "request_completed");
     };
     match answer {
         Ok(mut response) => {
@@ -76,48 +81,21 @@ pub async fn observe(
     }
 }
 
-/// What the log says about a request.
-struct RequestLine {
-    id: String,
-    method: Method,
-    path: String,
-}
-
-impl RequestLine {
-    fn problem_response(&self, error: &Error) -> HttpResponse {
-        let Some(problem) = error.as_error::<Problem>() else { return error.error_response() };
-        if problem.causes().is_some() {
-            self.log_cause(problem);
-        }
-        problem.response(&self.id)
+/// The answer to a request that failed. The cause goes to the log, and nowhere else.
+fn problem_response(error: &Error, request_id: &str) -> HttpResponse {
+    let Some(problem) = error.as_error::<Problem>() else { return error.error_response() };
+    if let Some(cause) = problem.causes() {
+        tracing::error!(%problem, cause, "unhandled_exception");
     }
-
-    fn log_cause(&self, problem: &Problem) {
-        let cause = problem.causes().unwrap_or_default();
-        tracing::error!(
-            request_id = %self.id, method = %self.method, path = self.path, %problem, cause, "unhandled_exception"
-        );
-    }
-
-    fn log(&self, status: StatusCode, begun: Instant) {
-        let duration_ms = begun.elapsed().as_secs_f64() * 1000.0;
-        tracing::info!(
-            request_id = %self.id,
-            method = %self.method,
-            path = self.path,
-            status_code = status.as_u16(),
-            duration_ms,
-            "request_completed"
-        );
-    }
+    problem.response(request_id)
 }
 
 /// Writes the body of an error anew, with the request's id in it.
 fn with_problem<B: MessageBody + 'static>(
     response: ServiceResponse<B>,
-    line: &RequestLine,
+    request_id: &str,
 ) -> ServiceResponse<BoxBody> {
-    let rewritten = response.response().error().map(|error| line.problem_response(error));
+    let rewritten = response.response().error().map(|error| problem_response(error, request_id));
     match rewritten {
         Some(mut rewritten) => {
             // What other middleware added, such as the rate limit, stays.
@@ -130,15 +108,6 @@ fn with_problem<B: MessageBody + 'static>(
         }
         None => response.map_into_boxed_body(),
     }
-}
-
-/// The caller's own id, if it sent a decent one; a new one otherwise.
-fn request_id(request: &ServiceRequest) -> String {
-    let decent = |id: &&str| {
-        (1..=128).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-    };
-    let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
-    sent.filter(decent).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -11,6 +11,8 @@ pub(in crate::db) struct Model {
     pub tenant_id: Uuid,
     pub kind: String,
     pub event: Json,
+    /// The trace in which it was written.
+    pub traceparent: Option<String>,
     pub attempts: i32,
     /// When the relay may take the message: at once, after a lease that was not kept, or after a pause.
     pub available_at: OffsetDateTime,

@@ -19,6 +19,8 @@ pub(in crate::db) struct Model {
     pub refund_requested_at: Option<OffsetDateTime>,
     /// When the reconciler may take an open payment: later than any request that is still at work on it.
     pub reconcile_at: OffsetDateTime,
+    /// The trace of the request that opened it.
+    pub traceparent: Option<String>,
     pub created_at: OffsetDateTime,
 }
 

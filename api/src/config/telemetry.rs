@@ -1,0 +1,93 @@
+use std::str::FromStr;
+
+use glasshouse_infra::telemetry::{LogFormat, Sampling, TelemetrySettings};
+use url::Url;
+
+use super::{Reader, Role};
+
+/// Reads what a process tells about itself, and whom. On a terminal the log lines are for people, unless
+/// somebody says otherwise.
+pub fn read(role: Option<Role>, env: &mut Reader, on_terminal: bool) -> TelemetrySettings {
+    TelemetrySettings {
+        service_name: env.text("OTEL_SERVICE_NAME").unwrap_or_else(|| service_name(role).to_owned()),
+        resource_attributes: resource_attributes(env),
+        log_format: log_format(env, on_terminal),
+        filter: filter(env),
+        otlp_endpoint: otlp_endpoint(env),
+        sampling: sampling(env),
+    }
+}
+
+const fn service_name(role: Option<Role>) -> &'static str {
+    match role {
+        Some(Role::Serve) => "glasshouse-api",
+        Some(Role::Worker) => "glasshouse-worker",
+        Some(Role::Gateway) => "glasshouse-gateway",
+        Some(Role::Demo) | None => "glasshouse",
+    }
+}
+
+/// `key=value` pairs with commas between them, as OpenTelemetry defines it.
+fn resource_attributes(env: &mut Reader) -> Vec<(String, String)> {
+    let text = env.text("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
+    let mut attributes = Vec::new();
+    for pair in text.split(',').filter(|pair| !pair.trim().is_empty()) {
+        match pair.split_once('=') {
+            Some((name, value)) => attributes.push((name.trim().to_owned(), value.trim().to_owned())),
+            None => {
+                let problem = format!("must be key=value pairs with commas between them, not {pair:?}");
+                env.wrong("OTEL_RESOURCE_ATTRIBUTES", &problem);
+            }
+        }
+    }
+    attributes
+}
+
+fn log_format(env: &mut Reader, on_terminal: bool) -> LogFormat {
+    let by_default = if on_terminal { LogFormat::Pretty } else { LogFormat::Json };
+    match env.text("GLASSHOUSE_LOG_FORMAT").as_deref() {
+        None => by_default,
+        Some("json") => LogFormat::Json,
+        Some("pretty") => LogFormat::Pretty,
+        Some(other) => {
+            env.wrong("GLASSHOUSE_LOG_FORMAT", &format!("must be json or pretty, not {other:?}"));
+            by_default
+        }
+    }
+}
+
+/// Libraries that tell what is of no use here: notices of the database, each migration, each server thread.
+const QUIET: &str = "info,sqlx::postgres::notice=warn,sea_orm_migration=warn,actix_server=warn";
+
+fn filter(env: &mut Reader) -> String {
+    let filter = env.text("RUST_LOG").unwrap_or_else(|| QUIET.to_owned());
+    if let Err(error) = tracing_subscriber::EnvFilter::from_str(&filter) {
+        env.wrong("RUST_LOG", &error);
+    }
+    filter
+}
+
+fn otlp_endpoint(env: &mut Reader) -> Option<Url> {
+    let text = env.text("OTEL_EXPORTER_OTLP_ENDPOINT")?;
+    match Url::parse(text.trim()) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
+        _ => {
+            env.wrong("OTEL_EXPORTER_OTLP_ENDPOINT", &"must be a URL such as http://collector:4317");
+            None
+        }
+    }
+}
+
+fn sampling(env: &mut Reader) -> Sampling {
+    let everything = Sampling { follow_parent: true, ratio: 1.0 };
+    let mut ratio = env.or("OTEL_TRACES_SAMPLER_ARG", 1.0);
+    if !(0.0..=1.0).contains(&ratio) {
+        env.wrong("OTEL_TRACES_SAMPLER_ARG", &format!("must be from 0 to 1, not {ratio}"));
+        ratio = 1.0;
+    }
+    let Some(name) = env.text("OTEL_TRACES_SAMPLER") else { return Sampling { ratio, ..everything } };
+    Sampling::parse(name.trim(), ratio).unwrap_or_else(|error| {
+        env.wrong("OTEL_TRACES_SAMPLER", &error);
+        everything
+    })
+}

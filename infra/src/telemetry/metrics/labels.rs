@@ -1,0 +1,61 @@
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// A label with many possible values, of which the first ones have series of their own; the rest count under
+/// `other`. However many tenants there are, a scrape stays small, and counts still add up.
+#[derive(Clone, Debug)]
+pub(super) struct CappedLabel {
+    known: Arc<RwLock<HashSet<String>>>,
+    cap: usize,
+}
+
+pub(super) const OTHER: &str = "other";
+
+impl CappedLabel {
+    pub(super) fn new(cap: usize) -> Self {
+        Self { known: Arc::default(), cap }
+    }
+
+    /// The value itself, or `other`.
+    pub(super) fn of<'a>(&self, value: &'a str) -> &'a str {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if known.contains(value) {
+            return value;
+        }
+        if known.len() >= self.cap {
+            return OTHER;
+        }
+        drop(known);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have taken the last place in between.
+        if known.len() < self.cap || known.contains(value) {
+            known.insert(value.to_owned());
+            value
+        } else {
+            OTHER
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_values_stay_and_the_rest_is_other() {
+        let label = CappedLabel::new(2);
+        assert_eq!(["a", "b", "c", "a", "c"].map(|value| label.of(value)), ["a", "b", OTHER, "a", OTHER]);
+    }
+
+    #[test]
+    fn threads_never_take_more_than_the_cap() {
+        let label = CappedLabel::new(10);
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let label = &label;
+                scope.spawn(move || (0..100).for_each(|n| drop(label.of(&format!("{thread}-{n}")).len())));
+            }
+        });
+        assert_eq!(label.known.read().unwrap().len(), 10);
+    }
+}

@@ -1,0 +1,114 @@
+//! What the process tells about itself: one module per signal, started together and stopped in order.
+//!
+//! Telemetry never hurts the service. Everything that leaves the process goes through a bounded queue that
+//! drops and counts when it is full, and nothing waits for a receiver.
+
+mod fields;
+mod logs;
+pub mod metrics;
+mod otlp;
+#[expect(deprecated, reason = "callers with Jaeger's header exist, though OpenTelemetry gives the format up")]
+pub mod propagation;
+mod redaction;
+mod traces;
+
+use std::time::Duration;
+
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+use url::Url;
+
+pub use logs::LogFormat;
+pub use traces::{Sampling, UnknownSampler};
+
+/// What to tell, and whom.
+#[derive(Clone, Debug)]
+pub struct TelemetrySettings {
+    /// The name under which this process appears, such as `glasshouse-api`.
+    pub service_name: String,
+    /// More about the process, such as `deployment.environment.name`.
+    pub resource_attributes: Vec<(String, String)>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Which lines and spans are written, in the syntax of `RUST_LOG`.
+    pub filter: String,
+    /// The OTLP receiver (gRPC) of spans and log lines, such as `http://collector:4317`; none if absent.
+    pub otlp_endpoint: Option<Url>,
+    /// Which traces are recorded.
+    pub sampling: Sampling,
+}
+
+/// Telemetry could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The filter is not understood.
+    #[error("the log filter is not valid: {0}")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The exporter cannot be made.
+    #[error("cannot export to the OTLP endpoint: {0}")]
+    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// Something else collects log lines in this process.
+    #[error("telemetry was started before")]
+    Twice(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// Running telemetry. To be shut down before the process ends, or the last lines and spans are lost.
+#[derive(Debug)]
+pub struct Telemetry {
+    tracer_provider: SdkTracerProvider,
+    logger_provider: Option<SdkLoggerProvider>,
+    /// Writes the lines that are queued when it is dropped.
+    _lines: tracing_appender::non_blocking::WorkerGuard,
+}
+
+/// How long the receivers may take to accept the last spans and lines.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Telemetry {
+    /// Starts all signals.
+    ///
+    /// # Errors
+    /// When a setting is wrong, or telemetry was started before.
+    pub fn start(settings: &TelemetrySettings) -> Result<Self, StartError> {
+        let filter = EnvFilter::try_new(&settings.filter)?;
+        let resource = resource(settings);
+        let exporters = settings.otlp_endpoint.as_ref();
+        let tracer_provider = traces::provider(exporters, settings.sampling, resource.clone())?;
+        let logger_provider = exporters.map(|endpoint| logs::provider(endpoint, resource)).transpose()?;
+        opentelemetry::global::set_text_map_propagator(propagation::W3cOrJaeger::default());
+
+        let (lines, guard) = logs::layer(settings.log_format, logger_provider.as_ref());
+        let spans = tracing_opentelemetry::layer()
+            .with_tracer(tracer_provider.tracer("glasshouse"))
+            // Facts about the code and the thread are the same for every span of a kind.
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_target(false);
+        tracing_subscriber::registry().with(spans.and_then(lines).with_filter(filter)).try_init()?;
+        Ok(Self { tracer_provider, logger_provider, _lines: guard })
+    }
+
+    /// Sends what is queued, within a few seconds, and stops. To be called away from the async threads.
+    pub fn shut_down(self) {
+        // Whatever cannot be sent now is lost, and there is nobody left to tell.
+        let _ = self.tracer_provider.shutdown_with_timeout(FLUSH_TIMEOUT);
+        if let Some(provider) = &self.logger_provider {
+            let _ = provider.shutdown_with_timeout(FLUSH_TIMEOUT);
+        }
+    }
+}
+
+fn resource(settings: &TelemetrySettings) -> Resource {
+    let attributes = settings.resource_attributes.iter();
+    Resource::builder()
+        .with_attributes(attributes.map(|(name, value)| opentelemetry::KeyValue::new(name.clone(), value.clone())))
+        .with_attribute(opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .with_service_name(settings.service_name.clone())
+        .build()
+}

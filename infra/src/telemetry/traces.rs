@@ -1,0 +1,182 @@
+//! Spans: made by `tracing`, recorded by the OpenTelemetry SDK, sent over OTLP.
+//!
+//! Without a receiver nothing is recorded or sent; trace ids still exist, for log lines and answers.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use opentelemetry::{Context, KeyValue, StringValue, Value};
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider, Span, SpanData,
+    SpanExporter as ExportSpans, SpanProcessor,
+};
+use url::Url;
+
+use super::otlp::{QUEUE, Queue};
+use super::redaction::{REDACTED, is_secret, without_emails};
+
+/// Which traces are recorded, as `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampling {
+    /// Whether a trace that came from outside is recorded if its caller recorded it, and only then.
+    pub follow_parent: bool,
+    /// The share of the other traces: 0 to 1.
+    pub ratio: f64,
+}
+
+/// Not one of the names that OpenTelemetry defines.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be always_on, always_off, traceidratio, or one of these with parentbased_ in front, such as \
+     parentbased_traceidratio"
+)]
+pub struct UnknownSampler;
+
+impl Sampling {
+    /// The sampler of this name; `ratio` counts where the name ends in `traceidratio`.
+    ///
+    /// # Errors
+    /// When there is no such sampler.
+    pub fn parse(name: &str, ratio: f64) -> Result<Self, UnknownSampler> {
+        let (follow_parent, rest) = match name.strip_prefix("parentbased_") {
+            Some(rest) => (true, rest),
+            None => (false, name),
+        };
+        match rest {
+            "always_on" => Ok(Self { follow_parent, ratio: 1.0 }),
+            "always_off" => Ok(Self { follow_parent, ratio: 0.0 }),
+            "traceidratio" => Ok(Self { follow_parent, ratio }),
+            _ => Err(UnknownSampler),
+        }
+    }
+
+    fn sampler(self) -> Sampler {
+        let root = match self.ratio {
+            1.0.. => Sampler::AlwaysOn,
+            0.0 => Sampler::AlwaysOff,
+            ratio => Sampler::TraceIdRatioBased(ratio),
+        };
+        if self.follow_parent { Sampler::ParentBased(Box::new(root)) } else { root }
+    }
+}
+
+impl FromStr for Sampling {
+    type Err = UnknownSampler;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::parse(name, 1.0)
+    }
+}
+
+/// Records spans and sends them to `endpoint`, if there is one.
+pub(super) fn provider(
+    endpoint: Option<&Url>,
+    sampling: Sampling,
+    resource: Resource,
+) -> Result<SdkTracerProvider, ExporterBuildError> {
+    let provider = SdkTracerProvider::builder().with_resource(resource);
+    let Some(endpoint) = endpoint else {
+        return Ok(provider.with_sampler(Sampler::AlwaysOff).build());
+    };
+    let queue = Queue::default();
+    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint.as_str()).build()?;
+    let exporter = CountingExporter { exporter, queue: queue.clone() };
+    let config = BatchConfigBuilder::default()
+        .with_max_queue_size(QUEUE)
+        .with_scheduled_delay(Duration::from_secs(1))
+        .build();
+    let batches = BatchSpanProcessor::builder(exporter).with_batch_config(config).build();
+    let processor = GuardedProcessor { batches, queue };
+    Ok(provider.with_span_processor(processor).with_sampler(sampling.sampler()).build())
+}
+
+/// Hides secrets, and bounds the queue.
+#[derive(Debug)]
+struct GuardedProcessor {
+    batches: BatchSpanProcessor,
+    queue: Queue,
+}
+
+impl SpanProcessor for GuardedProcessor {
+    fn on_start(&self, span: &mut Span, context: &Context) {
+        self.batches.on_start(span, context);
+    }
+
+    fn on_end(&self, mut span: SpanData) {
+        if !span.span_context.is_sampled() || !self.queue.enter() {
+            return;
+        }
+        span.attributes.iter_mut().for_each(redact);
+        for event in &mut span.events.events {
+            event.attributes.iter_mut().for_each(redact);
+        }
+        self.batches.on_end(span);
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.batches.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.batches.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.batches.set_resource(resource);
+    }
+}
+
+fn redact(attribute: &mut KeyValue) {
+    if is_secret(attribute.key.as_str()) {
+        attribute.value = Value::from(REDACTED);
+    } else if let Value::String(text) = &attribute.value
+        && let Some(redacted) = without_emails(text.as_str())
+    {
+        attribute.value = Value::String(StringValue::from(redacted));
+    }
+}
+
+/// Counts what could not be sent.
+#[derive(Debug)]
+struct CountingExporter {
+    exporter: SpanExporter,
+    queue: Queue,
+}
+
+impl ExportSpans for CountingExporter {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let count = batch.len();
+        let result = self.exporter.export(batch).await;
+        self.queue.leave(count, result.is_ok());
+        result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samplers_have_the_names_that_opentelemetry_defines() {
+        let sampling = |follow_parent, ratio| Ok(Sampling { follow_parent, ratio });
+        assert_eq!(Sampling::parse("always_on", 0.1), sampling(false, 1.0));
+        assert_eq!(Sampling::parse("always_off", 0.1), sampling(false, 0.0));
+        assert_eq!(Sampling::parse("parentbased_traceidratio", 0.1), sampling(true, 0.1));
+        assert_eq!(Sampling::parse("sometimes", 0.1), Err(UnknownSampler));
+    }
+}
