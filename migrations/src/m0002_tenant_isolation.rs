@@ -63,6 +63,10 @@ AS $$
     RETURNING payment.id, payment.tenant_id, payment.traceparent
 $$;
 
+CREATE FUNCTION outbox_backlog() RETURNS TABLE (pending bigint, oldest timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$ SELECT count(*), min(created_at) FROM outbox_messages WHERE delivered_at IS NULL $$;
+
 CREATE FUNCTION forget_idempotency_keys(older_than timestamptz) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$ DELETE FROM idempotency_keys WHERE created_at < older_than $$;
@@ -77,7 +81,8 @@ CREATE POLICY expiry_select ON idempotency_keys FOR SELECT TO CURRENT_USER USING
 CREATE POLICY expiry_delete ON idempotency_keys FOR DELETE TO CURRENT_USER USING (true);
 ";
 
-const FUNCTION_SIGNATURES: [&str; 4] = [
+const FUNCTION_SIGNATURES: [&str; 5] = [
+    "outbox_backlog()",
     "tenant_id_by_slug(text)",
     "lease_outbox_messages(timestamptz, timestamptz, integer)",
     "lease_open_payments(timestamptz, timestamptz, integer)",

@@ -13,6 +13,7 @@ use glasshouse_infra::db::Database;
 use glasshouse_infra::db::directory::Lease;
 use glasshouse_infra::notifier::LogNotifier;
 use glasshouse_infra::payment_gateway::GatewayClient;
+use glasshouse_infra::telemetry::metrics::OutboxMetrics;
 use glasshouse_infra::telemetry::propagation;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
@@ -27,13 +28,19 @@ pub struct Worker {
     gateway: GatewayClient,
     notifier: LogNotifier,
     config: WorkerConfig,
+    metrics: OutboxMetrics,
 }
 
 impl Worker {
     /// A worker over these parts.
     #[must_use]
-    pub const fn new(database: Database, gateway: GatewayClient, config: WorkerConfig) -> Self {
-        Self { database, gateway, notifier: LogNotifier, config }
+    pub const fn new(
+        database: Database,
+        gateway: GatewayClient,
+        config: WorkerConfig,
+        metrics: OutboxMetrics,
+    ) -> Self {
+        Self { database, gateway, notifier: LogNotifier, config, metrics }
     }
 
     /// Works until `stop`, and finishes the item in hand.

@@ -37,10 +37,12 @@ impl Worker {
         let kind = message.event.kind();
         match deliver(&store, &self.notifier, message).await {
             Ok(()) => {
+                self.metrics.attempted(kind, true);
                 tracing::info!(tenant_id = %message.tenant, message_id = %message.id, kind, "outbox_delivered");
                 Ok(())
             }
             Err(error) => {
+                self.metrics.attempted(kind, false);
                 let (attempt, error) = (message.attempt, with_causes(&error));
                 tracing::warn!(
                     tenant_id = %message.tenant, message_id = %message.id, kind, attempt, error,

@@ -137,6 +137,21 @@ impl Database {
         self.connection.query_all_raw(statement).await.map_err(store_failure)
     }
 
+    /// How many messages of all tenants wait for delivery, and since when the oldest does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn outbox_backlog(&self) -> Result<(i64, Option<OffsetDateTime>), StoreFailure> {
+        let sql = if self.is_sqlite() {
+            "SELECT count(*) AS pending, min(created_at) AS oldest FROM outbox_messages WHERE delivered_at IS NULL"
+        } else {
+            "SELECT pending, oldest FROM outbox_backlog()"
+        };
+        let statement = Statement::from_string(self.connection.get_database_backend(), sql);
+        let row = self.connection.query_one_raw(statement).await.map_err(store_failure)?;
+        row.map_or(Ok((0, None)), |row| Ok((get(&row, "pending")?, get(&row, "oldest")?)))
+    }
+
     /// Forgets the idempotency keys of all tenants that are older than this.
     ///
     /// # Errors

@@ -49,11 +49,15 @@ impl RefundStore for TenantStore {
         request: Option<&Idempotent<Payment>>,
     ) -> Result<Payment, StoreFailure> {
         let scope = self.write("complete_refund").await?;
-        let payment = scope.complete_refund(id).await?;
+        let (payment, order) = scope.complete_refund(id).await?;
         if let Some(request) = request {
             scope.record(request, &payment).await?;
         }
         scope.commit().await?;
+        if let Some(order) = order {
+            self.database().business.payment(payment.state);
+            self.database().business.order(order);
+        }
         Ok(payment)
     }
 }
@@ -66,7 +70,7 @@ impl Scope {
         let (mut payment, order) =
             found.ok_or_else(|| StoreFailure::Unexpected(format!("payment {id} does not exist").into()))?;
         if !payment.state.may_become(PaymentState::Refunded) {
-            return Ok(payment);
+            return Ok((payment, None));
         }
         payment.state = PaymentState::Refunded;
         let update = self
@@ -74,11 +78,13 @@ impl Scope {
             .col_expr(payment::Column::State, payment.state.as_str().into())
             .filter(payment::Column::Id.eq(id.uuid()));
         self.run(update).await?;
-        if order.state.parse::<OrderState>()?.may_become(OrderState::Refunded) {
-            self.set_order_state(payment.order, OrderState::Refunded).await?;
+        let mut order_state: OrderState = order.state.parse()?;
+        if order_state.may_become(OrderState::Refunded) {
+            order_state = OrderState::Refunded;
+            self.set_order_state(payment.order, order_state).await?;
         }
         self.append_to_outbox(OutboxEvent::OrderRefunded { order: payment.order }).await?;
-        Ok(payment)
+        Ok((payment, Some(order_state)))
     }
 }
 

@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
+use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::principals::{Principal, Principals};
 use glasshouse_infra::tokens::Tokens;
 
@@ -24,6 +25,9 @@ pub async fn authenticate(
             span.record("tenant.id", tracing::field::display(principal.tenant));
             span.record("user.id", tracing::field::display(principal.user));
             span.record("user.role", principal.role.as_str());
+            if let Some(active_users) = request.app_data::<web::Data<ActiveUsers>>() {
+                active_users.see(principal.user).await;
+            }
             request.extensions_mut().insert(principal);
         }
         Ok(None) => {}

@@ -6,6 +6,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use glasshouse_infra::principals::Principal;
 use glasshouse_infra::rate_limit::{Decision, RateLimiter};
+use glasshouse_infra::telemetry::metrics::HttpMetrics;
 
 use crate::http::problem::{Problem, whole_seconds};
 
@@ -51,6 +52,9 @@ async fn decide(request: &ServiceRequest) -> Option<Decision> {
         }
     };
     if !decision.allowed {
+        if let Some(metrics) = request.app_data::<web::Data<HttpMetrics>>() {
+            metrics.rate_limited(&principal.tenant.to_string());
+        }
         tracing::warn!(tenant_id = %principal.tenant, "rate_limit_exceeded");
     } else if decision.remaining == decision.limit / 10 {
         // Once on the way down, not with every request below it.

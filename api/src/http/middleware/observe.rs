@@ -11,6 +11,7 @@ use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
 use futures_util::FutureExt;
+use glasshouse_infra::telemetry::metrics::HttpMetrics;
 use glasshouse_infra::telemetry::propagation;
 
 use super::request_span::{REQUEST_ID, RequestId};
@@ -46,6 +47,11 @@ pub async fn observe(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let begun = Instant::now();
+    let metrics = request.app_data::<web::Data<HttpMetrics>>().cloned();
+    let _in_flight = metrics.as_ref().map(|metrics| metrics.begin());
+    let method = request.method().as_str().to_owned();
+    // A path that no route serves is not a label: there is no end of them.
+    let endpoint = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
     let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let draining = request.app_data::<web::Data<Draining>>().is_some_and(|draining| draining.is_on());
     let result = AssertUnwindSafe(next.call(request)).catch_unwind().await;
@@ -66,8 +72,12 @@ pub async fn observe(
         if draining {
             response.head_mut().set_connection_type(ConnectionType::Close);
         }
-        let duration_ms = begun.elapsed().as_secs_f64() * 1000.0;
-        tracing::info!(status_code = response.status().as_u16(), duration_ms, "request_completed");
+        let (status_code, duration) = (response.status().as_u16(), begun.elapsed());
+        if let Some(metrics) = &metrics {
+            metrics.answered(&method, &endpoint, status_code, duration);
+        }
+        let duration_ms = duration.as_secs_f64() * 1000.0;
+        tracing::info!(status_code, duration_ms, "request_completed");
     };
     match answer {
         Ok(mut response) => {

@@ -4,6 +4,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
+use glasshouse_infra::telemetry::metrics::HttpMetrics;
 use tokio::sync::Semaphore;
 
 use crate::http::problem::Problem;
@@ -43,6 +44,9 @@ pub async fn shed_load(
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
     let Ok(_place) = places.try_acquire() else {
+        if let Some(metrics) = request.app_data::<web::Data<HttpMetrics>>() {
+            metrics.shed("concurrency");
+        }
         let problem = Problem::unavailable("overloaded", "too many requests at once: try again in a moment");
         return Ok(request.error_response(problem));
     };

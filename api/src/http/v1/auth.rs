@@ -4,6 +4,7 @@ use glasshouse_domain::login::{LoginError, log_in as check_credentials};
 use glasshouse_domain::values::{Email, Slug};
 use glasshouse_infra::db::Database;
 use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_infra::telemetry::metrics::BusinessMetrics;
 use glasshouse_infra::tokens::Tokens;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -51,13 +52,19 @@ pub(super) async fn log_in(
     database: web::Data<Database>,
     hasher: web::Data<Argon2Hasher>,
     tokens: web::Data<Tokens>,
+    metrics: web::Data<BusinessMetrics>,
 ) -> Result<web::Json<TokenBody>, Problem> {
     let LoginBody { tenant, email, password } = body.into_inner();
     // What is no slug or no address belongs to nobody: the same answer as for a wrong one.
     let (Ok(tenant), Ok(email)) = (Slug::parse(&tenant), Email::parse(&email)) else {
+        metrics.login(false);
         return Err(LoginError::WrongCredentials.into());
     };
-    let user = check_credentials(database.get_ref(), hasher.get_ref(), &tenant, &email, password).await?;
+    let user = check_credentials(database.get_ref(), hasher.get_ref(), &tenant, &email, password).await;
+    if matches!(user, Ok(_) | Err(LoginError::WrongCredentials)) {
+        metrics.login(user.is_ok());
+    }
+    let user = user?;
     let token = tokens.issue(user.tenant, user.user, clock::now()).map_err(Problem::internal)?;
     Ok(web::Json(TokenBody {
         access_token: token.expose_secret().to_owned(),

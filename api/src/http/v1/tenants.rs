@@ -5,6 +5,7 @@ use glasshouse_domain::tenant::{Plan, Tenant};
 use glasshouse_domain::values::{Email, Name, Password, Slug};
 use glasshouse_infra::db::Database;
 use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_infra::telemetry::metrics::BusinessMetrics;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -50,23 +51,20 @@ pub(super) struct OwnerBody {
 const SOURCES: [&str; 4] = ["organic", "referral", "ads", "partner"];
 
 impl SignUpBody {
-    fn parse(self) -> Result<SignUp, Problem> {
+    fn parse(self) -> Result<(SignUp, &'static str), Problem> {
         let mut fields = Fields::default();
         let slug = fields.take("slug", Slug::parse(&self.slug));
         let name = fields.take("name", Name::parse(&self.name));
         let plan = self.plan.as_deref().map_or(Ok(Plan::Free), str::parse);
         let plan = fields.take("plan", plan.map_err(|_| "must be free, pro or enterprise"));
         let source = self.source.as_deref().unwrap_or("organic");
-        if !SOURCES.contains(&source) {
-            fields.refuse("source", format!("must be one of {}", SOURCES.join(", ")));
-        }
+        let source = SOURCES.into_iter().find(|known| *known == source);
+        let source = fields.take("source", source.ok_or(format!("must be one of {}", SOURCES.join(", "))));
         let owner_email = fields.take("owner.email", Email::parse(&self.owner.email));
         let owner_password = fields.take("owner.password", Password::parse(self.owner.password));
-        match (slug, name, plan, owner_email, owner_password) {
-            (Some(slug), Some(name), Some(plan), Some(owner_email), Some(owner_password))
-                if fields.are_fine() =>
-            {
-                Ok(SignUp { slug, name, plan, owner_email, owner_password })
+        match (slug, name, plan, source, owner_email, owner_password) {
+            (Some(slug), Some(name), Some(plan), Some(source), Some(owner_email), Some(owner_password)) => {
+                Ok((SignUp { slug, name, plan, owner_email, owner_password }, source))
             }
             _ => Err(fields.problem()),
         }
@@ -117,9 +115,11 @@ pub(super) async fn sign_up(
     body: web::Json<SignUpBody>,
     database: web::Data<Database>,
     hasher: web::Data<Argon2Hasher>,
+    metrics: web::Data<BusinessMetrics>,
 ) -> Result<HttpResponse, Problem> {
-    let request = body.into_inner().parse()?;
+    let (request, source) = body.into_inner().parse()?;
     let now = clock::now();
     let (tenant, owner) = sign_up_tenant(database.get_ref(), hasher.get_ref(), request, now).await?;
+    metrics.signed_up(&tenant.id.to_string(), source);
     Ok(HttpResponse::Created().json(SignedUpBody { tenant: tenant.into(), owner: owner.into() }))
 }
