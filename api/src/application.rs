@@ -247,7 +247,9 @@ impl ApiParts {
             let (json, query, path) = problem::extractor_configs(&limits);
             let (app, openapi) = App::new().into_utoipa_app().configure(v1::routes).split_for_parts();
             drop(openapi);
-            app.app_data((json, query, path))
+            app.app_data(json)
+                .app_data(query)
+                .app_data(path)
                 .app_data(web::Data::new(limits))
                 .app_data(web::Data::new(parts.database))
                 .app_data(web::Data::new(parts.dependencies))
