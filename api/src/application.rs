@@ -56,6 +56,9 @@ pub struct Addresses {
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 impl Application {
+/// How long closing the connections to the database may take.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
     /// Connects to everything the configuration names, checks that it answers, and binds the ports.
     ///
     /// # Errors
@@ -140,7 +143,8 @@ impl Application {
         };
         let in_time = tokio::time::timeout(self.shutdown.grace, finish).await;
         if let Some(database) = self.database {
-            database.close().await;
+            // Closing waits for connections in use, and a request that is stuck never gives its own back.
+            let _ = tokio::time::timeout(CLOSE_PATIENCE, database.close()).await;
         }
         in_time.context("requests or background work did not finish in time")?;
         tracing::info!("application_stopped");
