@@ -356,6 +356,10 @@ pub struct LogConfig {
 
 impl LogConfig {
     /// Reads it. On a terminal the lines are for people, unless somebody says otherwise.
+/// Libraries tell what is of no use to operators, in sentences: the events of our own have names. sqlx even
+/// repeats every notice of the server, such as "relation exists already".
+const DEFAULT_LOG_FILTER: &str = "info,actix_server=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn";
+
     pub fn read(env: &mut Reader, on_terminal: bool) -> Self {
         let by_default = if on_terminal { LogFormat::Pretty } else { LogFormat::Json };
         let format = match env.text("GLASSHOUSE_LOG_FORMAT").as_deref() {
@@ -367,8 +371,7 @@ impl LogConfig {
                 by_default
             }
         };
-        // sqlx repeats every notice of the server, such as "relation exists already".
-        let filter = env.text("RUST_LOG").unwrap_or_else(|| "info,sqlx::postgres::notice=warn".to_owned());
+        let filter = env.text("RUST_LOG").unwrap_or_else(|| DEFAULT_LOG_FILTER.to_owned());
         if let Err(error) = tracing_subscriber::EnvFilter::from_str(&filter) {
             env.wrong("RUST_LOG", &error);
         }
