@@ -56,10 +56,10 @@ pub struct Addresses {
 /// Connections that live longer than this are closed once they are idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-impl Application {
 /// How long closing the connections to the database may take.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
+impl Application {
     /// Connects to everything the configuration names, checks that it answers, and binds the ports.
     ///
     /// # Errors
@@ -283,6 +283,7 @@ impl ApiParts {
                 .app_data(web::Data::new(parts.draining))
                 .app_data(web::Data::new(parts.in_flight))
                 .configure(health::routes)
+                .service(web::redirect("/docs", "/docs/"))
                 .service(SwaggerUi::new("/docs/{_:.*}").url(docs::OPENAPI_PATH, docs::openapi()))
                 .default_service(web::to(problem::unknown_route))
                 .wrap(from_fn(time_out))
