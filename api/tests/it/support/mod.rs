@@ -3,10 +3,14 @@
 mod app;
 mod client;
 mod database;
+mod process;
+mod proxy;
 
-pub(crate) use app::{Backend, TestApp};
-pub(crate) use client::{Answer, Client, key};
-pub(crate) use database::TestDatabase;
+pub(crate) use app::{Backend, PASSWORD, TestApp};
+pub(crate) use client::{Answer, Client, key, new_slug};
+pub(crate) use database::{TestDatabase, connect, test_variable};
+pub(crate) use process::{Ended, Process, Settings, log_lines, settings};
+pub(crate) use proxy::{BehindProxies, Proxy};
 
 use std::time::Duration;
 
