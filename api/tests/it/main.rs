@@ -3,5 +3,14 @@
 
 mod support;
 
+mod command_line;
+mod configuration;
+mod health;
+mod limits;
+mod openapi;
+mod outages;
+mod rate_limit;
+mod shutdown;
 mod smoke;
+mod sqlite;
 mod statements;

@@ -76,7 +76,12 @@ impl Database {
         let connection = sea_orm::Database::connect(options).await?;
         let is_sqlite = connection.get_database_backend() == DbBackend::Sqlite;
         let sqlite_writer = is_sqlite.then(|| Arc::new(Semaphore::new(1)));
-        Ok(Self { connection, sqlite_writer, reconcile_after: settings.reconcile_after })
+        Ok(Self {
+            connection,
+            sqlite_writer,
+            reconcile_after: settings.reconcile_after,
+            patience: settings.acquire_timeout + settings.statement_timeout,
+        })
     }
 
     /// Makes sure that the role of this pool is bound by row-level security, and that the schema is there.

@@ -81,12 +81,16 @@ impl Database {
         };
         let options =
             TransactionOptions { sqlite_transaction_mode: Some(mode), ..TransactionOptions::default() };
-        let transaction = self.connection.begin_with_options(options).await.map_err(store_failure)?;
-        let tenant = if self.is_sqlite() {
-            sqlite_tenant(&transaction, whose).await?
-        } else {
-            set_tenant(&transaction, whose).await?
+        let begin = async {
+            let transaction = self.connection.begin_with_options(options).await.map_err(store_failure)?;
+            let tenant = if self.is_sqlite() {
+                sqlite_tenant(&transaction, whose).await?
+            } else {
+                set_tenant(&transaction, whose).await?
+            };
+            Ok((transaction, tenant))
         };
+        let (transaction, tenant) = self.in_time(begin).await?;
         Ok(Scope { transaction, tenant, _turn: turn })
     }
 }
