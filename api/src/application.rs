@@ -9,13 +9,14 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 use anyhow::{Context, bail};
 use futures_util::future::join_all;
+use glasshouse_domain::failure::with_causes;
 use glasshouse_infra::cache::Cache;
 use glasshouse_infra::db::Database;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::payment_gateway::GatewayClient;
 use glasshouse_infra::principals::Principals;
 use glasshouse_infra::rate_limit::{InProcessLimiter, RateLimiter, RedisLimiter};
-use glasshouse_infra::redis::Redis;
+use glasshouse_infra::redis::{Redis, RedisError, RedisSettings};
 use glasshouse_infra::tokens::Tokens;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -54,6 +55,9 @@ pub struct Addresses {
 
 /// Connections that live longer than this are closed once they are idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long closing the connections to the database may take.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Application {
     /// Connects to everything the configuration names, checks that it answers, and binds the ports.
@@ -122,7 +126,13 @@ impl Application {
             let stop = stop_working.clone();
             working.spawn(async move { worker.run(&stop).await });
         }
-        tracing::info!(addresses = ?self.addresses, "application_started");
+        let Addresses { http, management, gateway } = self.addresses;
+        tracing::info!(
+            http_addr = http.map(display),
+            management_addr = management.map(display),
+            gateway_addr = gateway.map(display),
+            "application_started"
+        );
         tokio::select! {
             () = stop => {}
             Some(ended) = serving.join_next() => bail!("a server stopped by itself: {ended:?}"),
@@ -140,7 +150,8 @@ impl Application {
         };
         let in_time = tokio::time::timeout(self.shutdown.grace, finish).await;
         if let Some(database) = self.database {
-            database.close().await;
+            // Closing waits for connections in use, and a request that is stuck never gives its own back.
+            let _ = tokio::time::timeout(CLOSE_PATIENCE, database.close()).await;
         }
         in_time.context("requests or background work did not finish in time")?;
         tracing::info!("application_stopped");
@@ -158,19 +169,30 @@ async fn finish_requests(in_flight: &InFlight) {
 
 /// Opens the connections and makes sure that each of them works.
 async fn connect(storage: &StorageConfig) -> anyhow::Result<Dependencies> {
-    let database = Database::connect(&storage.database).await.context("database_connection_failed")?;
+    let database = Database::connect(&storage.database)
+        .await
+        .inspect_err(|error| tracing::error!(error = with_causes(error), "database_connection_failed"))
+        .context("database_connection_failed")?;
     database.check_isolation().await.context("database_check_failed")?;
     tracing::info!("database_connection_ok");
     let redis = match &storage.redis {
         Some(settings) => {
-            let redis = Redis::new(settings).context("redis_connection_failed")?;
-            redis.ping().await.context("redis_connection_failed")?;
+            let redis = connect_redis(settings)
+                .await
+                .inspect_err(|error| tracing::error!(error = with_causes(error), "redis_connection_failed"))
+                .context("redis_connection_failed")?;
             tracing::info!("redis_connection_ok");
             Some(redis)
         }
         None => None,
     };
     Ok(Dependencies { database: Some(database), redis })
+}
+
+async fn connect_redis(settings: &RedisSettings) -> Result<Redis, RedisError> {
+    let redis = Redis::new(settings)?;
+    redis.ping().await?;
+    Ok(redis)
 }
 
 fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
@@ -247,7 +269,9 @@ impl ApiParts {
             let (json, query, path) = problem::extractor_configs(&limits);
             let (app, openapi) = App::new().into_utoipa_app().configure(v1::routes).split_for_parts();
             drop(openapi);
-            app.app_data((json, query, path))
+            app.app_data(json)
+                .app_data(query)
+                .app_data(path)
                 .app_data(web::Data::new(limits))
                 .app_data(web::Data::new(parts.database))
                 .app_data(web::Data::new(parts.dependencies))
@@ -259,6 +283,7 @@ impl ApiParts {
                 .app_data(web::Data::new(parts.draining))
                 .app_data(web::Data::new(parts.in_flight))
                 .configure(health::routes)
+                .service(web::redirect("/docs", "/docs/"))
                 .service(SwaggerUi::new("/docs/{_:.*}").url(docs::OPENAPI_PATH, docs::openapi()))
                 .default_service(web::to(problem::unknown_route))
                 .wrap(from_fn(time_out))

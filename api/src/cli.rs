@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use glasshouse_infra::logs;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{ConfigErrors, LogConfig, Reader};
+use crate::config::{Config, LogConfig, Reader, Role, environment};
 use crate::roles;
 
 /// A multi-tenant SaaS backend whose inside can be seen from outside.
@@ -89,34 +89,41 @@ impl Cli {
     }
 
     fn try_run(self) -> anyhow::Result<()> {
-        let command = self.command.unwrap_or(Command::Demo);
-        match command {
-            Command::Openapi => return roles::openapi::print(),
-            Command::CheckConfig { role } => return roles::check_config::run(role),
-            _ => start_logs()?,
+        match self.command.unwrap_or(Command::Demo) {
+            Command::Demo => block_on(roles::demo::run(start(Role::Demo)?)),
+            Command::Serve => block_on(roles::serve::run(start(Role::Serve)?)),
+            Command::Worker => block_on(roles::serve::run(start(Role::Worker)?)),
+            Command::Gateway => block_on(roles::serve::run(start(Role::Gateway)?)),
+            Command::Migrate => logged(roles::migrate::run()),
+            Command::Seed(args) => logged(roles::seed::run(args)),
+            Command::CheckHealth => logged(roles::check_health::run()),
+            Command::Openapi => roles::openapi::print(),
+            Command::CheckConfig { role } => roles::check_config::run(role),
         }
-        // The servers bring threads of their own for requests; these are for everything else.
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(async {
-            match command {
-                Command::Demo => roles::demo::run().await,
-                Command::Serve => roles::serve::run(crate::config::Role::Serve).await,
-                Command::Worker => roles::serve::run(crate::config::Role::Worker).await,
-                Command::Gateway => roles::serve::run(crate::config::Role::Gateway).await,
-                Command::Migrate => roles::migrate::run().await,
-                Command::Seed(args) => roles::seed::run(args).await,
-                Command::CheckHealth => roles::check_health::run().await,
-                Command::Openapi | Command::CheckConfig { .. } => Ok(()),
-            }
-        })
     }
 }
 
-fn start_logs() -> anyhow::Result<()> {
-    let mut env = Reader::new(crate::config::environment);
-    let config = LogConfig::read(&mut env, io::stdout().is_terminal());
-    let config: Result<LogConfig, ConfigErrors> = env.finish(config);
-    let config = config?;
+/// Reads the configuration of a role that keeps running, and starts its log.
+fn start(role: Role) -> anyhow::Result<Config> {
+    let (log, config) = Config::from_environment(role, io::stdout().is_terminal())?;
+    start_log(&log)?;
+    Ok(config)
+}
+
+/// Runs a task that ends by itself, with a log.
+fn logged(task: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let mut env = Reader::new(environment);
+    let log = LogConfig::read(&mut env, io::stdout().is_terminal());
+    start_log(&env.finish(log)?)?;
+    block_on(task)
+}
+
+fn start_log(config: &LogConfig) -> anyhow::Result<()> {
     logs::init(config.format, EnvFilter::from_str(&config.filter)?)?;
     Ok(())
+}
+
+/// The servers bring threads of their own for requests; the ones that this starts are for everything else.
+fn block_on(task: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(task)
 }

@@ -172,13 +172,18 @@ pub struct StorageConfig {
     pub migration_url: SecretString,
     /// Redis; `None` keeps the cache and the rate limiter in this process.
     pub redis: Option<RedisSettings>,
+    /// The folder of the demo's own database, to be created.
+    pub data_directory: Option<PathBuf>,
 }
 
 impl StorageConfig {
     pub(super) fn read(role: Role, env: &mut Reader) -> Self {
-        let url = match role {
-            Role::Demo => demo_database_url(env),
-            Role::Serve | Role::Worker | Role::Gateway => {
+        let data_directory = (role == Role::Demo).then(|| data_directory(env)).flatten();
+        let url = match &data_directory {
+            Some(directory) => {
+                SecretString::from(format!("sqlite://{}", directory.join("glasshouse.sqlite3").display()))
+            }
+            None => {
                 let hint = "set it to postgres://USER:PASSWORD@HOST/DATABASE";
                 env.required("DATABASE_URL", hint, SecretString::default(), database_url)
             }
@@ -195,6 +200,7 @@ impl StorageConfig {
                 reconcile_after: env.seconds("GLASSHOUSE_RECONCILE_AFTER_SECONDS", 30),
             },
             redis: redis(role, env),
+            data_directory,
         }
     }
 
@@ -222,22 +228,27 @@ fn migration_url(fallback: &SecretString, env: &mut Reader) -> SecretString {
 
 /// Accepts the addresses of Postgres and SQLite. A wrong one is not repeated: it may hold a password.
 fn database_url(text: &str) -> Result<SecretString, String> {
-    let known = ["postgres", "postgresql", "sqlite"];
     match text.split_once(':') {
-        Some((scheme, _)) if known.contains(&scheme) => Ok(SecretString::from(text)),
+        Some(("sqlite", _)) => Ok(SecretString::from(text)),
+        Some(("postgres" | "postgresql", _)) => valid_url(text),
         _ => Err("must begin with postgres:// (or sqlite:// for a trial on one machine)".to_owned()),
     }
 }
 
-fn demo_database_url(env: &mut Reader) -> SecretString {
-    let directory: PathBuf = env.or("GLASSHOUSE_DATA_DIR", PathBuf::from("glasshouse-data"));
-    if env.text("DATABASE_URL").is_some() {
-        return env.required("DATABASE_URL", "", SecretString::default(), database_url);
+/// The address unchanged, if it is a URL. What is wrong with it is told without repeating any of it.
+fn valid_url(text: &str) -> Result<SecretString, String> {
+    match Url::parse(text) {
+        Ok(_) => Ok(SecretString::from(text)),
+        Err(error) => Err(format!(
+            "is no URL: {error} (in a password, write characters other than letters, digits, - and _ as %XX)"
+        )),
     }
-    if let Err(error) = std::fs::create_dir_all(&directory) {
-        env.wrong("GLASSHOUSE_DATA_DIR", &format!("cannot create {}: {error}", directory.display()));
-    }
-    SecretString::from(format!("sqlite://{}", directory.join("glasshouse.sqlite3").display()))
+}
+
+/// Where the demo keeps its database, unless it is told to use another one.
+fn data_directory(env: &mut Reader) -> Option<PathBuf> {
+    let directory = env.or("GLASSHOUSE_DATA_DIR", PathBuf::from("glasshouse-data"));
+    env.text("DATABASE_URL").is_none().then_some(directory)
 }
 
 fn redis(role: Role, env: &mut Reader) -> Option<RedisSettings> {
@@ -249,7 +260,7 @@ fn redis(role: Role, env: &mut Reader) -> Option<RedisSettings> {
     }
     let hint = "set it to redis://HOST:6379";
     let url = env.required("REDIS_URL", hint, SecretString::default(), |text| match text.split_once(':') {
-        Some(("redis" | "rediss" | "redis+unix" | "unix", _)) => Ok(SecretString::from(text)),
+        Some(("redis" | "rediss" | "redis+unix" | "unix", _)) => valid_url(text),
         _ => Err("must begin with redis://".to_owned()),
     });
     let pool_size = env.number("REDIS_POOL_SIZE", 16, 1..=1000);
@@ -347,6 +358,10 @@ impl ShutdownConfig {
     }
 }
 
+/// Libraries tell what is of no use to operators, in sentences: the events of our own have names. sqlx even
+/// repeats every notice of the server, such as "relation exists already".
+const DEFAULT_LOG_FILTER: &str = "info,actix_server=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn";
+
 /// Log lines.
 #[derive(Clone, Debug)]
 pub struct LogConfig {
@@ -369,8 +384,7 @@ impl LogConfig {
                 by_default
             }
         };
-        // sqlx repeats every notice of the server, such as "relation exists already".
-        let filter = env.text("RUST_LOG").unwrap_or_else(|| "info,sqlx::postgres::notice=warn".to_owned());
+        let filter = env.text("RUST_LOG").unwrap_or_else(|| DEFAULT_LOG_FILTER.to_owned());
         if let Err(error) = tracing_subscriber::EnvFilter::from_str(&filter) {
             env.wrong("RUST_LOG", &error);
         }

@@ -70,6 +70,16 @@ impl Config {
         env.finish(config)
     }
 
+    /// Reads all that a process of this role is told by its environment.
+    ///
+    /// # Errors
+    /// As [`Config::load`] does; a mistake in the settings of the log does not hide the others.
+    pub fn from_environment(role: Role, on_terminal: bool) -> Result<(LogConfig, Self), ConfigErrors> {
+        let mut env = Reader::new(environment);
+        let config = (LogConfig::read(&mut env, on_terminal), Self::read(role, &mut env));
+        env.finish(config)
+    }
+
     /// Reads the configuration of a role; errors are collected by `env`.
     pub fn read(role: Role, env: &mut Reader) -> Self {
         let uses_gateway = role.has_api() || role.has_worker();

@@ -1,8 +1,9 @@
 //! The OpenAPI description, made from the handlers themselves.
 
 use actix_web::App;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_actix_web::AppExt;
 
 use super::v1;
@@ -28,5 +29,41 @@ pub fn openapi() -> OpenApi {
     let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     let components = openapi.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    for operation in operations(&mut openapi) {
+        describe_errors(operation);
+    }
     openapi
 }
+
+fn operations(openapi: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
+    openapi.paths.paths.values_mut().flat_map(|item| {
+        let PathItem { get, post, put, patch, delete, .. } = item;
+        [get, post, put, patch, delete].into_iter().flatten()
+    })
+}
+
+/// Adds the errors that every operation may answer with, and says that all errors are problem documents.
+fn describe_errors(operation: &mut Operation) {
+    let mut common = vec![("503", "The service is overloaded, or one of its parts does not answer")];
+    if operation.security.is_some() {
+        common.push(("401", "Nobody is logged in, or the token is not valid"));
+        common.push(("429", "The rate limit of the tenant's plan"));
+    }
+    let responses = &mut operation.responses.responses;
+    for (status, description) in common {
+        let problem = Content::new(Some(Ref::from_schema_name("ProblemBody")));
+        let response = ResponseBuilder::new().description(description).content(JSON, problem).build();
+        responses.entry(status.to_owned()).or_insert_with(|| response.into());
+    }
+    let errors = responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5']));
+    for (_, response) in errors {
+        if let RefOr::T(response) = response
+            && let Some(content) = response.content.shift_remove(JSON)
+        {
+            response.content.insert(PROBLEM_JSON.to_owned(), content);
+        }
+    }
+}
+
+const JSON: &str = "application/json";
+const PROBLEM_JSON: &str = "application/problem+json";

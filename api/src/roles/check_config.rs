@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::cli::CheckedRole;
-use crate::config::{Config, ConfigErrors, LogConfig, Reader, Role, environment};
+use crate::config::{Config, Role};
 
 /// Checks the configuration of a role.
 pub(crate) fn run(role: CheckedRole) -> anyhow::Result<()> {
@@ -13,10 +13,7 @@ pub(crate) fn run(role: CheckedRole) -> anyhow::Result<()> {
         CheckedRole::Worker => Role::Worker,
         CheckedRole::Gateway => Role::Gateway,
     };
-    let mut env = Reader::new(environment);
-    let config = (LogConfig::read(&mut env, false), Config::read(role, &mut env));
-    let checked: Result<_, ConfigErrors> = env.finish(config);
-    checked?;
+    Config::from_environment(role, false)?;
     writeln!(io::stdout(), "the configuration is valid")?;
     Ok(())
 }

@@ -13,13 +13,16 @@ use secrecy::ExposeSecret;
 use super::demo_data::{self, DemoTenant, PASSWORD, TENANTS};
 use super::{migrate, serve};
 use crate::application::{Addresses, Application};
-use crate::config::{AuthConfig, Config, Role, StorageConfig, environment};
+use crate::config::{AuthConfig, Config, StorageConfig};
 
 /// Runs the demo until the process is told to stop.
-pub(crate) async fn run() -> anyhow::Result<()> {
-    let config = Config::load(Role::Demo, environment)?;
+pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let storage = config.storage.clone().context("the demo has a database")?;
     let auth = config.api.as_ref().map(|api| api.auth.clone()).context("the demo has an API")?;
+    if let Some(directory) = &storage.data_directory {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("GLASSHOUSE_DATA_DIR: cannot create {}", directory.display()))?;
+    }
     migrate::migrate(storage.migration_url.clone()).await?;
     let order = prepare(&storage, &auth).await?;
     let application = Application::build(config).await?;

@@ -3,11 +3,10 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::application::Application;
-use crate::config::{Config, Role, environment};
+use crate::config::Config;
 
 /// Runs a role until the process is told to stop.
-pub(crate) async fn run(role: Role) -> anyhow::Result<()> {
-    let config = Config::load(role, environment)?;
+pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     Application::build(config).await?.run_until(stop_signal()?).await
 }
 

@@ -1,7 +1,17 @@
 //! Integration tests: each boots the real application on ports that the kernel picks, and talks to it over
 //! HTTP. Most run twice: on embedded parts, and on Postgres and Redis.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
 
+mod command_line;
+mod configuration;
+mod health;
+mod limits;
+mod openapi;
+mod outages;
+mod rate_limit;
+mod shutdown;
 mod smoke;
+mod sqlite;
 mod statements;

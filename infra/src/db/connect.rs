@@ -101,6 +101,7 @@ impl Database {
             reconcile_after: settings.reconcile_after,
             metrics: metrics.database.clone(),
             business: metrics.business.clone(),
+            patience: settings.acquire_timeout + settings.statement_timeout,
         })
     }
 

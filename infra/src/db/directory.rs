@@ -134,7 +134,8 @@ impl Database {
         };
         let sql = if self.is_sqlite() { sqlite } else { postgres };
         let statement = Statement::from_sql_and_values(self.connection.get_database_backend(), sql, values);
-        self.connection.query_all_raw(statement).await.map_err(store_failure)
+        let rows = async { self.connection.query_all_raw(statement).await.map_err(store_failure) };
+        self.in_time(rows).await
     }
 
     /// How many messages of all tenants wait for delivery, and since when the oldest does.

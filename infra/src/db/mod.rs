@@ -43,6 +43,8 @@ pub struct Database {
     /// SQLite has one writer at a time: writers queue here, in order, instead of racing for its lock.
     sqlite_writer: Option<Arc<Semaphore>>,
     reconcile_after: Duration,
+    /// How long to wait for a connection and its first answer.
+    patience: Duration,
     metrics: DatabaseMetrics,
     business: BusinessMetrics,
 }
@@ -99,6 +101,16 @@ impl Database {
             db.operation.name = operation,
             otel.status_code = tracing::field::Empty,
         )
+    }
+
+    /// Gives up when the database does not answer at all. Its own statement time-out is of no use then, and
+    /// a request would hang until its client has gone.
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreFailure>>,
+    ) -> Result<T, StoreFailure> {
+        let silent = |elapsed: tokio::time::error::Elapsed| StoreFailure::Unavailable(elapsed.into());
+        tokio::time::timeout(self.patience, answer).await.map_err(silent)?
     }
 
     fn is_sqlite(&self) -> bool {

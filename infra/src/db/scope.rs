@@ -99,14 +99,18 @@ impl Database {
         };
         let options =
             TransactionOptions { sqlite_transaction_mode: Some(mode), ..TransactionOptions::default() };
-        let asked = Instant::now();
-        let transaction = self.connection.begin_with_options(options).await.map_err(store_failure)?;
-        self.metrics.acquired(asked.elapsed());
-        let tenant = if self.is_sqlite() {
-            sqlite_tenant(&transaction, whose).await?
-        } else {
-            set_tenant(&transaction, whose).await?
+        let begin = async {
+            let asked = Instant::now();
+            let transaction = self.connection.begin_with_options(options).await.map_err(store_failure)?;
+            self.metrics.acquired(asked.elapsed());
+            let tenant = if self.is_sqlite() {
+                sqlite_tenant(&transaction, whose).await?
+            } else {
+                set_tenant(&transaction, whose).await?
+            };
+            Ok((transaction, tenant))
         };
+        let (transaction, tenant) = self.in_time(begin).await?;
         Ok(Scope { span, transaction, tenant, _turn: turn })
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::client::{Answer, Client};
+use super::client::{Answer, Client, new_slug};
 use super::database::TestDatabase;
 
 /// On which parts the application runs.
@@ -112,23 +112,17 @@ impl TestApp {
 
     /// Signs a new tenant up, and logs its owner in.
     pub(crate) async fn new_tenant(&self) -> Client {
-        let slug = format!("t-{}", &uuid::Uuid::now_v7().simple().to_string()[12..]);
-        self.sign_up(&slug, "free").await
+        self.sign_up(&new_slug(), "free").await
     }
 
     /// Signs a tenant up, and logs its owner in.
     pub(crate) async fn sign_up(&self, slug: &str, plan: &str) -> Client {
-        let owner = json!({ "email": format!("owner@{slug}.example"), "password": PASSWORD });
-        let tenant = json!({ "slug": slug, "name": slug, "plan": plan, "owner": owner });
-        self.nobody().post("/v1/tenants", tenant).await.expect(201);
-        self.log_in(slug, &format!("owner@{slug}.example")).await
+        self.nobody().sign_up(slug, plan).await
     }
 
     /// Logs a user in, who has [`PASSWORD`].
     pub(crate) async fn log_in(&self, tenant: &str, email: &str) -> Client {
-        let login = json!({ "tenant": tenant, "email": email, "password": PASSWORD });
-        let answer = self.nobody().post("/v1/auth/login", login).await.expect(200);
-        self.nobody().with_token(answer["access_token"].as_str().unwrap()).in_tenant(tenant)
+        self.nobody().log_in(tenant, email, PASSWORD).await
     }
 
     /// Adds a user with this role to the owner's tenant, and logs them in.

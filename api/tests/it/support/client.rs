@@ -4,6 +4,8 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::app::PASSWORD;
+
 /// An HTTP client of one server, perhaps logged in.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
@@ -26,6 +28,11 @@ pub(crate) fn key() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 
+/// A slug that no other tenant has.
+pub(crate) fn new_slug() -> String {
+    format!("t-{}", &uuid::Uuid::now_v7().simple().to_string()[12..])
+}
+
 impl Client {
     pub(crate) fn new(http: reqwest::Client, base: String) -> Self {
         Self { http, base, token: None, tenant: String::new() }
@@ -39,6 +46,11 @@ impl Client {
     pub(crate) fn in_tenant(mut self, slug: &str) -> Self {
         self.tenant = slug.to_owned();
         self
+    }
+
+    /// The same client with a connection of its own.
+    pub(crate) fn with_own_connections(&self) -> Self {
+        Self { http: reqwest::Client::new(), ..self.clone() }
     }
 
     /// The slug of the tenant that this client is logged in to.
@@ -86,6 +98,22 @@ impl Client {
     /// A DELETE of a version.
     pub(crate) async fn delete(&self, path: &str, etag: &str) -> Answer {
         Answer::of(self.request(Method::DELETE, path).header("If-Match", etag)).await
+    }
+
+    /// Signs a tenant up, and logs its owner in.
+    pub(crate) async fn sign_up(&self, slug: &str, plan: &str) -> Self {
+        let email = format!("owner@{slug}.example");
+        let owner = json!({ "email": email, "password": PASSWORD });
+        let tenant = json!({ "slug": slug, "name": slug, "plan": plan, "owner": owner });
+        self.post("/v1/tenants", tenant).await.expect(201);
+        self.log_in(slug, &email, PASSWORD).await
+    }
+
+    /// Logs a user in.
+    pub(crate) async fn log_in(&self, tenant: &str, email: &str, password: &str) -> Self {
+        let login = json!({ "tenant": tenant, "email": email, "password": password });
+        let answer = self.post("/v1/auth/login", login).await.expect(200);
+        self.clone().with_token(answer["access_token"].as_str().unwrap()).in_tenant(tenant)
     }
 
     /// Adds a product with this stock, at 12.50 USD; answers its id.

@@ -41,6 +41,14 @@ impl TestDatabase {
         }
     }
 
+    /// A new database of Postgres that was not migrated.
+    pub(crate) async fn create_empty() -> Self {
+        let name = format!("glasshouse_test_{}", uuid::Uuid::now_v7().simple());
+        template().await; // it brings the roles
+        as_superuser(&[format!("CREATE DATABASE {name} OWNER {OWNER_LOGIN}")]).await;
+        Self(Arc::new(Inner::Postgres { name }))
+    }
+
     /// The settings under which the application uses it, and Redis with it.
     pub(crate) fn settings(&self) -> Vec<(String, String)> {
         let mut settings = vec![("DATABASE_URL".to_owned(), self.service_url())];
@@ -62,6 +70,14 @@ impl TestDatabase {
     /// Where its owner reaches it.
     pub(crate) fn owner_url(&self) -> String {
         self.url(OWNER_LOGIN)
+    }
+
+    /// Where nothing is forbidden. Postgres only.
+    pub(crate) fn superuser_url(&self) -> String {
+        match &*self.0 {
+            Inner::Sqlite(_) => panic!("SQLite has no roles"),
+            Inner::Postgres { name } => superuser_url(name),
+        }
     }
 
     fn url(&self, role: &str) -> String {
@@ -170,7 +186,8 @@ fn url_of(role: &str, database: &str) -> String {
     url.to_string()
 }
 
+/// Where a test finds its servers.
 #[expect(clippy::disallowed_methods, reason = "tests are told where their servers are")]
-fn test_variable(name: &str) -> String {
+pub(crate) fn test_variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `make test`"))
 }

@@ -3,11 +3,15 @@
 mod app;
 mod client;
 mod database;
+mod process;
+mod proxy;
 mod wire;
 
-pub(crate) use app::{Backend, TestApp};
-pub(crate) use client::{Answer, Client, key};
-pub(crate) use database::TestDatabase;
+pub(crate) use app::{Backend, PASSWORD, TestApp};
+pub(crate) use client::{Answer, Client, key, new_slug};
+pub(crate) use database::{TestDatabase, connect, test_variable};
+pub(crate) use process::{Ended, Process, Settings, log_lines, settings};
+pub(crate) use proxy::{BehindProxies, Proxy};
 pub(crate) use wire::WireTap;
 
 use std::time::Duration;

@@ -1,0 +1,271 @@
+//! Every command of the binary as a real process, and the processes working together.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Backend, Client, Process, Proxy, Settings, TestDatabase, eventually, log_lines, new_slug, settings,
+    test_variable,
+};
+
+const JWT_SECRET: &str = "a secret of at least thirty-two bytes";
+
+/// What every process of a test is told: free ports, cheap passwords, quick polls.
+pub(crate) fn common() -> Settings {
+    settings([
+        ("GLASSHOUSE_HTTP_ADDR", "127.0.0.1:0"),
+        ("GLASSHOUSE_MANAGEMENT_ADDR", "127.0.0.1:0"),
+        ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
+        ("GLASSHOUSE_HTTP_WORKERS", "2"),
+        ("GLASSHOUSE_ARGON2_MEMORY_KIB", "64"),
+        ("GLASSHOUSE_ARGON2_PASSES", "1"),
+        ("GLASSHOUSE_OUTBOX_POLL_MS", "50"),
+        ("GLASSHOUSE_RECONCILE_POLL_MS", "50"),
+        ("GLASSHOUSE_RECONCILE_AFTER_SECONDS", "1"),
+        ("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "0"),
+        ("GLASSHOUSE_RATE_LIMIT_FREE", "100000/100000"),
+        ("REDIS_TIMEOUT_MS", "2000"),
+    ])
+}
+
+pub(crate) fn with<'a>(settings: &Settings, more: impl IntoIterator<Item = (&'a str, &'a str)>) -> Settings {
+    let more = more.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    settings.clone().into_iter().chain(more).collect()
+}
+
+/// The stack: gateway, API and worker as three processes on Postgres and Redis.
+pub(crate) struct Stack {
+    pub(crate) gateway: Process,
+    pub(crate) serve: Process,
+    pub(crate) worker: Process,
+    pub(crate) database: TestDatabase,
+}
+
+impl Stack {
+    pub(crate) async fn start<'a>(more: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let database = TestDatabase::create(Backend::Servers).await;
+        let settings = with(&common(), more);
+        let mut gateway = Process::start(&["gateway"], &settings);
+        let gateway_url = format!("http://{}", gateway.address("gateway_addr").await);
+        let url = database.service_url();
+        // Neither Redis nor a secret: the worker needs none.
+        let settings =
+            with(&settings, [("DATABASE_URL", &*url), ("GLASSHOUSE_PAYMENT_GATEWAY_URL", &gateway_url)]);
+        let worker = Process::start(&["worker"], &settings);
+        let redis = test_variable("TEST_REDIS_URL");
+        let serve = Process::start(
+            &["serve"],
+            &with(&settings, [("REDIS_URL", &*redis), ("JWT_SECRET", JWT_SECRET)]),
+        );
+        Self { gateway, serve, worker, database }
+    }
+
+    /// An owner with a product, and the gateway.
+    pub(crate) async fn shop(&mut self) -> (Client, String, Client) {
+        let owner = self.serve.client("http_addr").await.sign_up(&new_slug(), "free").await;
+        let product = owner.add_product(100_000).await;
+        (owner, product, self.gateway.client("gateway_addr").await)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serve_gateway_and_worker_work_together() {
+    let mut stack = Stack::start([]).await;
+    let (owner, product, gateway) = stack.shop().await;
+
+    let order = owner.order(&product, 2).await.expect(201);
+    assert_eq!(order["status"], "paid");
+    let payment = owner.payment(&order["id"]).await;
+    let charge = gateway.get(&format!("/v1/charges/{}", payment["id"].as_str().unwrap())).await.expect(200);
+    assert_eq!(charge["amount_minor"], 2500);
+    assert_eq!(stack.worker.logs("outbox_delivered").await["kind"], "order_paid");
+
+    for (process, checks) in [
+        (&mut stack.serve, json!({ "database": "ok", "redis": "ok" })),
+        (&mut stack.worker, json!({ "database": "ok" })),
+        (&mut stack.gateway, json!({})),
+    ] {
+        let ready = process.client("management_addr").await.get("/health/ready").await.expect(200);
+        assert_eq!(ready, json!({ "status": "ready", "checks": checks }));
+    }
+    for process in [stack.serve, stack.worker, stack.gateway] {
+        process.signal("TERM");
+        let ended = process.ends().await;
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{}", ended.stdout);
+        let events: Vec<_> = log_lines(&ended.stdout).iter().map(|line| line["message"].clone()).collect();
+        assert_eq!(events.first().unwrap(), "application_starting");
+        for event in &events {
+            let event = event.as_str().unwrap();
+            assert!(event.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{event} is no event's name");
+        }
+        assert_eq!(events.last().unwrap(), "application_stopped");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn migrate_makes_a_database_that_the_service_can_use() {
+    let database = TestDatabase::create_empty().await;
+    let (owner, service) = (database.owner_url(), database.service_url());
+    let as_service = settings([("DATABASE_URL", &*service)]);
+
+    let early = Process::run(&["seed", "--demo"], &as_service).await;
+    assert_eq!(early.code, Some(1));
+    assert!(early.stderr.contains("run `glasshouse migrate` first"), "{}", early.stderr);
+
+    for _ in 0..2 {
+        let migrated = Process::run(&["migrate"], &settings([("DATABASE_MIGRATION_URL", &*owner)])).await;
+        assert_eq!(migrated.code, Some(0), "{migrated:?}");
+    }
+    let seeded = Process::run(&["seed", "--demo"], &as_service).await;
+    assert_eq!(seeded.code, Some(0), "{seeded:?}");
+    assert_eq!(database.number("SELECT count(*) AS n FROM tenants").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_service_refuses_to_run_as_the_owner_of_the_tables() {
+    let database = TestDatabase::create(Backend::Servers).await;
+    let ended =
+        Process::run(&["seed", "--demo"], &settings([("DATABASE_URL", &*database.owner_url())])).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("exempt from row-level security"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn seed_adds_the_demo_once_and_as_many_orders_as_asked() {
+    for backend in [Backend::Embedded, Backend::Servers] {
+        let database = TestDatabase::create(backend).await;
+        let settings = with(&common(), [("DATABASE_URL", &*database.service_url())]);
+        let counts = async || {
+            let mut counts = Vec::new();
+            for table in ["tenants", "users", "products", "orders"] {
+                counts.push(database.number(&format!("SELECT count(*) AS n FROM {table}")).await);
+            }
+            counts
+        };
+        for _ in 0..2 {
+            let ended = Process::run(&["seed", "--demo"], &settings).await;
+            assert_eq!(ended.code, Some(0), "{ended:?}");
+            assert_eq!(counts().await, [2, 6, 5, 0]);
+        }
+        let ended = Process::run(&["seed", "--tenants", "3", "--orders", "2500"], &settings).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(counts().await, [2 + 3, 6 + 3, 5 + 30, 2500]);
+        let unequal = "SELECT count(*) AS n FROM orders WHERE total_minor <> (SELECT sum(quantity * \
+                       unit_price_minor) FROM order_items WHERE order_id = orders.id)";
+        assert_eq!(database.number(unequal).await, 0);
+    }
+    for arguments in [&["seed"][..], &["seed", "--orders", "5"], &["seed", "--demo", "--orders", "5"]] {
+        let ended = Process::run(arguments, &Settings::new()).await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_health_tells_a_ready_process_from_others() {
+    let database = TestDatabase::create(Backend::Servers).await;
+    let postgres = Proxy::before(&database.service_url());
+    for listen in ["127.0.0.1:0", "0.0.0.0:0"] {
+        let settings = with(
+            &common(),
+            [
+                ("DATABASE_URL", postgres.url()),
+                ("GLASSHOUSE_PAYMENT_GATEWAY_URL", "http://127.0.0.1:1"),
+                ("GLASSHOUSE_MANAGEMENT_ADDR", listen),
+            ],
+        );
+        let mut worker = Process::start(&["worker"], &settings);
+        let address = worker.address("management_addr").await;
+        let check = async || {
+            let variable = [("GLASSHOUSE_MANAGEMENT_ADDR", &*address)];
+            Process::run(&["check-health"], &with(&Settings::new(), variable)).await
+        };
+        let ended = check().await;
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+        postgres.refuse().await;
+        let ended = check().await;
+        assert_eq!(ended.code, Some(1));
+        assert!(ended.stderr.contains("not ready: 503"), "{}", ended.stderr);
+        postgres.restore();
+        drop(worker);
+        let ended = check().await;
+        assert_eq!(ended.code, Some(1));
+        assert!(ended.stderr.contains("no answer from http://127.0.0.1:"), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_needs_no_setting_and_seeds_two_tenants() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("new").join("folder");
+    let settings = with(&common(), [("GLASSHOUSE_DATA_DIR", data.to_str().unwrap())]);
+    // The second start finds what the first one added.
+    for _ in 0..2 {
+        let mut demo = Process::start(&["demo"], &settings);
+        let nobody = demo.client("http_addr").await;
+        for tenant in ["acme", "globex"] {
+            let owner = nobody.log_in(tenant, &format!("owner@{tenant}.example"), "demo-password").await;
+            let products = owner.get("/v1/products").await.expect(200);
+            let product = products["items"][0]["id"].as_str().unwrap();
+            assert_eq!(owner.order(product, 1).await.expect(201)["status"], "paid");
+        }
+        demo.signal("TERM");
+        let ended = demo.ends().await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        // No terminal, no words for people.
+        log_lines(&ended.stdout);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_terminal_the_demo_prints_a_curl_that_places_an_order() {
+    // Without `script` (util-linux) there is no easy terminal, and this is left out.
+    if Command::new("script").arg("--version").output().is_err() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let settings = with(
+        &common(),
+        [("GLASSHOUSE_DATA_DIR", directory.path().to_str().unwrap()), ("PATH", "/usr/bin:/bin")],
+    );
+    let mut terminal = Command::new("script");
+    terminal.args([
+        "--quiet",
+        "--return",
+        "--command",
+        concat!("exec ", env!("CARGO_BIN_EXE_glasshouse")),
+        "/dev/null",
+    ]);
+    let mut demo = Process::spawn(&mut terminal, &settings);
+    let printed = eventually("the demo says that it has started", async || {
+        let printed = demo.stdout().replace('\r', "");
+        printed.contains("application_started").then_some(printed)
+    })
+    .await;
+    assert!(printed.contains("password demo-password"), "{printed}");
+    assert!(printed.contains("tenant acme    owner@acme.example  admin@acme.example"), "{printed}");
+
+    let begin = printed.find("curl -s").unwrap();
+    let length = printed[begin..].find("\n\n").unwrap();
+    let curl = Command::new("sh").args(["-c", &printed[begin..begin + length]]).output().unwrap();
+    let order: Value = serde_json::from_slice(&curl.stdout).unwrap();
+    assert_eq!(order["status"], "paid", "{order}");
+
+    demo.type_in("\x03");
+    let ended = demo.ends().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("application_stopped"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn help_names_every_command() {
+    let help = Process::run(&["--help"], &Settings::new()).await;
+    assert_eq!(help.code, Some(0));
+    for command in
+        ["demo", "serve", "worker", "gateway", "migrate", "seed", "openapi", "check-config", "check-health"]
+    {
+        assert!(help.stdout.contains(&format!("\n  {command} ")), "{command}: {}", help.stdout);
+    }
+    assert_eq!(Process::run(&["--version"], &Settings::new()).await.stdout, "glasshouse 0.1.0\n");
+    assert_eq!(Process::run(&["serv"], &Settings::new()).await.code, Some(2));
+}

@@ -1,0 +1,241 @@
+//! What the process reads from its environment, and what it says when that is wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::TcpListener;
+use std::time::Duration;
+
+use glasshouse_api::config::{Config, LogConfig, Reader, Role};
+
+use crate::support::{
+    Backend, Ended, Process, Proxy, Settings, TestDatabase, log_lines, settings, test_variable,
+};
+
+const SECRET: &str = "hunter2";
+const ROLES: [Role; 4] = [Role::Serve, Role::Worker, Role::Gateway, Role::Demo];
+
+/// A wrong value for everything that can be wrong.
+fn wrong_settings() -> Settings {
+    settings([
+        ("DATABASE_URL", "mysql://app:hunter2@localhost/glasshouse"),
+        ("DATABASE_MIGRATION_URL", "postgres://app:hunter2@localhost:port/glasshouse"),
+        ("DATABASE_POOL_SIZE", "0"),
+        ("DATABASE_ACQUIRE_TIMEOUT_MS", "-1"),
+        ("REDIS_URL", "redis://:hunter2@localhost:port"),
+        ("JWT_SECRET", SECRET),
+        ("GLASSHOUSE_HTTP_ADDR", "nowhere"),
+        ("GLASSHOUSE_MANAGEMENT_ADDR", "9000"),
+        ("GLASSHOUSE_MAX_BODY_BYTES", "lots"),
+        ("GLASSHOUSE_RATE_LIMIT_FREE", "20"),
+        ("GLASSHOUSE_PAYMENT_GATEWAY_URL", "gateway:8090"),
+        ("GLASSHOUSE_SHUTDOWN_GRACE_SECONDS", "0"),
+        ("GLASSHOUSE_LOG_FORMAT", "xml"),
+        ("RUST_LOG", "info,glasshouse=loud"),
+    ])
+}
+
+/// Enough for any role.
+fn valid_settings() -> Settings {
+    settings([
+        ("DATABASE_URL", "postgres://app:hunter2@localhost/glasshouse"),
+        ("REDIS_URL", "redis://localhost"),
+        ("JWT_SECRET", "a secret of at least thirty-two bytes"),
+        ("GLASSHOUSE_PAYMENT_GATEWAY_URL", "http://localhost:8090"),
+    ])
+}
+
+#[track_caller]
+fn assert_refused(ended: &Ended, expected: &[&str]) {
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for text in expected {
+        assert!(ended.stderr.contains(text), "{text} is not in {}", ended.stderr);
+    }
+    assert!(!format!("{ended:?}").contains(SECRET), "{ended:?}");
+}
+
+#[tokio::test]
+async fn every_wrong_value_is_named_at_once_and_no_secret_is_repeated() {
+    let wrong = wrong_settings();
+    let names: Vec<&str> = wrong.keys().map(String::as_str).collect();
+    for arguments in [&["serve"][..], &["check-config", "serve"]] {
+        let ended = Process::run(arguments, &wrong).await;
+        assert_refused(&ended, &names);
+        // It takes a moment; the bound leaves room for a busy machine.
+        assert!(ended.took < Duration::from_secs(5), "{ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_missing_value_is_named_at_once() {
+    let ended = Process::run(&["serve"], &Settings::new()).await;
+    let required = ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "GLASSHOUSE_PAYMENT_GATEWAY_URL"];
+    assert_refused(
+        &ended,
+        &required.map(|name| format!("{name}: is not set")).each_ref().map(String::as_str),
+    );
+    assert_refused(&Process::run(&["migrate"], &Settings::new()).await, &["DATABASE_URL: is not set"]);
+}
+
+#[tokio::test]
+async fn check_config_accepts_what_each_role_needs_and_no_more() {
+    let only = |names: &[&str]| -> Settings {
+        valid_settings().into_iter().filter(|(name, _)| names.contains(&name.as_str())).collect()
+    };
+    let gateway_client = "GLASSHOUSE_PAYMENT_GATEWAY_URL";
+    for (role, needs) in [
+        ("demo", vec![]),
+        ("serve", vec!["DATABASE_URL", "REDIS_URL", "JWT_SECRET", gateway_client]),
+        ("worker", vec!["DATABASE_URL", gateway_client]),
+        ("gateway", vec![]),
+    ] {
+        let ended = Process::run(&["check-config", role], &only(&needs)).await;
+        assert_eq!(ended.code, Some(0), "{role}: {ended:?}");
+        assert_eq!(ended.stdout, "the configuration is valid\n");
+        for missing in &needs {
+            let rest: Vec<_> = needs.iter().copied().filter(|name| name != missing).collect();
+            assert_refused(&Process::run(&["check-config", role], &only(&rest)).await, &[missing]);
+        }
+        let wrong = settings([("GLASSHOUSE_MANAGEMENT_ADDR", "9000")]);
+        let ended = Process::run(&["check-config", role], &wrong).await;
+        assert_refused(&ended, &["GLASSHOUSE_MANAGEMENT_ADDR"]);
+    }
+}
+
+#[tokio::test]
+async fn a_short_jwt_secret_is_refused_with_a_way_out() {
+    let short = Settings::from([("JWT_SECRET".to_owned(), SECRET.to_owned())]);
+    let ended = Process::run(&["check-config", "demo"], &short).await;
+    assert_refused(&ended, &["JWT_SECRET: must have at least 32 bytes", "openssl rand -hex 32"]);
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named_with_its_variable() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for variable in ["GLASSHOUSE_GATEWAY_ADDR", "GLASSHOUSE_MANAGEMENT_ADDR"] {
+        let mut settings = settings([
+            ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
+            ("GLASSHOUSE_MANAGEMENT_ADDR", "127.0.0.1:0"),
+        ]);
+        settings.insert(variable.to_owned(), taken.clone());
+        let ended = Process::run(&["gateway"], &settings).await;
+        assert_refused(&ended, &[&taken, variable, "in use"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_cannot_be_reached_ends_the_start() {
+    let silent = Proxy::before("postgres://app:hunter2@127.0.0.1:1/glasshouse");
+    silent.hang();
+    let refusing = Proxy::before("postgres://app:hunter2@127.0.0.1:1/glasshouse");
+    refusing.refuse().await;
+    let started = [&silent, &refusing].map(|database| {
+        let mut settings = valid_settings();
+        settings.insert("DATABASE_URL".to_owned(), database.url().to_owned());
+        ["serve", "worker", "migrate"].map(|command| Process::start(&[command], &settings))
+    });
+    for process in started.into_iter().flatten() {
+        let ended = process.ends().await;
+        assert_refused(&ended, &["database_connection_failed"]);
+        assert!(ended.took < Duration::from_secs(20), "{ended:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_cannot_be_reached_ends_the_start() {
+    let database = TestDatabase::create(Backend::Servers).await;
+    let redis = Proxy::before(&test_variable("TEST_REDIS_URL"));
+    let mut settings = valid_settings();
+    settings.insert("DATABASE_URL".to_owned(), database.service_url());
+    settings.insert("REDIS_URL".to_owned(), redis.url().to_owned());
+    redis.hang();
+    assert_refused(&Process::run(&["serve"], &settings).await, &["redis_connection_failed"]);
+    redis.refuse().await;
+    let ended = Process::run(&["serve"], &settings).await;
+    assert_refused(&ended, &["redis_connection_failed"]);
+    let events: Vec<_> = log_lines(&ended.stdout).iter().map(|line| line["message"].clone()).collect();
+    assert_eq!(events, ["application_starting", "database_connection_ok", "redis_connection_failed"]);
+}
+
+/// Names and values of `.env.example`. A variable that has a default is commented out.
+fn example() -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(root().join(".env.example")).unwrap();
+    let variable = |line: &str| {
+        let (name, value) = line.trim_start_matches('#').split_once('=')?;
+        let is_name = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        (is_name && !name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
+    };
+    text.lines().filter_map(variable).collect()
+}
+
+/// Names and defaults of what docker-compose.yml takes from its environment: `${NAME:-default}`.
+fn compose() -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(root().join("docker-compose.yml")).unwrap();
+    let variables = text.split("${").skip(1).filter_map(|rest| rest.split_once('}')?.0.split_once(":-"));
+    variables.map(|(name, default)| (name.to_owned(), default.to_owned())).collect()
+}
+
+fn root() -> &'static std::path::Path {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The names that the configuration asks for, over all roles.
+fn read_by_the_service() -> BTreeSet<String> {
+    let mut env = Reader::new(|_: &str| None);
+    LogConfig::read(&mut env, false);
+    for role in ROLES {
+        Config::read(role, &mut env);
+    }
+    env.seen().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_example_names_every_variable_and_no_other() {
+    let mut expected = read_by_the_service();
+    expected.extend(compose().into_keys());
+    assert_eq!(example().into_keys().collect::<BTreeSet<_>>(), expected);
+}
+
+#[test]
+fn the_defaults_in_the_example_are_the_real_ones() {
+    let (example, required) = (example(), valid_settings());
+    for role in ROLES {
+        let load = |example: &BTreeMap<String, String>| {
+            let mut env = Reader::new(|name: &str| {
+                let known = example.get(name).filter(|value| !value.is_empty()).cloned();
+                // The demo's database is the default that is to be compared.
+                let wanted = role != Role::Demo || name == "JWT_SECRET";
+                known.or_else(|| required.get(name).filter(|_| wanted).cloned())
+            });
+            let config = (LogConfig::read(&mut env, false), Config::read(role, &mut env));
+            format!("{:#?}", env.finish(config).unwrap())
+        };
+        let mut told = example.clone();
+        if role == Role::Demo {
+            // The one default that differs, as the example says.
+            assert_eq!(told.remove("GLASSHOUSE_TOKEN_SECONDS").unwrap(), "900");
+        }
+        assert_eq!(load(&told), load(&BTreeMap::new()), "{role:?}");
+    }
+}
+
+#[test]
+fn only_variables_without_one_fixed_default_have_none_in_the_example() {
+    let empty = example().into_iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| name);
+    let expected = [
+        "DATABASE_MIGRATION_URL",
+        "DATABASE_URL",
+        "GLASSHOUSE_HTTP_WORKERS",
+        "GLASSHOUSE_PAYMENT_GATEWAY_URL",
+        "JWT_SECRET",
+        "REDIS_URL",
+    ];
+    assert_eq!(empty.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn the_defaults_of_the_compose_file_are_in_the_example() {
+    let (example, read) = (example(), read_by_the_service());
+    for (name, default) in compose().into_iter().filter(|(name, _)| !read.contains(name)) {
+        assert_eq!(example.get(&name), Some(&default), "{name}");
+    }
+}

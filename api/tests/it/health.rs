@@ -1,0 +1,74 @@
+//! Health checks: what a load balancer and an orchestrator are told.
+
+use serde_json::{Value, json};
+
+use crate::support::{Backend, BehindProxies, TestApp, eventually, on_both};
+
+on_both!(both_listeners_say_that_the_process_lives, the_management_listener_is_not_public);
+
+async fn both_listeners_say_that_the_process_lives(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let checks = match backend {
+        Backend::Embedded => json!({ "database": "ok" }),
+        Backend::Servers => json!({ "database": "ok", "redis": "ok" }),
+    };
+    for listener in [app.nobody(), app.management()] {
+        assert_eq!(listener.get("/health/live").await.expect(200), json!({ "status": "ok" }));
+        let ready = listener.get("/health/ready").await.expect(200);
+        assert_eq!(ready, json!({ "status": "ready", "checks": checks }));
+    }
+}
+
+async fn the_management_listener_is_not_public(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    for path in
+        ["/metrics", "/debug/pprof/profile", "/debug/pprof/flamegraph", "/faults", "/control", "/health"]
+    {
+        app.nobody().get(path).await.expect_problem(404, "unknown_route");
+    }
+    // And the other way round.
+    for path in ["/v1/users/me", "/openapi.json", "/docs/"] {
+        app.management().get(path).await.expect(404);
+    }
+}
+
+/// Asks both listeners, of which both must say this.
+async fn assert_ready(app: &TestApp, status: u16, word: &str) -> [Value; 2] {
+    let mut checks = [Value::Null, Value::Null];
+    for (listener, checks) in [app.nobody(), app.management()].into_iter().zip(&mut checks) {
+        let answer = listener.get("/health/ready").await.expect(status);
+        assert_eq!(answer["status"], word, "{answer}");
+        *checks = answer["checks"].clone();
+    }
+    checks
+}
+
+async fn becomes_ready(app: &TestApp) {
+    let ready_body = json!({ "status": "ready", "checks": { "database": "ok", "redis": "ok" } });
+    eventually("it is ready again, without a restart", async || {
+        (app.management().get("/health/ready").await.body == ready_body).then_some(())
+    })
+    .await;
+    assert_ready(app, 200, "ready").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_that_is_cut_or_hangs_is_named_until_it_is_back() {
+    let BehindProxies { app, postgres, redis } = BehindProxies::start(&[]).await;
+    for (name, other, part) in [("database", "redis", &postgres), ("redis", "database", &redis)] {
+        for hangs in [false, true] {
+            if hangs {
+                part.hang();
+            } else {
+                part.refuse().await;
+            }
+            for checks in assert_ready(&app, 503, "not_ready").await {
+                assert!(checks[name].as_str().unwrap().starts_with("error: "), "{checks}");
+                assert_eq!(checks[other], "ok");
+            }
+            app.nobody().get("/health/live").await.expect(200);
+            part.restore();
+            becomes_ready(&app).await;
+        }
+    }
+}

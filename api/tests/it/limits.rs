@@ -1,0 +1,116 @@
+//! What one request may ask for, and how many there may be at once. All bounds come from the configuration.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Answer, Backend, Client, TestApp, eventually, key, on_both};
+
+on_both!(a_body_beyond_the_bound_is_refused, a_slow_request_is_given_up, requests_beyond_the_limit_are_shed);
+
+fn product_named(name: &str) -> serde_json::Value {
+    json!({ "sku": key(), "name": name, "price_minor": 100, "currency": "USD" })
+}
+
+async fn a_body_beyond_the_bound_is_refused(backend: Backend) {
+    let app = TestApp::start_with(backend, &[("GLASSHOUSE_MAX_BODY_BYTES", "2048")]).await;
+    let owner = app.new_tenant().await;
+    let refused = owner.post("/v1/products", product_named(&"x".repeat(2048))).await;
+    let refused = refused.expect_problem(413, "body_too_large");
+    assert_eq!(refused["detail"], "the body may have at most 2048 bytes");
+    owner.post("/v1/products", product_named("Mug")).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_is_bounded_too() {
+    let app = TestApp::start_with(Backend::Embedded, &[("GLASSHOUSE_MAX_BODY_BYTES", "2048")]).await;
+    let head = "POST /v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+                Transfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
+    let mut connection = TcpStream::connect(app.addresses.http.unwrap()).await.unwrap();
+    connection.write_all(format!("{head}{chunk}{chunk}0\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    connection.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+}
+
+#[tokio::test]
+async fn a_client_that_sends_half_a_head_is_disconnected() {
+    let app = TestApp::start_with(Backend::Embedded, &[("GLASSHOUSE_HEADER_TIMEOUT_MS", "300")]).await;
+    let begun = Instant::now();
+    let mut connection = TcpStream::connect(app.addresses.http.unwrap()).await.unwrap();
+    connection.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    let took = begun.elapsed();
+    assert!((Duration::from_millis(300)..Duration::from_secs(4)).contains(&took), "{took:?}");
+}
+
+#[tokio::test]
+async fn the_bounds_of_pages_and_orders_follow_the_configuration() {
+    let settings = [("GLASSHOUSE_MAX_PAGE_SIZE", "3"), ("GLASSHOUSE_MAX_ORDER_ITEMS", "2")];
+    let app = TestApp::start_with(Backend::Embedded, &settings).await;
+    let owner = app.new_tenant().await;
+    for _ in 0..4 {
+        owner.add_product(10).await;
+    }
+    let page = owner.get("/v1/products?limit=3").await.expect(200);
+    assert_eq!(page["items"].as_array().unwrap().len(), 3);
+    let page = owner.get("/v1/products").await.expect(200);
+    assert_eq!(page["items"].as_array().unwrap().len(), 3, "the default is within the bound");
+    for limit in ["0", "4", "18446744073709551615"] {
+        let refused = owner.get(&format!("/v1/products?limit={limit}")).await;
+        let refused = refused.expect_problem(422, "invalid_fields");
+        assert_eq!(refused["errors"], json!([{ "field": "limit", "message": "must be from 1 to 3" }]));
+    }
+    let lines = |count| {
+        let line = json!({ "product_id": page["items"][0]["id"], "quantity": 1 });
+        json!({ "items": vec![line; count] })
+    };
+    let refused = owner.post_once("/v1/orders", &key(), lines(3)).await.expect_problem(422, "invalid_fields");
+    assert_eq!(refused["errors"], json!([{ "field": "items", "message": "must have at most 2 items" }]));
+    owner.post_once("/v1/orders", &key(), lines(2)).await.expect(201);
+}
+
+async fn a_slow_request_is_given_up(backend: Backend) {
+    let app = TestApp::start_with(backend, &[("GLASSHOUSE_REQUEST_TIMEOUT_MS", "400")]).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    app.gateway_behaves(json!({ "latency_ms": 1500 })).await;
+    let begun = Instant::now();
+    let answer = owner.order(&product, 1).await;
+    assert_eq!(answer.header("retry-after"), "1");
+    answer.expect_problem(503, "request_timed_out");
+    assert!(begun.elapsed() < Duration::from_millis(1400), "{:?}", begun.elapsed());
+}
+
+async fn requests_beyond_the_limit_are_shed(backend: Backend) {
+    let app = TestApp::start_with(backend, &[("GLASSHOUSE_MAX_CONCURRENT_REQUESTS", "2")]).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    app.gateway_behaves(json!({ "latency_ms": 1500 })).await;
+    let orders = [(); 2].map(|()| spawn_order(&owner, &product));
+
+    eventually("both orders are at the gateway", async || {
+        let pending = "SELECT count(*) AS n FROM orders WHERE state = 'pending'";
+        (app.database.number(pending).await == 2).then_some(())
+    })
+    .await;
+    let refused = owner.get("/v1/users/me").await;
+    assert_eq!(refused.header("retry-after"), "1");
+    refused.expect_problem(503, "overloaded");
+    app.nobody().get("/health/ready").await.expect(200);
+
+    for order in orders {
+        order.await.unwrap().expect(201);
+    }
+    owner.get("/v1/users/me").await.expect(200);
+}
+
+fn spawn_order(owner: &Client, product: &str) -> tokio::task::JoinHandle<Answer> {
+    let (owner, product) = (owner.clone(), product.to_owned());
+    tokio::spawn(async move { owner.order(&product, 1).await })
+}

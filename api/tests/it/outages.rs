@@ -1,0 +1,148 @@
+//! What clients see while Postgres or Redis is gone or silent, and a handler that panics.
+
+use std::time::{Duration, Instant};
+
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpResponse, web};
+use glasshouse_api::http::middleware::observe;
+use serde_json::Value;
+
+use crate::support::{Answer, BehindProxies, Client, Proxy, eventually};
+
+/// The deadlines of [`BehindProxies`] for the database, and a margin for a busy machine.
+const DATABASE_BOUND: Duration = Duration::from_millis(700 + 1000 + 2000);
+/// Three calls to Redis, each with its deadline, and a margin.
+const REDIS_BOUND: Duration = Duration::from_millis(3 * 250 + 2000);
+
+async fn timed(request: impl Future<Output = Answer>) -> (Answer, Duration) {
+    let begun = Instant::now();
+    (request.await, begun.elapsed())
+}
+
+/// Requests that need the database for themselves, and one that needs it to know who is calling.
+async fn requests(owner: &Client, product: &str) -> [(Answer, Duration); 3] {
+    [
+        timed(owner.get("/v1/orders")).await,
+        timed(owner.order(product, 1)).await,
+        timed(owner.get("/v1/users/me")).await,
+    ]
+}
+
+async fn everything_works_again(owner: &Client, product: &str) {
+    eventually("orders are placed again, without a restart", async || {
+        (owner.order(product, 1).await.status == 201).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_postgres_requests_are_refused_in_time_and_recover() {
+    let BehindProxies { app, postgres, redis: _redis } = BehindProxies::start(&[]).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(1000).await;
+    for hangs in [false, true] {
+        interrupt(&postgres, hangs).await;
+        for (answer, took) in requests(&owner, &product).await {
+            assert_eq!(answer.header("retry-after"), "1");
+            answer.expect_problem(503, "storage_unavailable");
+            assert!(took < DATABASE_BOUND, "{took:?}");
+        }
+        postgres.restore();
+        everything_works_again(&owner, &product).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_under_load_answers_every_request_and_never_with_500() {
+    let BehindProxies { app, postgres, redis: _redis } =
+        BehindProxies::start(&[("GLASSHOUSE_REQUEST_TIMEOUT_MS", "5000")]).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(100_000).await;
+    let (done, watch) = tokio::sync::watch::channel(false);
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let (owner, product, done) = (owner.clone(), product.clone(), watch.clone());
+            tokio::spawn(async move {
+                let mut statuses = Vec::new();
+                while !*done.borrow() {
+                    statuses.push(owner.order(&product, 1).await.status.as_u16());
+                }
+                statuses
+            })
+        })
+        .collect();
+    for hangs in [false, true, false] {
+        everything_works_again(&owner, &product).await;
+        interrupt(&postgres, hangs).await;
+        assert_eq!(owner.order(&product, 1).await.status, 503);
+        postgres.restore();
+    }
+    everything_works_again(&owner, &product).await;
+    done.send(true).unwrap();
+    let mut statuses = Vec::new();
+    for client in clients {
+        statuses.extend(client.await.unwrap());
+    }
+    statuses.sort_unstable();
+    statuses.dedup();
+    // 202: the payment was charged or not, and the reconciler will know.
+    assert!(statuses.iter().all(|status| [201, 202, 503].contains(status)), "{statuses:?}");
+    assert!(statuses.contains(&201) && statuses.contains(&503), "{statuses:?}");
+    let paid_without_charge = "SELECT count(*) AS n FROM orders WHERE state = 'paid' AND NOT EXISTS \
+                               (SELECT FROM payments WHERE order_id = orders.id AND state = 'succeeded')";
+    assert_eq!(app.database.number(paid_without_charge).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_redis_every_request_succeeds_a_little_later() {
+    let BehindProxies { app, postgres: _postgres, redis } = BehindProxies::start(&[]).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(1000).await;
+    for hangs in [false, true] {
+        interrupt(&redis, hangs).await;
+        for (answer, took) in requests(&owner, &product).await {
+            assert!(answer.status.is_success(), "{answer:?}");
+            assert_eq!(answer.header("ratelimit-limit"), "", "nobody can count now");
+            assert!(took < REDIS_BOUND, "{took:?}");
+        }
+        redis.restore();
+        eventually("the limiter counts again", async || {
+            (owner.get("/v1/users/me").await.header("ratelimit-limit") == "100000").then_some(())
+        })
+        .await;
+    }
+}
+
+async fn interrupt(part: &Proxy, hangs: bool) {
+    if hangs {
+        part.hang();
+    } else {
+        part.refuse().await;
+    }
+}
+
+#[actix_web::test]
+async fn a_panic_in_a_handler_is_a_500_problem_and_the_next_request_is_served() {
+    async fn panics() -> HttpResponse {
+        panic!("the password is hunter2");
+    }
+    let app = App::new()
+        .wrap(from_fn(observe))
+        .route("/panics", web::get().to(panics))
+        .route("/works", web::get().to(HttpResponse::Ok));
+    let app = actix_web::test::init_service(app).await;
+    let get = |path| {
+        actix_web::test::TestRequest::get().uri(path).insert_header(("x-request-id", "r-1")).to_request()
+    };
+
+    let error = actix_web::test::try_call_service(&app, get("/panics")).await.unwrap_err();
+    let response = error.error_response();
+    assert_eq!(response.status(), 500);
+    assert_eq!(response.headers().get("content-type").unwrap(), "application/problem+json");
+    let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((&body["code"], &body["request_id"]), (&"internal_server_error".into(), &"r-1".into()));
+    assert!(!body.to_string().contains("hunter2"), "{body}");
+
+    assert_eq!(actix_web::test::call_service(&app, get("/works")).await.status(), 200);
+}

@@ -1,0 +1,104 @@
+//! Rate limits by plan: a bucket for each tenant.
+
+use std::time::Instant;
+
+use crate::support::{Answer, Backend, Client, TestApp, eventually, new_slug, on_both};
+
+on_both!(
+    a_burst_passes_and_then_the_tenant_has_to_wait,
+    tenants_and_plans_have_buckets_of_their_own,
+    exactly_the_burst_passes_however_parallel_the_requests,
+);
+
+const LIMITS: [(&str, &str); 2] =
+    [("GLASSHOUSE_RATE_LIMIT_FREE", "1/20"), ("GLASSHOUSE_RATE_LIMIT_PRO", "1/30")];
+
+async fn ask(client: &Client) -> Answer {
+    client.get("/v1/users/me").await
+}
+
+fn number(answer: &Answer, header: &str) -> u64 {
+    answer.header(header).parse().unwrap_or_else(|_| panic!("{header} in {answer:?}"))
+}
+
+/// Sends requests until one is refused; answers how many passed before, and the refusal.
+async fn until_refused(client: &Client) -> (u64, Answer) {
+    for passed in 0..1000 {
+        let answer = ask(client).await;
+        if answer.status != 200 {
+            return (passed, answer);
+        }
+        assert!(number(&answer, "ratelimit-remaining") < number(&answer, "ratelimit-limit"));
+    }
+    panic!("nothing was refused");
+}
+
+async fn a_burst_passes_and_then_the_tenant_has_to_wait(backend: Backend) {
+    let app = TestApp::start_with(backend, &LIMITS).await;
+    let owner = app.new_tenant().await;
+    let first = ask(&owner).await;
+    assert_eq!((number(&first, "ratelimit-limit"), number(&first, "ratelimit-remaining")), (20, 19));
+    assert_eq!(number(&first, "ratelimit-reset"), 1, "one second, and the bucket is full again");
+
+    let (passed, refused) = until_refused(&owner).await;
+    assert!(passed >= 19, "{passed}");
+    assert_eq!(number(&refused, "ratelimit-limit"), 20);
+    assert_eq!(number(&refused, "ratelimit-remaining"), 0);
+    assert_eq!(number(&refused, "ratelimit-reset"), 1);
+    assert_eq!(number(&refused, "retry-after"), 1);
+    refused.expect_problem(429, "rate_limited");
+
+    eventually("a token has flowed in", async || (ask(&owner).await.status == 200).then_some(())).await;
+}
+
+async fn tenants_and_plans_have_buckets_of_their_own(backend: Backend) {
+    let app = TestApp::start_with(backend, &LIMITS).await;
+    let (one, other) = (app.new_tenant().await, app.new_tenant().await);
+    let member = app.add_user(&one, "member").await;
+    until_refused(&one).await;
+    assert_eq!(ask(&member).await.status, 429, "the users of a tenant share its bucket");
+    assert_eq!(number(&ask(&other).await, "ratelimit-remaining"), 19);
+    for (plan, burst) in [("pro", 30), ("enterprise", 4000)] {
+        let owner = app.sign_up(&new_slug(), plan).await;
+        assert_eq!(number(&ask(&owner).await, "ratelimit-limit"), burst, "{plan}");
+    }
+    // Without a login there is no tenant, and no limit.
+    assert_eq!(ask(&app.nobody()).await.header("ratelimit-limit"), "");
+}
+
+/// Sends 100 requests at once, by turns through these clients of one tenant, and checks how many pass.
+async fn assert_only_the_burst_passes(clients: &[&Client]) {
+    let begun = Instant::now();
+    let requests: Vec<_> = (0..100)
+        .map(|n| {
+            let client = clients[n % clients.len()].clone();
+            tokio::spawn(async move { ask(&client).await.status.as_u16() })
+        })
+        .collect();
+    let mut passed = 0;
+    for request in requests {
+        match request.await.unwrap() {
+            200 => passed += 1,
+            status => assert_eq!(status, 429),
+        }
+    }
+    // One token flows in each second, which matters on a very slow machine alone.
+    let most = 20 + begun.elapsed().as_secs();
+    assert!((20..=most).contains(&passed), "{passed} of at most {most}");
+}
+
+async fn exactly_the_burst_passes_however_parallel_the_requests(backend: Backend) {
+    let app = TestApp::start_with(backend, &LIMITS).await;
+    assert_only_the_burst_passes(&[&app.new_tenant().await]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_share_a_bucket_through_redis() {
+    let secret = ("JWT_SECRET", "a secret that both processes have, for tokens");
+    let settings = [LIMITS[0], LIMITS[1], secret];
+    let app = TestApp::start_with(Backend::Servers, &settings).await;
+    let other = TestApp::start_on(app.database.clone(), &settings).await;
+    let owner = app.new_tenant().await;
+    let through_other = other.nobody().with_token(owner.token());
+    assert_only_the_burst_passes(&[&owner, &through_other]).await;
+}

@@ -1,0 +1,212 @@
+//! Stopping: nothing that was begun is lost, and nothing holds the process for ever.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use crate::command_line::{Stack, common, with};
+use crate::support::{Answer, Backend, Client, Process, TestApp, TestDatabase, connect, eventually};
+
+const CLIENTS: usize = 16;
+/// Long enough for a client that polls to notice on a busy machine.
+const DRAIN_MS: &str = "500";
+/// Orders that are begun at the end of the drain end after it.
+const GATEWAY_LATENCY_MS: u64 = 300;
+
+/// Clients behind a load balancer: they order in loops over kept connections, and stop once the process says
+/// that it is not ready.
+struct Load {
+    clients: Vec<JoinHandle<usize>>,
+    management: Client,
+    stop: Arc<AtomicBool>,
+}
+
+impl Load {
+    async fn start(owner: &Client, product: &str, management: Client) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let order =
+            |n| tokio::spawn(orders(owner.with_own_connections(), product.to_owned(), n, stop.clone()));
+        let clients = (0..CLIENTS).map(order).collect();
+        eventually("orders are in flight", async || {
+            let page = owner.get("/v1/orders?status=pending").await.expect(200);
+            (page["items"].as_array().unwrap().len() >= CLIENTS / 4).then_some(())
+        })
+        .await;
+        Self { clients, management, stop }
+    }
+
+    /// Takes the process out of the balance, and lets the clients finish. Each of them panics if a request was
+    /// not answered.
+    async fn ends(self) {
+        eventually("readiness turns 503 before the process stops answering", async || {
+            let answer = self.management.get("/health/ready").await;
+            (answer.status == 503).then(|| assert_eq!(answer["status"], "not_ready"))
+        })
+        .await;
+        self.stop.store(true, Ordering::SeqCst);
+        for client in self.clients {
+            assert!(client.await.unwrap() > 0);
+        }
+    }
+}
+
+/// Sends one request after the other; answers how many.
+async fn orders(owner: Client, product: String, first: usize, stop: Arc<AtomicBool>) -> usize {
+    let mut answered = 0;
+    while !stop.load(Ordering::SeqCst) {
+        if (first + answered).is_multiple_of(2) {
+            owner.order(&product, 1).await.expect(201);
+        } else {
+            owner.get("/v1/products").await.expect(200);
+        }
+        answered += 1;
+    }
+    answered
+}
+
+async fn ends_well(process: Process, begun: Instant) {
+    let ended = process.ends().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("application_stopped"));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serve_answers_every_request_under_load_before_it_stops() {
+    for signal in ["TERM", "INT", "TERM"] {
+        let mut stack = Stack::start([("GLASSHOUSE_SHUTDOWN_DRAIN_MS", DRAIN_MS)]).await;
+        let (owner, product, gateway) = stack.shop().await;
+        slow_down(&gateway, GATEWAY_LATENCY_MS).await;
+        let load = Load::start(&owner, &product, stack.serve.client("management_addr").await).await;
+        let begun = Instant::now();
+        stack.serve.signal(signal);
+        load.ends().await;
+        ends_well(stack.serve, begun).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_answers_every_request_under_load_before_it_stops() {
+    for signal in ["TERM", "INT", "TERM"] {
+        let data = tempfile::tempdir().unwrap();
+        let directory = data.path().to_str().unwrap();
+        let settings =
+            with(&common(), [("GLASSHOUSE_DATA_DIR", directory), ("GLASSHOUSE_SHUTDOWN_DRAIN_MS", DRAIN_MS)]);
+        let mut demo = Process::start(&[], &settings);
+        let owner = demo.client("http_addr").await.sign_up("load", "free").await;
+        let product = owner.add_product(100_000).await;
+        slow_down(&demo.client("gateway_addr").await, GATEWAY_LATENCY_MS).await;
+        let load = Load::start(&owner, &product, demo.client("management_addr").await).await;
+        let begun = Instant::now();
+        demo.signal(signal);
+        load.ends().await;
+        ends_well(demo, begun).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_during_the_drain_close_their_connection() {
+    let mut app = TestApp::start_with(Backend::Embedded, &[("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "60000")]).await;
+    assert_eq!(app.nobody().get("/health/live").await.header("connection"), "");
+    app.begin_stop();
+    let answer = eventually("readiness turns 503", async || {
+        let answer = app.nobody().get("/health/ready").await;
+        (answer.status == 503).then_some(answer)
+    })
+    .await;
+    assert_eq!(answer.header("connection"), "close");
+    app.new_tenant().await;
+}
+
+async fn slow_down(gateway: &Client, latency_ms: u64) {
+    let behaviour = json!({ "latency_ms": latency_ms });
+    gateway.send(Method::PUT, "/control", Some(behaviour)).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_finishes_its_item() {
+    let mut stack = Stack::start([("GLASSHOUSE_PAYMENT_GATEWAY_ATTEMPTS", "1")]).await;
+    let (owner, product, gateway) = stack.shop().await;
+    gateway.send(Method::PUT, "/control", Some(json!({ "error_rate": 1.0 }))).await.expect(200);
+    let order = owner.order(&product, 1).await.expect(202);
+    slow_down(&gateway, 1500).await;
+    // A lease lasts 30 seconds.
+    let leased = "SELECT count(*) AS n FROM payments WHERE reconcile_at > now() + interval '20 seconds'";
+    eventually("the worker has taken the payment", async || {
+        (stack.database.number(leased).await == 1).then_some(())
+    })
+    .await;
+    assert_eq!(owner.order_status(&order["id"]).await, "pending");
+    stack.worker.signal("TERM");
+    let ended = stack.worker.ends().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("payment_reconciled"), "{}", ended.stdout);
+    assert_ne!(owner.order_status(&order["id"]).await, "pending");
+}
+
+fn spawn_order(owner: &Client, product: &str) -> JoinHandle<Answer> {
+    let (owner, product) = (owner.clone(), product.to_owned());
+    tokio::spawn(async move { owner.order(&product, 1).await })
+}
+
+/// Patience for everything but the end.
+const PATIENT: [(&str, &str); 5] = [
+    ("GLASSHOUSE_SHUTDOWN_GRACE_SECONDS", "1"),
+    ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "60000"),
+    ("GLASSHOUSE_PAYMENT_GATEWAY_TIMEOUT_MS", "60000"),
+    ("DATABASE_STATEMENT_TIMEOUT_MS", "60000"),
+    ("DATABASE_ACQUIRE_TIMEOUT_MS", "60000"),
+];
+
+async fn is_cut_off(process: Process) {
+    let begun = Instant::now();
+    process.signal("TERM");
+    let ended = process.ends().await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("did not finish in time"), "{ended:?}");
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_beyond_the_grace_time_is_cut_off() {
+    let mut stack = Stack::start(PATIENT).await;
+    let (owner, product, gateway) = stack.shop().await;
+    slow_down(&gateway, 50_000).await;
+    let order = spawn_order(&owner, &product);
+    eventually("the order is at the gateway", async || {
+        (stack.database.number("SELECT count(*) AS n FROM orders").await == 1).then_some(())
+    })
+    .await;
+    is_cut_off(stack.serve).await;
+    assert!(order.await.is_err(), "its connection is gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_is_stuck_in_the_database_is_cut_off() {
+    let mut stack = Stack::start(PATIENT).await;
+    let (owner, product, _) = stack.shop().await;
+    let holder = lock_products(&stack.database).await;
+    let order = spawn_order(&owner, &product);
+    let waiting = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() \
+                   AND wait_event_type = 'Lock'";
+    eventually("the order waits for a lock", async || {
+        (stack.database.number(waiting).await == 1).then_some(())
+    })
+    .await;
+    is_cut_off(stack.serve).await;
+    assert!(order.await.is_err(), "its connection is gone");
+    holder.rollback().await.unwrap();
+}
+
+async fn lock_products(database: &TestDatabase) -> sea_orm::DatabaseTransaction {
+    let connection = connect(&database.superuser_url()).await;
+    let transaction = connection.begin().await.unwrap();
+    let lock = Statement::from_string(sea_orm::DbBackend::Postgres, "SELECT id FROM products FOR UPDATE");
+    transaction.query_all_raw(lock).await.unwrap();
+    transaction
+}

@@ -1,0 +1,149 @@
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{Client, eventually};
+
+/// Environment variables.
+pub(crate) type Settings = BTreeMap<String, String>;
+
+/// Settings out of pairs.
+pub(crate) fn settings<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Settings {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// The real binary as a process of its own, which sees no other environment than the test's settings.
+/// Dropping it kills it.
+pub(crate) struct Process {
+    child: Child,
+    begun: Instant,
+    stdout: Output,
+    stderr: Output,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
+}
+
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<String>>);
+
+impl Process {
+    /// Starts `glasshouse` with these arguments.
+    pub(crate) fn start(arguments: &[&str], settings: &Settings) -> Self {
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_glasshouse")).args(arguments), settings)
+    }
+
+    /// Starts any command in the same way.
+    pub(crate) fn spawn(command: &mut Command, settings: &Settings) -> Self {
+        command.env_clear().envs(settings).current_dir(env!("CARGO_TARGET_TMPDIR"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = Output::collect(child.stdout.take().unwrap());
+        let stderr = Output::collect(child.stderr.take().unwrap());
+        Self { child, begun: Instant::now(), stdout, stderr }
+    }
+
+    /// Runs `glasshouse` to its end.
+    pub(crate) async fn run(arguments: &[&str], settings: &Settings) -> Ended {
+        Self::start(arguments, settings).ends().await
+    }
+
+    /// What it has written to its standard output so far.
+    pub(crate) fn stdout(&self) -> String {
+        self.stdout.0.lock().unwrap().clone()
+    }
+
+    /// The first log line with this event.
+    pub(crate) async fn logs(&mut self, event: &str) -> Value {
+        eventually(&format!("{event} is logged"), async || {
+            let found = log_lines(&self.stdout()).into_iter().find(|line| line["message"] == event);
+            if found.is_none() && self.child.try_wait().unwrap().is_some() {
+                panic!("it ended without {event}: {} {}", self.stdout(), self.stderr.0.lock().unwrap());
+            }
+            found
+        })
+        .await
+    }
+
+    /// A client of the address that is in this field of `application_started`.
+    pub(crate) async fn client(&mut self, field: &str) -> Client {
+        let address = self.address(field).await;
+        Client::new(reqwest::Client::new(), format!("http://{address}"))
+    }
+
+    /// The address that is in this field of `application_started`.
+    pub(crate) async fn address(&mut self, field: &str) -> String {
+        let started = self.logs("application_started").await;
+        started[field].as_str().unwrap_or_else(|| panic!("no {field} in {started}")).to_owned()
+    }
+
+    /// Sends a signal such as `TERM`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Types on its standard input.
+    pub(crate) fn type_in(&mut self, text: &str) {
+        self.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ends(mut self) -> Ended {
+        let status = eventually("the process ends", async || self.child.try_wait().unwrap()).await;
+        let took = self.begun.elapsed();
+        let (stdout, stderr) = (self.stdout.whole().await, self.stderr.whole().await);
+        Ended { code: status.code(), stdout, stderr, took }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Output {
+    fn collect(from: impl Read + Send + 'static) -> Self {
+        let output = Self::default();
+        let shared = output.clone();
+        std::thread::spawn(move || {
+            let mut from = BufReader::new(from);
+            let mut line = Vec::new();
+            while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                shared.0.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
+        });
+        output
+    }
+
+    /// All of it, once the reading thread has let go.
+    async fn whole(&self) -> String {
+        eventually("all output is read", async || {
+            (Arc::strong_count(&self.0) == 1).then(|| self.0.lock().unwrap().clone())
+        })
+        .await
+    }
+}
+
+/// The lines of a log, each of which must be a JSON object.
+#[track_caller]
+pub(crate) fn log_lines(stdout: &str) -> Vec<Value> {
+    let whole = stdout.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+        .collect()
+}
