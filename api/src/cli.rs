@@ -2,13 +2,11 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
-use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
-use glasshouse_infra::logs;
-use tracing_subscriber::EnvFilter;
+use glasshouse_infra::telemetry::{Telemetry, TelemetrySettings};
 
-use crate::config::{Config, LogConfig, Reader, Role, environment};
+use crate::config::{Config, Reader, Role, environment, read_telemetry};
 use crate::roles;
 
 /// A multi-tenant SaaS backend whose inside can be seen from outside.
@@ -90,40 +88,45 @@ impl Cli {
 
     fn try_run(self) -> anyhow::Result<()> {
         match self.command.unwrap_or(Command::Demo) {
-            Command::Demo => block_on(roles::demo::run(start(Role::Demo)?)),
-            Command::Serve => block_on(roles::serve::run(start(Role::Serve)?)),
-            Command::Worker => block_on(roles::serve::run(start(Role::Worker)?)),
-            Command::Gateway => block_on(roles::serve::run(start(Role::Gateway)?)),
-            Command::Migrate => logged(roles::migrate::run()),
-            Command::Seed(args) => logged(roles::seed::run(args)),
-            Command::CheckHealth => logged(roles::check_health::run()),
+            Command::Demo => keep_running(Role::Demo, roles::demo::run),
+            Command::Serve => keep_running(Role::Serve, roles::serve::run),
+            Command::Worker => keep_running(Role::Worker, roles::serve::run),
+            Command::Gateway => keep_running(Role::Gateway, roles::serve::run),
+            Command::Migrate => run_once(roles::migrate::run()),
+            Command::Seed(args) => run_once(roles::seed::run(args)),
+            Command::CheckHealth => run_once(roles::check_health::run()),
             Command::Openapi => roles::openapi::print(),
             Command::CheckConfig { role } => roles::check_config::run(role),
         }
     }
 }
 
-/// Reads the configuration of a role that keeps running, and starts its log.
-fn start(role: Role) -> anyhow::Result<Config> {
-    let (log, config) = Config::from_environment(role, io::stdout().is_terminal())?;
-    start_log(&log)?;
-    Ok(config)
+/// Runs a role until the process is told to stop.
+fn keep_running<F: Future<Output = anyhow::Result<()>>>(
+    role: Role,
+    run: impl FnOnce(Config) -> F,
+) -> anyhow::Result<()> {
+    let (telemetry, config) = Config::from_environment(role, io::stdout().is_terminal())?;
+    observed(&telemetry, async { run(config).await })
 }
 
-/// Runs a task that ends by itself, with a log.
-fn logged(task: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+/// Runs a task that ends by itself.
+fn run_once(task: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let mut env = Reader::new(environment);
-    let log = LogConfig::read(&mut env, io::stdout().is_terminal());
-    start_log(&env.finish(log)?)?;
-    block_on(task)
+    let telemetry = read_telemetry(None, &mut env, io::stdout().is_terminal());
+    observed(&env.finish(telemetry)?, task)
 }
 
-fn start_log(config: &LogConfig) -> anyhow::Result<()> {
-    logs::init(config.format, EnvFilter::from_str(&config.filter)?)?;
-    Ok(())
-}
-
-/// The servers bring threads of their own for requests; the ones that this starts are for everything else.
-fn block_on(task: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(task)
+/// Runs a task under telemetry, and sends what is left of it at the end.
+fn observed(
+    settings: &TelemetrySettings,
+    task: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    // The servers bring threads of their own for requests; these are for everything else.
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // The exporters speak gRPC on this runtime.
+    let telemetry = runtime.block_on(async { Telemetry::start(settings) })?;
+    let result = runtime.block_on(task);
+    telemetry.shut_down();
+    result
 }

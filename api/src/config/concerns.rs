@@ -2,12 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use glasshouse_infra::db::DatabaseSettings;
-use glasshouse_infra::logs::LogFormat;
 use glasshouse_infra::passwords::Argon2Settings;
 use glasshouse_infra::payment_gateway::{CircuitBreakerSettings, GatewaySettings};
 use glasshouse_infra::rate_limit::{Quota, Quotas};
@@ -197,6 +195,7 @@ impl StorageConfig {
                 pool_size,
                 acquire_timeout: env.milliseconds("DATABASE_ACQUIRE_TIMEOUT_MS", 3_000),
                 statement_timeout: env.milliseconds("DATABASE_STATEMENT_TIMEOUT_MS", 5_000),
+                slow_query: env.milliseconds("GLASSHOUSE_SLOW_QUERY_MS", 1_000),
                 reconcile_after: env.seconds("GLASSHOUSE_RECONCILE_AFTER_SECONDS", 30),
             },
             redis: redis(role, env),
@@ -361,33 +360,3 @@ impl ShutdownConfig {
 /// Libraries tell what is of no use to operators, in sentences: the events of our own have names. sqlx even
 /// repeats every notice of the server, such as "relation exists already".
 const DEFAULT_LOG_FILTER: &str = "info,actix_server=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn";
-
-/// Log lines.
-#[derive(Clone, Debug)]
-pub struct LogConfig {
-    /// How they look.
-    pub format: LogFormat,
-    /// Which are written, in the syntax of `RUST_LOG`.
-    pub filter: String,
-}
-
-impl LogConfig {
-    /// Reads it. On a terminal the lines are for people, unless somebody says otherwise.
-    pub fn read(env: &mut Reader, on_terminal: bool) -> Self {
-        let by_default = if on_terminal { LogFormat::Pretty } else { LogFormat::Json };
-        let format = match env.text("GLASSHOUSE_LOG_FORMAT").as_deref() {
-            None => by_default,
-            Some("json") => LogFormat::Json,
-            Some("pretty") => LogFormat::Pretty,
-            Some(other) => {
-                env.wrong("GLASSHOUSE_LOG_FORMAT", &format!("must be json or pretty, not {other:?}"));
-                by_default
-            }
-        };
-        let filter = env.text("RUST_LOG").unwrap_or_else(|| DEFAULT_LOG_FILTER.to_owned());
-        if let Err(error) = tracing_subscriber::EnvFilter::from_str(&filter) {
-            env.wrong("RUST_LOG", &error);
-        }
-        Self { format, filter }
-    }
-}

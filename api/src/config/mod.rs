@@ -4,14 +4,18 @@
 
 mod concerns;
 mod reader;
+mod telemetry;
 
 pub use concerns::{
-    ApiConfig, AuthConfig, Limits, LogConfig, PaymentGatewayConfig, ShutdownConfig, StorageConfig,
+    ApiConfig, AuthConfig, Limits, PaymentGatewayConfig, ShutdownConfig, StorageConfig,
     WorkerConfig,
 };
 pub use reader::{ConfigErrors, Reader};
+pub use telemetry::read as read_telemetry;
 
 use std::net::SocketAddr;
+
+use glasshouse_infra::telemetry::TelemetrySettings;
 
 /// What a process does. Each role needs its own part of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,8 @@ impl Role {
 pub struct Config {
     /// Where the management listener listens.
     pub management_addr: SocketAddr,
+    /// The most tenants, and products, that have time series of their own.
+    pub metric_label_cap: usize,
     /// How to stop.
     pub shutdown: ShutdownConfig,
     /// The API, if this process serves it.
@@ -74,9 +80,9 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::load`] does; a mistake in the settings of the log does not hide the others.
-    pub fn from_environment(role: Role, on_terminal: bool) -> Result<(LogConfig, Self), ConfigErrors> {
+    pub fn from_environment(role: Role, on_terminal: bool) -> Result<(TelemetrySettings, Self), ConfigErrors> {
         let mut env = Reader::new(environment);
-        let config = (LogConfig::read(&mut env, on_terminal), Self::read(role, &mut env));
+        let config = (telemetry::read(Some(role), &mut env, on_terminal), Self::read(role, &mut env));
         env.finish(config)
     }
 
@@ -85,6 +91,8 @@ impl Config {
         let uses_gateway = role.has_api() || role.has_worker();
         Self {
             management_addr: env.or("GLASSHOUSE_MANAGEMENT_ADDR", SocketAddr::from(([127, 0, 0, 1], 9000))),
+            metric_label_cap: usize::try_from(env.number("GLASSHOUSE_METRIC_LABEL_CAP", 200, 1..=100_000))
+                .unwrap_or(usize::MAX),
             shutdown: ShutdownConfig::read(env),
             api: role.has_api().then(|| ApiConfig::read(role, env)),
             worker: role.has_worker().then(|| WorkerConfig::read(env)),

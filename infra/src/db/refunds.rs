@@ -65,7 +65,7 @@ impl RefundStore for TenantStore {
 impl Scope {
     /// Marks a payment as refunded, and its order too unless that was cancelled. The second time it changes
     /// nothing.
-    async fn complete_refund(&self, id: PaymentId) -> Result<Payment, StoreFailure> {
+    async fn complete_refund(&self, id: PaymentId) -> Result<(Payment, Option<OrderState>), StoreFailure> {
         let found = self.lock_payment_and_order(self.payment_by_id(id)).await?;
         let (mut payment, order) =
             found.ok_or_else(|| StoreFailure::Unexpected(format!("payment {id} does not exist").into()))?;

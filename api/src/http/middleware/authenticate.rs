@@ -6,6 +6,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::principals::{Principal, Principals};
+use glasshouse_infra::telemetry::metrics::HttpMetrics;
 use glasshouse_infra::tokens::Tokens;
 
 use crate::http::problem::Problem;
@@ -25,6 +26,10 @@ pub async fn authenticate(
             span.record("tenant.id", tracing::field::display(principal.tenant));
             span.record("user.id", tracing::field::display(principal.user));
             span.record("user.role", principal.role.as_str());
+            if let Some(metrics) = request.app_data::<web::Data<HttpMetrics>>() {
+                let endpoint = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
+                metrics.called_by_tenant(&principal.tenant.to_string(), &endpoint);
+            }
             if let Some(active_users) = request.app_data::<web::Data<ActiveUsers>>() {
                 active_users.see(principal.user).await;
             }

@@ -1,0 +1,165 @@
+//! The servers of a process: the public interface, the management interface, the gateway simulator.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, HttpServer, web};
+use anyhow::Context;
+use glasshouse_infra::active_users::ActiveUsers;
+use glasshouse_infra::cache::Cache;
+use glasshouse_infra::db::Database;
+use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_infra::payment_gateway::GatewayClient;
+use glasshouse_infra::principals::Principals;
+use glasshouse_infra::rate_limit::{InProcessLimiter, RateLimiter, RedisLimiter};
+use glasshouse_infra::telemetry::metrics::Metrics;
+use glasshouse_infra::tokens::Tokens;
+use tracing_actix_web::TracingLogger;
+use utoipa_actix_web::AppExt;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::config::{ApiConfig, ShutdownConfig};
+use crate::gateway::{self, Simulator};
+use crate::http::health::{self, Dependencies};
+use crate::http::metrics::{self, Gauges};
+use crate::http::middleware::{Draining, InFlight, RequestSpan, observe, shed_load, time_out};
+use crate::http::{docs, problem, v1};
+
+/// Connections that live longer than this are closed once they are idle.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// What the handlers of the public interface need, each on its own: a handler names what it uses.
+#[derive(Clone)]
+pub(super) struct ApiParts {
+    config: ApiConfig,
+    database: Database,
+    dependencies: Dependencies,
+    principals: Principals,
+    limiter: web::Data<RateLimiter>,
+    tokens: Tokens,
+    hasher: Argon2Hasher,
+    gateway: GatewayClient,
+    draining: Draining,
+    in_flight: InFlight,
+    active_users: ActiveUsers,
+    metrics: Metrics,
+}
+
+impl ApiParts {
+    pub(super) fn new(
+        config: ApiConfig,
+        dependencies: &Dependencies,
+        gateway: &GatewayClient,
+        draining: &Draining,
+        in_flight: &InFlight,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Self> {
+        let database = dependencies.database.clone().context("the API needs a database")?;
+        let (cache, limiter, active_users) = match &dependencies.redis {
+            Some(redis) => {
+                let limiter = RedisLimiter::new(redis.clone(), config.quotas);
+                (
+                    Cache::Redis(redis.clone()),
+                    RateLimiter::Redis(limiter),
+                    ActiveUsers::in_redis(redis.clone()),
+                )
+            }
+            None => {
+                let limiter = InProcessLimiter::new(&config.quotas);
+                (Cache::in_process(10_000), RateLimiter::InProcess(limiter), ActiveUsers::in_process())
+            }
+        };
+        Ok(Self {
+            principals: Principals::new(database.clone(), cache, metrics.cache.clone()),
+            limiter: web::Data::new(limiter),
+            tokens: Tokens::new(&config.auth.tokens),
+            hasher: Argon2Hasher::new(config.auth.argon2)?,
+            gateway: gateway.clone(),
+            dependencies: dependencies.clone(),
+            draining: draining.clone(),
+            in_flight: in_flight.clone(),
+            active_users,
+            metrics: metrics.clone(),
+            database,
+            config,
+        })
+    }
+
+    /// Who was seen by this server.
+    pub(super) fn active_users(&self) -> ActiveUsers {
+        self.active_users.clone()
+    }
+
+    pub(super) fn server(self, listener: TcpListener, shutdown: ShutdownConfig) -> anyhow::Result<Server> {
+        let ApiConfig { http_workers, limits, .. } = self.config.clone();
+        let server = HttpServer::new(move || {
+            let parts = self.clone();
+            let (json, query, path) = problem::extractor_configs(&limits);
+            let (app, openapi) = App::new().into_utoipa_app().configure(v1::routes).split_for_parts();
+            drop(openapi);
+            app.app_data(json)
+                .app_data(query)
+                .app_data(path)
+                .app_data(web::Data::new(limits))
+                .app_data(web::Data::new(parts.database))
+                .app_data(web::Data::new(parts.dependencies))
+                .app_data(web::Data::new(parts.principals))
+                .app_data(parts.limiter)
+                .app_data(web::Data::new(parts.tokens))
+                .app_data(web::Data::new(parts.hasher))
+                .app_data(web::Data::new(parts.gateway))
+                .app_data(web::Data::new(parts.draining))
+                .app_data(web::Data::new(parts.in_flight))
+                .app_data(web::Data::new(parts.active_users))
+                .app_data(web::Data::new(parts.metrics.http))
+                .app_data(web::Data::new(parts.metrics.business))
+                .configure(health::routes)
+                .service(web::redirect("/docs", "/docs/"))
+                .service(SwaggerUi::new("/docs/{_:.*}").url(docs::OPENAPI_PATH, docs::openapi()))
+                .default_service(web::to(problem::unknown_route))
+                .wrap(from_fn(time_out))
+                .wrap(from_fn(shed_load))
+                .wrap(Compress::default())
+                .wrap(from_fn(observe))
+                .wrap(TracingLogger::<RequestSpan>::new())
+        });
+        let server = server
+            .workers(http_workers)
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(limits.header_timeout)
+            .shutdown_timeout(shutdown.grace.as_secs())
+            .disable_signals()
+            .listen(listener)?;
+        Ok(server.run())
+    }
+}
+
+/// Health checks and metrics. Nothing but the health checks is public.
+pub(super) fn management_server(
+    listener: TcpListener,
+    gauges: Gauges,
+    draining: Draining,
+) -> anyhow::Result<Server> {
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(web::Data::new(gauges.dependencies.clone()))
+            .app_data(web::Data::new(gauges.clone()))
+            .app_data(web::Data::new(draining.clone()))
+            .configure(health::routes)
+            .configure(metrics::routes)
+    });
+    Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())
+}
+
+pub(super) fn gateway_server(listener: TcpListener, shutdown: ShutdownConfig) -> anyhow::Result<Server> {
+    let simulator = Simulator::default();
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(web::Data::new(simulator.clone()))
+            .configure(gateway::routes)
+            .wrap(TracingLogger::<RequestSpan>::new())
+    });
+    Ok(server.workers(1).disable_signals().shutdown_timeout(shutdown.grace.as_secs()).listen(listener)?.run())
+}
