@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::http::extract::Json;
 use crate::http::problem::{Problem, ProblemBody};
 
 /// Who somebody says they are.
@@ -47,12 +48,12 @@ pub(super) struct TokenBody {
 )]
 #[post("/auth/login")]
 pub(super) async fn log_in(
-    body: web::Json<LoginBody>,
+    Json(body): Json<LoginBody>,
     database: web::Data<Database>,
     hasher: web::Data<Argon2Hasher>,
     tokens: web::Data<Tokens>,
 ) -> Result<web::Json<TokenBody>, Problem> {
-    let LoginBody { tenant, email, password } = body.into_inner();
+    let LoginBody { tenant, email, password } = body;
     // What is no slug or no address belongs to nobody: the same answer as for a wrong one.
     let (Ok(tenant), Ok(email)) = (Slug::parse(&tenant), Email::parse(&email)) else {
         return Err(LoginError::WrongCredentials.into());
