@@ -45,11 +45,14 @@ fn body_problem(error: &JsonPayloadError, limit: usize) -> Problem {
     }
 }
 
-/// Serde repeats a value of the wrong type. It may be a password in the wrong place, so it is left out:
-/// ``invalid type: string "…", expected i64``.
+/// Serde repeats a value of the wrong type: ``invalid type: integer `5`, expected a string``. It may be a
+/// password in the wrong place, so it is left out: `invalid type: integer, expected a string`.
 fn without_values(message: &str) -> String {
-    match (message.find('"'), message.rfind('"')) {
-        (Some(first), Some(last)) if first < last => format!("{}…{}", &message[..=first], &message[last..]),
+    let repeats = message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
+    match (message.find(['"', '`']), message.rfind(", expected ")) {
+        (Some(value), Some(expected)) if repeats && value < expected => {
+            format!("{}{}", message[..value].trim_end(), &message[expected..])
+        }
         _ => message.to_owned(),
     }
 }
@@ -74,8 +77,17 @@ mod tests {
 
     #[test]
     fn values_of_the_wrong_type_are_not_repeated() {
-        let message = "invalid type: string \"a \"secret\"\", expected i64 at line 1 column 20";
-        assert_eq!(without_values(message), "invalid type: string \"…\", expected i64 at line 1 column 20");
-        assert_eq!(without_values("missing field `sku`"), "missing field `sku`");
+        for (message, shown) in [
+            (
+                r#"invalid type: string "a "secret", expected b", expected i64"#,
+                "invalid type: string, expected i64",
+            ),
+            ("invalid type: integer `5`, expected a string", "invalid type: integer, expected a string"),
+            ("invalid type: map, expected a string", "invalid type: map, expected a string"),
+            ("missing field `sku`", "missing field `sku`"),
+            ("unknown field `a`, expected `b`", "unknown field `a`, expected `b`"),
+        ] {
+            assert_eq!(without_values(message), shown);
+        }
     }
 }
