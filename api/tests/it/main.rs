@@ -4,14 +4,24 @@
 
 mod support;
 
+mod authentication;
+mod authorisation;
+mod bad_input;
+mod bad_requests;
 mod command_line;
 mod configuration;
+mod fuzz;
 mod health;
+mod isolation;
 mod limits;
 mod openapi;
 mod outages;
+mod pagination;
+mod products;
 mod rate_limit;
+mod row_level_security;
 mod shutdown;
 mod smoke;
 mod sqlite;
 mod statements;
+mod users;

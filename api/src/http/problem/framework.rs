@@ -7,7 +7,6 @@ use actix_web::error::{Error, JsonPayloadError, PathError, QueryPayloadError};
 use actix_web::http::StatusCode;
 use actix_web::web::{JsonConfig, PathConfig, QueryConfig};
 use actix_web::{HttpRequest, error};
-
 use utoipa::openapi::PathItem;
 
 use super::Problem;

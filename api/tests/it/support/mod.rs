@@ -3,6 +3,8 @@
 mod app;
 mod client;
 mod database;
+mod operations;
+mod playground;
 mod process;
 mod proxy;
 mod wire;
@@ -10,6 +12,8 @@ mod wire;
 pub(crate) use app::{Backend, PASSWORD, TestApp};
 pub(crate) use client::{Answer, Client, key, new_slug};
 pub(crate) use database::{TestDatabase, connect, test_variable};
+pub(crate) use operations::{assert_complete, operations, required_fields};
+pub(crate) use playground::{Playground, good_bodies, named};
 pub(crate) use process::{Ended, Process, Settings, log_lines, settings};
 pub(crate) use proxy::{BehindProxies, Proxy};
 pub(crate) use wire::WireTap;
