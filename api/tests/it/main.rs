@@ -4,14 +4,23 @@
 
 mod support;
 
+mod cancel_and_refund;
+mod checkout;
 mod command_line;
 mod configuration;
+mod crash;
 mod health;
+mod idempotency;
+mod invariants;
 mod limits;
 mod openapi;
 mod outages;
+mod outbox;
 mod rate_limit;
+mod reports;
+mod settlement;
 mod shutdown;
 mod smoke;
 mod sqlite;
 mod statements;
+mod stock;

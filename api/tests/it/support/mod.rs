@@ -5,6 +5,7 @@ mod client;
 mod database;
 mod process;
 mod proxy;
+mod shop;
 mod wire;
 
 pub(crate) use app::{Backend, PASSWORD, TestApp};
@@ -12,6 +13,7 @@ pub(crate) use client::{Answer, Client, key, new_slug};
 pub(crate) use database::{TestDatabase, connect, test_variable};
 pub(crate) use process::{Ended, Process, Settings, log_lines, settings};
 pub(crate) use proxy::{BehindProxies, Proxy};
+pub(crate) use shop::{IMPATIENT, NO_WORKER, at_once, statuses};
 pub(crate) use wire::WireTap;
 
 use std::time::Duration;
