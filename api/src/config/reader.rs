@@ -6,10 +6,12 @@ use std::time::Duration;
 /// Reads variables and collects what is wrong with them, so that people see all of it at once. After an
 /// error it goes on with a default, which nobody will use.
 pub struct Reader<'a> {
-    lookup: Box<dyn Fn(&str) -> Option<String> + 'a>,
+    lookup: Lookup<'a>,
     errors: Vec<String>,
     seen: BTreeSet<&'static str>,
 }
+
+type Lookup<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
 
 /// Everything that is wrong with the configuration.
 #[derive(Debug, PartialEq, Eq)]
