@@ -59,7 +59,7 @@ impl Load {
 async fn orders(owner: Client, product: String, first: usize, stop: Arc<AtomicBool>) -> usize {
     let mut answered = 0;
     while !stop.load(Ordering::SeqCst) {
-        if (first + answered) % 2 == 0 {
+        if (first + answered).is_multiple_of(2) {
             owner.order(&product, 1).await.expect(201);
         } else {
             owner.get("/v1/products").await.expect(200);
