@@ -25,7 +25,10 @@ pub(crate) fn common() -> Settings {
         ("GLASSHOUSE_RECONCILE_AFTER_SECONDS", "1"),
         ("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "0"),
         ("GLASSHOUSE_RATE_LIMIT_FREE", "100000/100000"),
-        ("REDIS_TIMEOUT_MS", "2000"),
+        // A busy machine is no reason to fail, unless that is the test.
+        ("REDIS_TIMEOUT_MS", "20000"),
+        ("DATABASE_ACQUIRE_TIMEOUT_MS", "20000"),
+        ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "30000"),
     ])
 }
 

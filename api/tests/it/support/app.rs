@@ -134,7 +134,10 @@ fn configuration(database: &TestDatabase, settings: &[(&str, &str)]) -> Config {
         ("GLASSHOUSE_RATE_LIMIT_FREE", "100000/100000"),
         ("GLASSHOUSE_OUTBOX_POLL_MS", "50"),
         ("GLASSHOUSE_RECONCILE_POLL_MS", "50"),
-        ("REDIS_TIMEOUT_MS", "2000"),
+        // A busy machine is no reason to fail, unless that is the test.
+        ("REDIS_TIMEOUT_MS", "20000"),
+        ("DATABASE_ACQUIRE_TIMEOUT_MS", "20000"),
+        ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "30000"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
