@@ -23,6 +23,8 @@ async fn walk(client: &Client, list: &str, limit: usize, mut between: impl Async
         let page = client.get(&format!("{list}{separator}limit={limit}{cursor}")).await.expect(200);
         let items = ids(&page["items"]);
         assert!(items.len() <= limit);
+        // Without this, a page that never moves on would go on for ever.
+        assert!(items.iter().all(|id| !seen.contains(id)), "{items:?} are shown again");
         seen.extend(items);
         let Some(next) = page["next_cursor"].as_str() else { return seen };
         assert_eq!(page["items"].as_array().unwrap().len(), limit, "only the last page is short");
