@@ -1,6 +1,5 @@
 //! Integration tests: each boots the real application on ports that the kernel picks, and talks to it over
 //! HTTP. Most run twice: on embedded parts, and on Postgres and Redis.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(
     clippy::expect_used,
     clippy::panic,
