@@ -80,7 +80,7 @@ fn welcome(addresses: Addresses, order: Option<&DemoOrder>) -> io::Result<()> {
         writeln!(out, "\n  Place an order:\n")?;
         writeln!(out, "curl -s {api}/v1/orders \\")?;
         writeln!(out, "  -H 'Authorization: Bearer {token}' \\")?;
-        writeln!(out, "  -H \"Idempotency-Key: $(cat /proc/sys/kernel/random/uuid)\" \\")?;
+        writeln!(out, "  -H \"Idempotency-Key: demo-$(date +%s)-$RANDOM\" \\")?;
         writeln!(out, "  -H 'Content-Type: application/json' \\")?;
         writeln!(out, "  -d '{{\"items\":[{{\"product_id\":\"{product}\",\"quantity\":2}}]}}'\n")?;
     }
