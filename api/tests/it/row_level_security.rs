@@ -148,6 +148,24 @@ async fn a_tenant_sees_and_changes_its_own_rows_alone() {
     }
 }
 
+/// Postgres checks foreign keys past row-level security, so the keys themselves have to hold the line.
+#[tokio::test]
+async fn a_row_cannot_point_to_another_tenants_row() {
+    let two = TwoTenants::new().await;
+    let service = two.service(&two.other).await;
+    for (table, column, target) in [
+        ("orders", "placed_by", "users"),
+        ("order_items", "product_id", "products"),
+        ("order_items", "order_id", "orders"),
+    ] {
+        let theirs = format!("SELECT min(id::text) AS n FROM {target} WHERE tenant_id = '{}'", two.one);
+        let theirs = text(&two.database, &theirs).await;
+        let sql = format!("UPDATE {table} SET {column} = '{theirs}'");
+        let error = run(&service, &sql).await.expect_err(&sql).to_string();
+        assert!(error.contains("violates foreign key constraint"), "{sql}: {error}");
+    }
+}
+
 /// `FORCE` binds the owner too. Its exceptions are the policies of the functions that run as the owner: they
 /// look slugs up, lease messages and payments, and expire idempotency keys.
 #[tokio::test]
