@@ -16,7 +16,9 @@ FROM chef AS build
 COPY --from=plan /build/recipe.json .
 RUN cargo chef cook --release --locked --bin glasshouse --recipe-path recipe.json
 COPY . .
-RUN cargo build --release --locked --bin glasshouse
+# The metric build_info tells the commit.
+ARG REVISION=unknown
+RUN GLASSHOUSE_COMMIT="${REVISION}" cargo build --release --locked --bin glasshouse
 
 # --- Run: the C runtime, CA certificates, time zones and nothing else: no shell, no package manager.
 # The digest pins it, as these images have no dated tags. Debian 13, because Debian 12's are no longer

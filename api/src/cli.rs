@@ -3,11 +3,13 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use glasshouse_infra::telemetry::{Telemetry, TelemetrySettings};
 
 use crate::config::{Config, Reader, Role, environment, read_telemetry};
 use crate::roles;
+use crate::roles::check_config::CheckedRole;
+use crate::roles::seed::SeedArgs;
 
 /// A multi-tenant SaaS backend whose inside can be seen from outside.
 ///
@@ -43,33 +45,6 @@ enum Command {
     },
     /// Asks the process at the management address whether it is ready; for health checks of containers.
     CheckHealth,
-}
-
-/// What to add.
-#[derive(Clone, Copy, Debug, Args)]
-pub struct SeedArgs {
-    /// The two tenants of the demo, unless they exist.
-    #[arg(long)]
-    pub demo: bool,
-    /// How many new tenants.
-    #[arg(long, default_value_t = 0)]
-    pub tenants: u32,
-    /// How many orders in all, spread over the new tenants and the last 30 days.
-    #[arg(long, default_value_t = 0)]
-    pub orders: u32,
-}
-
-/// A role whose configuration can be checked.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum CheckedRole {
-    /// See `glasshouse demo`.
-    Demo,
-    /// See `glasshouse serve`.
-    Serve,
-    /// See `glasshouse worker`.
-    Worker,
-    /// See `glasshouse gateway`.
-    Gateway,
 }
 
 impl Cli {

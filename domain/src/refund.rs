@@ -16,6 +16,13 @@ pub trait RefundStore {
         request: &Idempotent<Payment>,
     ) -> impl Future<Output = Result<Once<Payment>, RefundError>> + Send;
 
+    /// Records the answer to a request whose refund the gateway has not confirmed yet.
+    fn record_requested(
+        &self,
+        payment: &Payment,
+        request: &Idempotent<Payment>,
+    ) -> impl Future<Output = Result<(), StoreFailure>> + Send;
+
     /// In one transaction, after the gateway confirmed: marks payment and order as refunded, and records
     /// the answer if a request waits for it.
     fn complete_refund(
@@ -63,6 +70,7 @@ pub async fn refund(
         Ok(()) => Ok(Once::Done(store.complete_refund(payment, Some(request)).await?)),
         Err(failure) => {
             tracing::warn!(payment_id = %payment, error = with_causes(&failure), "refund_left_pending");
+            store.record_requested(&requested, request).await?;
             Ok(Once::Done(requested))
         }
     }

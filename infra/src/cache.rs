@@ -61,7 +61,9 @@ impl Cache {
             Self::InProcess(cache) => cache.insert(key.to_owned(), (json, life)).await,
             Self::Redis(redis) => {
                 let milliseconds = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
-                redis.call("PSETEX", async |connection| connection.pset_ex(key, json, milliseconds).await).await?
+                redis
+                    .call("PSETEX", async |connection| connection.pset_ex(key, json, milliseconds).await)
+                    .await?
             }
         }
         Ok(())

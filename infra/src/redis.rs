@@ -72,7 +72,8 @@ impl Redis {
     /// # Errors
     /// When it does not answer in time.
     pub async fn ping(&self) -> Result<(), RedisError> {
-        self.call("PING", async |connection| deadpool_redis::redis::cmd("PING").query_async(connection).await).await
+        self.call("PING", async |connection| deadpool_redis::redis::cmd("PING").query_async(connection).await)
+            .await
     }
 
     /// Runs commands on one connection, within the deadline and in a client span named `operation`.

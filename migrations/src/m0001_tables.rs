@@ -65,6 +65,7 @@ fn users() -> TableCreateStatement {
         .col(boolean("active"))
         .col(integer("version"))
         .col(timestamp_with_time_zone("created_at"))
+        .index(&mut referable("users_of_tenant_unique"))
         .index(&mut unique("users_email_unique", &["tenant_id", "email"]))
         .check(one_of("users_role_known", "role", &["member", "admin", "owner"]))
         .take()
@@ -81,6 +82,7 @@ fn products() -> TableCreateStatement {
         .col(boolean("archived"))
         .col(integer("version"))
         .col(timestamp_with_time_zone("created_at"))
+        .index(&mut referable("products_of_tenant_unique"))
         .index(&mut unique("products_sku_unique", &["tenant_id", "sku"]))
         .check(("products_price_not_negative", Expr::col("price_minor").gte(0)))
         .check(("products_stock_not_negative", Expr::col("stock").gte(0)))
@@ -96,6 +98,7 @@ fn orders() -> TableCreateStatement {
         .col(big_integer("total_minor"))
         .col(char_len("currency", 3))
         .col(timestamp_with_time_zone("created_at"))
+        .index(&mut referable("orders_of_tenant_unique"))
         .foreign_key(&mut reference("orders_placed_by_fkey", "orders", "placed_by", "users"))
         .check(one_of("orders_state_known", "state", &states))
         .take()
@@ -161,20 +164,28 @@ fn outbox_messages() -> TableCreateStatement {
 
 /// A table whose rows belong to a tenant.
 fn of_tenant(table: &'static str) -> TableCreateStatement {
-    Table::create()
-        .table(table)
-        .col(uuid("tenant_id"))
-        .foreign_key(&mut reference(&format!("{table}_tenant_fkey"), table, "tenant_id", "tenants"))
-        .take()
+    let mut tenant = ForeignKey::create()
+        .name(format!("{table}_tenant_fkey"))
+        .from(table, "tenant_id")
+        .to("tenants", "id")
+        .take();
+    Table::create().table(table).col(uuid("tenant_id")).foreign_key(&mut tenant).take()
 }
 
+/// A reference to a row of the same tenant. Foreign keys are checked past row-level security, so the tenant is
+/// part of the key: a row cannot point to another tenant's.
 fn reference(
     name: &str,
     from: &'static str,
     column: &'static str,
     to: &'static str,
 ) -> ForeignKeyCreateStatement {
-    ForeignKey::create().name(name).from(from, column).to(to, "id").take()
+    ForeignKey::create().name(name).from(from, ("tenant_id", column)).to(to, ("tenant_id", "id")).take()
+}
+
+/// What [`reference`] points to.
+fn referable(name: &str) -> IndexCreateStatement {
+    unique(name, &["tenant_id", "id"])
 }
 
 fn unique(name: &str, columns: &[&'static str]) -> IndexCreateStatement {

@@ -58,5 +58,6 @@ pub(super) fn gateway_client(
         (None, Some(address)) => Url::parse(&format!("http://{address}"))?,
         (None, None) => bail!("GLASSHOUSE_PAYMENT_GATEWAY_URL: is not set"),
     };
-    GatewayClient::new(url, config.settings, metrics.gateway.clone()).context("cannot make a client of the payment gateway")
+    GatewayClient::new(url, config.settings, metrics.gateway.clone())
+        .context("cannot make a client of the payment gateway")
 }

@@ -356,7 +356,3 @@ impl ShutdownConfig {
         }
     }
 }
-
-/// Libraries tell what is of no use to operators, in sentences: the events of our own have names. sqlx even
-/// repeats every notice of the server, such as "relation exists already".
-const DEFAULT_LOG_FILTER: &str = "info,actix_server=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn";

@@ -7,8 +7,7 @@ mod reader;
 mod telemetry;
 
 pub use concerns::{
-    ApiConfig, AuthConfig, Limits, PaymentGatewayConfig, ShutdownConfig, StorageConfig,
-    WorkerConfig,
+    ApiConfig, AuthConfig, Limits, PaymentGatewayConfig, ShutdownConfig, StorageConfig, WorkerConfig,
 };
 pub use reader::{ConfigErrors, Reader};
 pub use telemetry::read as read_telemetry;
@@ -80,7 +79,10 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::load`] does; a mistake in the settings of the log does not hide the others.
-    pub fn from_environment(role: Role, on_terminal: bool) -> Result<(TelemetrySettings, Self), ConfigErrors> {
+    pub fn from_environment(
+        role: Role,
+        on_terminal: bool,
+    ) -> Result<(TelemetrySettings, Self), ConfigErrors> {
         let mut env = Reader::new(environment);
         let config = (telemetry::read(Some(role), &mut env, on_terminal), Self::read(role, &mut env));
         env.finish(config)

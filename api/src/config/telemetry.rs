@@ -57,7 +57,7 @@ fn log_format(env: &mut Reader, on_terminal: bool) -> LogFormat {
 }
 
 /// Libraries that tell what is of no use here: notices of the database, each migration, each server thread.
-const QUIET: &str = "info,sqlx::postgres::notice=warn,sea_orm_migration=warn,actix_server=warn";
+const QUIET: &str = "info,actix_server=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn";
 
 fn filter(env: &mut Reader) -> String {
     let filter = env.text("RUST_LOG").unwrap_or_else(|| QUIET.to_owned());
@@ -79,15 +79,14 @@ fn otlp_endpoint(env: &mut Reader) -> Option<Url> {
 }
 
 fn sampling(env: &mut Reader) -> Sampling {
-    let everything = Sampling { follow_parent: true, ratio: 1.0 };
     let mut ratio = env.or("OTEL_TRACES_SAMPLER_ARG", 1.0);
     if !(0.0..=1.0).contains(&ratio) {
         env.wrong("OTEL_TRACES_SAMPLER_ARG", &format!("must be from 0 to 1, not {ratio}"));
         ratio = 1.0;
     }
-    let Some(name) = env.text("OTEL_TRACES_SAMPLER") else { return Sampling { ratio, ..everything } };
+    let name = env.text("OTEL_TRACES_SAMPLER").unwrap_or_else(|| "parentbased_always_on".to_owned());
     Sampling::parse(name.trim(), ratio).unwrap_or_else(|error| {
         env.wrong("OTEL_TRACES_SAMPLER", &error);
-        everything
+        Sampling { follow_parent: true, ratio }
     })
 }

@@ -2,8 +2,20 @@
 
 use std::io::{self, Write};
 
-use crate::cli::CheckedRole;
 use crate::config::{Config, Role};
+
+/// A role whose configuration can be checked.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum CheckedRole {
+    /// See `glasshouse demo`.
+    Demo,
+    /// See `glasshouse serve`.
+    Serve,
+    /// See `glasshouse worker`.
+    Worker,
+    /// See `glasshouse gateway`.
+    Gateway,
+}
 
 /// Checks the configuration of a role.
 pub(crate) fn run(role: CheckedRole) -> anyhow::Result<()> {

@@ -41,7 +41,9 @@ struct DemoOrder {
 
 /// Adds the demo's tenants, and prepares an order of the first one.
 async fn prepare(storage: &StorageConfig, auth: &AuthConfig) -> anyhow::Result<Option<DemoOrder>> {
-    let database = Database::connect(&storage.database, &Metrics::new(1)?).await.context("database_connection_failed")?;
+    let database = Database::connect(&storage.database, &Metrics::new(1)?)
+        .await
+        .context("database_connection_failed")?;
     let hasher = Argon2Hasher::new(auth.argon2)?;
     for tenant in &TENANTS {
         tenant.add(&database, &hasher).await?;
@@ -81,7 +83,7 @@ fn welcome(addresses: Addresses, order: Option<&DemoOrder>) -> io::Result<()> {
         writeln!(out, "\n  Place an order:\n")?;
         writeln!(out, "curl -s {api}/v1/orders \\")?;
         writeln!(out, "  -H 'Authorization: Bearer {token}' \\")?;
-        writeln!(out, "  -H \"Idempotency-Key: $(cat /proc/sys/kernel/random/uuid)\" \\")?;
+        writeln!(out, "  -H \"Idempotency-Key: demo-$(date +%s)-$RANDOM\" \\")?;
         writeln!(out, "  -H 'Content-Type: application/json' \\")?;
         writeln!(out, "  -d '{{\"items\":[{{\"product_id\":\"{product}\",\"quantity\":2}}]}}'\n")?;
     }

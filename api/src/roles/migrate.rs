@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use glasshouse_infra::db::{Database, DatabaseSettings};
-use glasshouse_migrations::{Migrator, MigratorTrait};
 use glasshouse_infra::telemetry::metrics::Metrics;
+use glasshouse_migrations::{Migrator, MigratorTrait};
 use secrecy::SecretString;
 
 use crate::config::{Reader, StorageConfig, environment};
@@ -28,7 +28,8 @@ pub(crate) async fn migrate(url: SecretString) -> anyhow::Result<()> {
         slow_query: Duration::from_secs(3600),
         reconcile_after: Duration::ZERO,
     };
-    let database = Database::connect(&settings, &Metrics::new(1)?).await.context("database_connection_failed")?;
+    let database =
+        Database::connect(&settings, &Metrics::new(1)?).await.context("database_connection_failed")?;
     Migrator::up(database.connection(), None).await.context("a migration failed")?;
     database.close().await;
     tracing::info!("database_migrated");

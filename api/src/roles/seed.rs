@@ -16,8 +16,21 @@ use glasshouse_infra::telemetry::metrics::Metrics;
 use time::Duration;
 
 use super::demo_data::{self, PASSWORD, TENANTS};
-use crate::cli::SeedArgs;
 use crate::config::{AuthConfig, Reader, StorageConfig, environment};
+
+/// What to add.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct SeedArgs {
+    /// The two tenants of the demo, unless they exist.
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// How many new tenants.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) tenants: u32,
+    /// How many orders in all, spread over the new tenants and the last 30 days.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) orders: u32,
+}
 
 /// Adds what the command line asks for.
 pub(crate) async fn run(args: SeedArgs) -> anyhow::Result<()> {
@@ -27,7 +40,9 @@ pub(crate) async fn run(args: SeedArgs) -> anyhow::Result<()> {
     let storage = StorageConfig::read_for_seed(&mut env);
     let argon2 = AuthConfig::read_argon2(&mut env);
     let (storage, argon2) = env.finish((storage, argon2))?;
-    let database = Database::connect(&storage.database, &Metrics::new(1)?).await.context("database_connection_failed")?;
+    let database = Database::connect(&storage.database, &Metrics::new(1)?)
+        .await
+        .context("database_connection_failed")?;
     database.check_isolation().await?;
     let hasher = Argon2Hasher::new(argon2)?;
     if args.demo {

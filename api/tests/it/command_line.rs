@@ -25,7 +25,10 @@ pub(crate) fn common() -> Settings {
         ("GLASSHOUSE_RECONCILE_AFTER_SECONDS", "1"),
         ("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "0"),
         ("GLASSHOUSE_RATE_LIMIT_FREE", "100000/100000"),
-        ("REDIS_TIMEOUT_MS", "2000"),
+        // A busy machine is no reason to fail, unless that is the test.
+        ("REDIS_TIMEOUT_MS", "20000"),
+        ("DATABASE_ACQUIRE_TIMEOUT_MS", "20000"),
+        ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "30000"),
     ])
 }
 
@@ -44,9 +47,14 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) async fn start<'a>(more: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let database = TestDatabase::create(Backend::Servers).await;
         let settings = with(&common(), more);
-        let mut gateway = Process::start(&["gateway"], &settings);
+        Self::start_each(settings.clone(), settings).await
+    }
+
+    /// Starts with settings for the gateway, and others for API and worker.
+    pub(crate) async fn start_each(of_gateway: Settings, settings: Settings) -> Self {
+        let database = TestDatabase::create(Backend::Servers).await;
+        let mut gateway = Process::start(&["gateway"], &of_gateway);
         let gateway_url = format!("http://{}", gateway.address("gateway_addr").await);
         let url = database.service_url();
         // Neither Redis nor a secret: the worker needs none.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use glasshouse_api::config::{Config, LogConfig, Reader, Role};
+use glasshouse_api::config::{Config, Reader, Role, read_telemetry};
 
 use crate::support::{
     Backend, Ended, Process, Proxy, Settings, TestDatabase, log_lines, settings, test_variable,
@@ -181,8 +181,8 @@ fn root() -> &'static std::path::Path {
 /// The names that the configuration asks for, over all roles.
 fn read_by_the_service() -> BTreeSet<String> {
     let mut env = Reader::new(|_: &str| None);
-    LogConfig::read(&mut env, false);
     for role in ROLES {
+        read_telemetry(Some(role), &mut env, false);
         Config::read(role, &mut env);
     }
     env.seen().map(str::to_owned).collect()
@@ -206,7 +206,7 @@ fn the_defaults_in_the_example_are_the_real_ones() {
                 let wanted = role != Role::Demo || name == "JWT_SECRET";
                 known.or_else(|| required.get(name).filter(|_| wanted).cloned())
             });
-            let config = (LogConfig::read(&mut env, false), Config::read(role, &mut env));
+            let config = (read_telemetry(Some(role), &mut env, false), Config::read(role, &mut env));
             format!("{:#?}", env.finish(config).unwrap())
         };
         let mut told = example.clone();
@@ -227,6 +227,9 @@ fn only_variables_without_one_fixed_default_have_none_in_the_example() {
         "GLASSHOUSE_HTTP_WORKERS",
         "GLASSHOUSE_PAYMENT_GATEWAY_URL",
         "JWT_SECRET",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "OTEL_SERVICE_NAME",
         "REDIS_URL",
     ];
     assert_eq!(empty.collect::<Vec<_>>(), expected);

@@ -1,17 +1,44 @@
 //! Integration tests: each boots the real application on ports that the kernel picks, and talks to it over
 //! HTTP. Most run twice: on embedded parts, and on Postgres and Redis.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod support;
 
+mod authentication;
+mod authorisation;
+mod bad_input;
+mod bad_requests;
+mod cancel_and_refund;
+mod checkout;
 mod command_line;
 mod configuration;
+mod crash;
+mod fuzz;
 mod health;
+mod idempotency;
+mod invariants;
+mod isolation;
 mod limits;
+mod logs;
+mod metrics;
 mod openapi;
 mod outages;
+mod outbox;
+mod pagination;
+mod products;
 mod rate_limit;
+mod reports;
+mod row_level_security;
+mod settlement;
 mod shutdown;
 mod smoke;
 mod sqlite;
 mod statements;
+mod stock;
+mod traces;
+mod users;

@@ -6,7 +6,7 @@ use crate::support::{Backend, PASSWORD, TestApp, TestDatabase};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_writers_and_their_readers_are_all_served() {
-    let app = TestApp::start_with(Backend::Embedded, &[("DATABASE_ACQUIRE_TIMEOUT_MS", "20000")]).await;
+    let app = TestApp::start(Backend::Embedded).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(1000).await;
     let spawn = |n: usize| {

@@ -1,9 +1,11 @@
 //! Opens the pool, and refuses a database on which the promises of this service would not hold.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+use sea_orm::sqlx::{Connection, PgConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxError, Statement};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
@@ -66,6 +68,19 @@ fn watch_statements(connection: &mut DatabaseConnection, slow: Duration, metrics
 
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a connection that is given back may take to answer.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Fails if a connection that is given back does not answer any more. sqlx asks it too, and waits for ever: a
+/// connection that was lost without a word (a firewall forgot it, a machine is gone) would keep its place in
+/// the pool until the kernel gives up on it, a quarter of an hour later.
+async fn must_answer(connection: &mut PgConnection) -> Result<bool, SqlxError> {
+    match tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await {
+        Ok(answer) => answer.map(|()| true),
+        Err(_elapsed) => Err(SqlxError::Io(io::ErrorKind::TimedOut.into())),
+    }
+}
+
 impl Database {
     /// Opens a pool and makes sure that one connection works.
     ///
@@ -81,6 +96,9 @@ impl Database {
             .test_before_acquire(false)
             .test_before_acquire_if_idle_for(Duration::from_secs(10))
             .sqlx_logging(false)
+            .map_sqlx_postgres_pool_opts(|pool| {
+                pool.after_release(|connection, _| Box::pin(must_answer(connection)))
+            })
             .map_sqlx_sqlite_opts(|sqlite| {
                 sqlite
                     .create_if_missing(true)

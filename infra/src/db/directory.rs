@@ -3,7 +3,7 @@
 //! On Postgres the service's role sees no row without a tenant. The questions here go through functions that
 //! answer one question each (see the migration `m0002_tenant_isolation`).
 
-use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::failure::{StoreFailure, with_causes};
 use glasshouse_domain::id::{PaymentId, TenantId};
 use glasshouse_domain::login::{Credentials, LoginStore};
 use glasshouse_domain::outbox::OutboxMessage;
@@ -90,18 +90,22 @@ impl Database {
                           SELECT id FROM outbox_messages WHERE delivered_at IS NULL AND available_at <= $1 \
                           ORDER BY available_at LIMIT $3) \
                       RETURNING id, tenant_id, event, traceparent, attempts";
-        let postgres = "SELECT id, tenant_id, event, traceparent, attempts FROM lease_outbox_messages($1, $2, $3)";
-        self.lease(sqlite, postgres, lease).await?.iter().map(message).collect()
+        let postgres =
+            "SELECT id, tenant_id, event, traceparent, attempts FROM lease_outbox_messages($1, $2, $3)";
+        let rows = self.lease(sqlite, postgres, lease).await?;
+        // One that cannot be read, because a newer version wrote it, must not hold up its whole batch. It stays
+        // in the outbox until somebody can read it.
+        let unreadable = |failure: &StoreFailure| {
+            tracing::error!(error = with_causes(failure), "outbox_message_unreadable");
+        };
+        Ok(rows.iter().filter_map(|row| message(row).inspect_err(unreadable).ok()).collect())
     }
 
     /// Leases open payments of all tenants: those whose request has had its time.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn lease_open_payments(
-        &self,
-        lease: Lease,
-    ) -> Result<Vec<OpenPayment>, StoreFailure> {
+    pub async fn lease_open_payments(&self, lease: Lease) -> Result<Vec<OpenPayment>, StoreFailure> {
         let sqlite = "UPDATE payments SET reconcile_at = $2 WHERE id IN ( \
                           SELECT id FROM payments \
                           WHERE (state = 'pending' OR (state = 'succeeded' AND refund_requested_at IS NOT NULL)) \

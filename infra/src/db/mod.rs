@@ -22,6 +22,7 @@ mod users;
 
 pub use connect::{ConnectError, DatabaseSettings};
 pub use products::{ProductError, StockError};
+pub use reports::ReportError;
 pub use scope::TenantStore;
 pub use seed::SeedOrders;
 pub use users::UserError;

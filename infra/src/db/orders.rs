@@ -10,9 +10,9 @@ use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use time::Duration;
 
-use crate::telemetry::propagation;
 use super::entity::{order, order_item, payment};
 use super::scope::{Scope, TenantStore};
+use crate::telemetry::propagation;
 
 impl TenantStore {
     /// One order.
@@ -130,8 +130,7 @@ impl Scope {
         &self,
         query: Select<payment::Entity>,
     ) -> Result<Option<(Payment, order::Model)>, StoreFailure> {
-        let row =
-            self.within(query.find_also_related(order::Entity).one(self.connection())).await?;
+        let row = self.within(query.find_also_related(order::Entity).one(self.connection())).await?;
         let Some((payment, Some(order))) = row else { return Ok(None) };
         Ok(Some((Payment::try_from(payment)?, order)))
     }

@@ -16,8 +16,7 @@ impl OutboxStore for TenantStore {
     async fn notification(&self, message: &OutboxMessage) -> Result<Option<Notification>, StoreFailure> {
         let scope = self.read("notification").await?;
         let query = scope.find::<order::Entity>().filter(order::Column::Id.eq(message.event.order().uuid()));
-        let row =
-            scope.within(query.find_both_related(user::Entity).one(scope.connection())).await?;
+        let row = scope.within(query.find_both_related(user::Entity).one(scope.connection())).await?;
         scope.commit().await?;
         let Some((order, customer)) = row else { return Ok(None) };
         Ok(Some(Notification {

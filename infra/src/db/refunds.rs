@@ -43,6 +43,16 @@ impl RefundStore for TenantStore {
         Ok(Once::Done(payment))
     }
 
+    async fn record_requested(
+        &self,
+        payment: &Payment,
+        request: &Idempotent<Payment>,
+    ) -> Result<(), StoreFailure> {
+        let scope = self.write("record_requested").await?;
+        scope.record(request, payment).await?;
+        scope.commit().await
+    }
+
     async fn complete_refund(
         &self,
         id: PaymentId,

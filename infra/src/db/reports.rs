@@ -2,7 +2,7 @@
 
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::report::{DailyRevenue, Period};
-use glasshouse_domain::values::{Money, MoneyError};
+use glasshouse_domain::values::Money;
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement, Value};
 use time::macros::{format_description, time};
 use time::{Date, OffsetDateTime};
@@ -19,6 +19,24 @@ const REVENUE: &str = "\
     WHERE tenant_id = $1 AND created_at >= $2 AND created_at < $3 AND state IN ('paid', 'refunded') \
     GROUP BY 1, 2 ORDER BY 1, 2";
 
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// Orders of [`Money::MAX_MINOR`] each are fine, and two of them on one day are more than that.
+    #[error("the revenue of {day} in {currency} is too large for a report: {minor} minor units")]
+    SumTooLarge {
+        /// Of which day.
+        day: String,
+        /// In which currency.
+        currency: String,
+        /// The sum.
+        minor: String,
+    },
+    /// The storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+}
+
 #[derive(FromQueryResult)]
 struct RevenueRow {
     day: String,
@@ -32,8 +50,8 @@ impl TenantStore {
     /// The revenue of each day of a period, by currency. Days without any are left out.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn revenue(&self, period: Period) -> Result<Vec<DailyRevenue>, StoreFailure> {
+    /// When a sum is too large to be shown, or the database fails.
+    pub async fn revenue(&self, period: Period) -> Result<Vec<DailyRevenue>, ReportError> {
         let scope = self.read("revenue").await?;
         let rows =
             scope.connection().query_all_raw(self.revenue_statement(period)).await.map_err(store_failure)?;
@@ -57,21 +75,22 @@ impl TenantStore {
     }
 }
 
-fn daily_revenue(row: &QueryResult) -> Result<DailyRevenue, StoreFailure> {
+fn daily_revenue(row: &QueryResult) -> Result<DailyRevenue, ReportError> {
     let row = RevenueRow::from_query_result(row, "").map_err(store_failure)?;
     let corrupt = |what| move |value: &str| StoreFailure::from(Corrupt { what, value: value.to_owned() });
     let day = Date::parse(&row.day, format_description!("[year]-[month]-[day]"));
-    let currency = Money::parse_currency(&row.currency);
-    let amount = |minor: &str, currency| {
-        let minor = minor.parse().map_err(|_| MoneyError::TooLarge)?;
-        Money::new(minor, currency)
+    let day = day.map_err(|_| corrupt("day")(&row.day))?;
+    let currency = Money::parse_currency(&row.currency).map_err(|_| corrupt("currency")(&row.currency))?;
+    let amount = |minor: &str| {
+        let money = minor.parse().ok().and_then(|minor| Money::new(minor, currency).ok());
+        let (day, currency) = (row.day.clone(), row.currency.clone());
+        money.ok_or_else(|| ReportError::SumTooLarge { day, currency, minor: minor.to_owned() })
     };
-    let currency = currency.map_err(|_| corrupt("currency")(&row.currency))?;
     Ok(DailyRevenue {
-        day: day.map_err(|_| corrupt("day")(&row.day))?,
+        day,
         currency,
         paid_orders: row.paid_orders,
-        gross: amount(&row.gross_minor, currency).map_err(|_| corrupt("sum")(&row.gross_minor))?,
-        refunded: amount(&row.refunded_minor, currency).map_err(|_| corrupt("sum")(&row.refunded_minor))?,
+        gross: amount(&row.gross_minor)?,
+        refunded: amount(&row.refunded_minor)?,
     })
 }

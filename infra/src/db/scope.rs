@@ -8,9 +8,9 @@ use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::TenantId;
 use glasshouse_domain::values::Slug;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Insert,
-    IntoActiveModel, ModelTrait, QueryFilter, Select, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait, UpdateMany,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    Insert, IntoActiveModel, ModelTrait, QueryFilter, Select, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait, UpdateMany,
 };
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument, Span};
@@ -18,8 +18,8 @@ use uuid::Uuid;
 
 use super::Database;
 use super::entity::TenantEntity;
-use crate::telemetry::propagation;
 use super::failure::{Constraint, store_failure, violated_constraint};
+use crate::telemetry::propagation;
 
 /// Everything that one tenant owns. Handlers hold one of these, and no way to any other tenant's rows.
 #[derive(Clone, Debug)]

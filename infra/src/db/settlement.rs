@@ -10,11 +10,11 @@ use glasshouse_domain::settlement::Settlement;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, QueryFilter};
 
-use crate::telemetry::metrics::BusinessMetrics;
-use crate::telemetry::propagation;
 use super::entity::{outbox_message, payment};
 use super::scope::Scope;
 use super::stock::Among;
+use crate::telemetry::metrics::BusinessMetrics;
+use crate::telemetry::propagation;
 
 /// What a settlement came to.
 pub(super) struct Settled {

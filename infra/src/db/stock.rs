@@ -14,7 +14,7 @@ use super::scope::Scope;
 pub(super) enum Among {
     /// Those that are for sale.
     ForSale,
-    /// Archived ones too: a cancelled order gives back what it took.
+    /// Archived and full ones too: an order gives back what it took.
     All,
 }
 
@@ -36,11 +36,15 @@ impl Scope {
         let mut locked = sea_orm::QueryOrder::order_by_asc(locked, Column::Id).into_query();
         locked.lock(LockType::Update);
         let next = Expr::col(Column::Stock).add(delta_by_id(deltas));
+        let fits = match among {
+            Among::ForSale => next.clone().between(0, Product::MAX_STOCK),
+            Among::All => next.clone().gte(0),
+        };
         let update = self
             .update::<Entity>()
-            .col_expr(Column::Stock, next.clone())
+            .col_expr(Column::Stock, next)
             .filter(Column::Id.in_subquery(locked))
-            .filter(next.between(0, Product::MAX_STOCK));
+            .filter(fits);
         self.run_returning(update).await
     }
 

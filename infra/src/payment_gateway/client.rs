@@ -11,9 +11,9 @@ use tracing::Instrument;
 use url::Url;
 
 use super::circuit_breaker::{CircuitBreaker, CircuitBreakerSettings};
+use super::wire::{self, ChargeRequest, ChargeStatus, IDEMPOTENCY_KEY};
 use crate::telemetry::metrics::GatewayMetrics;
 use crate::telemetry::propagation;
-use super::wire::{self, ChargeRequest, ChargeStatus, IDEMPOTENCY_KEY};
 
 /// How patient to be with the gateway.
 #[derive(Clone, Copy, Debug)]
@@ -44,11 +44,7 @@ impl GatewayClient {
     ///
     /// # Errors
     /// When no HTTP client can be made on this machine.
-    pub fn new(
-        url: Url,
-        settings: GatewaySettings,
-        metrics: GatewayMetrics,
-    ) -> Result<Self, reqwest::Error> {
+    pub fn new(url: Url, settings: GatewaySettings, metrics: GatewayMetrics) -> Result<Self, reqwest::Error> {
         let http = Client::builder().timeout(settings.attempt_timeout).build()?;
         let breaker = Arc::new(CircuitBreaker::new(settings.circuit_breaker));
         Ok(Self { http, url, settings, breaker, metrics })

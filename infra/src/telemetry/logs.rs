@@ -4,14 +4,18 @@
 //! on every line.
 
 use std::io::Write;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use opentelemetry::Context as OtelContext;
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry::{Context as OtelContext, InstrumentationScope};
 use opentelemetry_otlp::{ExporterBuildError, LogExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::{
+    BatchConfigBuilder, BatchLogProcessor, LogBatch, LogExporter as ExportLogs, LogProcessor, SdkLogRecord,
+    SdkLogger, SdkLoggerProvider,
+};
 use serde::Serializer;
 use serde::ser::SerializeMap;
 use serde_json::Value;
@@ -26,7 +30,9 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use url::Url;
 
+use super::UNWRITTEN;
 use super::fields::Fields;
+use super::otlp::{CAPACITY, LINES};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +57,8 @@ const FROM_SPANS: [(&str, &str); 6] = [
 /// dropped.
 pub(super) fn layer(format: LogFormat, otlp: Option<&SdkLoggerProvider>) -> (LogLayer, WorkerGuard) {
     let (out, guard) = tracing_appender::non_blocking(std::io::stdout());
+    // Telemetry starts once in a process, so nobody else has set it.
+    let _ = UNWRITTEN.set(out.error_counter());
     let otlp = otlp.map(|provider| provider.logger("glasshouse"));
     (LogLayer { format, out, otlp }, guard)
 }
@@ -58,7 +66,55 @@ pub(super) fn layer(format: LogFormat, otlp: Option<&SdkLoggerProvider>) -> (Log
 /// Ships lines to an OTLP receiver.
 pub(super) fn provider(endpoint: &Url, resource: Resource) -> Result<SdkLoggerProvider, ExporterBuildError> {
     let exporter = LogExporter::builder().with_tonic().with_endpoint(endpoint.as_str()).build()?;
-    Ok(SdkLoggerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+    let config = BatchConfigBuilder::default().with_max_queue_size(CAPACITY).build();
+    let batches = BatchLogProcessor::builder(CountingExporter(exporter)).with_batch_config(config).build();
+    let processor = BoundedProcessor(batches);
+    Ok(SdkLoggerProvider::builder().with_log_processor(processor).with_resource(resource).build())
+}
+
+/// Bounds the queue, and counts what does not fit.
+#[derive(Debug)]
+struct BoundedProcessor(BatchLogProcessor);
+
+impl LogProcessor for BoundedProcessor {
+    fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
+        if LINES.enter() {
+            self.0.emit(record, scope);
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.0.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.0.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.0.set_resource(resource);
+    }
+}
+
+/// Counts what could not be sent.
+#[derive(Debug)]
+struct CountingExporter(LogExporter);
+
+impl ExportLogs for CountingExporter {
+    async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
+        let count = batch.iter().count();
+        let result = self.0.export(batch).await;
+        LINES.leave(count, result.is_ok());
+        result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.0.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.0.set_resource(resource);
+    }
 }
 
 /// See [`layer`].
@@ -175,7 +231,8 @@ impl Line {
             Level::DEBUG | Level::TRACE => "34",
         };
         let (clock, level, message) = (clock.unwrap_or_default(), level_name(self.level), self.message());
-        let mut text = format!("\x1b[2m{clock}\x1b[0m \x1b[{colour}m{level:>5}\x1b[0m \x1b[1m{message}\x1b[0m");
+        let mut text =
+            format!("\x1b[2m{clock}\x1b[0m \x1b[{colour}m{level:>5}\x1b[0m \x1b[1m{message}\x1b[0m");
         for (name, value) in self.all_fields() {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             text.push_str(&format!(" \x1b[2m{name}=\x1b[0m{value}"));
@@ -226,5 +283,75 @@ const fn level_name(level: Level) -> &'static str {
         Level::INFO => "INFO",
         Level::DEBUG => "DEBUG",
         Level::TRACE => "TRACE",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(text)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is written as JSON while `work` runs.
+    fn lines(work: impl FnOnce()) -> Vec<Value> {
+        let written = Written::default();
+        let (out, guard) = tracing_appender::non_blocking(written.clone());
+        let layer = LogLayer { format: LogFormat::Json, out, otlp: None };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
+        drop(guard);
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn secrets_and_addresses_are_hidden_whoever_logs_them() {
+        let lines = lines(|| {
+            let span = tracing::info_span!("request", user.id = "ada@example.com");
+            let _inside = span.enter();
+            tracing::info!(
+                password = "p",
+                Authorization = "Bearer x",
+                detail = "to ada@example.com",
+                "tried"
+            );
+            tracing::info!("welcome ada@example.com");
+        });
+        let hidden = "[REDACTED]";
+        assert_eq!((&lines[0]["password"], &lines[0]["Authorization"]), (&hidden.into(), &hidden.into()));
+        assert_eq!((&lines[0]["detail"], &lines[0]["user_id"]), (&"to [REDACTED]".into(), &hidden.into()));
+        assert_eq!(lines[1]["message"], "welcome [REDACTED]");
+    }
+
+    #[test]
+    fn the_nearest_span_and_the_event_itself_know_best() {
+        let lines = lines(|| {
+            let outer = tracing::info_span!("outer", request_id = "r-1", tenant.id = "t-1");
+            let _outer = outer.enter();
+            let inner = tracing::info_span!("inner", tenant.id = "t-2", user.id = tracing::field::Empty);
+            inner.record("user.id", "u-1");
+            let _inner = inner.enter();
+            tracing::warn!("inside");
+            tracing::warn!(tenant_id = "t-3", count = 2, "told");
+        });
+        let known = |line: &Value| ["request_id", "tenant_id", "user_id"].map(|field| line[field].clone());
+        assert_eq!(known(&lines[0]), ["r-1", "t-2", "u-1"]);
+        assert_eq!(known(&lines[1]), ["r-1", "t-3", "u-1"]);
+        assert_eq!((&lines[1]["level"], &lines[1]["count"]), (&"WARN".into(), &2.into()));
     }
 }

@@ -12,12 +12,14 @@ pub mod propagation;
 mod redaction;
 mod traces;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_appender::non_blocking::ErrorCounter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -66,6 +68,15 @@ pub struct Telemetry {
     _lines: tracing_appender::non_blocking::WorkerGuard,
 }
 
+/// Lines that the standard output did not take in time.
+static UNWRITTEN: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// What this process lost of its own telemetry so far, by signal.
+fn lost() -> [(&'static str, u64); 2] {
+    let unwritten = UNWRITTEN.get().map_or(0, ErrorCounter::dropped_lines);
+    [("traces", otlp::SPANS.lost()), ("logs", otlp::LINES.lost() + unwritten as u64)]
+}
+
 /// How long the receivers may take to accept the last spans and lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -107,7 +118,9 @@ impl Telemetry {
 fn resource(settings: &TelemetrySettings) -> Resource {
     let attributes = settings.resource_attributes.iter();
     Resource::builder()
-        .with_attributes(attributes.map(|(name, value)| opentelemetry::KeyValue::new(name.clone(), value.clone())))
+        .with_attributes(
+            attributes.map(|(name, value)| opentelemetry::KeyValue::new(name.clone(), value.clone())),
+        )
         .with_attribute(opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .with_service_name(settings.service_name.clone())
         .build()

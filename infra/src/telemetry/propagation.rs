@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use opentelemetry::Context;
-use opentelemetry::trace::TraceContextExt;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::trace::TraceContextExt;
 use opentelemetry_jaeger_propagator::Propagator as JaegerPropagator;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use tracing_opentelemetry::OpenTelemetrySpanExt;

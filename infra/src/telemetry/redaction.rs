@@ -57,7 +57,10 @@ mod tests {
         assert_eq!(hidden("no address here"), None);
         assert_eq!(hidden("an @ alone, a@ and @b"), None);
         assert_eq!(hidden("ada@example.com").as_deref(), Some(REDACTED));
-        assert_eq!(hidden("to <ada@example.com>, é bob@x.org!").as_deref(), Some("to <[REDACTED]>, é [REDACTED]!"));
+        assert_eq!(
+            hidden("to <ada@example.com>, é bob@x.org!").as_deref(),
+            Some("to <[REDACTED]>, é [REDACTED]!")
+        );
         assert_eq!(hidden("@ then ada@example.com").as_deref(), Some("@ then [REDACTED]"));
     }
 }

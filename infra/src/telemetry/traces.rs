@@ -2,7 +2,6 @@
 //!
 //! Without a receiver nothing is recorded or sent; trace ids still exist, for log lines and answers.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use opentelemetry::{Context, KeyValue, StringValue, Value};
@@ -15,7 +14,7 @@ use opentelemetry_sdk::trace::{
 };
 use url::Url;
 
-use super::otlp::{QUEUE, Queue};
+use super::otlp::{CAPACITY, SPANS};
 use super::redaction::{REDACTED, is_secret, without_emails};
 
 /// Which traces are recorded, as `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` say.
@@ -63,14 +62,6 @@ impl Sampling {
     }
 }
 
-impl FromStr for Sampling {
-    type Err = UnknownSampler;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::parse(name, 1.0)
-    }
-}
-
 /// Records spans and sends them to `endpoint`, if there is one.
 pub(super) fn provider(
     endpoint: Option<&Url>,
@@ -81,51 +72,47 @@ pub(super) fn provider(
     let Some(endpoint) = endpoint else {
         return Ok(provider.with_sampler(Sampler::AlwaysOff).build());
     };
-    let queue = Queue::default();
     let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint.as_str()).build()?;
-    let exporter = CountingExporter { exporter, queue: queue.clone() };
+    let exporter = CountingExporter(exporter);
     let config = BatchConfigBuilder::default()
-        .with_max_queue_size(QUEUE)
+        .with_max_queue_size(CAPACITY)
         .with_scheduled_delay(Duration::from_secs(1))
         .build();
     let batches = BatchSpanProcessor::builder(exporter).with_batch_config(config).build();
-    let processor = GuardedProcessor { batches, queue };
+    let processor = GuardedProcessor(batches);
     Ok(provider.with_span_processor(processor).with_sampler(sampling.sampler()).build())
 }
 
 /// Hides secrets, and bounds the queue.
 #[derive(Debug)]
-struct GuardedProcessor {
-    batches: BatchSpanProcessor,
-    queue: Queue,
-}
+struct GuardedProcessor(BatchSpanProcessor);
 
 impl SpanProcessor for GuardedProcessor {
     fn on_start(&self, span: &mut Span, context: &Context) {
-        self.batches.on_start(span, context);
+        self.0.on_start(span, context);
     }
 
     fn on_end(&self, mut span: SpanData) {
-        if !span.span_context.is_sampled() || !self.queue.enter() {
+        if !span.span_context.is_sampled() || !SPANS.enter() {
             return;
         }
         span.attributes.iter_mut().for_each(redact);
         for event in &mut span.events.events {
             event.attributes.iter_mut().for_each(redact);
         }
-        self.batches.on_end(span);
+        self.0.on_end(span);
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        self.batches.force_flush()
+        self.0.force_flush()
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.batches.shutdown_with_timeout(timeout)
+        self.0.shutdown_with_timeout(timeout)
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.batches.set_resource(resource);
+        self.0.set_resource(resource);
     }
 }
 
@@ -141,29 +128,26 @@ fn redact(attribute: &mut KeyValue) {
 
 /// Counts what could not be sent.
 #[derive(Debug)]
-struct CountingExporter {
-    exporter: SpanExporter,
-    queue: Queue,
-}
+struct CountingExporter(SpanExporter);
 
 impl ExportSpans for CountingExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let count = batch.len();
-        let result = self.exporter.export(batch).await;
-        self.queue.leave(count, result.is_ok());
+        let result = self.0.export(batch).await;
+        SPANS.leave(count, result.is_ok());
         result
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.exporter.shutdown_with_timeout(timeout)
+        self.0.shutdown_with_timeout(timeout)
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        self.exporter.force_flush()
+        self.0.force_flush()
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.exporter.set_resource(resource);
+        self.0.set_resource(resource);
     }
 }
 

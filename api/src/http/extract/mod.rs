@@ -4,9 +4,11 @@
 mod caller;
 mod idempotency;
 mod if_match;
+mod json;
 mod page;
 
 pub use caller::{Admin, Caller};
 pub use idempotency::IdempotencyHeader;
 pub use if_match::IfMatch;
+pub use json::{Json, object, objects};
 pub use page::PageQuery;

@@ -20,7 +20,8 @@ pub(crate) struct RequestId(pub(crate) String);
 impl RequestId {
     fn of(request: &ServiceRequest) -> Self {
         let decent = |id: &&str| {
-            (1..=128).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+            (1..=128).contains(&id.len())
+                && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         };
         let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
         Self(sent.filter(decent).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned))

@@ -1,12 +1,17 @@
 //! What actix itself refuses, in the same form as everything else.
 
+use std::sync::LazyLock;
+
+use actix_web::dev::ResourceDef;
 use actix_web::error::{Error, JsonPayloadError, PathError, QueryPayloadError};
 use actix_web::http::StatusCode;
 use actix_web::web::{JsonConfig, PathConfig, QueryConfig};
 use actix_web::{HttpRequest, error};
+use utoipa::openapi::PathItem;
 
 use super::Problem;
 use crate::config::Limits;
+use crate::http::docs;
 
 /// How bodies, queries and paths are read: bounded, and with our own errors.
 pub(crate) fn extractor_configs(limits: &Limits) -> (JsonConfig, QueryConfig, PathConfig) {
@@ -45,11 +50,14 @@ fn body_problem(error: &JsonPayloadError, limit: usize) -> Problem {
     }
 }
 
-/// Serde repeats a value of the wrong type. It may be a password in the wrong place, so it is left out:
-/// ``invalid type: string "…", expected i64``.
+/// Serde repeats a value of the wrong type: ``invalid type: integer `5`, expected a string``. It may be a
+/// password in the wrong place, so it is left out: `invalid type: integer, expected a string`.
 fn without_values(message: &str) -> String {
-    match (message.find('"'), message.rfind('"')) {
-        (Some(first), Some(last)) if first < last => format!("{}…{}", &message[..=first], &message[last..]),
+    let repeats = message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
+    match (message.find(['"', '`']), message.rfind(", expected ")) {
+        (Some(value), Some(expected)) if repeats && value < expected => {
+            format!("{}{}", message[..value].trim_end(), &message[expected..])
+        }
         _ => message.to_owned(),
     }
 }
@@ -62,8 +70,30 @@ fn path_problem(error: &PathError) -> Problem {
     Problem::bad_request("invalid_path", format!("the id in the path must be a UUID: {error}"))
 }
 
+/// The paths of the interface and the methods of each, from its description.
+static ROUTES: LazyLock<Vec<(ResourceDef, String)>> = LazyLock::new(|| {
+    let paths = docs::openapi().paths.paths.into_iter();
+    paths.map(|(path, item)| (ResourceDef::new(path), methods(&item).join(", "))).collect()
+});
+
+fn methods(item: &PathItem) -> Vec<&'static str> {
+    let methods = [
+        ("DELETE", &item.delete),
+        ("GET", &item.get),
+        ("PATCH", &item.patch),
+        ("POST", &item.post),
+        ("PUT", &item.put),
+    ];
+    methods.into_iter().filter_map(|(method, operation)| operation.as_ref().map(|_| method)).collect()
+}
+
 /// Nothing is served under this path and method.
 pub(crate) async fn unknown_route(request: HttpRequest) -> Result<(), Error> {
+    if let Some((_, allowed)) = ROUTES.iter().find(|(path, _)| path.is_match(request.path())) {
+        let detail = format!("{} takes {allowed}, not {}", request.path(), request.method());
+        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+        return Err(problem.allow(allowed).into());
+    }
     let detail = format!("there is no {} {}: see /docs", request.method(), request.path());
     Err(Problem::new(StatusCode::NOT_FOUND, "unknown_route", detail).into())
 }
@@ -74,8 +104,17 @@ mod tests {
 
     #[test]
     fn values_of_the_wrong_type_are_not_repeated() {
-        let message = "invalid type: string \"a \"secret\"\", expected i64 at line 1 column 20";
-        assert_eq!(without_values(message), "invalid type: string \"…\", expected i64 at line 1 column 20");
-        assert_eq!(without_values("missing field `sku`"), "missing field `sku`");
+        for (message, shown) in [
+            (
+                r#"invalid type: string "a "secret", expected b", expected i64"#,
+                "invalid type: string, expected i64",
+            ),
+            ("invalid type: integer `5`, expected a string", "invalid type: integer, expected a string"),
+            ("invalid type: map, expected a string", "invalid type: map, expected a string"),
+            ("missing field `sku`", "missing field `sku`"),
+            ("unknown field `a`, expected `b`", "unknown field `a`, expected `b`"),
+        ] {
+            assert_eq!(without_values(message), shown);
+        }
     }
 }

@@ -8,7 +8,7 @@ use glasshouse_domain::login::{HashingFailed, LoginError};
 use glasshouse_domain::refund::{CancelError, RefundError};
 use glasshouse_domain::sign_up::SignUpError;
 use glasshouse_domain::user::UserChangeRefused;
-use glasshouse_infra::db::{ProductError, StockError, UserError};
+use glasshouse_infra::db::{ProductError, ReportError, StockError, UserError};
 use glasshouse_infra::tokens::TokenError;
 
 use super::{Fields, Problem};
@@ -106,6 +106,15 @@ impl From<StockError> for Problem {
             StockError::OutOfRange { .. } => Self::conflict("stock_out_of_range", error),
             StockError::KeyReused(reused) => reused.into(),
             StockError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ReportError> for Problem {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::SumTooLarge { .. } => Self::conflict("sum_too_large", error),
+            ReportError::Store(failure) => failure.into(),
         }
     }
 }

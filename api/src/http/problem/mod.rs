@@ -29,6 +29,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
+    allow: Option<&'static str>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -71,7 +72,7 @@ impl Problem {
     /// A problem with this status, a code for programs and a text for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl fmt::Display) -> Self {
         let detail = detail.to_string();
-        Self { status, code, detail, errors: Vec::new(), retry_after: None, cause: None }
+        Self { status, code, detail, errors: Vec::new(), retry_after: None, allow: None, cause: None }
     }
 
     /// The client sent something that cannot be understood.
@@ -108,6 +109,13 @@ impl Problem {
         self
     }
 
+    /// Tells the client which methods there are.
+    #[must_use]
+    pub const fn allow(mut self, methods: &'static str) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
     /// Keeps the cause for the log.
     #[must_use]
     pub fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -120,6 +128,9 @@ impl Problem {
         let mut response = HttpResponse::build(self.status);
         if let Some(pause) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, whole_seconds(pause)));
+        }
+        if let Some(methods) = self.allow {
+            response.insert_header((header::ALLOW, methods));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));

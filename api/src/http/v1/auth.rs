@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::http::extract::Json;
 use crate::http::problem::{Problem, ProblemBody};
 
 /// Who somebody says they are.
@@ -48,13 +49,13 @@ pub(super) struct TokenBody {
 )]
 #[post("/auth/login")]
 pub(super) async fn log_in(
-    body: web::Json<LoginBody>,
+    Json(body): Json<LoginBody>,
     database: web::Data<Database>,
     hasher: web::Data<Argon2Hasher>,
     tokens: web::Data<Tokens>,
     metrics: web::Data<BusinessMetrics>,
 ) -> Result<web::Json<TokenBody>, Problem> {
-    let LoginBody { tenant, email, password } = body.into_inner();
+    let LoginBody { tenant, email, password } = body;
     // What is no slug or no address belongs to nobody: the same answer as for a wrong one.
     let (Ok(tenant), Ok(email)) = (Slug::parse(&tenant), Email::parse(&email)) else {
         metrics.login(false);

@@ -17,7 +17,7 @@ use super::lists::List;
 use super::once;
 use super::payments::PaymentBody;
 use crate::config::Limits;
-use crate::http::extract::{Caller, IdempotencyHeader, PageQuery};
+use crate::http::extract::{Caller, IdempotencyHeader, Json, PageQuery, objects};
 use crate::http::problem::{Fields, Problem, ProblemBody};
 
 /// An order of the caller's tenant.
@@ -88,6 +88,7 @@ impl From<Order> for OrderBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct PlaceOrderBody {
     /// At least one; several lines of one product are added up.
+    #[serde(deserialize_with = "objects")]
     items: Vec<PlaceItemBody>,
 }
 
@@ -137,12 +138,12 @@ impl PlaceOrderBody {
 pub(super) async fn place_order(
     caller: Caller,
     key: IdempotencyHeader,
-    body: web::Json<PlaceOrderBody>,
+    Json(body): Json<PlaceOrderBody>,
     gateway: web::Data<GatewayClient>,
     limits: web::Data<Limits>,
 ) -> Result<HttpResponse, Problem> {
     let draft = body.draft(&caller, limits.order_items)?;
-    let request = key.guards(&caller, &*body, place_answer)?;
+    let request = key.guards(&caller, &body, place_answer)?;
     let once = check_out(caller.store(), gateway.get_ref(), &draft, &request).await?;
     Ok(once::respond(once, place_answer))
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::lists::List;
 use super::once;
 use crate::config::Limits;
-use crate::http::extract::{Admin, Caller, IdempotencyHeader, IfMatch, PageQuery};
+use crate::http::extract::{Admin, Caller, IdempotencyHeader, IfMatch, Json, PageQuery};
 use crate::http::problem::{Fields, Problem, ProblemBody};
 
 /// A product of the caller's tenant.
@@ -183,7 +183,7 @@ pub(super) async fn list_products(
 #[post("/products")]
 pub(super) async fn add_product(
     Admin(caller): Admin,
-    body: web::Json<NewProductBody>,
+    Json(body): Json<NewProductBody>,
 ) -> Result<HttpResponse, Problem> {
     let product = body.parse()?;
     caller.store().add_product(&product).await?;
@@ -215,7 +215,7 @@ pub(super) async fn change_product(
     Admin(caller): Admin,
     id: web::Path<Uuid>,
     IfMatch(version): IfMatch,
-    body: web::Json<ProductChangeBody>,
+    Json(body): Json<ProductChangeBody>,
 ) -> Result<HttpResponse, Problem> {
     let product = caller.store().change_product(id.into_inner().into(), version, &body.parse()?).await?;
     Ok(with_etag(HttpResponse::Ok(), &product))
@@ -255,10 +255,10 @@ pub(super) async fn move_product_stock(
     Admin(caller): Admin,
     id: web::Path<Uuid>,
     key: IdempotencyHeader,
-    body: web::Json<StockBody>,
+    Json(body): Json<StockBody>,
 ) -> Result<HttpResponse, Problem> {
     let movement = body.parse()?;
-    let request = key.guards(&caller, &*body, stock_answer)?;
+    let request = key.guards(&caller, &body, stock_answer)?;
     let once = caller.store().move_stock(id.into_inner().into(), movement, &request).await?;
     Ok(once::respond(once, stock_answer))
 }

@@ -22,10 +22,12 @@ pub(super) struct PeriodQuery {
 
 impl PeriodQuery {
     fn parse(&self) -> Result<Period, Problem> {
-        let day = |text| Date::parse(text, format_description!("[year]-[month]-[day]"));
+        // Postgres keeps no time before 4713 BC, and nobody sold anything before the year 1.
+        let day = |text| Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
+        let day = |text| day(text).filter(|day| day.year() > 0);
         let mut fields = Fields::default();
-        let from = fields.take("from", day(&self.from).map_err(|_| "must be a day such as 2026-01-01"));
-        let to = fields.take("to", day(&self.to).map_err(|_| "must be a day such as 2026-01-31"));
+        let from = fields.take("from", day(&self.from).ok_or("must be a day such as 2026-01-01"));
+        let to = fields.take("to", day(&self.to).ok_or("must be a day such as 2026-01-31"));
         let (Some(from), Some(to)) = (from, to) else { return Err(fields.problem()) };
         Period::new(from, to).map_err(|error| Fields::only("to", error))
     }
@@ -62,7 +64,8 @@ impl From<&DailyRevenue> for RevenueBody {
 /// The revenue of each day, by currency (admin). Days without any are left out.
 #[utoipa::path(
     tag = "reports", security(("bearer" = [])), params(PeriodQuery),
-    responses((status = 200, body = Vec<RevenueBody>), (status = 403, body = ProblemBody), (status = 422, body = ProblemBody))
+    responses((status = 200, body = Vec<RevenueBody>), (status = 403, body = ProblemBody),
+        (status = 409, description = "A sum is too large to be shown", body = ProblemBody), (status = 422, body = ProblemBody))
 )]
 #[get("/reports/revenue")]
 pub(super) async fn report_revenue(

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::users::UserBody;
+use crate::http::extract::{Json, object};
 use crate::http::problem::{Fields, Problem, ProblemBody};
 
 /// A new tenant and its owner.
@@ -32,6 +33,7 @@ pub(super) struct SignUpBody {
     #[schema(example = "organic")]
     source: Option<String>,
     /// The first user.
+    #[serde(deserialize_with = "object")]
     owner: OwnerBody,
 }
 
@@ -112,12 +114,12 @@ pub(super) struct SignedUpBody {
 )]
 #[post("/tenants")]
 pub(super) async fn sign_up(
-    body: web::Json<SignUpBody>,
+    Json(body): Json<SignUpBody>,
     database: web::Data<Database>,
     hasher: web::Data<Argon2Hasher>,
     metrics: web::Data<BusinessMetrics>,
 ) -> Result<HttpResponse, Problem> {
-    let (request, source) = body.into_inner().parse()?;
+    let (request, source) = body.parse()?;
     let now = clock::now();
     let (tenant, owner) = sign_up_tenant(database.get_ref(), hasher.get_ref(), request, now).await?;
     metrics.signed_up(&tenant.id.to_string(), source);

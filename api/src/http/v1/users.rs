@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::lists::List;
 use crate::config::Limits;
-use crate::http::extract::{Admin, Caller, IfMatch, PageQuery};
+use crate::http::extract::{Admin, Caller, IfMatch, Json, PageQuery};
 use crate::http::problem::{Fields, Problem, ProblemBody};
 
 /// A user of the caller's tenant.
@@ -127,10 +127,10 @@ pub(super) async fn list_users(
 #[post("/users")]
 pub(super) async fn add_user(
     Admin(caller): Admin,
-    body: web::Json<NewUserBody>,
+    Json(body): Json<NewUserBody>,
     hasher: web::Data<Argon2Hasher>,
 ) -> Result<HttpResponse, Problem> {
-    let (user, password) = body.into_inner().parse()?;
+    let (user, password) = body.parse()?;
     if !caller.role().may_manage(user.role) {
         return Err(UserChangeRefused::RoleTooLow.into());
     }
@@ -165,7 +165,7 @@ pub(super) async fn change_user(
     Admin(caller): Admin,
     id: web::Path<Uuid>,
     IfMatch(version): IfMatch,
-    body: web::Json<UserChangeBody>,
+    Json(body): Json<UserChangeBody>,
     principals: web::Data<Principals>,
 ) -> Result<HttpResponse, Problem> {
     let user = apply_change(&caller, id.into_inner(), version, body.parse()?, &principals).await?;

@@ -42,28 +42,7 @@ impl TestApp {
 
     /// Starts on a database that exists.
     pub(crate) async fn start_on(database: TestDatabase, settings: &[(&str, &str)]) -> Self {
-        let mut variables: HashMap<String, String> = [
-            ("GLASSHOUSE_HTTP_ADDR", "127.0.0.1:0"),
-            ("GLASSHOUSE_MANAGEMENT_ADDR", "127.0.0.1:0"),
-            ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
-            ("GLASSHOUSE_HTTP_WORKERS", "2"),
-            ("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "0"),
-            ("GLASSHOUSE_SHUTDOWN_GRACE_SECONDS", "10"),
-            // Hashing is slow on purpose, and tests are many.
-            ("GLASSHOUSE_ARGON2_MEMORY_KIB", "64"),
-            ("GLASSHOUSE_ARGON2_PASSES", "1"),
-            // Nothing should be refused for its number, unless that is the test.
-            ("GLASSHOUSE_RATE_LIMIT_FREE", "100000/100000"),
-            ("GLASSHOUSE_OUTBOX_POLL_MS", "50"),
-            ("GLASSHOUSE_RECONCILE_POLL_MS", "50"),
-            ("REDIS_TIMEOUT_MS", "2000"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
-        variables.extend(database.settings());
-        variables.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let config = Config::load(Role::Demo, |name| variables.get(name).cloned()).unwrap();
-        let application = Application::build(config).await.unwrap();
+        let application = Application::build(configuration(&database, settings)).await.unwrap();
         let addresses = application.addresses();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(application.run_until(async move {
@@ -71,6 +50,12 @@ impl TestApp {
         }));
         let http = reqwest::Client::new();
         Self { addresses, database, http, stop: Some(stop), running: Some(running) }
+    }
+
+    /// Why it does not start.
+    pub(crate) async fn why_not(database: &TestDatabase, settings: &[(&str, &str)]) -> String {
+        let refused = Application::build(configuration(database, settings)).await.err();
+        format!("{:#}", refused.expect("it should not start"))
     }
 
     /// Tells it to stop, waits until it has, and hands its database on.
@@ -132,6 +117,33 @@ impl TestApp {
         owner.post("/v1/users", user).await.expect(201);
         self.log_in(owner.tenant(), &email).await
     }
+}
+
+fn configuration(database: &TestDatabase, settings: &[(&str, &str)]) -> Config {
+    let mut variables: HashMap<String, String> = [
+        ("GLASSHOUSE_HTTP_ADDR", "127.0.0.1:0"),
+        ("GLASSHOUSE_MANAGEMENT_ADDR", "127.0.0.1:0"),
+        ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
+        ("GLASSHOUSE_HTTP_WORKERS", "2"),
+        ("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "0"),
+        ("GLASSHOUSE_SHUTDOWN_GRACE_SECONDS", "10"),
+        // Hashing is slow on purpose, and tests are many.
+        ("GLASSHOUSE_ARGON2_MEMORY_KIB", "64"),
+        ("GLASSHOUSE_ARGON2_PASSES", "1"),
+        // Nothing should be refused for its number, unless that is the test.
+        ("GLASSHOUSE_RATE_LIMIT_FREE", "100000/100000"),
+        ("GLASSHOUSE_OUTBOX_POLL_MS", "50"),
+        ("GLASSHOUSE_RECONCILE_POLL_MS", "50"),
+        // A busy machine is no reason to fail, unless that is the test.
+        ("REDIS_TIMEOUT_MS", "20000"),
+        ("DATABASE_ACQUIRE_TIMEOUT_MS", "20000"),
+        ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "30000"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    variables.extend(database.settings());
+    variables.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    Config::load(Role::Demo, |name| variables.get(name).cloned()).unwrap()
 }
 
 /// The password of every user in the tests.

@@ -72,6 +72,20 @@ impl Client {
         }
     }
 
+    /// A request of an operation, such as `PATCH /v1/users/{id}`, with every header that some operation asks
+    /// for.
+    pub(crate) fn operation(&self, operation: &str, id: &str) -> reqwest::RequestBuilder {
+        let (method, path) = operation.split_once(' ').unwrap();
+        let request = self.request(method.parse().unwrap(), &path.replace("{id}", id));
+        request.header("If-Match", "\"1\"").header("Idempotency-Key", key())
+    }
+
+    /// A request of an operation with a body of the test's own making.
+    pub(crate) async fn send_raw(&self, operation: &str, id: &str, body: impl Into<reqwest::Body>) -> Answer {
+        let request = self.operation(operation, id).header("Content-Type", "application/json");
+        Answer::of(request.body(body)).await
+    }
+
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let request = self.request(method, path);
         Answer::of(body.into_iter().fold(request, |request, body| request.json(&body))).await

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glasshouse_infra::db::{Database, DatabaseSettings};
+use glasshouse_infra::telemetry::metrics::Metrics;
 use glasshouse_migrations::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, Statement};
 use tempfile::TempDir;
@@ -151,9 +152,10 @@ async fn migrate(url: &str) {
         pool_size: 1,
         acquire_timeout: Duration::from_secs(10),
         statement_timeout: Duration::from_secs(60),
+        slow_query: Duration::from_secs(60),
         reconcile_after: Duration::ZERO,
     };
-    let database = Database::connect(&settings).await.unwrap();
+    let database = Database::connect(&settings, &Metrics::new(1).unwrap()).await.unwrap();
     Migrator::up(database.connection(), None).await.unwrap();
     database.close().await;
 }

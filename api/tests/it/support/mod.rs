@@ -3,15 +3,21 @@
 mod app;
 mod client;
 mod database;
+mod operations;
+mod playground;
 mod process;
 mod proxy;
+mod shop;
 mod wire;
 
 pub(crate) use app::{Backend, PASSWORD, TestApp};
 pub(crate) use client::{Answer, Client, key, new_slug};
 pub(crate) use database::{TestDatabase, connect, test_variable};
+pub(crate) use operations::{assert_complete, operations, required_fields};
+pub(crate) use playground::{Playground, good_bodies, named};
 pub(crate) use process::{Ended, Process, Settings, log_lines, settings};
 pub(crate) use proxy::{BehindProxies, Proxy};
+pub(crate) use shop::{IMPATIENT, NO_WORKER, at_once, statuses};
 pub(crate) use wire::WireTap;
 
 use std::time::Duration;

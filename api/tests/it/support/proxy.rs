@@ -13,7 +13,7 @@ use super::{Backend, TestApp, TestDatabase, eventually, test_variable};
 /// A TCP proxy in front of a server, which can take the server away and bring it back.
 pub(crate) struct Proxy {
     url: Url,
-    mode: watch::Sender<Mode>,
+    state: watch::Sender<State>,
     connections: Arc<()>,
     accepting: JoinHandle<()>,
     /// Bound and never listening: it keeps the port while nobody listens.
@@ -29,7 +29,23 @@ enum Mode {
     Refuse,
 }
 
-type Watch = watch::Receiver<Mode>;
+#[derive(Clone, Copy, Debug)]
+struct State {
+    mode: Mode,
+    /// Connections of an earlier generation are lost.
+    generation: u64,
+}
+
+type Watch = watch::Receiver<State>;
+
+async fn refuses(state: &mut Watch) {
+    let _ = state.wait_for(|state| state.mode == Mode::Refuse).await;
+}
+
+/// Waits until a connection of this generation may go on; `false` if there is no proxy any more.
+async fn may_pass(state: &mut Watch, generation: u64) -> bool {
+    state.wait_for(|state| state.mode != Mode::Hang && state.generation == generation).await.is_ok()
+}
 
 impl Proxy {
     /// A proxy in front of the server that a URL such as `redis://127.0.0.1:6379` names.
@@ -40,12 +56,12 @@ impl Proxy {
         let address = port.local_addr().unwrap();
         url.set_ip_host(address.ip()).unwrap();
         url.set_port(Some(address.port())).unwrap();
-        let (mode, watch) = watch::channel(Mode::Forward);
+        let (state, watch) = watch::channel(State { mode: Mode::Forward, generation: 0 });
         let connections = Arc::new(());
         // Here and not in the task, so that the first connection finds somebody listening.
         let listener = bind(address).listen(128).unwrap();
         let accepting = tokio::spawn(accept(listener, address, target, watch, connections.clone()));
-        Self { url, mode, connections, accepting, _port: port }
+        Self { url, state, connections, accepting, _port: port }
     }
 
     /// The URL with the proxy's address in it.
@@ -54,7 +70,7 @@ impl Proxy {
     }
 
     pub(crate) async fn refuse(&self) {
-        self.mode.send_replace(Mode::Refuse);
+        self.state.send_modify(|state| state.mode = Mode::Refuse);
         let address = self.url.socket_addrs(|| None).unwrap()[0];
         eventually("all connections are closed and new ones refused", async || {
             let refuses = TcpStream::connect(address).await.is_err();
@@ -65,11 +81,16 @@ impl Proxy {
     }
 
     pub(crate) fn hang(&self) {
-        self.mode.send_replace(Mode::Hang);
+        self.state.send_modify(|state| state.mode = Mode::Hang);
+    }
+
+    /// Lets the connections of now hang for ever, as when a firewall forgets them; new ones work.
+    pub(crate) fn lose_connections(&self) {
+        self.state.send_modify(|state| state.generation += 1);
     }
 
     pub(crate) fn restore(&self) {
-        self.mode.send_replace(Mode::Forward);
+        self.state.send_modify(|state| state.mode = Mode::Forward);
     }
 }
 
@@ -91,7 +112,7 @@ async fn accept(
     first: TcpListener,
     address: SocketAddr,
     target: String,
-    mut mode: Watch,
+    mut state: Watch,
     connections: Arc<()>,
 ) {
     let mut listener = Some(first);
@@ -101,43 +122,37 @@ async fn accept(
             tokio::select! {
                 accepted = listening.accept() => {
                     let (client, _) = accepted.unwrap();
-                    tokio::spawn(forward(client, target.clone(), mode.clone(), connections.clone()));
+                    tokio::spawn(forward(client, target.clone(), state.clone(), connections.clone()));
                 }
-                () = refuses(&mut mode) => break,
+                () = refuses(&mut state) => break,
             }
         }
         drop(listening);
-        if mode.wait_for(|mode| *mode != Mode::Refuse).await.is_err() {
+        if state.wait_for(|state| state.mode != Mode::Refuse).await.is_err() {
             return;
         }
     }
 }
 
-async fn refuses(mode: &mut Watch) {
-    let _ = mode.wait_for(|mode| *mode == Mode::Refuse).await;
-}
-
-async fn forward(client: TcpStream, target: String, mut mode: Watch, _alive: Arc<()>) {
-    let server = async {
-        let mut mode = mode.clone();
-        mode.wait_for(|mode| *mode != Mode::Hang).await.ok()?;
-        TcpStream::connect(target).await.ok()
-    };
-    let Some(server) = server.await else { return };
+async fn forward(client: TcpStream, target: String, mut state: Watch, _alive: Arc<()>) {
+    let generation = state.borrow().generation;
+    if !may_pass(&mut state, generation).await {
+        return;
+    }
+    let Ok(server) = TcpStream::connect(target).await else { return };
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     tokio::select! {
-        () = pump(from_client, to_server, mode.clone()) => {}
-        () = pump(from_server, to_client, mode.clone()) => {}
-        () = refuses(&mut mode) => {}
+        () = pump(from_client, to_server, state.clone(), generation) => {}
+        () = pump(from_server, to_client, state.clone(), generation) => {}
+        () = refuses(&mut state) => {}
     }
 }
 
 /// Copies until one side ends. What was read while the proxy hangs is kept, and passed on later.
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: Watch) {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: Watch, generation: u64) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
-        let has_ended = mode.wait_for(|mode| *mode != Mode::Hang).await.is_err();
-        if has_ended || to.write_all(&buffer[..n]).await.is_err() {
+        if !may_pass(&mut state, generation).await || to.write_all(&buffer[..n]).await.is_err() {
             return;
         }
     }
@@ -160,7 +175,7 @@ impl BehindProxies {
             ("DATABASE_URL", postgres.url()),
             ("REDIS_URL", redis.url()),
             ("REDIS_TIMEOUT_MS", "250"),
-            ("DATABASE_ACQUIRE_TIMEOUT_MS", "700"),
+            ("DATABASE_ACQUIRE_TIMEOUT_MS", "1500"),
             ("DATABASE_STATEMENT_TIMEOUT_MS", "1000"),
         ];
         all.extend(settings);

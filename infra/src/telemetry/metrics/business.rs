@@ -21,7 +21,11 @@ pub struct BusinessMetrics {
 }
 
 impl BusinessMetrics {
-    pub(super) fn register(registry: &Registry, tenants: CappedLabel, label_cap: usize) -> Result<Self, Error> {
+    pub(super) fn register(
+        registry: &Registry,
+        tenants: CappedLabel,
+        label_cap: usize,
+    ) -> Result<Self, Error> {
         Ok(Self {
             revenue: amounts(
                 registry,
@@ -37,7 +41,12 @@ impl BusinessMetrics {
                 &["tenant_id", "source"],
             )?,
             orders: counters(registry, "orders_total", "Orders that came into a state.", &["status"])?,
-            payments: counters(registry, "payments_total", "Payments that came to an outcome.", &["outcome"])?,
+            payments: counters(
+                registry,
+                "payments_total",
+                "Payments that came to an outcome.",
+                &["outcome"],
+            )?,
             logins: counters(registry, "login_attempts_total", "Logins tried, by result.", &["result"])?,
             active_users: gauge(registry, "active_users", "Different users seen in the last 15 minutes.")?,
             tenants,

@@ -18,7 +18,11 @@ pub struct DatabaseMetrics {
 impl DatabaseMetrics {
     pub(super) fn register(registry: &Registry) -> Result<Self, Error> {
         Ok(Self {
-            active: gauge(registry, "active_database_connections", "Connections of the pool that are in use.")?,
+            active: gauge(
+                registry,
+                "active_database_connections",
+                "Connections of the pool that are in use.",
+            )?,
             connections: gauges(
                 registry,
                 "database_connections",

@@ -1,7 +1,8 @@
 //! Shorthands: a metric is defined where it is registered.
 
 use prometheus::{
-    CounterVec, Error, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    CounterVec, Error, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 
 /// Seconds, from 5 ms to 10 s, for every histogram.
@@ -18,7 +19,12 @@ pub(super) fn counters(
     Ok(metric)
 }
 
-pub(super) fn amounts(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<CounterVec, Error> {
+pub(super) fn amounts(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<CounterVec, Error> {
     let metric = CounterVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
@@ -47,7 +53,12 @@ pub(super) fn seconds(registry: &Registry, name: &str, help: &str) -> Result<Gau
     Ok(metric)
 }
 
-pub(super) fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, Error> {
+pub(super) fn gauges(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntGaugeVec, Error> {
     let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)

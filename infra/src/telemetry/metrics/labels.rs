@@ -53,7 +53,11 @@ mod tests {
         std::thread::scope(|scope| {
             for thread in 0..8 {
                 let label = &label;
-                scope.spawn(move || (0..100).for_each(|n| drop(label.of(&format!("{thread}-{n}")).len())));
+                scope.spawn(move || {
+                    for n in 0..100 {
+                        label.of(&format!("{thread}-{n}"));
+                    }
+                });
             }
         });
         assert_eq!(label.known.read().unwrap().len(), 10);

@@ -10,6 +10,7 @@ mod http;
 mod labels;
 mod outbox;
 mod process;
+mod telemetry;
 
 pub use business::BusinessMetrics;
 pub use cache::CacheMetrics;
@@ -17,6 +18,7 @@ pub use database::DatabaseMetrics;
 pub use gateway::GatewayMetrics;
 pub use http::HttpMetrics;
 pub use outbox::OutboxMetrics;
+pub use telemetry::TelemetryMetrics;
 
 use prometheus::{Registry, TextEncoder};
 
@@ -36,6 +38,8 @@ pub struct Metrics {
     pub cache: CacheMetrics,
     /// Messages that wait for delivery.
     pub outbox: OutboxMetrics,
+    /// Telemetry itself.
+    pub telemetry: TelemetryMetrics,
 }
 
 impl Metrics {
@@ -54,6 +58,7 @@ impl Metrics {
             database: DatabaseMetrics::register(&registry)?,
             cache: CacheMetrics::register(&registry)?,
             outbox: OutboxMetrics::register(&registry)?,
+            telemetry: TelemetryMetrics::register(&registry)?,
             registry,
         })
     }
@@ -63,6 +68,7 @@ impl Metrics {
     /// # Errors
     /// When a metric cannot be written, which none of ours does.
     pub fn text(&self) -> Result<String, prometheus::Error> {
+        self.telemetry.measure();
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }

@@ -1,0 +1,254 @@
+//! Who somebody is: passwords, tokens, and how fast the answer changes.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use glasshouse_domain::id::{TenantId, UserId};
+use glasshouse_domain::login::{HashingFailed, LoginError, PasswordHasher, log_in};
+use glasshouse_domain::values::{Email, Password, PasswordHash, Slug};
+use glasshouse_infra::db::{Database, DatabaseSettings};
+use glasshouse_infra::passwords::{Argon2Hasher, Argon2Settings};
+use glasshouse_infra::telemetry::metrics::Metrics;
+use glasshouse_infra::tokens::{TokenSettings, Tokens};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Backend, Client, PASSWORD, TestApp, eventually, on_both};
+
+on_both!(
+    login_does_not_say_what_was_wrong,
+    somebody_unknown_costs_a_hash_too,
+    addresses_are_the_same_in_any_case,
+    a_token_expires,
+    tokens_that_are_not_ours_are_refused,
+    a_token_of_a_deleted_tenant_is_refused,
+    a_deactivated_user_is_out_at_once,
+    a_new_role_counts_at_once,
+);
+
+async fn login(app: &TestApp, tenant: &str, email: &str, password: &str) -> Answer {
+    let body = json!({ "tenant": tenant, "email": email, "password": password });
+    app.nobody().post("/v1/auth/login", body).await
+}
+
+async fn change(owner: &Client, user: &Client, change: Value) {
+    let me = user.get("/v1/users/me").await;
+    let path = format!("/v1/users/{}", me["id"].as_str().unwrap());
+    owner.patch(&path, me.header("etag"), change).await.expect(200);
+}
+
+async fn login_does_not_say_what_was_wrong(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let (tenant, email) = (owner.tenant(), format!("owner@{}.example", owner.tenant()));
+    let member = app.add_user(&owner, "member").await;
+    let inactive = member.get("/v1/users/me").await["email"].as_str().unwrap().to_owned();
+    change(&owner, &member, json!({ "active": false })).await;
+
+    login(&app, tenant, &email, PASSWORD).await.expect(200);
+    let mut answers = Vec::new();
+    for (tenant, email, password) in [
+        (tenant, email.as_str(), "wrong horse battery staple"),
+        (tenant, email.as_str(), ""),
+        (tenant, "nobody@example.com", PASSWORD),
+        ("no-such-tenant", &email, PASSWORD),
+        ("No Slug At All", &email, PASSWORD),
+        (tenant, "no address at all", PASSWORD),
+        (tenant, &inactive, PASSWORD),
+        (tenant, &inactive, "wrong horse battery staple"),
+    ] {
+        let answer = login(&app, tenant, email, password).await;
+        assert_eq!(answer.header("www-authenticate"), "Bearer");
+        let mut body = answer.expect_problem(401, "wrong_credentials");
+        body.as_object_mut().unwrap().remove("request_id");
+        answers.push(body);
+    }
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:#?}");
+}
+
+/// The real hasher, counted. Time itself is not measured: on a busy machine that proves nothing.
+struct Counted(Argon2Hasher, AtomicU32);
+
+impl PasswordHasher for Counted {
+    async fn hash(&self, password: Password) -> Result<PasswordHash, HashingFailed> {
+        self.0.hash(password).await
+    }
+
+    async fn verify(
+        &self,
+        password: SecretString,
+        hash: Option<PasswordHash>,
+    ) -> Result<bool, HashingFailed> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.verify(password, hash).await
+    }
+}
+
+async fn somebody_unknown_costs_a_hash_too(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let settings = DatabaseSettings {
+        url: app.database.service_url().into(),
+        pool_size: 1,
+        acquire_timeout: Duration::from_secs(10),
+        statement_timeout: Duration::from_secs(10),
+        slow_query: Duration::from_secs(10),
+        reconcile_after: Duration::ZERO,
+    };
+    let database = Database::connect(&settings, &Metrics::new(1).unwrap()).await.unwrap();
+    let hasher = Argon2Hasher::new(Argon2Settings { memory_kib: 64, passes: 1, at_once: 1 }).unwrap();
+    let hasher = Counted(hasher, AtomicU32::new(0));
+    for (tries, (tenant, email)) in
+        [(owner.tenant(), "nobody@example.com"), ("no-such-tenant", "nobody@example.com")].iter().enumerate()
+    {
+        let (tenant, email) = (Slug::parse(tenant).unwrap(), Email::parse(email).unwrap());
+        let refused = log_in(&database, &hasher, &tenant, &email, PASSWORD.into()).await;
+        assert!(matches!(refused, Err(LoginError::WrongCredentials)));
+        assert_eq!(hasher.1.load(Ordering::Relaxed), u32::try_from(tries).unwrap() + 1);
+    }
+    database.close().await;
+}
+
+async fn addresses_are_the_same_in_any_case(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let user = |email| json!({ "email": email, "password": PASSWORD, "role": "member" });
+    let added = owner.post("/v1/users", user("Grace.Hopper@Example.com")).await.expect(201);
+    assert_eq!(added["email"], "grace.hopper@example.com");
+    owner.post("/v1/users", user("grace.hopper@EXAMPLE.com")).await.expect_problem(409, "email_taken");
+    login(&app, owner.tenant(), " GRACE.HOPPER@example.COM ", PASSWORD).await.expect(200);
+}
+
+async fn a_token_expires(backend: Backend) {
+    let app = TestApp::start_with(backend, &[("GLASSHOUSE_TOKEN_SECONDS", "1")]).await;
+    let owner = app.new_tenant().await;
+    let refused = eventually("the token expires", async || {
+        let answer = owner.get("/v1/users/me").await;
+        (answer.status != 200).then_some(answer)
+    });
+    let refused = refused.await;
+    assert_eq!(refused.header("www-authenticate"), "Bearer");
+    let body = refused.expect_problem(401, "token_expired");
+    assert!(body["detail"].as_str().unwrap().contains("log in again"));
+}
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// Somebody's claims, good for an hour, with some of them changed.
+fn claims(valid: &Value, changes: Value) -> Value {
+    let mut claims = valid.clone();
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => claims.as_object_mut().unwrap().remove(name),
+            value => claims.as_object_mut().unwrap().insert(name.clone(), value.clone()),
+        };
+    }
+    claims
+}
+
+fn sign(algorithm: Algorithm, secret: &str, claims: &Value) -> String {
+    encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+}
+
+async fn tokens_that_are_not_ours_are_refused(backend: Backend) {
+    let app = TestApp::start_with(backend, &[("JWT_SECRET", SECRET)]).await;
+    let (owner, stranger) = (app.new_tenant().await, app.new_tenant().await);
+    let ours = owner.token();
+    let id = async |client: &Client| client.get("/v1/users/me").await["id"].clone();
+    let [user, theirs] = [id(&owner).await, id(&stranger).await];
+    let tokens = Tokens::new(&TokenSettings { secret: SECRET.into(), life: Duration::from_secs(3600) });
+    let valid = serde_json::to_value(tokens.check(ours).unwrap()).unwrap();
+    let good = |changes: Value| sign(Algorithm::HS256, SECRET, &claims(&valid, changes));
+    let [header, payload, signature]: [&str; 3] = ours.split('.').collect::<Vec<_>>().try_into().unwrap();
+    // {"alg":"none","typ":"JWT"} and {"alg":"None"}
+    let unsigned = ["eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0", "eyJhbGciOiJOb25lIn0"];
+    let other_payload = good(json!({ "sub": theirs }));
+    let other_payload = other_payload.split('.').nth(1).unwrap();
+
+    let me = app.nobody().with_token(&good(json!({}))).get("/v1/users/me").await;
+    assert_eq!(me.expect(200)["id"], user, "the test can sign tokens");
+
+    for (what, value, code) in [
+        ("another secret", sign(Algorithm::HS256, &SECRET.replace('0', "1"), &valid), "token_invalid"),
+        ("another algorithm", sign(Algorithm::HS512, SECRET, &valid), "token_invalid"),
+        ("no algorithm", format!("{}.{payload}.", unsigned[0]), "token_invalid"),
+        ("no algorithm, spelt otherwise", format!("{}.{payload}.", unsigned[1]), "token_invalid"),
+        ("no algorithm, old signature", format!("{}.{payload}.{signature}", unsigned[0]), "token_invalid"),
+        ("a changed payload", format!("{header}.{other_payload}.{signature}"), "token_invalid"),
+        ("no signature", format!("{header}.{payload}."), "token_invalid"),
+        ("half a token", format!("{header}.{payload}"), "token_invalid"),
+        ("another audience", good(json!({ "aud": "another-api" })), "token_invalid"),
+        ("no audience", good(json!({ "aud": null })), "token_invalid"),
+        ("another issuer", good(json!({ "iss": "somebody" })), "token_invalid"),
+        ("no issuer", good(json!({ "iss": null })), "token_invalid"),
+        ("no end", good(json!({ "exp": null })), "token_invalid"),
+        ("an end in text", good(json!({ "exp": "never" })), "token_invalid"),
+        ("long over", good(json!({ "exp": 1 })), "token_expired"),
+        ("no user", good(json!({ "sub": null })), "token_invalid"),
+        ("a user that is no id", good(json!({ "sub": "' OR 1=1" })), "token_invalid"),
+        ("a user of another tenant", good(json!({ "sub": theirs })), "user_inactive"),
+        ("nobody's tenant", good(json!({ "tenant": TenantId::new() })), "user_inactive"),
+        ("nobody", good(json!({ "sub": UserId::new() })), "user_inactive"),
+        ("garbage", "garbage".to_owned(), "token_invalid"),
+        ("dots", "..".to_owned(), "token_invalid"),
+        ("much garbage", "x".repeat(4000), "token_invalid"),
+    ] {
+        refused(&app, &format!("Bearer {value}"), code, what).await;
+    }
+    for value in ["", "Bearer", "Bearer ", "Basic b3duZXI6cGFzc3dvcmQ=", &format!("Token {ours}"), ours] {
+        refused(&app, value, "token_invalid", value).await;
+    }
+    let lower_case = app.nobody().request(reqwest::Method::GET, "/v1/users/me");
+    Answer::of(lower_case.header("Authorization", format!("bearer {ours}"))).await.expect(200);
+}
+
+async fn refused(app: &TestApp, authorization: &str, code: &str, what: &str) {
+    let request = app.nobody().request(reqwest::Method::GET, "/v1/users/me");
+    let answer = Answer::of(request.header("Authorization", authorization)).await;
+    assert_eq!(answer.status, 401, "{what}: {}", answer.body);
+    assert_eq!(answer.header("www-authenticate"), "Bearer", "{what}");
+    let body = answer.expect_problem(401, code).to_string();
+    // A refusal that repeated the token would put it into logs and screenshots.
+    let token = authorization.split_once(' ').map_or("", |(_, token)| token);
+    assert!(token.len() < 8 || !body.contains(token), "{what}: {body}");
+}
+
+async fn a_token_of_a_deleted_tenant_is_refused(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    for sql in ["DELETE FROM users", "DELETE FROM tenants"] {
+        app.database.query(sql).await;
+    }
+    owner.get("/v1/users/me").await.expect_problem(401, "user_inactive");
+}
+
+async fn a_deactivated_user_is_out_at_once(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let user = app.add_user(&owner, "admin").await;
+    user.get("/v1/products").await.expect(200);
+    change(&owner, &user, json!({ "active": false })).await;
+    user.get("/v1/products").await.expect_problem(401, "user_inactive");
+
+    let user = app.add_user(&owner, "admin").await;
+    let me = user.get("/v1/users/me").await;
+    let path = format!("/v1/users/{}", me["id"].as_str().unwrap());
+    owner.delete(&path, me.header("etag")).await.expect(204);
+    user.get("/v1/products").await.expect_problem(401, "user_inactive");
+    // Their token is good again once they are: it was never revoked, they were.
+    let etag = owner.get(&path).await.header("etag").to_owned();
+    owner.patch(&path, &etag, json!({ "active": true })).await.expect(200);
+    user.get("/v1/products").await.expect(200);
+}
+
+async fn a_new_role_counts_at_once(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let user = app.add_user(&owner, "member").await;
+    user.get("/v1/users").await.expect_problem(403, "admin_only");
+    change(&owner, &user, json!({ "role": "admin" })).await;
+    user.get("/v1/users").await.expect(200);
+    change(&owner, &user, json!({ "role": "member" })).await;
+    user.get("/v1/users").await.expect_problem(403, "admin_only");
+}

@@ -1,0 +1,100 @@
+//! Who may do what: every operation is tried by everybody.
+
+use glasshouse_domain::user::Role;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::{Answer, Backend, TestApp, assert_complete, key, on_both};
+
+on_both!(nobody_gets_in_without_a_token, a_role_may_do_what_it_may_do, members_cancel_their_own_orders_alone,);
+
+/// The lowest role that may do it; `None` is everybody, logged in or not.
+const OPERATIONS: [(&str, Option<Role>); 21] = [
+    ("POST /v1/tenants", None),
+    ("POST /v1/auth/login", None),
+    ("GET /v1/users/me", Some(Role::Member)),
+    ("GET /v1/users", Some(Role::Admin)),
+    ("POST /v1/users", Some(Role::Admin)),
+    ("GET /v1/users/{id}", Some(Role::Admin)),
+    ("PATCH /v1/users/{id}", Some(Role::Admin)),
+    ("DELETE /v1/users/{id}", Some(Role::Admin)),
+    ("GET /v1/products", Some(Role::Member)),
+    ("POST /v1/products", Some(Role::Admin)),
+    ("GET /v1/products/{id}", Some(Role::Member)),
+    ("PATCH /v1/products/{id}", Some(Role::Admin)),
+    ("DELETE /v1/products/{id}", Some(Role::Admin)),
+    ("POST /v1/products/{id}/stock", Some(Role::Admin)),
+    ("GET /v1/orders", Some(Role::Member)),
+    ("POST /v1/orders", Some(Role::Member)),
+    ("GET /v1/orders/{id}", Some(Role::Member)),
+    ("POST /v1/orders/{id}/cancel", Some(Role::Member)),
+    ("GET /v1/orders/{id}/payments", Some(Role::Member)),
+    ("POST /v1/payments/{id}/refund", Some(Role::Admin)),
+    ("GET /v1/reports/revenue", Some(Role::Admin)),
+];
+
+#[test]
+fn every_operation_has_a_lowest_role() {
+    assert_complete(OPERATIONS.map(|(operation, _)| operation), |_, _| true);
+}
+
+#[test]
+fn the_document_says_where_a_token_is_needed() {
+    let protected = OPERATIONS.iter().filter(|(_, lowest)| lowest.is_some()).map(|(operation, _)| *operation);
+    assert_complete(protected, |_, operation| operation["security"][0]["bearer"].is_array());
+}
+
+async fn nobody_gets_in_without_a_token(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let nobody = app.nobody();
+    let id = Uuid::now_v7().to_string();
+    for (operation, lowest) in OPERATIONS {
+        let answer = nobody.send_raw(operation, &id, "{}").await;
+        match lowest {
+            None => assert_eq!(answer.status, 422, "{operation}"),
+            Some(_) => {
+                assert_eq!(answer.header("www-authenticate"), "Bearer", "{operation}");
+                answer.expect_problem(401, "not_logged_in");
+            }
+        }
+    }
+}
+
+async fn a_role_may_do_what_it_may_do(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let id = Uuid::now_v7().to_string();
+    for role in Role::ALL {
+        let client = app.add_user(&owner, role.as_str()).await;
+        for (operation, lowest) in OPERATIONS {
+            // Nothing has this id and no body has these fields: whoever is let in gets another refusal.
+            let answer = client.send_raw(operation, &id, r#"{"no":"such field"}"#).await;
+            if lowest.is_some_and(|lowest| *role < lowest) {
+                answer.expect_problem(403, "admin_only");
+            } else {
+                let status = answer.status.as_u16();
+                assert!(matches!(status, 200 | 400 | 404 | 422), "{role}: {operation}: {}", answer.body);
+            }
+        }
+    }
+}
+
+async fn members_cancel_their_own_orders_alone(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let (member, admin) = (app.add_user(&owner, "member").await, app.add_user(&owner, "admin").await);
+    let product = owner.add_product(10).await;
+    app.gateway_behaves(json!({ "error_rate": 1.0 })).await;
+    let [of_owner, of_member] = [
+        owner.order(&product, 1).await.expect(202)["id"].clone(),
+        member.order(&product, 1).await.expect(202)["id"].clone(),
+    ];
+    let cancel = async |client: &crate::support::Client, order: &serde_json::Value| -> Answer {
+        let path = format!("/v1/orders/{}/cancel", order.as_str().unwrap());
+        client.post_once(&path, &key(), json!({})).await
+    };
+    cancel(&member, &of_owner).await.expect_problem(403, "not_your_order");
+    assert_eq!(cancel(&admin, &of_owner).await.expect(200)["status"], "cancelled");
+    assert_eq!(cancel(&member, &of_member).await.expect(200)["status"], "cancelled");
+    assert_eq!(owner.stock(&product).await, 10);
+}

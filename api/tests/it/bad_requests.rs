@@ -1,0 +1,115 @@
+//! Bad queries, paths, methods and headers: each gets a problem document that says what is wrong.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{Answer, Backend, Playground, key, named, on_both, operations};
+
+on_both!(
+    queries_that_make_no_sense_are_refused,
+    an_id_that_is_no_uuid_is_refused,
+    unknown_routes_and_methods_are_named,
+    a_key_that_is_none_is_refused,
+);
+
+async fn queries_that_make_no_sense_are_refused(backend: Backend) {
+    let play = Playground::new(backend).await;
+    let short = "c1".to_owned() + &"0".repeat(31);
+    let letters = "c1".to_owned() + &"g".repeat(32);
+    let other = "c2".to_owned() + &"0".repeat(32);
+    for list in ["users", "products", "orders"] {
+        for limit in ["abc", "-1", "1.5", "", "99999999999999999999", "%00"] {
+            let answer = play.owner.get(&format!("/v1/{list}?limit={limit}")).await;
+            answer.expect_problem(400, "invalid_query");
+        }
+        for limit in ["0", "101", "18446744073709551615"] {
+            let refused = play.owner.get(&format!("/v1/{list}?limit={limit}")).await;
+            assert_eq!(named(&refused.expect_problem(422, "invalid_fields")), ["limit"]);
+        }
+        for cursor in ["", "x", "%00", "%ff", "c1", &short, &letters, &other, "c1%F0%9F%98%80"] {
+            let refused = play.owner.get(&format!("/v1/{list}?cursor={cursor}")).await;
+            assert_eq!(named(&refused.expect_problem(422, "invalid_fields")), ["cursor"], "{cursor}");
+        }
+        let both = play.owner.get(&format!("/v1/{list}?cursor=x&limit=0")).await;
+        assert_eq!(named(&both.expect_problem(422, "invalid_fields")), ["cursor", "limit"]);
+    }
+    for status in ["shipped", "PAID", "", "%00", "paid,pending"] {
+        let refused = play.owner.get(&format!("/v1/orders?status={status}")).await;
+        let refused = refused.expect_problem(422, "invalid_fields");
+        assert_eq!(named(&refused), ["status"]);
+        assert!(refused["errors"][0]["message"].as_str().unwrap().contains("payment_failed"), "{refused}");
+    }
+    for (period, status, fields) in [
+        ("", 400, vec![]),
+        ("from=2026-01-01", 400, vec![]),
+        ("from=&to=", 422, vec!["from", "to"]),
+        ("from=2026-02-30&to=2026-13-01", 422, vec!["from", "to"]),
+        ("from=yesterday&to=2026-01-01", 422, vec!["from"]),
+        ("from=2026-01-01&to=%00", 422, vec!["to"]),
+        ("from=2026-01-02&to=2026-01-01", 422, vec!["to"]),
+        ("from=2020-01-01&to=2026-01-01", 422, vec!["to"]),
+        ("from=-9999-01-01&to=-9999-01-02", 422, vec!["from", "to"]),
+        ("from=0000-01-01&to=0000-01-02", 422, vec!["from", "to"]),
+    ] {
+        let refused = play.owner.get(&format!("/v1/reports/revenue?{period}")).await;
+        assert_eq!(refused.status, status, "{period}: {}", refused.body);
+        if status == 422 {
+            assert_eq!(named(&refused.expect_problem(422, "invalid_fields")), fields, "{period}");
+        }
+    }
+    for (from, to) in [("0001-01-01", "0001-01-02"), ("9999-12-30", "9999-12-31")] {
+        let ancient = play.owner.get(&format!("/v1/reports/revenue?from={from}&to={to}")).await;
+        assert_eq!(ancient.expect(200), json!([]), "{from}");
+    }
+}
+
+async fn an_id_that_is_no_uuid_is_refused(backend: Backend) {
+    let play = Playground::new(backend).await;
+    let bodies = play.bodies();
+    for operation in operations().keys().filter(|operation| operation.contains("{id}")) {
+        for id in ["1", "%00", "%ff", "not-a-uuid", "00000000-0000-0000-0000-00000000000g", "' OR 1=1 --"] {
+            let request = play.owner.operation(operation, id);
+            let body = bodies.iter().find(|(name, _)| name == operation).map(|(_, body)| body);
+            let answer = Answer::of(body.into_iter().fold(request, |request, body| request.json(body))).await;
+            assert_eq!(answer.status, 400, "{operation} {id}: {}", answer.body);
+            let refused = answer.expect_problem(400, "invalid_path");
+            assert!(refused["detail"].as_str().unwrap().contains("must be a UUID"), "{refused}");
+        }
+    }
+}
+
+async fn unknown_routes_and_methods_are_named(backend: Backend) {
+    let play = Playground::new(backend).await;
+    for path in ["/", "/v1", "/v1/", "/v2/orders", "/v1/nothing", "/v1/orders/", "/v1/orders/1/2/3", "/..%2f"]
+    {
+        let answer = play.owner.get(path).await.expect_problem(404, "unknown_route");
+        assert!(answer["detail"].as_str().unwrap().contains("see /docs"));
+    }
+    let id = uuid::Uuid::now_v7();
+    for (method, path, allowed) in [
+        (Method::PUT, "/v1/orders".to_owned(), "GET, POST"),
+        (Method::DELETE, "/v1/tenants".to_owned(), "POST"),
+        (Method::GET, "/v1/auth/login".to_owned(), "POST"),
+        (Method::PUT, format!("/v1/products/{id}"), "DELETE, GET, PATCH"),
+        (Method::GET, format!("/v1/payments/{id}/refund"), "POST"),
+        (Method::OPTIONS, format!("/v1/orders/{id}"), "GET"),
+    ] {
+        for client in [&play.owner, &play.app.nobody()] {
+            let answer = client.send(method.clone(), &path, None).await;
+            assert_eq!(answer.header("allow"), allowed, "{method} {path}");
+            let refused = answer.expect_problem(405, "method_not_allowed");
+            assert!(refused["detail"].as_str().unwrap().contains(allowed), "{refused}");
+        }
+    }
+}
+
+async fn a_key_that_is_none_is_refused(backend: Backend) {
+    let play = Playground::new(backend).await;
+    let without_key = play.owner.send(Method::POST, "/v1/orders", None).await;
+    without_key.expect_problem(400, "idempotency_key_required");
+    for bad in ["two words", "größe", &"k".repeat(256)] {
+        let answer = play.owner.request(Method::POST, "/v1/orders").header("Idempotency-Key", bad.as_bytes());
+        Answer::of(answer.json(&json!({}))).await.expect_problem(400, "idempotency_key_invalid");
+    }
+    play.owner.order_with_key(&play.product, 1, &key()).await.expect(201);
+}

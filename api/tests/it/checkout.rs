@@ -1,0 +1,94 @@
+//! Placing orders: nothing is sold twice, and nobody waits for ever.
+
+use serde_json::json;
+
+use crate::support::{Backend, TestApp, at_once, on_both, statuses};
+
+on_both!(
+    no_more_orders_than_pieces,
+    baskets_in_opposite_orders_do_not_block_each_other,
+    an_order_that_lacks_one_product_takes_nothing,
+    lines_of_one_product_are_added_up,
+);
+
+/// Settings for many requests at once, which may have to wait for each other.
+const CROWD: &[(&str, &str)] = &[
+    ("DATABASE_POOL_SIZE", "20"),
+    ("DATABASE_ACQUIRE_TIMEOUT_MS", "60000"),
+    ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "60000"),
+    ("GLASSHOUSE_PAYMENT_GATEWAY_TIMEOUT_MS", "60000"),
+];
+
+async fn no_more_orders_than_pieces(backend: Backend) {
+    let app = TestApp::start_with(backend, CROWD).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(50).await;
+
+    let answers = at_once((0..200).map(|_| owner.order(&product, 1))).await;
+
+    assert_eq!(statuses(&answers), [(201, 50), (409, 150)].into());
+    for answer in answers {
+        match answer.status.as_u16() {
+            201 => assert_eq!(answer["status"], "paid"),
+            _ => drop(answer.expect_problem(409, "out_of_stock")),
+        }
+    }
+    assert_eq!(owner.stock(&product).await, 0);
+    let count = async |from: &str| app.database.number(&format!("SELECT count(*) AS n FROM {from}")).await;
+    assert_eq!(count("orders WHERE state = 'paid'").await, 50);
+    assert_eq!(count("orders").await, 50);
+    assert_eq!(
+        count("payments JOIN orders ON orders.id = order_id WHERE payments.state = 'succeeded'").await,
+        50
+    );
+    assert_eq!(count("payments").await, 50);
+    assert_eq!(app.charges_at_gateway().await, 50);
+}
+
+/// Half of the charges are declined, so that stock is given back while other orders take it.
+async fn baskets_in_opposite_orders_do_not_block_each_other(backend: Backend) {
+    let app = TestApp::start_with(backend, CROWD).await;
+    let owner = app.new_tenant().await;
+    let mut products = Vec::new();
+    for _ in 0..4 {
+        products.push(owner.add_product(1000).await);
+    }
+    let forwards: Vec<_> = products.iter().map(|product| (product.as_str(), 2)).collect();
+    let backwards: Vec<_> = forwards.iter().rev().copied().collect();
+    app.gateway_behaves(json!({ "decline_rate": 0.5 })).await;
+
+    let baskets = (0..80).map(|n| if n % 2 == 0 { &forwards } else { &backwards });
+    let answers = at_once(baskets.map(|basket| owner.order_all(basket))).await;
+
+    assert_eq!(statuses(&answers), [(201, 80)].into());
+    let paid = answers.iter().filter(|answer| answer["status"] == "paid").count();
+    for product in &products {
+        assert_eq!(owner.stock(product).await, 1000 - 2 * i64::try_from(paid).unwrap());
+    }
+}
+
+async fn an_order_that_lacks_one_product_takes_nothing(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let (plenty, scarce) = (owner.add_product(10).await, owner.add_product(1).await);
+
+    let problem = owner.order_all(&[(&plenty, 3), (&scarce, 2)]).await.expect_problem(409, "out_of_stock");
+
+    assert!(problem["detail"].as_str().unwrap().contains(&scarce), "{problem}");
+    assert_eq!((owner.stock(&plenty).await, owner.stock(&scarce).await), (10, 1));
+    assert_eq!(app.database.number("SELECT count(*) AS n FROM orders").await, 0);
+    assert_eq!(app.charges_at_gateway().await, 0);
+}
+
+async fn lines_of_one_product_are_added_up(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(5).await;
+
+    owner.order_all(&[(&product, 3), (&product, 3)]).await.expect_problem(409, "out_of_stock");
+    let order = owner.order_all(&[(&product, 3), (&product, 2)]).await.expect(201);
+
+    assert_eq!(order["items"].as_array().unwrap().len(), 1);
+    assert_eq!((&order["items"][0]["quantity"], &order["total_minor"]), (&json!(5), &json!(6250)));
+    assert_eq!(owner.stock(&product).await, 0);
+}

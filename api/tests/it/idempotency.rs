@@ -1,0 +1,248 @@
+//! A request that is repeated under its key happens once, and is answered as it was the first time.
+
+use reqwest::Method;
+use reqwest::header::HeaderValue;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Backend, Client, IMPATIENT, TestApp, at_once, key, on_both};
+
+on_both!(
+    an_order_that_is_sent_twenty_times_at_once_is_placed_once,
+    an_order_is_answered_as_at_first_also_after_it_was_refunded,
+    an_order_that_was_answered_as_pending_is_answered_so_again,
+    a_repeated_order_does_not_need_the_stock_that_it_took,
+    a_key_belongs_to_one_request_of_one_user,
+    tenants_do_not_share_keys,
+    what_moves_money_or_stock_needs_a_key,
+    a_request_that_failed_does_not_use_its_key_up,
+    a_stock_movement_that_is_sent_at_once_many_times_happens_once,
+    a_cancellation_that_is_sent_at_once_many_times_happens_once,
+    a_refund_that_is_sent_at_once_many_times_happens_once,
+    a_refund_that_was_noted_is_answered_so_again,
+);
+
+/// Asserts that this is the first answer again, and says so.
+#[track_caller]
+fn assert_replayed(first: &Answer, again: &Answer) {
+    assert_eq!((again.status, &again.body), (first.status, &first.body));
+    assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), ("", "true"));
+}
+
+/// Sends a request ten times at once, and asserts that one answer is the first, and all others are like it.
+async fn ten_times(request: impl AsyncFn() -> Answer) -> Answer {
+    let mut answers = at_once((0..10).map(|_| request())).await;
+    answers.sort_by_key(|answer| answer.header("idempotency-replayed").len());
+    let first = answers.remove(0);
+    answers.iter().for_each(|again| assert_replayed(&first, again));
+    first
+}
+
+async fn an_order_that_is_sent_twenty_times_at_once_is_placed_once(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(100).await;
+    app.gateway_behaves(json!({ "latency_ms": 100 })).await;
+    let key = key();
+
+    let answers = at_once((0..20).map(|_| owner.order_with_key(&product, 3, &key))).await;
+
+    let order = &answers[0]["id"];
+    for answer in &answers {
+        assert!(matches!(answer.status.as_u16(), 201 | 202), "{answer:?}");
+        assert_eq!(&answer["id"], order);
+    }
+    let first = answers.iter().filter(|answer| answer.header("idempotency-replayed").is_empty());
+    assert_eq!(first.map(|answer| answer.status.as_u16()).collect::<Vec<_>>(), [201]);
+    assert_eq!(owner.order_status(order).await, "paid");
+    assert_eq!(owner.stock(&product).await, 97);
+    assert_eq!(app.charges_at_gateway().await, 1);
+    assert_eq!(app.database.number("SELECT count(*) AS n FROM orders").await, 1);
+}
+
+async fn an_order_is_answered_as_at_first_also_after_it_was_refunded(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    let key = key();
+
+    let first = owner.order_with_key(&product, 1, &key).await;
+    assert_eq!((first.status.as_u16(), first["status"].as_str()), (201, Some("paid")));
+    let payment = owner.payment(&first["id"]).await;
+    owner.refund(&payment["id"], &self::key()).await.expect(200);
+
+    assert_replayed(&first, &owner.order_with_key(&product, 1, &key).await);
+    assert_eq!(owner.order_status(&first["id"]).await, "refunded");
+    assert_eq!(owner.stock(&product).await, 9);
+}
+
+async fn an_order_that_was_answered_as_pending_is_answered_so_again(backend: Backend) {
+    let app = TestApp::start_with(backend, IMPATIENT).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    app.gateway_behaves(json!({ "error_rate": 1 })).await;
+    let key = key();
+
+    let first = owner.order_with_key(&product, 1, &key).await;
+    assert_eq!(first.status.as_u16(), 202);
+    app.gateway_recovers().await;
+    owner.order_becomes(&first["id"], "paid").await;
+
+    assert_replayed(&first, &owner.order_with_key(&product, 1, &key).await);
+}
+
+async fn a_repeated_order_does_not_need_the_stock_that_it_took(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(1).await;
+    let key = key();
+
+    let first = owner.order_with_key(&product, 1, &key).await;
+    assert_eq!(first.status.as_u16(), 201);
+    assert_replayed(&first, &owner.order_with_key(&product, 1, &key).await);
+    owner.order(&product, 1).await.expect_problem(409, "out_of_stock");
+}
+
+async fn a_key_belongs_to_one_request_of_one_user(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let member = app.add_user(&owner, "member").await;
+    let (product, other) = (owner.add_product(10).await, owner.add_product(10).await);
+    let (key, moving) = (key(), self::key());
+    let order = owner.order_with_key(&product, 1, &key).await.expect(201);
+    let payment = owner.payment(&order["id"]).await;
+    owner.move_stock(&product, 1, &moving).await.expect(200);
+
+    for reused in [
+        owner.order_with_key(&product, 2, &key).await,
+        owner.order_with_key(&other, 1, &key).await,
+        member.order_with_key(&product, 1, &key).await,
+        owner.cancel(&order["id"], &key).await,
+        owner.refund(&payment["id"], &key).await,
+        owner.move_stock(&product, 1, &key).await,
+        owner.move_stock(&product, 2, &moving).await,
+        owner.move_stock(&other, 1, &moving).await,
+    ] {
+        reused.expect_problem(422, "idempotency_key_reused");
+    }
+    assert_eq!((owner.stock(&product).await, owner.stock(&other).await), (10, 10));
+    assert_eq!(owner.order_status(&order["id"]).await, "paid");
+}
+
+async fn tenants_do_not_share_keys(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let key = key();
+    for _ in 0..2 {
+        let owner = app.new_tenant().await;
+        let product = owner.add_product(1).await;
+        let order = owner.order_with_key(&product, 1, &key).await;
+        assert_eq!(order.header("idempotency-replayed"), "");
+        assert_eq!(order.expect(201)["items"][0]["product_id"], product);
+    }
+}
+
+async fn what_moves_money_or_stock_needs_a_key(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    let order = owner.order(&product, 1).await.expect(201);
+    let payment = owner.payment(&order["id"]).await;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let requests = [
+        ("/v1/orders".to_owned(), json!({ "items": [{ "product_id": product, "quantity": 1 }] })),
+        (format!("/v1/orders/{}/cancel", text(&order["id"])), json!({})),
+        (format!("/v1/payments/{}/refund", text(&payment["id"])), json!({})),
+        (format!("/v1/products/{product}/stock"), json!({ "delta": 1 })),
+    ];
+    let long = "k".repeat(256);
+    for (path, body) in requests {
+        owner.post(&path, body.clone()).await.expect_problem(400, "idempotency_key_required");
+        for bad in ["", "two words", "größe", &long] {
+            let bad = HeaderValue::from_bytes(bad.as_bytes()).unwrap();
+            let request = owner.request(Method::POST, &path).header("Idempotency-Key", bad).json(&body);
+            Answer::of(request).await.expect_problem(400, "idempotency_key_invalid");
+        }
+    }
+    assert_eq!(owner.stock(&product).await, 9);
+    assert_eq!(owner.order_status(&order["id"]).await, "paid");
+}
+
+async fn a_request_that_failed_does_not_use_its_key_up(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(0).await;
+    let (ordering, moving) = (key(), key());
+
+    owner.order_with_key(&product, 1, &ordering).await.expect_problem(409, "out_of_stock");
+    owner.move_stock(&product, -1, &moving).await.expect_problem(409, "stock_out_of_range");
+    owner.move_stock(&product, 2, &key()).await.expect(200);
+
+    assert_eq!(owner.order_with_key(&product, 1, &ordering).await.expect(201)["status"], "paid");
+    assert_eq!(owner.move_stock(&product, -1, &moving).await.expect(200)["stock"], 0);
+}
+
+async fn a_stock_movement_that_is_sent_at_once_many_times_happens_once(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    let key = key();
+
+    let first = ten_times(async || owner.move_stock(&product, 5, &key).await).await;
+    owner.move_stock(&product, -15, &self::key()).await.expect(200);
+
+    assert_replayed(&first, &owner.move_stock(&product, 5, &key).await);
+    assert_eq!((first.status.as_u16(), first["stock"].as_i64()), (200, Some(15)));
+    assert_eq!(owner.stock(&product).await, 0);
+}
+
+async fn a_cancellation_that_is_sent_at_once_many_times_happens_once(backend: Backend) {
+    let app = TestApp::start_with(backend, IMPATIENT).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    let order = pending_order(&app, &owner, &product).await;
+    let key = key();
+
+    let first = ten_times(async || owner.cancel(&order, &key).await).await;
+
+    assert_eq!((first.status.as_u16(), first["status"].as_str()), (200, Some("cancelled")));
+    assert_eq!(owner.stock(&product).await, 10);
+}
+
+async fn pending_order(app: &TestApp, owner: &Client, product: &str) -> Value {
+    app.gateway_behaves(json!({ "error_rate": 1 })).await;
+    owner.order(product, 4).await.expect(202)["id"].clone()
+}
+
+async fn a_refund_that_is_sent_at_once_many_times_happens_once(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    let order = owner.order(&product, 1).await.expect(201);
+    let payment = owner.payment(&order["id"]).await["id"].clone();
+    let key = key();
+
+    let answers = at_once((0..10).map(|_| owner.refund(&payment, &key))).await;
+
+    // Those that came while the first was under way are told so.
+    assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 200 | 202)), "{answers:?}");
+    let first = answers.iter().find(|answer| answer.header("idempotency-replayed").is_empty()).unwrap();
+    assert_eq!((first.status.as_u16(), first["status"].as_str()), (200, Some("refunded")));
+    assert_replayed(first, &owner.refund(&payment, &key).await);
+    assert_eq!(app.messages("order_refunded").await, 1);
+}
+
+async fn a_refund_that_was_noted_is_answered_so_again(backend: Backend) {
+    let app = TestApp::start_with(backend, IMPATIENT).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    let order = owner.order(&product, 1).await.expect(201);
+    let payment = owner.payment(&order["id"]).await["id"].clone();
+    app.gateway_behaves(json!({ "error_rate": 1 })).await;
+    let key = key();
+
+    let first = owner.refund(&payment, &key).await;
+    assert_eq!(first.status.as_u16(), 202);
+    app.gateway_recovers().await;
+    owner.order_becomes(&order["id"], "refunded").await;
+
+    assert_replayed(&first, &owner.refund(&payment, &key).await);
+}

@@ -1,0 +1,180 @@
+//! Tenants are apart: whatever one of them sends, it neither sees nor changes anything of another.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{Answer, Backend, Client, PASSWORD, TestApp, assert_complete, key, on_both};
+
+on_both!(
+    what_another_tenant_has_is_not_there,
+    lists_show_nothing_of_another_tenant,
+    ordering_another_tenants_product_is_like_ordering_none,
+    names_and_keys_of_another_tenant_are_free,
+    credentials_are_good_in_their_own_tenant_alone,
+);
+
+/// Every operation on one thing, with a body that would change it.
+fn on_one_thing() -> Vec<(&'static str, Value)> {
+    vec![
+        ("GET /v1/users/{id}", Value::Null),
+        ("PATCH /v1/users/{id}", json!({ "active": false })),
+        ("DELETE /v1/users/{id}", Value::Null),
+        ("GET /v1/products/{id}", Value::Null),
+        ("PATCH /v1/products/{id}", json!({ "name": "Stolen" })),
+        ("DELETE /v1/products/{id}", Value::Null),
+        ("POST /v1/products/{id}/stock", json!({ "delta": -1 })),
+        ("GET /v1/orders/{id}", Value::Null),
+        ("POST /v1/orders/{id}/cancel", Value::Null),
+        ("GET /v1/orders/{id}/payments", Value::Null),
+        ("POST /v1/payments/{id}/refund", Value::Null),
+    ]
+}
+
+/// Lists of the tenant's things.
+const LISTS: [&str; 4] = [
+    "GET /v1/users",
+    "GET /v1/products",
+    "GET /v1/orders",
+    "GET /v1/reports/revenue?from=2026-01-01&to=2026-12-31",
+];
+
+/// Operations that take no id of another tenant's thing, and which test below is about them.
+const OTHERS: [(&str, &str); 6] = [
+    ("POST /v1/tenants", "makes a tenant; slugs are shared by all tenants, so a taken one is a conflict"),
+    ("POST /v1/auth/login", "credentials_are_good_in_their_own_tenant_alone"),
+    ("GET /v1/users/me", "credentials_are_good_in_their_own_tenant_alone"),
+    ("POST /v1/users", "names_and_keys_of_another_tenant_are_free"),
+    ("POST /v1/products", "names_and_keys_of_another_tenant_are_free"),
+    ("POST /v1/orders", "ordering_another_tenants_product_is_like_ordering_none"),
+];
+
+#[test]
+fn every_operation_is_tried() {
+    let one_thing = on_one_thing();
+    let lists = LISTS.iter().map(|list| list.split('?').next().unwrap());
+    let names = one_thing.iter().map(|(name, _)| *name).chain(lists).chain(OTHERS.map(|(name, _)| name));
+    assert_complete(names, |_, _| true);
+}
+
+/// A tenant that has one of everything.
+struct Settled {
+    owner: Client,
+    member: Value,
+    product: String,
+    order: Value,
+    payment: Value,
+}
+
+impl Settled {
+    async fn new(app: &TestApp) -> Self {
+        let owner = app.new_tenant().await;
+        let user = json!({ "email": "grace@example.com", "password": PASSWORD, "role": "member" });
+        let member = owner.post("/v1/users", user).await.expect(201);
+        let product = owner.add_product(10).await;
+        let order = owner.order(&product, 3).await.expect(201);
+        let payment = owner.payment(&order["id"]).await;
+        Self { owner, member, product, order, payment }
+    }
+
+    /// The id of what an operation is about.
+    fn id_for(&self, operation: &str) -> &str {
+        match operation.split('/').nth(2).unwrap() {
+            "users" => self.member["id"].as_str().unwrap(),
+            "products" => &self.product,
+            "orders" => self.order["id"].as_str().unwrap(),
+            "payments" => self.payment["id"].as_str().unwrap(),
+            other => panic!("what are {other}?"),
+        }
+    }
+
+    /// All that its owner can see.
+    async fn everything(&self) -> Vec<Value> {
+        let mut seen = Vec::new();
+        let one_thing = on_one_thing();
+        let reads =
+            one_thing.iter().map(|(name, _)| *name).filter(|name| name.starts_with("GET")).chain(LISTS);
+        for read in reads {
+            let id = if read.contains("{id}") { self.id_for(read) } else { "" };
+            let answer = Answer::of(self.owner.operation(read, id)).await;
+            seen.push(json!([read, answer.header("etag"), answer.expect(200)]));
+        }
+        seen
+    }
+}
+
+async fn send(client: &Client, operation: &str, id: &str, body: &Value) -> Answer {
+    let request = client.operation(operation, id);
+    Answer::of(if body.is_null() { request } else { request.json(body) }).await
+}
+
+async fn what_another_tenant_has_is_not_there(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let (theirs, stranger) = (Settled::new(&app).await, app.new_tenant().await);
+    let before = theirs.everything().await;
+    for (operation, body) in on_one_thing() {
+        let theirs = send(&stranger, operation, theirs.id_for(operation), &body).await;
+        let nobodys = send(&stranger, operation, &Uuid::now_v7().to_string(), &body).await;
+        let theirs = theirs.expect_problem(404, "not_found");
+        assert_eq!(theirs["detail"], nobodys.expect_problem(404, "not_found")["detail"], "{operation}");
+    }
+    assert_eq!(theirs.everything().await, before);
+}
+
+async fn lists_show_nothing_of_another_tenant(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let (theirs, stranger) = (Settled::new(&app).await, app.new_tenant().await);
+    let me = stranger.get("/v1/users/me").await.expect(200);
+    let [users, products, orders, revenue] = LISTS;
+    assert_eq!(Answer::of(stranger.operation(users, "")).await["items"], json!([me]));
+    for list in [products, orders] {
+        assert_eq!(Answer::of(stranger.operation(list, "")).await["items"], json!([]), "{list}");
+        assert_eq!(Answer::of(theirs.owner.operation(list, "")).await["items"].as_array().unwrap().len(), 1);
+    }
+    let today = theirs.order["created_at"].as_str().unwrap()[..10].to_owned();
+    let revenue = format!("{}?from={today}&to={today}", revenue.split('?').next().unwrap());
+    assert_eq!(Answer::of(stranger.operation(&revenue, "")).await.expect(200), json!([]));
+    assert_eq!(Answer::of(theirs.owner.operation(&revenue, "")).await.expect(200)[0]["gross_minor"], 3750);
+}
+
+async fn ordering_another_tenants_product_is_like_ordering_none(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let (theirs, stranger) = (Settled::new(&app).await, app.new_tenant().await);
+    let own = stranger.add_product(5).await;
+    let mut details = Vec::new();
+    for product in [theirs.product.clone(), Uuid::now_v7().to_string()] {
+        let items = [&own, &product].map(|id| json!({ "product_id": id, "quantity": 1 }));
+        let refused = stranger.post_once("/v1/orders", &key(), json!({ "items": items })).await;
+        let refused = refused.expect_problem(422, "invalid_fields");
+        details.push(refused["errors"].to_string().replace(&product, "ID"));
+    }
+    assert_eq!(details[0], details[1]);
+    assert_eq!((theirs.owner.stock(&theirs.product).await, stranger.stock(&own).await), (7, 5));
+}
+
+async fn names_and_keys_of_another_tenant_are_free(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let (one, other) = (app.new_tenant().await, app.new_tenant().await);
+    let user = json!({ "email": "grace@example.com", "password": PASSWORD, "role": "member" });
+    let product = json!({ "sku": "MUG", "name": "Mug", "price_minor": 1, "currency": "USD", "stock": 9 });
+    let (key, mut orders) = (key(), Vec::new());
+    for tenant in [&one, &other] {
+        tenant.post("/v1/users", user.clone()).await.expect(201);
+        let product = tenant.post("/v1/products", product.clone()).await.expect(201);
+        let order = tenant.order_with_key(product["id"].as_str().unwrap(), 1, &key).await;
+        assert_eq!(order.header("idempotency-replayed"), "");
+        orders.push(order.expect(201)["id"].clone());
+    }
+    assert_ne!(orders[0], orders[1]);
+}
+
+async fn credentials_are_good_in_their_own_tenant_alone(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let (one, other) = (app.new_tenant().await, app.new_tenant().await);
+    let email = |tenant: &Client| format!("owner@{}.example", tenant.tenant());
+    let login = json!({ "tenant": other.tenant(), "email": email(&one), "password": PASSWORD });
+    app.nobody().post("/v1/auth/login", login).await.expect_problem(401, "wrong_credentials");
+    for tenant in [&one, &other] {
+        let me = tenant.get("/v1/users/me").await.expect(200);
+        assert_eq!(me["email"], email(tenant));
+    }
+}

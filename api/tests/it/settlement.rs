@@ -1,0 +1,183 @@
+//! What becomes of an order when the gateway is slow, silent, broken or strict, or this service dies.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{
+    Answer, Backend, Client, IMPATIENT, NO_WORKER, TestApp, at_once, eventually, key, on_both, statuses,
+};
+
+on_both!(
+    a_charge_that_was_never_answered_is_found_and_not_repeated,
+    a_charge_that_never_arrived_is_made_later,
+    a_declined_charge_gives_the_stock_back,
+    a_decline_that_was_never_answered_gives_the_stock_back_once,
+    an_open_circuit_accepts_orders_without_asking_and_closes_again,
+    a_process_that_dies_after_the_charge_leaves_an_order_that_another_settles,
+    a_process_that_dies_before_the_charge_leaves_an_order_that_another_settles,
+    an_order_is_settled_though_its_client_hangs_up,
+);
+
+/// Asserts that an order was paid for once.
+async fn assert_paid_once(app: &TestApp, owner: &Client, order: &Value) {
+    owner.order_becomes(order, "paid").await;
+    let payment = owner.payment(order).await;
+    let charge = app.charge_at_gateway(&payment["id"]).await.expect(200);
+    assert_eq!((&charge["status"], &charge["amount_minor"]), (&json!("succeeded"), &payment["amount_minor"]));
+    assert_eq!(payment["status"], "succeeded");
+    assert_eq!(app.charges_at_gateway().await, 1);
+    assert_eq!(app.messages("order_paid").await, 1);
+}
+
+async fn a_charge_that_was_never_answered_is_found_and_not_repeated(backend: Backend) {
+    let app = TestApp::start_with(backend, IMPATIENT).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    app.gateway_behaves(json!({ "timeout_rate": 1 })).await;
+
+    let order = owner.order(&product, 1).await.expect(202);
+    assert_eq!(order["status"], "pending");
+    assert_eq!(app.charges_at_gateway().await, 1);
+
+    app.gateway_recovers().await;
+    assert_paid_once(&app, &owner, &order["id"]).await;
+    assert_eq!(owner.stock(&product).await, 9);
+}
+
+async fn a_charge_that_never_arrived_is_made_later(backend: Backend) {
+    let app = TestApp::start_with(backend, IMPATIENT).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    app.gateway_behaves(json!({ "error_rate": 1 })).await;
+
+    let order = owner.order(&product, 1).await.expect(202);
+    assert_eq!(order["status"], "pending");
+    assert_eq!(app.charges_at_gateway().await, 0);
+
+    app.gateway_recovers().await;
+    assert_paid_once(&app, &owner, &order["id"]).await;
+    assert_eq!(owner.stock(&product).await, 9);
+}
+
+async fn a_declined_charge_gives_the_stock_back(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    app.gateway_behaves(json!({ "decline_rate": 1 })).await;
+
+    let order = owner.order(&product, 4).await.expect(201);
+
+    assert_eq!(order["status"], "payment_failed");
+    assert_eq!(owner.stock(&product).await, 10);
+    let payment = owner.payment(&order["id"]).await;
+    assert_eq!(
+        (&payment["status"], &payment["decline_reason"]),
+        (&json!("declined"), &json!("insufficient_funds"))
+    );
+    assert_eq!(app.messages("order_paid").await, 0);
+}
+
+async fn a_decline_that_was_never_answered_gives_the_stock_back_once(backend: Backend) {
+    let app = TestApp::start_with(backend, IMPATIENT).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    app.gateway_behaves(json!({ "decline_rate": 1, "timeout_rate": 1 })).await;
+
+    let order = owner.order(&product, 4).await.expect(202);
+    assert_eq!(owner.stock(&product).await, 6);
+
+    app.gateway_recovers().await;
+    owner.order_becomes(&order["id"], "payment_failed").await;
+    assert_eq!(owner.payment(&order["id"]).await["decline_reason"], "insufficient_funds");
+    assert_eq!(owner.stock(&product).await, 10);
+}
+
+async fn an_open_circuit_accepts_orders_without_asking_and_closes_again(backend: Backend) {
+    let mut settings = IMPATIENT.to_vec();
+    settings.push(("GLASSHOUSE_PAYMENT_GATEWAY_CIRCUIT_FAILURES", "3"));
+    settings.push(("GLASSHOUSE_PAYMENT_GATEWAY_CIRCUIT_PAUSE_MS", "4000"));
+    let app = TestApp::start_with(backend, &settings).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(100).await;
+    app.gateway_behaves(json!({ "error_rate": 1 })).await;
+    let failed = at_once((0..3).map(|_| owner.order(&product, 1))).await;
+    assert_eq!(statuses(&failed), [(202, 3)].into());
+
+    // The gateway works again, and is not asked.
+    app.gateway_recovers().await;
+    let spared = at_once((0..10).map(|_| owner.order(&product, 1))).await;
+    assert_eq!(statuses(&spared), [(202, 10)].into());
+    assert_eq!(app.charges_at_gateway().await, 0);
+
+    for order in failed.iter().chain(&spared) {
+        owner.order_becomes(&order["id"], "paid").await;
+    }
+    assert_eq!(owner.order(&product, 1).await.expect(201)["status"], "paid");
+    assert_eq!(app.charges_at_gateway().await, 14);
+}
+
+async fn a_process_that_dies_after_the_charge_leaves_an_order_that_another_settles(backend: Backend) {
+    dies_between_the_steps(backend, json!({ "timeout_rate": 1 }), 1).await;
+}
+
+async fn a_process_that_dies_before_the_charge_leaves_an_order_that_another_settles(backend: Backend) {
+    dies_between_the_steps(backend, json!({ "latency_ms": 5000 }), 0).await;
+}
+
+/// A request that runs out of time is dropped where it waits for the gateway. What it leaves in the database is
+/// what a crash leaves: step 1 alone.
+async fn dies_between_the_steps(backend: Backend, gateway: Value, charged: i64) {
+    let outside = TestApp::start(Backend::Embedded).await;
+    let url = outside.gateway_url();
+    let mut settings = NO_WORKER.to_vec();
+    settings.extend([
+        ("GLASSHOUSE_PAYMENT_GATEWAY_URL", url.as_str()),
+        ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "1000"),
+        ("GLASSHOUSE_RECONCILE_AFTER_SECONDS", "1"),
+        ("JWT_SECRET", "the same secret before and after the crash"),
+    ]);
+    let app = TestApp::start_with(backend, &settings).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    outside.gateway_behaves(gateway).await;
+    let key = key();
+    owner.order_with_key(&product, 1, &key).await.expect_problem(503, "request_timed_out");
+    assert_eq!(outside.charges_at_gateway().await, charged);
+
+    outside.gateway_recovers().await;
+    let database = app.stop().await;
+    let open = "SELECT count(*) AS n FROM payments WHERE state = 'pending'";
+    assert_eq!(database.number(open).await, 1);
+    settings.retain(|(name, _)| !name.ends_with("_POLL_MS"));
+    let app = TestApp::start_on(database, &settings).await;
+    let owner = app.nobody().with_token(owner.token());
+
+    // Its client repeats the request, as clients do.
+    let order = owner.order_with_key(&product, 1, &key).await.body;
+    owner.order_becomes(&order["id"], "paid").await;
+    let payment = owner.payment(&order["id"]).await;
+    assert_eq!(outside.status_at_gateway(&payment["id"]).await, "succeeded");
+    assert_eq!(outside.charges_at_gateway().await, 1);
+    assert_eq!(app.messages("order_paid").await, 1);
+    assert_eq!(owner.stock(&product).await, 9);
+    assert_eq!(owner.order_with_key(&product, 1, &key).await.expect(201)["id"], order["id"]);
+}
+
+async fn an_order_is_settled_though_its_client_hangs_up(backend: Backend) {
+    let app = TestApp::start_with(backend, IMPATIENT).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    app.gateway_behaves(json!({ "latency_ms": 400 })).await;
+
+    let order = json!({ "items": [{ "product_id": product, "quantity": 1 }] });
+    let request = owner.request(Method::POST, "/v1/orders").header("Idempotency-Key", key()).json(&order);
+    let placing = tokio::spawn(Answer::of(request));
+    let order = eventually("the order is reserved", async || {
+        Some(owner.get("/v1/orders").await.expect(200)["items"][0]["id"].clone()).filter(Value::is_string)
+    })
+    .await;
+    placing.abort();
+
+    app.gateway_recovers().await;
+    assert_paid_once(&app, &owner, &order).await;
+}

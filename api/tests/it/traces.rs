@@ -1,0 +1,190 @@
+//! One trace from the client's header to the confirmation, over a real OTLP receiver for each service.
+
+use std::time::Duration;
+
+use fake_opentelemetry_collector::{ExportedSpan, FakeCollectorServer};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::command_line::{Stack, common, with};
+use crate::support::{Answer, Client, eventually, key};
+
+/// Receives the spans of one or more processes.
+struct Receiver {
+    server: FakeCollectorServer,
+    spans: Vec<ExportedSpan>,
+}
+
+impl Receiver {
+    async fn start() -> Self {
+        Self { server: FakeCollectorServer::start().await.unwrap(), spans: Vec::new() }
+    }
+
+    /// Waits for a span of this trace with this name; answers it.
+    async fn span(&mut self, trace: &str, name: &str) -> ExportedSpan {
+        eventually(&format!("the span {name} arrives"), async || {
+            self.spans.extend(self.server.exported_spans(1, Duration::from_millis(50)).await);
+            let found = self.spans.iter().find(|span| span.trace_id == trace && span.name == name);
+            found.map(copy)
+        })
+        .await
+    }
+}
+
+fn copy(span: &ExportedSpan) -> ExportedSpan {
+    ExportedSpan {
+        trace_id: span.trace_id.clone(),
+        span_id: span.span_id.clone(),
+        trace_state: String::new(),
+        parent_span_id: span.parent_span_id.clone(),
+        name: span.name.clone(),
+        kind: span.kind.clone(),
+        start_time_unix_nano: span.start_time_unix_nano,
+        end_time_unix_nano: span.end_time_unix_nano,
+        attributes: span.attributes.clone(),
+        dropped_attributes_count: 0,
+        events: Vec::new(),
+        dropped_events_count: 0,
+        links: Vec::new(),
+        dropped_links_count: 0,
+        status: None,
+    }
+}
+
+/// The value of an attribute, however the receiver writes its type down.
+fn has(span: &ExportedSpan, attribute: &str, value: &str) -> bool {
+    span.attributes.get(attribute).is_some_and(|found| found.contains(value))
+}
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const CALLER: &str = "00f067aa0ba902b7";
+
+async fn order(owner: &Client, product: &str, headers: &[(&str, &str)]) -> Answer {
+    let items = json!({ "items": [{ "product_id": product, "quantity": 1 }] });
+    let request = owner.request(Method::POST, "/v1/orders").header("Idempotency-Key", key()).json(&items);
+    Answer::of(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_trace_leads_from_the_caller_through_both_services_to_the_confirmation() {
+    let (mut ours, mut theirs) = (Receiver::start().await, Receiver::start().await);
+    let to = |receiver: &Receiver| receiver.server.endpoint();
+    let mut stack = Stack::start_each(
+        with(&common(), [("OTEL_EXPORTER_OTLP_ENDPOINT", &*to(&theirs))]),
+        with(&common(), [("OTEL_EXPORTER_OTLP_ENDPOINT", &*to(&ours))]),
+    )
+    .await;
+    let (owner, product, _) = stack.shop().await;
+
+    let parent = format!("00-{TRACE}-{CALLER}-01");
+    let answer = order(&owner, &product, &[("traceparent", &parent)]).await;
+
+    assert!(answer.header("traceparent").starts_with(&format!("00-{TRACE}-")), "{:?}", answer.headers);
+    assert_eq!(answer.header("traceparent"), answer.header("traceresponse"));
+    let root = ours.span(TRACE, "POST /v1/orders").await;
+    assert_eq!(root.parent_span_id, CALLER);
+    for (attribute, value) in [
+        ("http.request.method", "POST"),
+        ("http.route", "/v1/orders"),
+        ("url.path", "/v1/orders"),
+        ("http.response.status_code", "201"),
+        ("user.role", "owner"),
+        ("request_id", answer.header("x-request-id")),
+    ] {
+        assert!(has(&root, attribute, value), "{attribute}: {:?}", root.attributes);
+    }
+    assert!(root.attributes.contains_key("tenant.id") && root.attributes.contains_key("user.id"));
+
+    let process_order = ours.span(TRACE, "process_order").await;
+    assert_eq!(process_order.parent_span_id, root.span_id);
+    for (child, parent) in [
+        ("EVALSHA", &root),
+        ("validate_inventory", &process_order),
+        ("charge_payment", &process_order),
+        ("settle", &process_order),
+        ("deliver order_paid", &process_order),
+    ] {
+        assert_eq!(ours.span(TRACE, child).await.parent_span_id, parent.span_id, "{child}");
+    }
+    let inventory = ours.span(TRACE, "validate_inventory").await;
+    let reserve = ours.span(TRACE, "reserve").await;
+    assert_eq!(reserve.parent_span_id, inventory.span_id);
+    assert!(has(&reserve, "db.system.name", "postgresql"), "{:?}", reserve.attributes);
+
+    let charge = ours.span(TRACE, "charge_payment").await;
+    let call = ours.span(TRACE, "POST /v1/charges").await;
+    assert_eq!(call.parent_span_id, charge.span_id);
+    let served = theirs.span(TRACE, "POST /v1/charges").await;
+    assert_eq!(served.parent_span_id, call.span_id, "the gateway goes on where the call left off");
+
+    let delivery = ours.span(TRACE, "deliver order_paid").await;
+    assert_eq!(ours.span(TRACE, "send_confirmation").await.parent_span_id, delivery.span_id);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jaegers_header_continues_a_trace_too_and_w3c_wins() {
+    let mut receiver = Receiver::start().await;
+    let endpoint = receiver.server.endpoint();
+    let mut stack = Stack::start([("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint)]).await;
+    let (owner, product, _) = stack.shop().await;
+    let jaeger_trace = "0af7651916cd43dd8448eb211c80319c";
+    let jaeger = format!("{jaeger_trace}:b7ad6b7169203331:0:1");
+
+    order(&owner, &product, &[("uber-trace-id", &jaeger)]).await.expect(201);
+    let root = receiver.span(jaeger_trace, "POST /v1/orders").await;
+    assert_eq!(root.parent_span_id, "b7ad6b7169203331");
+
+    let w3c = format!("00-{TRACE}-{CALLER}-01");
+    let both = [("uber-trace-id", jaeger.as_str()), ("traceparent", w3c.as_str())];
+    order(&owner, &product, &both).await.expect(201);
+    assert_eq!(receiver.span(TRACE, "POST /v1/orders").await.parent_span_id, CALLER);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_is_not_there_hurts_nobody_and_is_counted() {
+    let mut stack = Stack::start([("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]).await;
+    let (owner, product, _) = stack.shop().await;
+    for _ in 0..20 {
+        owner.order(&product, 1).await.expect(201);
+    }
+    let management = stack.serve.client("management_addr").await;
+    eventually("lost spans and lines are counted", async || {
+        let metrics = management.get("/metrics").await.expect(200);
+        let metrics = metrics.as_str().unwrap().to_owned();
+        let lost = |signal| {
+            let series = format!("telemetry_dropped_total{{signal=\"{signal}\"}} ");
+            let line = metrics.lines().find_map(|line| line.strip_prefix(&series));
+            line.is_some_and(|count| count != "0")
+        };
+        (lost("traces") && lost("logs")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_knows_the_trace_of_what_it_runs() {
+    let mut stack = Stack::start([]).await;
+    let (owner, product, _) = stack.shop().await;
+    // Somebody holds the product's row, so that the order waits inside its transaction.
+    let holder = crate::support::connect(&stack.database.owner_url()).await;
+    let hold = format!(
+        "BEGIN; SELECT set_config('app.tenant_id', tenant_id_by_slug('{}')::text, true);
+         UPDATE products SET stock = stock WHERE id = '{product}'",
+        owner.tenant()
+    );
+    sea_orm::ConnectionTrait::execute_unprepared(&holder, &hold).await.unwrap();
+
+    let parent = format!("00-{TRACE}-{CALLER}-01");
+    let waiting = tokio::spawn({
+        let product = product.clone();
+        async move { order(&owner, &product, &[("traceparent", &parent)]).await }
+    });
+    let sql =
+        format!("SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'glasshouse/{TRACE}'");
+    eventually("the session shows the trace", async || {
+        (stack.database.number(&sql).await == 1).then_some(())
+    })
+    .await;
+    sea_orm::ConnectionTrait::execute_unprepared(&holder, "COMMIT").await.unwrap();
+    waiting.await.unwrap().expect(201);
+}

@@ -1,0 +1,172 @@
+//! Users of a tenant: who may change whom, and what happens when two do so at once.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{Answer, Backend, Client, PASSWORD, TestApp, on_both};
+
+on_both!(
+    an_admin_has_no_power_over_owners,
+    an_owner_makes_and_unmakes_owners,
+    the_last_owner_stays,
+    two_owners_who_demote_each_other_leave_one,
+    an_address_is_taken_once,
+    a_change_needs_the_version_that_was_read,
+    what_a_change_leaves_out_stays,
+    nobody_sees_a_password,
+);
+
+fn new_user(role: &str) -> Value {
+    json!({ "email": format!("{}@example.com", Uuid::now_v7()), "password": PASSWORD, "role": role })
+}
+
+/// Who a client is logged in as: the path of that user, and the user's version.
+async fn whoami(client: &Client) -> (String, String) {
+    let me = client.get("/v1/users/me").await;
+    (format!("/v1/users/{}", me["id"].as_str().unwrap()), me.header("etag").to_owned())
+}
+
+async fn an_admin_has_no_power_over_owners(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let (admin, member) = (app.add_user(&owner, "admin").await, app.add_user(&owner, "member").await);
+    let ((the_owner, owner_version), (the_member, member_version)) =
+        (whoami(&owner).await, whoami(&member).await);
+    for refused in [
+        admin.post("/v1/users", new_user("owner")).await,
+        admin.patch(&the_member, &member_version, json!({ "role": "owner" })).await,
+        admin.patch(&the_owner, &owner_version, json!({ "role": "member" })).await,
+        admin.patch(&the_owner, &owner_version, json!({ "active": false })).await,
+        admin.patch(&the_owner, &owner_version, json!({})).await,
+        admin.delete(&the_owner, &owner_version).await,
+    ] {
+        refused.expect_problem(403, "role_too_low");
+    }
+    assert_eq!((whoami(&owner).await.1, whoami(&member).await.1), (owner_version, member_version.clone()));
+    admin.post("/v1/users", new_user("admin")).await.expect(201);
+    admin.patch(&the_member, &member_version, json!({ "role": "admin" })).await.expect(200);
+}
+
+async fn an_owner_makes_and_unmakes_owners(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let second = app.add_user(&owner, "owner").await;
+    let (path, version) = whoami(&owner).await;
+    second.patch(&path, &version, json!({ "role": "member" })).await.expect(200);
+    owner.get("/v1/users").await.expect_problem(403, "admin_only");
+}
+
+async fn the_last_owner_stays(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    // An owner who is locked out counts for nothing.
+    let (other, version) = whoami(&app.add_user(&owner, "owner").await).await;
+    owner.delete(&other, &version).await.expect(204);
+    let (path, version) = whoami(&owner).await;
+    for refused in [
+        owner.patch(&path, &version, json!({ "role": "admin" })).await,
+        owner.patch(&path, &version, json!({ "active": false })).await,
+        owner.delete(&path, &version).await,
+    ] {
+        refused.expect_problem(409, "last_owner");
+    }
+    owner.patch(&path, &version, json!({ "role": "owner", "active": true })).await.expect(200);
+}
+
+async fn two_owners_who_demote_each_other_leave_one(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    for _ in 0..5 {
+        let one = app.new_tenant().await;
+        let other = app.add_user(&one, "owner").await;
+        let ((one_path, one_version), (other_path, other_version)) =
+            (whoami(&one).await, whoami(&other).await);
+        let demote = json!({ "role": "member" });
+        let (first, second) = tokio::join!(
+            one.patch(&other_path, &other_version, demote.clone()),
+            other.patch(&one_path, &one_version, demote.clone()),
+        );
+        // Whoever comes second is the last owner, or no owner any more.
+        let outcomes = [first.status.as_u16(), second.status.as_u16()];
+        assert!(
+            outcomes.contains(&200) && (outcomes.contains(&409) || outcomes.contains(&403)),
+            "{outcomes:?}"
+        );
+        let owners = format!(
+            "SELECT count(*) AS n FROM users JOIN tenants ON tenants.id = tenant_id
+             WHERE slug = '{}' AND role = 'owner' AND active",
+            one.tenant()
+        );
+        assert_eq!(app.database.number(&owners).await, 1);
+    }
+}
+
+async fn an_address_is_taken_once(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let user = new_user("member");
+    let same = std::iter::repeat_with(|| owner.post("/v1/users", user.clone())).take(5);
+    let answers = futures_util::future::join_all(same).await;
+    let (added, refused): (Vec<Answer>, _) = answers.into_iter().partition(|answer| answer.status == 201);
+    assert_eq!(added.len(), 1);
+    for answer in refused {
+        answer.expect_problem(409, "email_taken");
+    }
+    assert_eq!(owner.get("/v1/users").await["items"].as_array().unwrap().len(), 2);
+}
+
+async fn a_change_needs_the_version_that_was_read(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let added = owner.post("/v1/users", new_user("member")).await;
+    let path = format!("/v1/users/{}", added["id"].as_str().unwrap());
+    let first = added.header("etag").to_owned();
+    assert_eq!(owner.get(&path).await.header("etag"), first);
+
+    let change = json!({ "role": "admin" });
+    let patch = owner.send(reqwest::Method::PATCH, &path, Some(change.clone())).await;
+    patch.expect_problem(428, "if_match_required");
+    owner.send(reqwest::Method::DELETE, &path, None).await.expect_problem(428, "if_match_required");
+    for etag in ["1", "\"one\"", "*", "W/\"1\"", "\"\"", "\"1", "\"99999999999\"", "\"1\", \"2\""] {
+        owner.patch(&path, etag, change.clone()).await.expect_problem(400, "if_match_invalid");
+    }
+    for etag in ["\"0\"", "\"2\"", "\"-1\""] {
+        owner.patch(&path, etag, change.clone()).await.expect_problem(412, "changed_meanwhile");
+        owner.delete(&path, etag).await.expect_problem(412, "changed_meanwhile");
+    }
+
+    let changed = owner.patch(&path, &first, change.clone()).await;
+    let second = changed.header("etag").to_owned();
+    changed.expect(200);
+    owner.patch(&path, &first, change.clone()).await.expect_problem(412, "changed_meanwhile");
+    owner.delete(&path, &second).await.expect(204);
+    let etags = [first, second, owner.get(&path).await.header("etag").to_owned()];
+    assert!(etags[0] != etags[1] && etags[1] != etags[2] && etags[0] != etags[2], "{etags:?}");
+}
+
+async fn what_a_change_leaves_out_stays(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let user = app.add_user(&owner, "admin").await;
+    let (path, version) = whoami(&user).await;
+    let changed = owner.patch(&path, &version, json!({ "active": false })).await;
+    let version = changed.header("etag").to_owned();
+    assert_eq!((&changed["role"], &changed["active"]), (&json!("admin"), &json!(false)));
+    let changed = owner.patch(&path, &version, json!({ "role": "member" })).await.expect(200);
+    assert_eq!((&changed["role"], &changed["active"]), (&json!("member"), &json!(false)));
+}
+
+async fn nobody_sees_a_password(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let added = owner.post("/v1/users", new_user("member")).await.expect(201);
+    let list = owner.get("/v1/users").await.expect(200);
+    for body in [added.to_string(), list.to_string()] {
+        assert!(!body.contains("password") && !body.contains("argon2") && !body.contains(PASSWORD), "{body}");
+    }
+    let hashes = app.database.query("SELECT password_hash AS n FROM users").await;
+    assert_eq!(hashes.len(), 2);
+    for hash in hashes {
+        let hash: String = hash.try_get("", "n").unwrap();
+        assert!(hash.starts_with("$argon2id$"), "{hash}");
+    }
+}
