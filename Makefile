@@ -12,7 +12,7 @@ demo: ## Run everything in one process, on SQLite; needs only the Rust toolchain
 test: ## Run every test, on SQLite and on a throw-away PostgreSQL and Redis
 	cargo test --locked --workspace --lib --bins
 	cargo test --locked --workspace --doc
-	scripts/with-test-services cargo test --locked --package glasshouse --test it
+	scripts/with-test-services cargo test --locked --workspace --test it
 
 lint: lint-format lint-clippy lint-docs ## Check formatting, clippy's lints and the documentation
 

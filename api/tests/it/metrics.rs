@@ -9,7 +9,7 @@ use crate::support::{Backend, TestApp, eventually, on_both};
 on_both!(an_order_is_counted_where_it_should_be, tenants_beyond_the_cap_share_a_series);
 
 /// Every metric of the contract, its type and its labels.
-const CONTRACT: [(&str, &str, &[&str]); 24] = [
+const CONTRACT: [(&str, &str, &[&str]); 27] = [
     ("http_requests_total", "counter", &["endpoint", "method", "status"]),
     ("http_request_duration_seconds", "histogram", &["endpoint", "method"]),
     ("http_requests_in_flight", "gauge", &[]),
@@ -28,6 +28,9 @@ const CONTRACT: [(&str, &str, &[&str]); 24] = [
     ("database_connections_max", "gauge", &[]),
     ("database_acquire_wait_seconds", "histogram", &[]),
     ("database_query_duration_seconds", "histogram", &[]),
+    ("database_slow_queries_total", "counter", &[]),
+    ("load_shed_total", "counter", &["reason"]),
+    ("process_resident_memory_bytes", "gauge", &[]),
     ("cache_requests_total", "counter", &["cache", "result"]),
     ("outbox_pending", "gauge", &[]),
     ("outbox_oldest_age_seconds", "gauge", &[]),

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, web};
-use glasshouse_api::http::middleware::observe;
+use glasshouse_api::http::middleware::{RequestSpan, observe};
 use serde_json::Value;
+use tracing_actix_web::TracingLogger;
 
 use crate::support::{Answer, BehindProxies, Client, Proxy, eventually};
 
@@ -147,6 +148,7 @@ async fn a_panic_in_a_handler_is_a_500_problem_and_the_next_request_is_served() 
     }
     let app = App::new()
         .wrap(from_fn(observe))
+        .wrap(TracingLogger::<RequestSpan>::new())
         .route("/panics", web::get().to(panics))
         .route("/works", web::get().to(HttpResponse::Ok));
     let app = actix_web::test::init_service(app).await;

@@ -228,8 +228,12 @@ async fn the_functions_of_the_owner_answer_their_question_alone() {
     let found = rows(&service, functions).await;
     let expected = [
         ("forget_idempotency_keys", "void"),
-        ("lease_open_payments", "TABLE(id uuid, tenant_id uuid)"),
-        ("lease_outbox_messages", "TABLE(id uuid, tenant_id uuid, event jsonb, attempts integer)"),
+        ("lease_open_payments", "TABLE(id uuid, tenant_id uuid, traceparent character varying)"),
+        (
+            "lease_outbox_messages",
+            "TABLE(id uuid, tenant_id uuid, event jsonb, traceparent character varying, attempts integer)",
+        ),
+        ("outbox_backlog", "TABLE(pending bigint, oldest timestamp with time zone)"),
         ("tenant_id_by_slug", "uuid"),
     ];
     let results = found.iter().map(|row| (row["name"].as_str().unwrap(), row["result"].as_str().unwrap()));

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use prometheus::{Error, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use prometheus::{Error, Histogram, IntCounter, IntGauge, IntGaugeVec, Registry};
 
-use super::define::{counters, durations, gauge, gauges};
+use super::define::{counter, duration, gauge, gauges};
 
 /// The database and its pool.
 #[derive(Clone, Debug)]
@@ -10,9 +10,9 @@ pub struct DatabaseMetrics {
     active: IntGauge,
     connections: IntGaugeVec,
     max: IntGauge,
-    acquire_wait: HistogramVec,
-    duration: HistogramVec,
-    slow: IntCounterVec,
+    acquire_wait: Histogram,
+    duration: Histogram,
+    slow: IntCounter,
 }
 
 impl DatabaseMetrics {
@@ -30,37 +30,34 @@ impl DatabaseMetrics {
                 &["state"],
             )?,
             max: gauge(registry, "database_connections_max", "Connections that the pool may open.")?,
-            acquire_wait: durations(
+            acquire_wait: duration(
                 registry,
                 "database_acquire_wait_seconds",
                 "Time that a transaction waited for a connection and for its BEGIN, in seconds.",
-                &[],
             )?,
-            duration: durations(
+            duration: duration(
                 registry,
                 "database_query_duration_seconds",
                 "Time of one statement, in seconds.",
-                &[],
             )?,
-            slow: counters(
+            slow: counter(
                 registry,
                 "database_slow_queries_total",
                 "Statements that took longer than GLASSHOUSE_SLOW_QUERY_MS.",
-                &[],
             )?,
         })
     }
 
     /// A transaction got its connection.
     pub fn acquired(&self, waited: Duration) {
-        self.acquire_wait.with_label_values::<&str>(&[]).observe(waited.as_secs_f64());
+        self.acquire_wait.observe(waited.as_secs_f64());
     }
 
     /// A statement ended.
     pub fn queried(&self, duration: Duration, is_slow: bool) {
-        self.duration.with_label_values::<&str>(&[]).observe(duration.as_secs_f64());
+        self.duration.observe(duration.as_secs_f64());
         if is_slow {
-            self.slow.with_label_values::<&str>(&[]).inc();
+            self.slow.inc();
         }
     }
 

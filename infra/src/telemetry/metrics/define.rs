@@ -1,8 +1,8 @@
 //! Shorthands: a metric is defined where it is registered.
 
 use prometheus::{
-    CounterVec, Error, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    CounterVec, Error, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 
 /// Seconds, from 5 ms to 10 s, for every histogram.
@@ -15,6 +15,12 @@ pub(super) fn counters(
     labels: &[&str],
 ) -> Result<IntCounterVec, Error> {
     let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+pub(super) fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, Error> {
+    let metric = IntCounter::new(name, help)?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
@@ -37,6 +43,12 @@ pub(super) fn durations(
     labels: &[&str],
 ) -> Result<HistogramVec, Error> {
     let metric = HistogramVec::new(HistogramOpts::new(name, help).buckets(BUCKETS.to_vec()), labels)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+pub(super) fn duration(registry: &Registry, name: &str, help: &str) -> Result<Histogram, Error> {
+    let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(BUCKETS.to_vec()))?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }

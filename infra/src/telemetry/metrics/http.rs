@@ -19,6 +19,14 @@ pub struct HttpMetrics {
 
 impl HttpMetrics {
     pub(super) fn register(registry: &Registry, tenants: CappedLabel) -> Result<Self, Error> {
+        let shed = counters(
+            registry,
+            "load_shed_total",
+            "Requests refused to protect the service, by reason.",
+            &["reason"],
+        )?;
+        // A series that appears with the first refusal has no increase for an alert to see.
+        shed.with_label_values(&["concurrency"]);
         Ok(Self {
             requests: counters(
                 registry,
@@ -45,12 +53,7 @@ impl HttpMetrics {
                 "Requests refused by the rate limit of the tenant's plan.",
                 &["tenant_id"],
             )?,
-            shed: counters(
-                registry,
-                "load_shed_total",
-                "Requests refused to protect the service, by reason.",
-                &["reason"],
-            )?,
+            shed,
             tenants,
         })
     }
