@@ -72,7 +72,7 @@ fn welcome(addresses: Addresses, order: Option<&DemoOrder>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "\nGlasshouse runs. Stop it with Ctrl-C.\n")?;
     writeln!(out, "  API              {api}/v1     described at {api}/docs/")?;
-    writeln!(out, "  Management       {management}/health/ready")?;
+    writeln!(out, "  Management       {management}/metrics     and /health/ready")?;
     writeln!(out, "  Payment gateway  {gateway}/control     a simulator: make it slow, broken or strict\n")?;
     writeln!(out, "  Logins: password {PASSWORD}")?;
     for tenant in &TENANTS {

@@ -37,8 +37,8 @@ impl Draining {
     }
 }
 
-/// The outermost middleware: names the request, turns errors and panics into problem documents under that
-/// name, and writes one log line.
+/// Inside the root span: turns errors and panics into problem documents under the request's id, counts and
+/// times the request, and writes one log line.
 ///
 /// # Errors
 /// With an answer inside, where a middleware further in failed without one.
