@@ -1,6 +1,6 @@
 //! One trace from the client's header to the confirmation, over a real OTLP receiver for each service.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fake_opentelemetry_collector::{ExportedSpan, FakeCollectorServer};
 use reqwest::Method;
@@ -159,6 +159,35 @@ async fn a_receiver_that_is_not_there_hurts_nobody_and_is_counted() {
         (lost("traces") && lost("logs")).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_queued_is_sent_before_the_process_ends() {
+    let mut receiver = Receiver::start().await;
+    let endpoint = receiver.server.endpoint();
+    let mut stack = Stack::start([("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint)]).await;
+    let (owner, product, _) = stack.shop().await;
+
+    let parent = format!("00-{TRACE}-{CALLER}-01");
+    order(&owner, &product, &[("traceparent", &parent)]).await.expect(201);
+    stack.serve.signal("TERM");
+
+    let (_, ended) = tokio::join!(receiver.span(TRACE, "POST /v1/orders"), stack.serve.ends());
+    assert_eq!(ended.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_never_answers_does_not_hold_the_process() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let mut stack = Stack::start([("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint)]).await;
+    let (owner, product, _) = stack.shop().await;
+    owner.order(&product, 1).await.expect(201);
+
+    let told = Instant::now();
+    stack.serve.signal("TERM");
+    assert_eq!(stack.serve.ends().await.code, Some(0));
+    assert!(told.elapsed() < Duration::from_secs(15), "{:?}", told.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
