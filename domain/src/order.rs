@@ -90,18 +90,6 @@ impl Basket {
     pub fn lines(&self) -> impl ExactSizeIterator<Item = (ProductId, Quantity)> {
         self.0.iter().map(|(product, quantity)| (*product, *quantity))
     }
-
-    /// The number of different products.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Always false: see [`Basket::new`].
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// One product of an order, with its name and price of that moment.

@@ -100,12 +100,6 @@ impl Application {
         self.addresses
     }
 
-    /// The port of the public interface, or 0 if this process has none.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.addresses.http.map_or(0, |address| address.port())
-    }
-
     /// Serves until `stop`, and then stops in order: readiness turns 503, requests and background work finish,
     /// connections close.
     ///

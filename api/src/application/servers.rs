@@ -97,8 +97,7 @@ impl ApiParts {
         let server = HttpServer::new(move || {
             let parts = self.clone();
             let (json, query, path) = problem::extractor_configs(&limits);
-            let (app, openapi) = App::new().into_utoipa_app().configure(v1::routes).split_for_parts();
-            drop(openapi);
+            let app = App::new().into_utoipa_app().configure(v1::routes).into_app();
             app.app_data(json)
                 .app_data(query)
                 .app_data(path)

@@ -46,7 +46,8 @@ impl CheckoutStore for TenantStore {
                 scope.record(request, &order).await?;
                 Some(order)
             }
-            None => scope.order(settled.order).await?,
+            None if settled.brings_revenue() => scope.order(settled.order).await?,
+            None => None,
         };
         scope.commit().await?;
         settled.count(&self.database().business, self.tenant_id(), order.as_ref());

@@ -132,10 +132,7 @@ impl Database {
     ) -> Result<Vec<QueryResult>, StoreFailure> {
         let values: [Value; 3] =
             [lease.due.into(), lease.until.into(), i32::try_from(lease.at_most).unwrap_or(i32::MAX).into()];
-        let _turn = match &self.sqlite_writer {
-            Some(writer) => writer.acquire().await.ok(),
-            None => None,
-        };
+        let _turn = self.writers_turn().await;
         let sql = if self.is_sqlite() { sqlite } else { postgres };
         let statement = Statement::from_sql_and_values(self.connection.get_database_backend(), sql, values);
         let rows = async { self.connection.query_all_raw(statement).await.map_err(store_failure) };
@@ -167,10 +164,7 @@ impl Database {
         } else {
             "SELECT forget_idempotency_keys($1)"
         };
-        let _turn = match &self.sqlite_writer {
-            Some(writer) => writer.acquire().await.ok(),
-            None => None,
-        };
+        let _turn = self.writers_turn().await;
         let backend = self.connection.get_database_backend();
         let statement = Statement::from_sql_and_values(backend, sql, [older_than.into()]);
         self.connection.execute_raw(statement).await.map_err(store_failure)?;

@@ -33,7 +33,7 @@ use std::time::Duration;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::TenantId;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::telemetry::metrics::{BusinessMetrics, DatabaseMetrics};
 
@@ -112,6 +112,12 @@ impl Database {
     ) -> Result<T, StoreFailure> {
         let silent = |elapsed: tokio::time::error::Elapsed| StoreFailure::Unavailable(elapsed.into());
         tokio::time::timeout(self.patience, answer).await.map_err(silent)?
+    }
+
+    /// Waits until this is SQLite's one writer; at once on Postgres, which has as many as it likes.
+    async fn writers_turn(&self) -> Option<OwnedSemaphorePermit> {
+        // The queue is never closed, so there is always a turn.
+        self.sqlite_writer.clone()?.acquire_owned().await.ok()
     }
 
     fn is_sqlite(&self) -> bool {

@@ -87,9 +87,9 @@ impl Database {
     }
 
     async fn begin_in(&self, span: Span, access: Access, whose: Whose<'_>) -> Result<Scope, StoreFailure> {
-        let turn = match (&self.sqlite_writer, access) {
-            (Some(writer), Access::Write) => writer.clone().acquire_owned().await.ok(),
-            _ => None,
+        let turn = match access {
+            Access::Read => None,
+            Access::Write => self.writers_turn().await,
         };
         // A SQLite transaction that begins as a reader and becomes a writer later can fail at once, whatever
         // its busy time-out: writers say so at the beginning.

@@ -26,6 +26,11 @@ pub(super) struct Settled {
 }
 
 impl Settled {
+    /// Whether counting it needs the order.
+    pub(super) fn brings_revenue(&self) -> bool {
+        self.settlement == Settlement::Paid
+    }
+
     /// Counts what changed; to be called once it is committed.
     pub(super) fn count(&self, business: &BusinessMetrics, tenant: TenantId, order: Option<&Order>) {
         if let Some(state) = self.settlement.payment_state() {
@@ -34,7 +39,7 @@ impl Settled {
         if let Some(state) = self.settlement.order_state() {
             business.order(state);
         }
-        if self.settlement == Settlement::Paid
+        if self.brings_revenue()
             && let Some(order) = order
         {
             business.revenue(&tenant.to_string(), order);
