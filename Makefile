@@ -1,7 +1,7 @@
 # The front door. Each target is a thin line over a tool that also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-format lint-clippy lint-docs deny openapi stack clean-stack
+.PHONY: help demo test bench-telemetry lint lint-format lint-clippy lint-docs deny openapi stack clean-stack
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ test: ## Run every test, on SQLite and on a throw-away PostgreSQL and Redis
 	cargo test --locked --workspace --lib --bins
 	cargo test --locked --workspace --doc
 	scripts/with-test-services cargo test --locked --workspace --test it
+
+bench-telemetry: ## Measure what each signal costs, and receivers that are gone (a release build, minutes)
+	cargo bench --locked --package glasshouse --bench telemetry_cost
 
 lint: lint-format lint-clippy lint-docs ## Check formatting, clippy's lints and the documentation
 

@@ -6,14 +6,20 @@ use deadpool_redis::redis::AsyncCommands;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::faults::Faults;
 use crate::redis::{Redis, RedisError};
+
+/// A cache. Cloning it is cheap and shares the values.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    store: Store,
+    faults: Faults,
+}
 
 /// Where cached values are kept.
 #[derive(Clone, Debug)]
-pub enum Cache {
-    /// In this process, for the demo.
+enum Store {
     InProcess(InProcessCache),
-    /// In Redis.
     Redis(Redis),
 }
 
@@ -29,6 +35,9 @@ pub enum CacheError {
     /// The stored value has another form: another version wrote it.
     #[error("a cached value cannot be read: {0}")]
     Form(#[from] serde_json::Error),
+    /// Somebody asked for it, to see what happens.
+    #[error("an injected fault")]
+    Injected,
 }
 
 impl Cache {
@@ -36,7 +45,23 @@ impl Cache {
     #[must_use]
     pub fn in_process(entries: u64) -> Self {
         let cache = moka::future::Cache::builder().max_capacity(entries).expire_after(OwnLife).build();
-        Self::InProcess(cache)
+        Self { store: Store::InProcess(cache), faults: Faults::disabled() }
+    }
+
+    /// A cache in Redis, shared by all processes.
+    #[must_use]
+    pub const fn in_redis(redis: Redis) -> Self {
+        Self { store: Store::Redis(redis), faults: Faults::disabled() }
+    }
+
+    /// The same cache, which fails when `faults` say so.
+    #[must_use]
+    pub fn with_faults(self, faults: &Faults) -> Self {
+        Self { faults: faults.clone(), ..self }
+    }
+
+    fn may_be_used(&self) -> Result<(), CacheError> {
+        if self.faults.cache_fails() { Err(CacheError::Injected) } else { Ok(()) }
     }
 
     /// The value under `key`, if it is there and has not expired.
@@ -44,9 +69,10 @@ impl Cache {
     /// # Errors
     /// When the cache fails, or holds something else under this key.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CacheError> {
-        let json: Option<String> = match self {
-            Self::InProcess(cache) => cache.get(key).await.map(|(json, _)| json),
-            Self::Redis(redis) => redis.call("GET", async |connection| connection.get(key).await).await?,
+        self.may_be_used()?;
+        let json: Option<String> = match &self.store {
+            Store::InProcess(cache) => cache.get(key).await.map(|(json, _)| json),
+            Store::Redis(redis) => redis.call("GET", async |connection| connection.get(key).await).await?,
         };
         Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
     }
@@ -56,10 +82,11 @@ impl Cache {
     /// # Errors
     /// When the cache fails.
     pub async fn set<T: Serialize>(&self, key: &str, value: &T, life: Duration) -> Result<(), CacheError> {
+        self.may_be_used()?;
         let json = serde_json::to_string(value)?;
-        match self {
-            Self::InProcess(cache) => cache.insert(key.to_owned(), (json, life)).await,
-            Self::Redis(redis) => {
+        match &self.store {
+            Store::InProcess(cache) => cache.insert(key.to_owned(), (json, life)).await,
+            Store::Redis(redis) => {
                 let milliseconds = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
                 redis
                     .call("PSETEX", async |connection| connection.pset_ex(key, json, milliseconds).await)
@@ -74,9 +101,10 @@ impl Cache {
     /// # Errors
     /// When the cache fails.
     pub async fn forget(&self, key: &str) -> Result<(), CacheError> {
-        match self {
-            Self::InProcess(cache) => cache.invalidate(key).await,
-            Self::Redis(redis) => redis.call("DEL", async |connection| connection.del(key).await).await?,
+        self.may_be_used()?;
+        match &self.store {
+            Store::InProcess(cache) => cache.invalidate(key).await,
+            Store::Redis(redis) => redis.call("DEL", async |connection| connection.del(key).await).await?,
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 pub mod active_users;
 pub mod cache;
 pub mod db;
+pub mod faults;
 pub mod notifier;
 pub mod passwords;
 pub mod payment_gateway;

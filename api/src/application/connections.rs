@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use anyhow::{Context, bail};
 use glasshouse_domain::failure::with_causes;
 use glasshouse_infra::db::Database;
+use glasshouse_infra::faults::Faults;
 use glasshouse_infra::payment_gateway::GatewayClient;
 use glasshouse_infra::redis::{Redis, RedisError, RedisSettings};
 use glasshouse_infra::telemetry::metrics::Metrics;
@@ -14,11 +15,16 @@ use crate::config::{PaymentGatewayConfig, StorageConfig};
 use crate::http::health::Dependencies;
 
 /// Opens the connections and makes sure that each of them works.
-pub(super) async fn connect(storage: &StorageConfig, metrics: &Metrics) -> anyhow::Result<Dependencies> {
+pub(super) async fn connect(
+    storage: &StorageConfig,
+    faults: &Faults,
+    metrics: &Metrics,
+) -> anyhow::Result<Dependencies> {
     let database = Database::connect(&storage.database, metrics)
         .await
         .inspect_err(|error| tracing::error!(error = with_causes(error), "database_connection_failed"))
-        .context("database_connection_failed")?;
+        .context("database_connection_failed")?
+        .with_faults(faults);
     database.check_isolation().await.context("database_check_failed")?;
     tracing::info!("database_connection_ok");
     let redis = match &storage.redis {

@@ -11,6 +11,7 @@ use actix_web::dev::{Server, ServerHandle};
 use anyhow::{Context, bail};
 use futures_util::future::join_all;
 use glasshouse_infra::db::Database;
+use glasshouse_infra::faults::Faults;
 use glasshouse_infra::telemetry::metrics::Metrics;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use self::connections::{bind, connect, gateway_client};
 use self::servers::{ApiParts, gateway_server, management_server};
 use crate::config::{Config, ShutdownConfig};
+use crate::http::faults::FaultPanel;
 use crate::http::health::Dependencies;
 use crate::http::metrics::Gauges;
 use crate::http::middleware::{Draining, InFlight};
@@ -56,15 +58,21 @@ impl Application {
     pub async fn build(config: Config) -> anyhow::Result<Self> {
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "application_starting");
         let (draining, mut addresses, mut servers) = (Draining::default(), Addresses::default(), Vec::new());
-        let metrics = Metrics::new(config.metric_label_cap)?;
+        let metrics = Metrics::new(config.metrics)?;
+        metrics.runtime.watch("main");
+        let faults = if config.faults_are_enabled {
+            Faults::enabled(metrics.faults.clone())
+        } else {
+            Faults::disabled()
+        };
         let dependencies = match &config.storage {
-            Some(storage) => connect(storage, &metrics).await?,
+            Some(storage) => connect(storage, &faults, &metrics).await?,
             None => Dependencies::default(),
         };
         if let Some(address) = config.gateway_addr {
             let (listener, bound) = bind(address, "GLASSHOUSE_GATEWAY_ADDR")?;
             addresses.gateway = Some(bound);
-            servers.push(gateway_server(listener, config.shutdown)?);
+            servers.push(gateway_server(listener, config.shutdown, metrics.runtime.clone())?);
         }
         let payment_gateway = match &config.payment_gateway {
             Some(settings) => Some(gateway_client(settings, addresses.gateway, &metrics)?),
@@ -75,7 +83,7 @@ impl Application {
         if let (Some(api), Some(gateway)) = (config.api, &payment_gateway) {
             let (listener, bound) = bind(api.http_addr, "GLASSHOUSE_HTTP_ADDR")?;
             addresses.http = Some(bound);
-            let parts = ApiParts::new(api, &dependencies, gateway, &draining, &in_flight, &metrics)?;
+            let parts = ApiParts::new(api, &dependencies, gateway, &draining, &in_flight, &faults, &metrics)?;
             active_users = Some(parts.active_users());
             servers.push(parts.server(listener, config.shutdown)?);
         }
@@ -83,11 +91,17 @@ impl Application {
         addresses.management = Some(bound);
         let database = dependencies.database.clone();
         let outbox = metrics.outbox.clone();
-        let gauges = Gauges { metrics, dependencies, active_users };
-        servers.push(management_server(listener, gauges, draining.clone())?);
+        let gauges = Gauges::new(metrics, dependencies, active_users);
+        let panel = FaultPanel {
+            faults: faults.clone(),
+            database: database.clone(),
+            has_api: addresses.http.is_some(),
+            has_worker: config.worker.is_some(),
+        };
+        servers.push(management_server(listener, gauges, panel, draining.clone())?);
         let worker = match (config.worker, &database, payment_gateway) {
             (Some(worker), Some(database), Some(gateway)) => {
-                Some(Worker::new(database.clone(), gateway, worker, outbox))
+                Some(Worker::new(database.clone(), gateway, worker, faults, outbox))
             }
             _ => None,
         };

@@ -4,17 +4,18 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::middleware::{Compress, from_fn};
+use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::cache::Cache;
 use glasshouse_infra::db::Database;
+use glasshouse_infra::faults::Faults;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::payment_gateway::GatewayClient;
 use glasshouse_infra::principals::Principals;
 use glasshouse_infra::rate_limit::{InProcessLimiter, RateLimiter, RedisLimiter};
-use glasshouse_infra::telemetry::metrics::Metrics;
+use glasshouse_infra::telemetry::metrics::{Metrics, RuntimeMetrics};
 use glasshouse_infra::tokens::Tokens;
 use tracing_actix_web::TracingLogger;
 use utoipa_actix_web::AppExt;
@@ -22,9 +23,10 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::config::{ApiConfig, ShutdownConfig};
 use crate::gateway::{self, Simulator};
+use crate::http::faults::{self, FaultPanel};
 use crate::http::health::{self, Dependencies};
 use crate::http::metrics::{self, Gauges};
-use crate::http::middleware::{Draining, InFlight, RequestSpan, observe, shed_load, time_out};
+use crate::http::middleware::{Draining, InFlight, RequestSpan, inject_faults, observe, shed_load, time_out};
 use crate::http::{docs, problem, v1};
 
 /// Connections that live longer than this are closed once they are idle.
@@ -44,6 +46,7 @@ pub(super) struct ApiParts {
     draining: Draining,
     in_flight: InFlight,
     active_users: ActiveUsers,
+    faults: Faults,
     metrics: Metrics,
 }
 
@@ -54,6 +57,7 @@ impl ApiParts {
         gateway: &GatewayClient,
         draining: &Draining,
         in_flight: &InFlight,
+        faults: &Faults,
         metrics: &Metrics,
     ) -> anyhow::Result<Self> {
         let database = dependencies.database.clone().context("the API needs a database")?;
@@ -61,7 +65,7 @@ impl ApiParts {
             Some(redis) => {
                 let limiter = RedisLimiter::new(redis.clone(), config.quotas);
                 (
-                    Cache::Redis(redis.clone()),
+                    Cache::in_redis(redis.clone()),
                     RateLimiter::Redis(limiter),
                     ActiveUsers::in_redis(redis.clone()),
                 )
@@ -72,7 +76,7 @@ impl ApiParts {
             }
         };
         Ok(Self {
-            principals: Principals::new(database.clone(), cache, metrics.cache.clone()),
+            principals: Principals::new(database.clone(), cache.with_faults(faults), metrics.cache.clone()),
             limiter: web::Data::new(limiter),
             tokens: Tokens::new(&config.auth.tokens),
             hasher: Argon2Hasher::new(config.auth.argon2)?,
@@ -81,6 +85,7 @@ impl ApiParts {
             draining: draining.clone(),
             in_flight: in_flight.clone(),
             active_users,
+            faults: faults.clone(),
             metrics: metrics.clone(),
             database,
             config,
@@ -94,9 +99,11 @@ impl ApiParts {
 
     pub(super) fn server(self, listener: TcpListener, shutdown: ShutdownConfig) -> anyhow::Result<Server> {
         let ApiConfig { http_workers, limits, .. } = self.config.clone();
+        let faults_are_enabled = self.faults.are_enabled();
         let server = HttpServer::new(move || {
             let parts = self.clone();
-            let (json, query, path) = problem::extractor_configs(&limits);
+            parts.metrics.runtime.watch("http");
+            let (json, query, path) = problem::extractor_configs(limits.body_bytes);
             let app = App::new().into_utoipa_app().configure(v1::routes).into_app();
             app.app_data(json)
                 .app_data(query)
@@ -112,12 +119,14 @@ impl ApiParts {
                 .app_data(web::Data::new(parts.draining))
                 .app_data(web::Data::new(parts.in_flight))
                 .app_data(web::Data::new(parts.active_users))
+                .app_data(web::Data::new(parts.faults))
                 .app_data(web::Data::new(parts.metrics.http))
                 .app_data(web::Data::new(parts.metrics.business))
                 .configure(health::routes)
                 .service(web::redirect("/docs", "/docs/"))
                 .service(SwaggerUi::new("/docs/{_:.*}").url(docs::OPENAPI_PATH, docs::openapi()))
                 .default_service(web::to(problem::unknown_route))
+                .wrap(Condition::new(faults_are_enabled, from_fn(inject_faults)))
                 .wrap(from_fn(time_out))
                 .wrap(from_fn(shed_load))
                 .wrap(Compress::default())
@@ -135,15 +144,24 @@ impl ApiParts {
     }
 }
 
-/// Health checks and metrics. Nothing but the health checks is public.
+/// What the bodies of management requests may have, in bytes.
+const MANAGEMENT_BODY: usize = 16 * 1024;
+
+/// Health checks and metrics, and the faults where they are enabled. Nothing but the health checks is public.
 pub(super) fn management_server(
     listener: TcpListener,
     gauges: Gauges,
+    faults: FaultPanel,
     draining: Draining,
 ) -> anyhow::Result<Server> {
     let server = HttpServer::new(move || {
-        App::new()
-            .app_data(web::Data::new(gauges.dependencies.clone()))
+        let (json, query, _) = problem::extractor_configs(MANAGEMENT_BODY);
+        let app = App::new();
+        let app = if faults.faults.are_enabled() { app.configure(faults::routes) } else { app };
+        app.app_data(json)
+            .app_data(query)
+            .app_data(web::Data::new(faults.clone()))
+            .app_data(web::Data::new(gauges.dependencies().clone()))
             .app_data(web::Data::new(gauges.clone()))
             .app_data(web::Data::new(draining.clone()))
             .configure(health::routes)
@@ -152,9 +170,14 @@ pub(super) fn management_server(
     Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())
 }
 
-pub(super) fn gateway_server(listener: TcpListener, shutdown: ShutdownConfig) -> anyhow::Result<Server> {
+pub(super) fn gateway_server(
+    listener: TcpListener,
+    shutdown: ShutdownConfig,
+    runtime: RuntimeMetrics,
+) -> anyhow::Result<Server> {
     let simulator = Simulator::default();
     let server = HttpServer::new(move || {
+        runtime.watch("gateway");
         App::new()
             .app_data(web::Data::new(simulator.clone()))
             .configure(gateway::routes)

@@ -15,6 +15,7 @@ pub use telemetry::read as read_telemetry;
 use std::net::SocketAddr;
 
 use glasshouse_infra::telemetry::TelemetrySettings;
+use glasshouse_infra::telemetry::metrics::MetricsSettings;
 
 /// What a process does. Each role needs its own part of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +49,10 @@ impl Role {
 pub struct Config {
     /// Where the management listener listens.
     pub management_addr: SocketAddr,
-    /// The most tenants, and products, that have time series of their own.
-    pub metric_label_cap: usize,
+    /// What the metrics have to be told.
+    pub metrics: MetricsSettings,
+    /// Whether faults may be injected into this process.
+    pub faults_are_enabled: bool,
     /// How to stop.
     pub shutdown: ShutdownConfig,
     /// The API, if this process serves it.
@@ -93,8 +96,8 @@ impl Config {
         let uses_gateway = role.has_api() || role.has_worker();
         Self {
             management_addr: env.or("GLASSHOUSE_MANAGEMENT_ADDR", SocketAddr::from(([127, 0, 0, 1], 9000))),
-            metric_label_cap: usize::try_from(env.number("GLASSHOUSE_METRIC_LABEL_CAP", 200, 1..=100_000))
-                .unwrap_or(usize::MAX),
+            metrics: telemetry::read_metrics(env),
+            faults_are_enabled: env.or("GLASSHOUSE_FAULTS_ENABLED", false),
             shutdown: ShutdownConfig::read(env),
             api: role.has_api().then(|| ApiConfig::read(role, env)),
             worker: role.has_worker().then(|| WorkerConfig::read(env)),

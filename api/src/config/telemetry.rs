@@ -1,5 +1,6 @@
 use std::str::FromStr;
 
+use glasshouse_infra::telemetry::metrics::MetricsSettings;
 use glasshouse_infra::telemetry::{LogFormat, Sampling, TelemetrySettings};
 use url::Url;
 
@@ -15,6 +16,18 @@ pub fn read(role: Option<Role>, env: &mut Reader, on_terminal: bool) -> Telemetr
         filter: filter(env),
         otlp_endpoint: otlp_endpoint(env),
         sampling: sampling(env),
+    }
+}
+
+/// Reads what the metrics have to be told.
+pub(super) fn read_metrics(env: &mut Reader) -> MetricsSettings {
+    let MetricsSettings { label_cap, .. } = MetricsSettings::default();
+    let label_cap = env.number("GLASSHOUSE_METRIC_LABEL_CAP", label_cap as u64, 1..=100_000);
+    let has_limit = env.text("GLASSHOUSE_MEMORY_LIMIT_MIB").is_some();
+    let limit = env.number("GLASSHOUSE_MEMORY_LIMIT_MIB", 1, 1..=1_048_576) * 1024 * 1024;
+    MetricsSettings {
+        label_cap: usize::try_from(label_cap).unwrap_or(usize::MAX),
+        memory_limit: has_limit.then_some(limit),
     }
 }
 

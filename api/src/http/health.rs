@@ -33,7 +33,7 @@ struct Readiness {
 
 impl Dependencies {
     /// Asks every part. The causes go to the log: the answer may be public.
-    async fn check(&self) -> BTreeMap<&'static str, &'static str> {
+    pub(super) async fn check(&self) -> BTreeMap<&'static str, &'static str> {
         let database = async {
             match &self.database {
                 Some(database) => Some(verdict("database", database.ping()).await),

@@ -2,6 +2,7 @@
 
 pub mod docs;
 pub mod extract;
+pub mod faults;
 pub mod health;
 pub mod metrics;
 pub mod middleware;

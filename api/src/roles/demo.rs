@@ -7,7 +7,7 @@ use glasshouse_domain::clock;
 use glasshouse_domain::user::Role as UserRole;
 use glasshouse_infra::db::Database;
 use glasshouse_infra::passwords::Argon2Hasher;
-use glasshouse_infra::telemetry::metrics::Metrics;
+use glasshouse_infra::telemetry::metrics::{Metrics, MetricsSettings};
 use glasshouse_infra::tokens::Tokens;
 use secrecy::ExposeSecret;
 
@@ -41,7 +41,7 @@ struct DemoOrder {
 
 /// Adds the demo's tenants, and prepares an order of the first one.
 async fn prepare(storage: &StorageConfig, auth: &AuthConfig) -> anyhow::Result<Option<DemoOrder>> {
-    let database = Database::connect(&storage.database, &Metrics::new(1)?)
+    let database = Database::connect(&storage.database, &Metrics::new(MetricsSettings::default())?)
         .await
         .context("database_connection_failed")?;
     let hasher = Argon2Hasher::new(auth.argon2)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use glasshouse_infra::db::{Database, DatabaseSettings};
-use glasshouse_infra::telemetry::metrics::Metrics;
+use glasshouse_infra::telemetry::metrics::{Metrics, MetricsSettings};
 use glasshouse_migrations::{Migrator, MigratorTrait};
 use secrecy::SecretString;
 
@@ -28,8 +28,9 @@ pub(crate) async fn migrate(url: SecretString) -> anyhow::Result<()> {
         slow_query: Duration::from_secs(3600),
         reconcile_after: Duration::ZERO,
     };
-    let database =
-        Database::connect(&settings, &Metrics::new(1)?).await.context("database_connection_failed")?;
+    let database = Database::connect(&settings, &Metrics::new(MetricsSettings::default())?)
+        .await
+        .context("database_connection_failed")?;
     Migrator::up(database.connection(), None).await.context("a migration failed")?;
     database.close().await;
     tracing::info!("database_migrated");

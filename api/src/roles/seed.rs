@@ -12,7 +12,7 @@ use glasshouse_domain::user::{Role as UserRole, User};
 use glasshouse_domain::values::{Email, Name, Password, PasswordHash, Quantity, Slug};
 use glasshouse_infra::db::{Database, TenantStore};
 use glasshouse_infra::passwords::Argon2Hasher;
-use glasshouse_infra::telemetry::metrics::Metrics;
+use glasshouse_infra::telemetry::metrics::{Metrics, MetricsSettings};
 use time::Duration;
 
 use super::demo_data::{self, PASSWORD, TENANTS};
@@ -40,7 +40,7 @@ pub(crate) async fn run(args: SeedArgs) -> anyhow::Result<()> {
     let storage = StorageConfig::read_for_seed(&mut env);
     let argon2 = AuthConfig::read_argon2(&mut env);
     let (storage, argon2) = env.finish((storage, argon2))?;
-    let database = Database::connect(&storage.database, &Metrics::new(1)?)
+    let database = Database::connect(&storage.database, &Metrics::new(MetricsSettings::default())?)
         .await
         .context("database_connection_failed")?;
     database.check_isolation().await?;

@@ -11,6 +11,7 @@ use glasshouse_domain::clock;
 use glasshouse_domain::failure::{StoreFailure, with_causes};
 use glasshouse_infra::db::Database;
 use glasshouse_infra::db::directory::Lease;
+use glasshouse_infra::faults::Faults;
 use glasshouse_infra::notifier::LogNotifier;
 use glasshouse_infra::payment_gateway::GatewayClient;
 use glasshouse_infra::telemetry::metrics::OutboxMetrics;
@@ -28,6 +29,7 @@ pub struct Worker {
     gateway: GatewayClient,
     notifier: LogNotifier,
     config: WorkerConfig,
+    faults: Faults,
     metrics: OutboxMetrics,
 }
 
@@ -38,9 +40,10 @@ impl Worker {
         database: Database,
         gateway: GatewayClient,
         config: WorkerConfig,
+        faults: Faults,
         metrics: OutboxMetrics,
     ) -> Self {
-        Self { database, gateway, notifier: LogNotifier, config, metrics }
+        Self { database, gateway, notifier: LogNotifier, config, faults, metrics }
     }
 
     /// Works until `stop`, and finishes the item in hand.

@@ -12,6 +12,9 @@ use super::{Round, Worker, continue_trace};
 impl Worker {
     /// Delivers one batch of the outbox.
     pub(super) async fn relay_outbox(&self, stop: &CancellationToken) -> Result<Round, StoreFailure> {
+        if self.faults.outbox_stalls() {
+            return Ok(Round::Done);
+        }
         let messages = self.database.lease_outbox_messages(self.lease(self.config.outbox_lease)).await?;
         for message in &messages {
             if stop.is_cancelled() {

@@ -8,7 +8,7 @@ use glasshouse_domain::login::{HashingFailed, LoginError, PasswordHasher, log_in
 use glasshouse_domain::values::{Email, Password, PasswordHash, Slug};
 use glasshouse_infra::db::{Database, DatabaseSettings};
 use glasshouse_infra::passwords::{Argon2Hasher, Argon2Settings};
-use glasshouse_infra::telemetry::metrics::Metrics;
+use glasshouse_infra::telemetry::metrics::{Metrics, MetricsSettings};
 use glasshouse_infra::tokens::{TokenSettings, Tokens};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use secrecy::SecretString;
@@ -96,7 +96,8 @@ async fn somebody_unknown_costs_a_hash_too(backend: Backend) {
         slow_query: Duration::from_secs(10),
         reconcile_after: Duration::ZERO,
     };
-    let database = Database::connect(&settings, &Metrics::new(1).unwrap()).await.unwrap();
+    let database =
+        Database::connect(&settings, &Metrics::new(MetricsSettings::default()).unwrap()).await.unwrap();
     let hasher = Argon2Hasher::new(Argon2Settings { memory_kib: 64, passes: 1, at_once: 1 }).unwrap();
     let hasher = Counted(hasher, AtomicU32::new(0));
     for (tries, (tenant, email)) in

@@ -225,6 +225,7 @@ fn only_variables_without_one_fixed_default_have_none_in_the_example() {
         "DATABASE_MIGRATION_URL",
         "DATABASE_URL",
         "GLASSHOUSE_HTTP_WORKERS",
+        "GLASSHOUSE_MEMORY_LIMIT_MIB",
         "GLASSHOUSE_PAYMENT_GATEWAY_URL",
         "JWT_SECRET",
         "OTEL_EXPORTER_OTLP_ENDPOINT",

@@ -1,15 +1,22 @@
 //! Metrics: their names are an interface, and what they count is what happened.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::process::{Command, Stdio};
 
+use glasshouse_api::http::docs;
+use glasshouse_domain::clock;
+use glasshouse_domain::id::{OrderId, ProductId, UserId};
+use glasshouse_domain::order::{Order, OrderItem, OrderState};
+use glasshouse_domain::values::{Currency, Money, Name, Quantity, Sku};
+use glasshouse_infra::telemetry::metrics::{Metrics, MetricsSettings};
 use serde_json::json;
 
-use crate::support::{Backend, TestApp, eventually, on_both};
+use crate::support::{Backend, Scrape, TestApp, eventually, on_both};
 
 on_both!(an_order_is_counted_where_it_should_be, tenants_beyond_the_cap_share_a_series);
 
 /// Every metric of the contract, its type and its labels.
-const CONTRACT: [(&str, &str, &[&str]); 27] = [
+const CONTRACT: [(&str, &str, &[&str]); 33] = [
     ("http_requests_total", "counter", &["endpoint", "method", "status"]),
     ("http_request_duration_seconds", "histogram", &["endpoint", "method"]),
     ("http_requests_in_flight", "gauge", &[]),
@@ -30,7 +37,13 @@ const CONTRACT: [(&str, &str, &[&str]); 27] = [
     ("database_query_duration_seconds", "histogram", &[]),
     ("database_slow_queries_total", "counter", &[]),
     ("load_shed_total", "counter", &["reason"]),
+    ("dependency_up", "gauge", &["dependency"]),
     ("process_resident_memory_bytes", "gauge", &[]),
+    ("process_memory_limit_bytes", "gauge", &[]),
+    ("runtime_workers", "gauge", &["runtime"]),
+    ("runtime_tasks", "gauge", &["runtime"]),
+    ("runtime_queue_depth", "gauge", &["runtime"]),
+    ("runtime_busy_seconds_total", "counter", &["runtime"]),
     ("cache_requests_total", "counter", &["cache", "result"]),
     ("outbox_pending", "gauge", &[]),
     ("outbox_oldest_age_seconds", "gauge", &[]),
@@ -39,55 +52,9 @@ const CONTRACT: [(&str, &str, &[&str]); 27] = [
     ("build_info", "gauge", &["commit", "version"]),
 ];
 
-/// A scrape: the type of each metric, and the value of each series.
-struct Scrape {
-    types: BTreeMap<String, String>,
-    series: BTreeMap<String, f64>,
-}
-
-impl Scrape {
-    async fn of(app: &TestApp) -> Self {
-        let text = app.management().get("/metrics").await.expect(200);
-        let (mut types, mut series) = (BTreeMap::new(), BTreeMap::new());
-        for line in text.as_str().unwrap().lines() {
-            if let Some(line) = line.strip_prefix("# TYPE ") {
-                let (name, kind) = line.split_once(' ').unwrap();
-                types.insert(name.to_owned(), kind.to_owned());
-            } else if !line.starts_with('#') {
-                let (name, value) = line.rsplit_once(' ').unwrap();
-                series.insert(name.to_owned(), value.parse().unwrap());
-            }
-        }
-        Self { types, series }
-    }
-
-    /// The sum of all series of a metric whose labels contain this text.
-    fn sum(&self, metric: &str, labels: &str) -> f64 {
-        let all = self.series.iter();
-        let ours = all.filter(|(name, _)| name.split('{').next() == Some(metric) && name.contains(labels));
-        ours.map(|(_, value)| value).sum()
-    }
-
-    /// The names of the labels of a metric, without the bounds of a histogram.
-    fn labels(&self, metric: &str) -> BTreeSet<&str> {
-        let of_metric =
-            |name: &&String| name.split('{').next().unwrap().trim_end_matches("_bucket") == metric;
-        let labels = self.series.keys().filter(of_metric).filter_map(|name| name.split_once('{'));
-        let labels =
-            labels.flat_map(|(_, labels)| labels.split("\",").filter_map(|label| label.split('=').next()));
-        labels.filter(|label| *label != "le").collect()
-    }
-
-    /// How many values a label of a metric has.
-    fn values(&self, metric: &str, label: &str) -> BTreeSet<&str> {
-        let ours = self.series.keys().filter(|name| name.split('{').next() == Some(metric));
-        let start = format!("{label}=\"");
-        ours.filter_map(|name| name.split(&start).nth(1)?.split('"').next()).collect()
-    }
-}
-
 async fn an_order_is_counted_where_it_should_be(backend: Backend) {
-    let app = TestApp::start_with(backend, &[("GLASSHOUSE_RATE_LIMIT_PRO", "1/1")]).await;
+    let settings = &[("GLASSHOUSE_RATE_LIMIT_PRO", "1/1"), ("GLASSHOUSE_MEMORY_LIMIT_MIB", "512")];
+    let app = TestApp::start_with(backend, settings).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
     owner.order(&product, 2).await.expect(201);
@@ -97,11 +64,12 @@ async fn an_order_is_counted_where_it_should_be(backend: Backend) {
     while limited.get("/v1/products").await.status != 429 {}
     app.nobody().get("/no/such/path").await.expect_problem(404, "unknown_route");
     let scrape = eventually("the confirmation is counted", async || {
-        let scrape = Scrape::of(&app).await;
+        let scrape = Scrape::of(&app.management()).await;
         (scrape.sum("outbox_deliveries_total", "order_paid") == 1.0).then_some(scrape)
     })
     .await;
 
+    check_with_prometheus(&app.management().get("/metrics").await.expect(200));
     for (metric, kind, labels) in CONTRACT {
         assert_eq!(scrape.types.get(metric).map(String::as_str), Some(kind), "{metric}");
         assert_eq!(scrape.labels(metric), labels.iter().copied().collect(), "{metric}");
@@ -120,6 +88,9 @@ async fn an_order_is_counted_where_it_should_be(backend: Backend) {
         ("tenant_rate_limited_total", "", 1.0),
         ("active_users", "", 2.0),
         ("outbox_pending", "", 0.0),
+        ("dependency_up", r#"dependency="database""#, 1.0),
+        ("process_memory_limit_bytes", "", 512.0 * 1024.0 * 1024.0),
+        ("runtime_workers", r#"runtime="http""#, 2.0),
         ("payment_gateway_request_duration_seconds_count", r#"operation="charge",outcome="ok""#, 1.0),
     ] {
         if metric == "active_users" && backend == Backend::Servers {
@@ -131,14 +102,82 @@ async fn an_order_is_counted_where_it_should_be(backend: Backend) {
     }
 }
 
+/// Lets Prometheus' own parser and linter read a scrape.
+#[track_caller]
+fn check_with_prometheus(scrape: &serde_json::Value) {
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut promtool = promtool.spawn().expect("promtool is installed by scripts/with-test-services");
+    promtool.stdin.take().unwrap().write_all(scrape.as_str().unwrap().as_bytes()).unwrap();
+    let checked = promtool.wait_with_output().unwrap();
+    let complaints = String::from_utf8(checked.stderr).unwrap();
+    // The contract's own name, which says its unit last.
+    let ours = |line: &&str| !line.starts_with("revenue_total_usd counter metrics should have");
+    assert_eq!(complaints.lines().filter(ours).collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
 async fn tenants_beyond_the_cap_share_a_series(backend: Backend) {
     let app = TestApp::start_with(backend, &[("GLASSHOUSE_METRIC_LABEL_CAP", "3")]).await;
     for _ in 0..6 {
         app.new_tenant().await.get("/v1/products").await.expect(200);
     }
-    let scrape = Scrape::of(&app).await;
+    let scrape = Scrape::of(&app.management()).await;
     let tenants = scrape.values("api_calls_total", "tenant_id");
     assert_eq!(tenants.len(), 4, "three and the rest: {tenants:?}");
     assert!(tenants.contains("other"));
     assert_eq!(scrape.sum("api_calls_total", "/v1/products"), 6.0);
+}
+
+/// The largest scrape that a thousand tenants may cause, in bytes: Prometheus reads one every few seconds.
+const LARGEST_SCRAPE: usize = 2_000_000;
+
+#[test]
+fn a_thousand_tenants_on_all_endpoints_stay_under_the_cap() {
+    let metrics = Metrics::new(MetricsSettings::default()).unwrap();
+    let endpoints: Vec<_> = docs::openapi().paths.paths.into_keys().collect();
+    for n in 0..1000 {
+        let tenant = uuid::Uuid::from_u128(n).to_string();
+        metrics.business.signed_up(&tenant, "organic");
+        metrics.http.rate_limited(&tenant);
+        for product in ["Mug", "Cap", "Pen"] {
+            metrics.business.revenue(&tenant, &an_order_of(product));
+        }
+        for endpoint in &endpoints {
+            metrics.http.called_by_tenant(&tenant, endpoint);
+        }
+    }
+    let text = metrics.text().unwrap();
+    assert!(text.len() < LARGEST_SCRAPE, "{} bytes", text.len());
+    let scrape = Scrape::parse(&text);
+    for (metric, series, sum) in [
+        ("api_calls_total", 201 * endpoints.len(), 1000.0 * endpoints.len() as f64),
+        ("tenant_rate_limited_total", 201, 1000.0),
+        ("user_signups_total", 201, 1000.0),
+    ] {
+        assert_eq!(scrape.series_of(metric), series, "{metric}");
+        assert_eq!(scrape.sum(metric, ""), sum, "{metric}");
+        assert_eq!(scrape.sum(metric, r#"tenant_id="other""#), sum * 0.8, "{metric}");
+    }
+    assert_eq!(scrape.sum("revenue_total_usd", ""), 3.0 * 1000.0 * 12.5);
+    assert!(scrape.series_of("revenue_total_usd") <= 200 + 201, "pairs, and the rest of each tenant");
+}
+
+/// A paid order of one piece at 12.50 USD.
+fn an_order_of(product: &str) -> Order {
+    let price = Money::new(1250, Currency::USD).unwrap();
+    let item = OrderItem {
+        product: ProductId::new(),
+        sku: Sku::parse("SKU-1").unwrap(),
+        name: Name::parse(product).unwrap(),
+        quantity: Quantity::new(1).unwrap(),
+        unit_price: price,
+    };
+    Order {
+        id: OrderId::new(),
+        placed_by: UserId::new(),
+        state: OrderState::Paid,
+        items: vec![item],
+        total: price,
+        created_at: clock::now(),
+    }
 }

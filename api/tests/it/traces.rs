@@ -2,59 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use fake_opentelemetry_collector::{ExportedSpan, FakeCollectorServer};
 use reqwest::Method;
 use serde_json::json;
 
 use crate::command_line::{Stack, common, with};
-use crate::support::{Answer, Client, eventually, key};
-
-/// Receives the spans of one or more processes.
-struct Receiver {
-    server: FakeCollectorServer,
-    spans: Vec<ExportedSpan>,
-}
-
-impl Receiver {
-    async fn start() -> Self {
-        Self { server: FakeCollectorServer::start().await.unwrap(), spans: Vec::new() }
-    }
-
-    /// Waits for a span of this trace with this name; answers it.
-    async fn span(&mut self, trace: &str, name: &str) -> ExportedSpan {
-        eventually(&format!("the span {name} arrives"), async || {
-            self.spans.extend(self.server.exported_spans(1, Duration::from_millis(50)).await);
-            let found = self.spans.iter().find(|span| span.trace_id == trace && span.name == name);
-            found.map(copy)
-        })
-        .await
-    }
-}
-
-fn copy(span: &ExportedSpan) -> ExportedSpan {
-    ExportedSpan {
-        trace_id: span.trace_id.clone(),
-        span_id: span.span_id.clone(),
-        trace_state: String::new(),
-        parent_span_id: span.parent_span_id.clone(),
-        name: span.name.clone(),
-        kind: span.kind.clone(),
-        start_time_unix_nano: span.start_time_unix_nano,
-        end_time_unix_nano: span.end_time_unix_nano,
-        attributes: span.attributes.clone(),
-        dropped_attributes_count: 0,
-        events: Vec::new(),
-        dropped_events_count: 0,
-        links: Vec::new(),
-        dropped_links_count: 0,
-        status: None,
-    }
-}
-
-/// The value of an attribute, however the receiver writes its type down.
-fn has(span: &ExportedSpan, attribute: &str, value: &str) -> bool {
-    span.attributes.get(attribute).is_some_and(|found| found.contains(value))
-}
+use crate::support::{Answer, Client, SpanReceiver, eventually, has_attribute, key};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
@@ -67,8 +19,8 @@ async fn order(owner: &Client, product: &str, headers: &[(&str, &str)]) -> Answe
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_trace_leads_from_the_caller_through_both_services_to_the_confirmation() {
-    let (mut ours, mut theirs) = (Receiver::start().await, Receiver::start().await);
-    let to = |receiver: &Receiver| receiver.server.endpoint();
+    let (mut ours, mut theirs) = (SpanReceiver::start().await, SpanReceiver::start().await);
+    let to = |receiver: &SpanReceiver| receiver.endpoint();
     let mut stack = Stack::start_each(
         with(&common(), [("OTEL_EXPORTER_OTLP_ENDPOINT", &*to(&theirs))]),
         with(&common(), [("OTEL_EXPORTER_OTLP_ENDPOINT", &*to(&ours))]),
@@ -91,7 +43,7 @@ async fn one_trace_leads_from_the_caller_through_both_services_to_the_confirmati
         ("user.role", "owner"),
         ("request_id", answer.header("x-request-id")),
     ] {
-        assert!(has(&root, attribute, value), "{attribute}: {:?}", root.attributes);
+        assert!(has_attribute(&root, attribute, value), "{attribute}: {:?}", root.attributes);
     }
     assert!(root.attributes.contains_key("tenant.id") && root.attributes.contains_key("user.id"));
 
@@ -109,7 +61,7 @@ async fn one_trace_leads_from_the_caller_through_both_services_to_the_confirmati
     let inventory = ours.span(TRACE, "validate_inventory").await;
     let reserve = ours.span(TRACE, "reserve").await;
     assert_eq!(reserve.parent_span_id, inventory.span_id);
-    assert!(has(&reserve, "db.system.name", "postgresql"), "{:?}", reserve.attributes);
+    assert!(has_attribute(&reserve, "db.system.name", "postgresql"), "{:?}", reserve.attributes);
 
     let charge = ours.span(TRACE, "charge_payment").await;
     let call = ours.span(TRACE, "POST /v1/charges").await;
@@ -123,8 +75,8 @@ async fn one_trace_leads_from_the_caller_through_both_services_to_the_confirmati
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jaegers_header_continues_a_trace_too_and_w3c_wins() {
-    let mut receiver = Receiver::start().await;
-    let endpoint = receiver.server.endpoint();
+    let mut receiver = SpanReceiver::start().await;
+    let endpoint = receiver.endpoint();
     let mut stack = Stack::start([("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint)]).await;
     let (owner, product, _) = stack.shop().await;
     let jaeger_trace = "0af7651916cd43dd8448eb211c80319c";
@@ -163,8 +115,8 @@ async fn a_receiver_that_is_not_there_hurts_nobody_and_is_counted() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_queued_is_sent_before_the_process_ends() {
-    let mut receiver = Receiver::start().await;
-    let endpoint = receiver.server.endpoint();
+    let mut receiver = SpanReceiver::start().await;
+    let endpoint = receiver.endpoint();
     let mut stack = Stack::start([("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint)]).await;
     let (owner, product, _) = stack.shop().await;
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::{Connection, PgConnection};
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxError, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, DbBackend, DbErr, SqlxError, Statement};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
-use super::Database;
-use crate::telemetry::metrics::{DatabaseMetrics, Metrics};
+use super::{Database, statements};
+use crate::faults::Faults;
+use crate::telemetry::metrics::Metrics;
 
 /// How to reach the database, and how patient to be with it.
 #[derive(Clone, Debug)]
@@ -49,21 +50,6 @@ pub enum ConnectError {
     /// There are no tables, or the role may not use them.
     #[error("the database has no schema that this role may use: run `glasshouse migrate` first")]
     NotMigrated,
-}
-
-/// The most characters of a slow statement in the log.
-const SLOW_QUERY_CHARS: usize = 200;
-
-/// Measures every statement, and logs the slow ones. They have placeholders where the values go.
-fn watch_statements(connection: &mut DatabaseConnection, slow: Duration, metrics: DatabaseMetrics) {
-    connection.set_metric_callback(move |info| {
-        let is_slow = info.elapsed > slow;
-        metrics.queried(info.elapsed, is_slow);
-        if is_slow {
-            let query: String = info.statement.sql.chars().take(SLOW_QUERY_CHARS).collect();
-            tracing::warn!(duration = info.elapsed.as_secs_f64(), query, "slow_query");
-        }
-    });
 }
 
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -110,7 +96,7 @@ impl Database {
                     .busy_timeout(SQLITE_BUSY_TIMEOUT)
             });
         let mut connection = sea_orm::Database::connect(options).await?;
-        watch_statements(&mut connection, settings.slow_query, metrics.database.clone());
+        statements::watch(&mut connection, settings.slow_query, metrics.database.clone());
         let is_sqlite = connection.get_database_backend() == DbBackend::Sqlite;
         let sqlite_writer = is_sqlite.then(|| Arc::new(Semaphore::new(1)));
         Ok(Self {
@@ -119,6 +105,7 @@ impl Database {
             reconcile_after: settings.reconcile_after,
             metrics: metrics.database.clone(),
             business: metrics.business.clone(),
+            faults: Faults::disabled(),
             patience: settings.acquire_timeout + settings.statement_timeout,
         })
     }

@@ -17,6 +17,7 @@ mod reports;
 mod scope;
 mod seed;
 mod settlement;
+mod statements;
 mod stock;
 mod users;
 
@@ -35,6 +36,7 @@ use glasshouse_domain::id::TenantId;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::faults::Faults;
 use crate::telemetry::metrics::{BusinessMetrics, DatabaseMetrics};
 
 /// A pool of connections. Cloning it is cheap and shares the pool.
@@ -48,6 +50,7 @@ pub struct Database {
     patience: Duration,
     metrics: DatabaseMetrics,
     business: BusinessMetrics,
+    faults: Faults,
 }
 
 impl Database {
@@ -55,6 +58,12 @@ impl Database {
     #[must_use]
     pub fn tenant(&self, tenant: TenantId) -> TenantStore {
         TenantStore::new(self.clone(), tenant)
+    }
+
+    /// The same pool, whose transactions are slow when `faults` say so.
+    #[must_use]
+    pub fn with_faults(self, faults: &Faults) -> Self {
+        Self { faults: faults.clone(), ..self }
     }
 
     /// Asks the database whether it is there.
@@ -120,7 +129,9 @@ impl Database {
         self.sqlite_writer.clone()?.acquire_owned().await.ok()
     }
 
-    fn is_sqlite(&self) -> bool {
+    /// Whether this is SQLite, and not Postgres.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
         self.connection.get_database_backend() == DbBackend::Sqlite
     }
 }

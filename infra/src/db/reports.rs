@@ -53,8 +53,7 @@ impl TenantStore {
     /// When a sum is too large to be shown, or the database fails.
     pub async fn revenue(&self, period: Period) -> Result<Vec<DailyRevenue>, ReportError> {
         let scope = self.read("revenue").await?;
-        let rows =
-            scope.connection().query_all_raw(self.revenue_statement(period)).await.map_err(store_failure)?;
+        let rows = scope.within(scope.connection().query_all_raw(self.revenue_statement(period))).await?;
         scope.commit().await?;
         rows.iter().map(daily_revenue).collect()
     }

@@ -2,7 +2,7 @@
 //! else starts from [`Scope::find`] or [`Scope::update`], which are filtered already. Clippy refuses the
 //! unscoped forms elsewhere (see `clippy.toml`).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::TenantId;
@@ -101,13 +101,17 @@ impl Database {
             TransactionOptions { sqlite_transaction_mode: Some(mode), ..TransactionOptions::default() };
         let begin = async {
             let asked = Instant::now();
-            let transaction = self.connection.begin_with_options(options).await.map_err(store_failure)?;
+            let begun = self.connection.begin_with_options(options).await;
             self.metrics.acquired(asked.elapsed());
+            let transaction = begun.map_err(store_failure)?;
             let tenant = if self.is_sqlite() {
                 sqlite_tenant(&transaction, whose).await?
             } else {
                 set_tenant(&transaction, whose).await?
             };
+            if let Some(delay) = self.faults.slow_query() {
+                sleep_in_database(&transaction, delay).await?;
+            }
             Ok((transaction, tenant))
         };
         let (transaction, tenant) = self.in_time(begin).await?;
@@ -155,6 +159,14 @@ async fn sqlite_tenant(
     let row = transaction.query_one_raw(statement).await.map_err(store_failure)?;
     let id: Option<Uuid> = row.map(|row| row.try_get("", "id")).transpose().map_err(store_failure)?;
     Ok(id.unwrap_or_else(Uuid::nil).into())
+}
+
+/// An injected fault: a statement that really takes this long.
+async fn sleep_in_database(transaction: &DatabaseTransaction, delay: Duration) -> Result<(), StoreFailure> {
+    let (sql, seconds) = ("SELECT pg_sleep($1)", delay.as_secs_f64());
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [seconds.into()]);
+    transaction.execute_raw(statement).await.map_err(store_failure)?;
+    Ok(())
 }
 
 /// One transaction of one tenant. Dropped without [`Scope::commit`], it is rolled back.

@@ -58,8 +58,12 @@ impl GatewayClient {
         self.http.request(method, url)
     }
 
-    /// Sends a request until it is answered or the attempts are used up. `Ok(None)` is a 404.
-    async fn send(&self, request: RequestBuilder) -> Result<Option<wire::Charge>, GatewayFailure> {
+    /// Sends a request about a payment until it is answered or the attempts are used up. `Ok(None)` is a 404.
+    async fn send(
+        &self,
+        payment: PaymentId,
+        request: RequestBuilder,
+    ) -> Result<Option<wire::Charge>, GatewayFailure> {
         if !self.breaker.let_through(Instant::now()) {
             return Err(GatewayFailure::CircuitOpen);
         }
@@ -79,7 +83,11 @@ impl GatewayClient {
             _ => self.breaker.succeeded(),
         }
         self.metrics.set_circuit_open(self.breaker.is_open());
-        result.map_err(GatewayFailure::from)
+        let result = result.map_err(GatewayFailure::from);
+        if let Err(GatewayFailure::TimedOut) = result {
+            tracing::error!(payment_id = %payment, "payment_gateway_timeout");
+        }
+        result
     }
 }
 
@@ -202,24 +210,20 @@ impl PaymentGateway for GatewayClient {
         };
         let request = self.request(Method::POST, &[]).json(&body);
         let request = request.header(IDEMPOTENCY_KEY, charge.payment.to_string());
-        let result = self.send(request).await;
-        if let Err(GatewayFailure::TimedOut) = result {
-            tracing::error!(payment_id = %charge.payment, "payment_gateway_timeout");
-        }
-        known(result?)
+        known(self.send(charge.payment, request).await?)
     }
 
     async fn find_charge(&self, payment: PaymentId) -> Result<Option<ChargeOutcome>, GatewayFailure> {
-        let charge = self.send(self.request(Method::GET, &[&payment.to_string()])).await?;
+        let charge = self.send(payment, self.request(Method::GET, &[&payment.to_string()])).await?;
         Ok(charge.map(outcome))
     }
 
     async fn void_charge(&self, payment: PaymentId) -> Result<ChargeOutcome, GatewayFailure> {
-        known(self.send(self.request(Method::POST, &[&payment.to_string(), "void"])).await?)
+        known(self.send(payment, self.request(Method::POST, &[&payment.to_string(), "void"])).await?)
     }
 
     async fn refund(&self, payment: PaymentId) -> Result<(), GatewayFailure> {
-        known(self.send(self.request(Method::POST, &[&payment.to_string(), "refund"])).await?)?;
+        known(self.send(payment, self.request(Method::POST, &[&payment.to_string(), "refund"])).await?)?;
         Ok(())
     }
 }

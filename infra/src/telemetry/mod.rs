@@ -92,6 +92,8 @@ impl Telemetry {
         let tracer_provider = traces::provider(exporters, settings.sampling, resource.clone())?;
         let logger_provider = exporters.map(|endpoint| logs::provider(endpoint, resource)).transpose()?;
         opentelemetry::global::set_text_map_propagator(propagation::W3cOrJaeger::default());
+        // For the spans that are made without `tracing`: those of database statements.
+        opentelemetry::global::set_tracer_provider(tracer_provider.clone());
 
         let (lines, guard) = logs::layer(settings.log_format, logger_provider.as_ref());
         let spans = tracing_opentelemetry::layer()

@@ -2,6 +2,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{Error, HttpMessage};
+use glasshouse_domain::id::{OrderId, PaymentId};
 use glasshouse_infra::telemetry::propagation;
 use opentelemetry::propagation::Extractor;
 use tracing::field::Empty;
@@ -33,6 +34,18 @@ impl RequestId {
 /// What is known later is declared as [`Empty`]: a field that is not declared cannot be recorded.
 #[derive(Debug)]
 pub struct RequestSpan;
+
+impl RequestSpan {
+    /// Says on the current request's span which order it is about.
+    pub(crate) fn is_about_order(order: OrderId) {
+        Span::current().record("order.id", tracing::field::display(order));
+    }
+
+    /// Says on the current request's span which payment it is about.
+    pub(crate) fn is_about_payment(payment: PaymentId) {
+        Span::current().record("payment.id", tracing::field::display(payment));
+    }
+}
 
 impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {

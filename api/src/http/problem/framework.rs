@@ -10,17 +10,15 @@ use actix_web::{HttpRequest, error};
 use utoipa::openapi::PathItem;
 
 use super::Problem;
-use crate::config::Limits;
 use crate::http::docs;
 
 /// How bodies, queries and paths are read: bounded, and with our own errors.
-pub(crate) fn extractor_configs(limits: &Limits) -> (JsonConfig, QueryConfig, PathConfig) {
-    let limit = limits.body_bytes;
+pub(crate) fn extractor_configs(body_bytes: usize) -> (JsonConfig, QueryConfig, PathConfig) {
     (
         JsonConfig::default()
-            .limit(limit)
+            .limit(body_bytes)
             .content_type_required(true)
-            .error_handler(move |error, _| body_problem(&error, limit).into()),
+            .error_handler(move |error, _| body_problem(&error, body_bytes).into()),
         QueryConfig::default().error_handler(|error, _| query_problem(&error).into()),
         PathConfig::default().error_handler(|error, _| path_problem(&error).into()),
     )

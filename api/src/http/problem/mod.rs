@@ -61,7 +61,8 @@ pub struct ProblemBody {
     /// What happened, for programs.
     #[schema(example = "out_of_stock")]
     pub code: &'static str,
-    /// Names this request in the service's logs and traces.
+    /// Names this request in the service's logs and traces. The management interface has no such names.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub request_id: String,
     /// What is wrong with which field, if it is about fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]

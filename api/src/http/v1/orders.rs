@@ -3,7 +3,7 @@ use actix_web::{HttpResponse, get, post, web};
 use glasshouse_domain::checkout::check_out;
 use glasshouse_domain::clock;
 use glasshouse_domain::id::{OrderId, PaymentId};
-use glasshouse_domain::idempotency::RecordedAnswer;
+use glasshouse_domain::idempotency::{Once, RecordedAnswer};
 use glasshouse_domain::order::{Basket, Order, OrderDraft, OrderItem, OrderState};
 use glasshouse_domain::refund::{CancelStore, Canceller};
 use glasshouse_domain::values::Quantity;
@@ -18,6 +18,7 @@ use super::once;
 use super::payments::PaymentBody;
 use crate::config::Limits;
 use crate::http::extract::{Caller, IdempotencyHeader, Json, PageQuery, objects};
+use crate::http::middleware::RequestSpan;
 use crate::http::problem::{Fields, Problem, ProblemBody};
 
 /// An order of the caller's tenant.
@@ -145,6 +146,10 @@ pub(super) async fn place_order(
     let draft = body.draft(&caller, limits.order_items)?;
     let request = key.guards(&caller, &body, place_answer)?;
     let once = check_out(caller.store(), gateway.get_ref(), &draft, &request).await?;
+    if let Once::Done(order) = &once {
+        RequestSpan::is_about_order(order.id);
+        RequestSpan::is_about_payment(draft.payment);
+    }
     Ok(once::respond(once, place_answer))
 }
 
@@ -196,7 +201,7 @@ pub(super) async fn list_orders(
 )]
 #[get("/orders/{id}")]
 pub(super) async fn show_order(caller: Caller, id: web::Path<Uuid>) -> Result<web::Json<OrderBody>, Problem> {
-    let order = caller.store().order(id.into_inner().into()).await?.ok_or_else(no_such_order)?;
+    let order = caller.store().order(order_of(id)).await?.ok_or_else(no_such_order)?;
     Ok(web::Json(order.into()))
 }
 
@@ -217,7 +222,7 @@ pub(super) async fn cancel_order(
 ) -> Result<HttpResponse, Problem> {
     let request = key.guards(&caller, &(), cancel_answer)?;
     let canceller = Canceller { user: caller.user(), role: caller.role() };
-    let once = caller.store().cancel(id.into_inner().into(), canceller, &request).await?;
+    let once = caller.store().cancel(order_of(id), canceller, &request).await?;
     Ok(once::respond(once, cancel_answer))
 }
 
@@ -235,8 +240,15 @@ pub(super) async fn list_payments(
     caller: Caller,
     id: web::Path<Uuid>,
 ) -> Result<web::Json<Vec<PaymentBody>>, Problem> {
-    let payments = caller.store().payments_of(id.into_inner().into()).await?.ok_or_else(no_such_order)?;
+    let payments = caller.store().payments_of(order_of(id)).await?.ok_or_else(no_such_order)?;
     Ok(web::Json(payments.iter().map(Into::into).collect()))
+}
+
+/// The order that the path names.
+fn order_of(path: web::Path<Uuid>) -> OrderId {
+    let order = path.into_inner().into();
+    RequestSpan::is_about_order(order);
+    order
 }
 
 fn no_such_order() -> Problem {

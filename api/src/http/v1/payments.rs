@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::once;
 use crate::http::extract::{Admin, IdempotencyHeader};
+use crate::http::middleware::RequestSpan;
 use crate::http::problem::{Problem, ProblemBody};
 
 /// The payment of an order.
@@ -69,8 +70,10 @@ pub(super) async fn refund_payment(
     key: IdempotencyHeader,
     gateway: web::Data<GatewayClient>,
 ) -> Result<HttpResponse, Problem> {
+    let payment = id.into_inner().into();
+    RequestSpan::is_about_payment(payment);
     let request = key.guards(&caller, &(), refund_answer)?;
-    let once = refund(caller.store(), gateway.get_ref(), id.into_inner().into(), &request).await?;
+    let once = refund(caller.store(), gateway.get_ref(), payment, &request).await?;
     Ok(once::respond(once, refund_answer))
 }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glasshouse_infra::db::{Database, DatabaseSettings};
-use glasshouse_infra::telemetry::metrics::Metrics;
+use glasshouse_infra::telemetry::metrics::{Metrics, MetricsSettings};
 use glasshouse_migrations::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, Statement};
 use tempfile::TempDir;
@@ -155,7 +155,8 @@ async fn migrate(url: &str) {
         slow_query: Duration::from_secs(60),
         reconcile_after: Duration::ZERO,
     };
-    let database = Database::connect(&settings, &Metrics::new(1).unwrap()).await.unwrap();
+    let database =
+        Database::connect(&settings, &Metrics::new(MetricsSettings::default()).unwrap()).await.unwrap();
     Migrator::up(database.connection(), None).await.unwrap();
     database.close().await;
 }

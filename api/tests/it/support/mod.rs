@@ -7,7 +7,9 @@ mod operations;
 mod playground;
 mod process;
 mod proxy;
+mod scrape;
 mod shop;
+mod spans;
 mod wire;
 
 pub(crate) use app::{Backend, PASSWORD, TestApp};
@@ -17,7 +19,9 @@ pub(crate) use operations::{assert_complete, operations, required_fields};
 pub(crate) use playground::{Playground, good_bodies, named};
 pub(crate) use process::{Ended, Process, Settings, log_lines, settings};
 pub(crate) use proxy::{BehindProxies, Proxy};
+pub(crate) use scrape::Scrape;
 pub(crate) use shop::{IMPATIENT, NO_WORKER, at_once, statuses};
+pub(crate) use spans::{SpanReceiver, has_attribute};
 pub(crate) use wire::WireTap;
 
 use std::time::Duration;

@@ -5,7 +5,8 @@ use glasshouse_domain::payment::PaymentState;
 use glasshouse_domain::values::Currency;
 
 use super::define::{amounts, counters, gauge};
-use super::labels::CappedLabel;
+use super::labels::{CappedLabel, OTHER};
+use crate::telemetry::redaction::without_emails;
 
 /// What tenants and their customers do.
 #[derive(Clone, Debug)]
@@ -69,9 +70,18 @@ impl BusinessMetrics {
         for item in order.items.iter().filter(|item| item.unit_price.currency() == Currency::USD) {
             // A counter of Prometheus is a float; cents are exact up to 90 trillion dollars.
             let cents = item.unit_price.minor() as f64 * f64::from(item.quantity.get());
-            let labels = [self.tenants.of(tenant), self.products.of(item.name.as_str())];
+            let product = without_emails(item.name.as_str());
+            let product = product.as_deref().unwrap_or(item.name.as_str());
+            let labels = [self.tenants.of(tenant), self.product_of(tenant, product)];
             self.revenue.with_label_values(&labels).inc_by(cents / 100.0);
         }
+    }
+
+    /// The product itself, or `other`. The cap counts the products of each tenant: if it counted names alone,
+    /// there could be as many series as its square.
+    fn product_of<'a>(&self, tenant: &str, product: &'a str) -> &'a str {
+        let pair = format!("{tenant} {product}");
+        if self.products.of(&pair) == OTHER { OTHER } else { product }
     }
 
     /// A tenant signed up.

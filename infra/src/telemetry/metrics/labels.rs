@@ -9,6 +9,7 @@ pub(super) struct CappedLabel {
     cap: usize,
 }
 
+/// Stands for all values beyond the cap.
 pub(super) const OTHER: &str = "other";
 
 impl CappedLabel {

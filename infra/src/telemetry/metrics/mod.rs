@@ -5,22 +5,43 @@ mod business;
 mod cache;
 mod database;
 mod define;
+mod faults;
 mod gateway;
+mod health;
 mod http;
 mod labels;
 mod outbox;
 mod process;
+mod runtime;
 mod telemetry;
 
 pub use business::BusinessMetrics;
 pub use cache::CacheMetrics;
 pub use database::DatabaseMetrics;
+pub use faults::FaultMetrics;
 pub use gateway::GatewayMetrics;
+pub use health::HealthMetrics;
 pub use http::HttpMetrics;
 pub use outbox::OutboxMetrics;
+pub use runtime::RuntimeMetrics;
 pub use telemetry::TelemetryMetrics;
 
 use prometheus::{Registry, TextEncoder};
+
+/// What metrics have to be told.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricsSettings {
+    /// The most tenants, and products, that have time series of their own.
+    pub label_cap: usize,
+    /// The most memory that the process may use, in bytes; the container's limit if it is absent.
+    pub memory_limit: Option<u64>,
+}
+
+impl Default for MetricsSettings {
+    fn default() -> Self {
+        Self { label_cap: 200, memory_limit: None }
+    }
+}
 
 /// All metrics of one process.
 #[derive(Clone, Debug)]
@@ -38,19 +59,26 @@ pub struct Metrics {
     pub cache: CacheMetrics,
     /// Messages that wait for delivery.
     pub outbox: OutboxMetrics,
+    /// The parts that the process depends on.
+    pub health: HealthMetrics,
+    /// The async runtimes.
+    pub runtime: RuntimeMetrics,
+    /// Faults that were injected.
+    pub faults: FaultMetrics,
     /// Telemetry itself.
     pub telemetry: TelemetryMetrics,
 }
 
 impl Metrics {
-    /// Registers all metrics. At most `label_cap` tenants, and as many products, have series of their own.
+    /// Registers all metrics.
     ///
     /// # Errors
     /// When two metrics have one name, which is a mistake of this module.
-    pub fn new(label_cap: usize) -> Result<Self, prometheus::Error> {
+    pub fn new(settings: MetricsSettings) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
+        let MetricsSettings { label_cap, memory_limit } = settings;
         let tenants = labels::CappedLabel::new(label_cap);
-        process::register(&registry)?;
+        process::register(&registry, memory_limit)?;
         Ok(Self {
             http: HttpMetrics::register(&registry, tenants.clone())?,
             business: BusinessMetrics::register(&registry, tenants, label_cap)?,
@@ -58,6 +86,9 @@ impl Metrics {
             database: DatabaseMetrics::register(&registry)?,
             cache: CacheMetrics::register(&registry)?,
             outbox: OutboxMetrics::register(&registry)?,
+            health: HealthMetrics::register(&registry)?,
+            runtime: RuntimeMetrics::register(&registry)?,
+            faults: FaultMetrics::register(&registry)?,
             telemetry: TelemetryMetrics::register(&registry)?,
             registry,
         })
@@ -69,6 +100,7 @@ impl Metrics {
     /// When a metric cannot be written, which none of ours does.
     pub fn text(&self) -> Result<String, prometheus::Error> {
         self.telemetry.measure();
+        self.runtime.measure();
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }

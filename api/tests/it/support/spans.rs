@@ -1,0 +1,80 @@
+use std::time::Duration;
+
+use fake_opentelemetry_collector::{ExportedSpan, FakeCollectorServer};
+
+use super::eventually;
+
+/// Receives the spans of one or more processes over OTLP.
+pub(crate) struct SpanReceiver {
+    server: FakeCollectorServer,
+    spans: Vec<ExportedSpan>,
+}
+
+impl SpanReceiver {
+    pub(crate) async fn start() -> Self {
+        Self { server: FakeCollectorServer::start().await.unwrap(), spans: Vec::new() }
+    }
+
+    /// Where it receives.
+    pub(crate) fn endpoint(&self) -> String {
+        self.server.endpoint()
+    }
+
+    /// Waits for a span of this trace with this name; answers it.
+    pub(crate) async fn span(&mut self, trace: &str, name: &str) -> ExportedSpan {
+        self.span_with(trace, name, &[]).await
+    }
+
+    /// Waits for a span of this trace with this name and these attributes; answers it.
+    pub(crate) async fn span_with(
+        &mut self,
+        trace: &str,
+        name: &str,
+        attributes: &[(&str, &str)],
+    ) -> ExportedSpan {
+        eventually(&format!("the span {name} {attributes:?} arrives"), async || {
+            self.receive().await;
+            let is_it = |span: &&ExportedSpan| {
+                let has = |(attribute, value): &(&str, &str)| has_attribute(span, attribute, value);
+                span.trace_id == trace && span.name == name && attributes.iter().all(has)
+            };
+            self.spans.iter().find(is_it).map(copy)
+        })
+        .await
+    }
+
+    /// Whether a span of this trace with this name has arrived.
+    pub(crate) async fn has(&mut self, trace: &str, name: &str) -> bool {
+        self.receive().await;
+        self.spans.iter().any(|span| span.trace_id == trace && span.name == name)
+    }
+
+    async fn receive(&mut self) {
+        self.spans.extend(self.server.exported_spans(1, Duration::from_millis(50)).await);
+    }
+}
+
+/// Whether a span has this attribute, however the receiver writes its type down.
+pub(crate) fn has_attribute(span: &ExportedSpan, attribute: &str, value: &str) -> bool {
+    span.attributes.get(attribute).is_some_and(|found| found.contains(value))
+}
+
+fn copy(span: &ExportedSpan) -> ExportedSpan {
+    ExportedSpan {
+        trace_id: span.trace_id.clone(),
+        span_id: span.span_id.clone(),
+        trace_state: String::new(),
+        parent_span_id: span.parent_span_id.clone(),
+        name: span.name.clone(),
+        kind: span.kind.clone(),
+        start_time_unix_nano: span.start_time_unix_nano,
+        end_time_unix_nano: span.end_time_unix_nano,
+        attributes: span.attributes.clone(),
+        dropped_attributes_count: 0,
+        events: Vec::new(),
+        dropped_events_count: 0,
+        links: Vec::new(),
+        dropped_links_count: 0,
+        status: None,
+    }
+}
