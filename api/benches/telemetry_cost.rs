@@ -199,7 +199,12 @@ async fn cost_of_each_signal() {
     let services = measure(variants).await;
     let bare = services[0].cpu();
     for service in &services {
-        println!("| {} | {:.0} | {:+.0} % |", service.name, service.cpu(), (service.cpu() / bare - 1.0) * 100.0);
+        println!(
+            "| {} | {:.0} | {:+.0} % |",
+            service.name,
+            service.cpu(),
+            (service.cpu() / bare - 1.0) * 100.0
+        );
     }
 }
 

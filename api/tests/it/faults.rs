@@ -99,14 +99,14 @@ async fn each_fault_shows_where_the_table_says() {
         let logged = log_lines(&stack.serve.stdout()).len();
         put(&management, &row.plan).await.expect(200);
         let trace = new_trace();
-        get_in_trace(&owner, "/v1/products", &trace).await;
-
         eventually(&format!("{} rises", row.metric), async || {
+            get_in_trace(&owner, "/v1/products", &trace).await;
             let now = metric_of(&Scrape::of(&management).await, &row.metric);
             (now - before >= row.rises_by).then_some(())
         })
         .await;
         eventually(&format!("{} is logged for {}", row.event, row.fault), async || {
+            get_in_trace(&owner, "/v1/products", &trace).await;
             let lines = log_lines(&stack.serve.stdout()).into_iter().skip(logged);
             let mut of_event = lines.filter(|line| line["message"] == *row.event);
             of_event.any(|line| row.span.is_none() || line["trace_id"] == *trace).then_some(())
