@@ -4,6 +4,7 @@
 //! drops and counts when it is full, and nothing waits for a receiver.
 
 mod fields;
+mod line;
 mod logs;
 pub mod metrics;
 mod otlp;
