@@ -18,6 +18,7 @@ mod checkout;
 mod command_line;
 mod configuration;
 mod crash;
+mod errors;
 mod fuzz;
 mod health;
 mod idempotency;

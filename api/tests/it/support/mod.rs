@@ -7,6 +7,7 @@ mod operations;
 mod playground;
 mod process;
 mod proxy;
+mod sentry;
 mod shop;
 mod wire;
 
@@ -17,6 +18,7 @@ pub(crate) use operations::{assert_complete, operations, required_fields};
 pub(crate) use playground::{Playground, good_bodies, named};
 pub(crate) use process::{Ended, Process, Settings, log_lines, settings};
 pub(crate) use proxy::{BehindProxies, Proxy};
+pub(crate) use sentry::{Behaviour, FakeSentry};
 pub(crate) use shop::{IMPATIENT, NO_WORKER, at_once, statuses};
 pub(crate) use wire::WireTap;
 
