@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::io::{self, IsTerminal, Write};
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -92,7 +93,7 @@ fn run_once(task: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
     observed(&env.finish(telemetry)?, task)
 }
 
-/// Runs a task under telemetry, and sends what is left of it at the end.
+/// Runs a task under telemetry, and sends what is left of it at the end, be that a panic.
 fn observed(
     settings: &TelemetrySettings,
     task: impl Future<Output = anyhow::Result<()>>,
@@ -101,7 +102,7 @@ fn observed(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // The exporters speak gRPC on this runtime.
     let telemetry = runtime.block_on(async { Telemetry::start(settings) })?;
-    let result = runtime.block_on(task);
+    let result = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(task)));
     telemetry.shut_down();
-    result
+    result.unwrap_or_else(|panic| panic::resume_unwind(panic))
 }

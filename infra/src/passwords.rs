@@ -49,9 +49,11 @@ impl Argon2Hasher {
     ) -> Result<T, HashingFailed> {
         let turn = self.turns.clone().acquire_owned().await.map_err(failed)?;
         let argon2 = self.argon2.clone();
+        let span = tracing::Span::current();
         let work = move || {
             let _turn = turn;
-            work(&argon2)
+            // A panic on that thread is this request's.
+            span.in_scope(|| work(&argon2))
         };
         tokio::task::spawn_blocking(work).await.map_err(failed)?
     }

@@ -1,7 +1,7 @@
 use std::str::FromStr;
 
 use glasshouse_infra::telemetry::metrics::MetricsSettings;
-use glasshouse_infra::telemetry::{LogFormat, Sampling, TelemetrySettings};
+use glasshouse_infra::telemetry::{ErrorSettings, InvalidDsn, LogFormat, Sampling, TelemetrySettings};
 use url::Url;
 
 use super::{Reader, Role};
@@ -16,6 +16,7 @@ pub fn read(role: Option<Role>, env: &mut Reader, on_terminal: bool) -> Telemetr
         filter: filter(env),
         otlp_endpoint: otlp_endpoint(env),
         sampling: sampling(env),
+        errors: errors(env),
     }
 }
 
@@ -92,14 +93,31 @@ fn otlp_endpoint(env: &mut Reader) -> Option<Url> {
 }
 
 fn sampling(env: &mut Reader) -> Sampling {
-    let mut ratio = env.or("OTEL_TRACES_SAMPLER_ARG", 1.0);
-    if !(0.0..=1.0).contains(&ratio) {
-        env.wrong("OTEL_TRACES_SAMPLER_ARG", &format!("must be from 0 to 1, not {ratio}"));
-        ratio = 1.0;
-    }
+    let ratio = share("OTEL_TRACES_SAMPLER_ARG", 1.0, env);
     let name = env.text("OTEL_TRACES_SAMPLER").unwrap_or_else(|| "parentbased_always_on".to_owned());
     Sampling::parse(name.trim(), ratio).unwrap_or_else(|error| {
         env.wrong("OTEL_TRACES_SAMPLER", &error);
         Sampling { follow_parent: true, ratio }
     })
+}
+
+/// A number from 0 to 1.
+fn share(name: &'static str, default: f64, env: &mut Reader) -> f64 {
+    let share = env.or(name, default);
+    if (0.0..=1.0).contains(&share) {
+        return share;
+    }
+    env.wrong(name, &format!("must be from 0 to 1, not {share}"));
+    default
+}
+
+fn errors(env: &mut Reader) -> Option<ErrorSettings> {
+    let traces_sample_rate = share("SENTRY_TRACES_SAMPLE_RATE", 0.0, env);
+    match env.text("SENTRY_DSN")?.trim().parse() {
+        Ok(dsn) => Some(ErrorSettings { dsn, traces_sample_rate }),
+        Err(InvalidDsn) => {
+            env.wrong("SENTRY_DSN", &InvalidDsn);
+            None
+        }
+    }
 }

@@ -30,6 +30,8 @@ fn wrong_settings() -> Settings {
         ("GLASSHOUSE_SHUTDOWN_GRACE_SECONDS", "0"),
         ("GLASSHOUSE_LOG_FORMAT", "xml"),
         ("RUST_LOG", "info,glasshouse=loud"),
+        ("SENTRY_DSN", "https://hunter2:hunter2@sentry.example"),
+        ("SENTRY_TRACES_SAMPLE_RATE", "2"),
     ])
 }
 
@@ -232,6 +234,7 @@ fn only_variables_without_one_fixed_default_have_none_in_the_example() {
         "OTEL_RESOURCE_ATTRIBUTES",
         "OTEL_SERVICE_NAME",
         "REDIS_URL",
+        "SENTRY_DSN",
     ];
     assert_eq!(empty.collect::<Vec<_>>(), expected);
 }

@@ -3,17 +3,20 @@
 //! Telemetry never hurts the service. Everything that leaves the process goes through a bounded queue that
 //! drops and counts when it is full, and nothing waits for a receiver.
 
+mod errors;
 mod fields;
+mod line;
 mod logs;
 pub mod metrics;
 mod otlp;
+mod panics;
 #[expect(deprecated, reason = "callers with Jaeger's header exist, though OpenTelemetry gives the format up")]
 pub mod propagation;
 mod redaction;
 mod traces;
 
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::Resource;
@@ -25,6 +28,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 use url::Url;
 
+use errors::{Origin, Outbox};
+
+pub use errors::{Dsn, ErrorSettings, InvalidDsn};
 pub use logs::LogFormat;
 pub use traces::{Sampling, UnknownSampler};
 
@@ -43,6 +49,8 @@ pub struct TelemetrySettings {
     pub otlp_endpoint: Option<Url>,
     /// Which traces are recorded.
     pub sampling: Sampling,
+    /// Where errors are reported; nowhere if absent.
+    pub errors: Option<ErrorSettings>,
 }
 
 /// Telemetry could not be started.
@@ -54,6 +62,9 @@ pub enum StartError {
     /// The exporter cannot be made.
     #[error("cannot export to the OTLP endpoint: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// The client of Sentry cannot be made.
+    #[error("cannot report errors: {0}")]
+    Reporter(#[from] reqwest::Error),
     /// Something else collects log lines in this process.
     #[error("telemetry was started before")]
     Twice(#[from] tracing_subscriber::util::TryInitError),
@@ -64,6 +75,7 @@ pub enum StartError {
 pub struct Telemetry {
     tracer_provider: SdkTracerProvider,
     logger_provider: Option<SdkLoggerProvider>,
+    reports: Option<Arc<Outbox>>,
     /// Writes the lines that are queued when it is dropped.
     _lines: tracing_appender::non_blocking::WorkerGuard,
 }
@@ -72,9 +84,13 @@ pub struct Telemetry {
 static UNWRITTEN: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// What this process lost of its own telemetry so far, by signal.
-fn lost() -> [(&'static str, u64); 2] {
+fn lost() -> [(&'static str, u64); 3] {
     let unwritten = UNWRITTEN.get().map_or(0, ErrorCounter::dropped_lines);
-    [("traces", otlp::SPANS.lost()), ("logs", otlp::LINES.lost() + unwritten as u64)]
+    [
+        ("traces", otlp::SPANS.lost()),
+        ("logs", otlp::LINES.lost() + unwritten as u64),
+        ("errors", errors::lost()),
+    ]
 }
 
 /// How long the receivers may take to accept the last spans and lines.
@@ -103,17 +119,37 @@ impl Telemetry {
             .with_threads(false)
             .with_tracked_inactivity(false)
             .with_target(false);
-        tracing_subscriber::registry().with(spans.and_then(lines).with_filter(filter)).try_init()?;
-        Ok(Self { tracer_provider, logger_provider, _lines: guard })
+        let errors = settings.errors.as_ref().map(|errors| errors::start(errors, origin(settings)));
+        let (reporting, reports) = errors.transpose()?.unzip();
+        let layers = spans.and_then(lines).and_then(reporting);
+        tracing_subscriber::registry().with(layers.with_filter(filter)).try_init()?;
+        panics::log_all();
+        Ok(Self { tracer_provider, logger_provider, reports, _lines: guard })
     }
 
     /// Sends what is queued, within a few seconds, and stops. To be called away from the async threads.
     pub fn shut_down(self) {
+        // Reports are sent meanwhile.
+        let reports = self.reports.map(|reports| reports.close(Instant::now() + FLUSH_TIMEOUT));
         // Whatever cannot be sent now is lost, and there is nobody left to tell.
         let _ = self.tracer_provider.shutdown_with_timeout(FLUSH_TIMEOUT);
         if let Some(provider) = &self.logger_provider {
             let _ = provider.shutdown_with_timeout(FLUSH_TIMEOUT);
         }
+        if let Some(reports) = reports {
+            reports.wait();
+        }
+    }
+}
+
+/// The attribute that says where a process runs, such as `production` (OpenTelemetry's semantic conventions).
+const ENVIRONMENT: &str = "deployment.environment.name";
+
+fn origin(settings: &TelemetrySettings) -> Origin {
+    let environment = settings.resource_attributes.iter().find(|(name, _)| name == ENVIRONMENT);
+    Origin {
+        service: settings.service_name.clone(),
+        environment: environment.map(|(_, value)| value.clone()),
     }
 }
 

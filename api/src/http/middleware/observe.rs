@@ -93,7 +93,13 @@ pub async fn observe(
 
 /// The answer to a request that failed. The cause goes to the log, and nowhere else.
 fn problem_response(error: &Error, request_id: &str) -> HttpResponse {
-    let Some(problem) = error.as_error::<Problem>() else { return error.error_response() };
+    let Some(problem) = error.as_error::<Problem>() else {
+        let response = error.error_response();
+        if response.status().is_server_error() {
+            tracing::error!(cause = %error, "unhandled_exception");
+        }
+        return response;
+    };
     if let Some(cause) = problem.causes() {
         tracing::error!(%problem, cause, "unhandled_exception");
     }

@@ -1,0 +1,201 @@
+//! Error reports, at a Sentry that speaks the real protocol.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+
+use crate::command_line::{Stack, common, with};
+use crate::support::{Answer, Behaviour, Client, FakeSentry, connect, eventually, key, log_lines};
+
+/// The stack, with a Sentry.
+async fn reporting(sentry: &FakeSentry, more: &[(&str, &str)]) -> Stack {
+    let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=staging");
+    let settings = with(&common(), [("SENTRY_DSN", &*sentry.dsn()), attributes]);
+    Stack::start_each(common(), with(&settings, more.iter().copied())).await
+}
+
+impl Stack {
+    /// From now on orders are placed and charged, and then fail: what was to be delivered cannot be stored.
+    async fn lose_the_outbox(&self) {
+        let owner = connect(&self.database.owner_url()).await;
+        owner.execute_unprepared("ALTER TABLE outbox_messages RENAME TO gone").await.unwrap();
+        owner.close().await.unwrap();
+    }
+}
+
+/// An order in a trace of its own, which it answers too.
+async fn order(owner: &Client, product: &str) -> (String, Answer) {
+    let trace = uuid::Uuid::new_v4().simple().to_string();
+    let items = json!({ "items": [{ "product_id": product, "quantity": 1 }] });
+    let request = owner.request(Method::POST, "/v1/orders").header("Idempotency-Key", key()).json(&items);
+    (
+        trace.clone(),
+        Answer::of(request.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"))).await,
+    )
+}
+
+/// What a line says apart from what every line of a request says.
+fn own_fields(line: &Value) -> Value {
+    let common =
+        "timestamp level message target trace_id span_id request_id tenant_id user_id method path".split(' ');
+    let mut fields = line.as_object().unwrap().clone();
+    common.for_each(|field| drop(fields.remove(field)));
+    Value::Object(fields)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_request_is_reported_with_its_trace_and_its_own_lines() {
+    let sentry = FakeSentry::start();
+    let mut stack = reporting(&sentry, &[]).await;
+    let (owner, product, _) = stack.shop().await;
+    stack.lose_the_outbox().await;
+    owner.get("/v1/orders/nonsense").await.expect(400);
+    owner.with_own_connections().with_token("nonsense").get("/v1/orders").await.expect(401);
+    let answers = join_all((0..6).map(|_| order(&owner, &product))).await;
+
+    for (trace, answer) in &answers {
+        let request = answer.header("x-request-id");
+        assert_eq!((answer.status.as_u16(), answer["request_id"].as_str()), (500, Some(request)));
+        let report = sentry.report_of(request).await;
+        let lines = log_lines(&stack.serve.stdout()).into_iter();
+        let lines: Vec<_> = lines.filter(|line| line["request_id"] == request).collect();
+        let end = lines.iter().position(|line| line["message"] == "unhandled_exception").unwrap();
+        let line = &lines[end];
+
+        assert!(answer.header("traceparent").contains(trace.as_str()), "{:?}", answer.headers);
+        assert_eq!(
+            (&report["contexts"]["trace"]["trace_id"], &line["trace_id"]),
+            (&json!(trace), &json!(trace))
+        );
+        assert_eq!(report["contexts"]["trace"]["span_id"], line["span_id"]);
+        assert_eq!(report["user"], json!({ "id": line["user_id"] }));
+        let tags =
+            json!({ "request_id": request, "tenant_id": line["tenant_id"], "service": "glasshouse-api" });
+        assert_eq!(report["tags"], tags);
+        let exception = &report["exception"]["values"][0];
+        assert_eq!(
+            (&exception["type"], &exception["value"]),
+            (&json!("unhandled_exception"), &line["cause"])
+        );
+        assert_eq!(report["transaction"], "POST /v1/orders");
+        assert_eq!(report["environment"], "staging");
+        assert_eq!(report["release"], concat!("glasshouse@", env!("CARGO_PKG_VERSION")));
+
+        let told = report["breadcrumbs"]["values"].as_array().unwrap();
+        let told: Vec<_> = told.iter().map(|told| (&told["message"], told["data"].clone())).collect();
+        let logged: Vec<_> = lines[..end].iter().map(|line| (&line["message"], own_fields(line))).collect();
+        assert!(logged.iter().any(|(message, _)| *message == "order_placed"), "{lines:?}");
+        let told: Vec<_> =
+            told.into_iter().map(|(m, data)| (m, if data.is_null() { json!({}) } else { data })).collect();
+        assert_eq!(told, logged);
+    }
+    let of = |service: &str| -> Vec<Value> {
+        let events = sentry.items("event").into_iter();
+        events.filter(|event| event["tags"]["service"] == service).collect()
+    };
+    assert_eq!(
+        of("glasshouse-api").len(),
+        answers.len(),
+        "one for each, and none for what the client did wrong"
+    );
+
+    let job =
+        eventually("the worker reports its trouble", async || of("glasshouse-worker").into_iter().next())
+            .await;
+    assert_eq!(job["exception"]["values"][0]["type"], "background_job_failed");
+    assert_eq!(job["tags"]["job"], "outbox_relay");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn timings_are_sent_on_demand_and_belong_to_the_same_trace() {
+    let sentry = FakeSentry::start();
+    let mut stack = reporting(&sentry, &[("SENTRY_TRACES_SAMPLE_RATE", "1")]).await;
+    let (owner, product, _) = stack.shop().await;
+    let (trace, answer) = order(&owner, &product).await;
+    let transaction = async |name: &str| {
+        eventually(&format!("{name} arrives"), async || {
+            let of_trace = |found: &Value| found["contexts"]["trace"]["trace_id"] == *trace;
+            let found = sentry.items("transaction").into_iter().filter(of_trace);
+            found.into_iter().find(|found| found["transaction"] == name)
+        })
+        .await
+    };
+    let served = transaction("POST /v1/orders").await;
+    assert_eq!(served["tags"]["request_id"], answer.header("x-request-id"));
+    let names: Vec<_> = served["spans"].as_array().unwrap().iter().map(|span| &span["description"]).collect();
+    for name in ["process_order", "reserve", "charge_payment", "POST /v1/charges", "settle"] {
+        assert!(names.contains(&&json!(name)), "{name}: {names:?}");
+    }
+    let delivered = transaction("deliver order_paid").await;
+    assert_eq!(delivered["tags"]["service"], "glasshouse-worker");
+}
+
+/// How many reports the API says that it lost.
+async fn lost(management: &Client) -> u64 {
+    let metrics = management.get("/metrics").await.expect(200);
+    let series = "telemetry_dropped_total{signal=\"errors\"} ";
+    metrics.as_str().unwrap().lines().find_map(|line| line.strip_prefix(series)).unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sentry_that_fails_hurts_nobody_and_is_counted() {
+    let sentry = FakeSentry::start();
+    let mut stack = reporting(&sentry, &[]).await;
+    let (owner, product, _) = stack.shop().await;
+    let management = stack.serve.client("management_addr").await;
+    stack.lose_the_outbox().await;
+    assert_eq!(lost(&management).await, 0);
+    for behaviour in [Behaviour::Answers(500), Behaviour::Hangs, Behaviour::Answers(429)] {
+        sentry.behaves(behaviour);
+        let before = lost(&management).await;
+        let begun = Instant::now();
+        order(&owner, &product).await.1.expect(500);
+        owner.get("/v1/users/me").await.expect(200);
+        assert!(begun.elapsed() < Duration::from_secs(2), "{behaviour:?} took {:?}", begun.elapsed());
+        eventually("the loss is counted", async || (lost(&management).await == before + 1).then_some(()))
+            .await;
+    }
+    // After the 429, Sentry is left alone.
+    let before = lost(&management).await;
+    let asked = sentry.received();
+    let (_, answer) = order(&owner, &product).await;
+    eventually("the loss is counted", async || (lost(&management).await == before + 1).then_some(())).await;
+    let asked = &sentry.received()[asked.len()..];
+    assert!(!asked.iter().any(|envelope| envelope.contains(answer.header("x-request-id"))), "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_sends_what_is_queued_and_does_not_wait_for_a_sentry_that_hangs() {
+    for behaviour in [Behaviour::Accepts, Behaviour::Hangs] {
+        let sentry = FakeSentry::start();
+        let mut stack = reporting(&sentry, &[]).await;
+        let (owner, product, _) = stack.shop().await;
+        stack.lose_the_outbox().await;
+        sentry.behaves(behaviour);
+        let orders = join_all((0..4).map(|_| order(&owner, &product))).await;
+        let told = Instant::now();
+        stack.serve.signal("TERM");
+        assert_eq!(stack.serve.ends().await.code, Some(0));
+        assert!(told.elapsed() < Duration::from_secs(10), "{:?}", told.elapsed());
+        let arrived = sentry.items("event");
+        let arrived = orders.iter().filter(|(_, answer)| {
+            arrived.iter().any(|report| report["tags"]["request_id"] == answer.header("x-request-id"))
+        });
+        assert_eq!(arrived.count(), if let Behaviour::Accepts = behaviour { 4 } else { 1 });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sentry_that_is_not_there_hurts_nobody_and_is_counted() {
+    let mut stack = Stack::start([("SENTRY_DSN", "http://public-key@127.0.0.1:1/42")]).await;
+    let (owner, product, _) = stack.shop().await;
+    let management = stack.serve.client("management_addr").await;
+    stack.lose_the_outbox().await;
+    for _ in 0..3 {
+        order(&owner, &product).await.1.expect(500);
+    }
+    eventually("the losses are counted", async || (lost(&management).await == 3).then_some(())).await;
+}
