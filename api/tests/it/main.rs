@@ -18,6 +18,7 @@ mod checkout;
 mod command_line;
 mod configuration;
 mod crash;
+mod dead_receivers;
 mod errors;
 mod faults;
 mod fuzz;

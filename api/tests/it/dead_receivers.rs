@@ -1,0 +1,80 @@
+//! Receivers of telemetry that are gone hurt nobody: no request fails, memory has a bound, and what was lost is
+//! counted. What they do to response times is measured by `make bench-telemetry`.
+
+use std::net::TcpListener;
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::command_line::Stack;
+use crate::support::{Client, Scrape, eventually};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refused() {
+    check("127.0.0.1:1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accepting_and_never_answering() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    check(&silent.local_addr().unwrap().to_string()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answering_500() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let app = || App::new().default_service(web::to(HttpResponse::InternalServerError));
+    // HTTP/1 for Sentry and Pyroscope, HTTP/2 for gRPC.
+    let server = HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(0);
+    tokio::spawn(server.listen_auto_h2c(listener).unwrap().run());
+    check(&address).await;
+}
+
+/// More memory than this may not be added by the second half of the load, in bytes.
+const GROWTH: f64 = 64.0 * 1024.0 * 1024.0;
+
+async fn check(address: &str) {
+    let (otlp, sentry) = (format!("http://{address}"), format!("http://key@{address}/1"));
+    let mut stack = Stack::start([
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*otlp),
+        ("SENTRY_DSN", &sentry),
+        ("PYROSCOPE_SERVER_ADDRESS", &otlp),
+        ("GLASSHOUSE_FAULTS_ENABLED", "true"),
+    ])
+    .await;
+    let (owner, product, _) = stack.shop().await;
+    let management = stack.serve.client("management_addr").await;
+    // Errors to be reported, beside the requests that must not fail.
+    let errors = json!({ "errors": { "endpoint": "/v1/users/me" } });
+    management.send(Method::PUT, "/faults", Some(errors)).await.expect(200);
+
+    load(&owner, &product).await;
+    let resident = async || Scrape::of(&management).await.sum("process_resident_memory_bytes", "");
+    let half = resident().await;
+    load(&owner, &product).await;
+    let whole = resident().await;
+    assert!(whole - half < GROWTH, "from {half} to {whole} bytes");
+
+    for signal in ["traces", "logs", "errors", "profiles"] {
+        eventually(&format!("lost {signal} are counted"), async || {
+            let lost = Scrape::of(&management).await.sum("telemetry_dropped_total", signal);
+            (lost > 0.0).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Some hundred requests, eight at a time, none of which fails for the sake of telemetry.
+async fn load(owner: &Client, product: &str) {
+    let requests = async || {
+        for _ in 0..15 {
+            owner.get("/v1/products").await.expect(200);
+            owner.order(product, 1).await.expect(201);
+            owner.get("/v1/users/me").await.expect_problem(500, "internal_server_error");
+        }
+    };
+    join_all((0..8).map(|_| requests())).await;
+}
