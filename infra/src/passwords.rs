@@ -10,6 +10,8 @@ use glasshouse_domain::values::{Password, PasswordHash};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
+use crate::telemetry::profiles::Label;
+
 /// The cost of one hash.
 #[derive(Clone, Copy, Debug)]
 pub struct Argon2Settings {
@@ -49,8 +51,9 @@ impl Argon2Hasher {
     ) -> Result<T, HashingFailed> {
         let turn = self.turns.clone().acquire_owned().await.map_err(failed)?;
         let argon2 = self.argon2.clone();
+        let label = Label::current();
         let work = move || {
-            let _turn = turn;
+            let (_turn, _labelled) = (turn, label.map(Label::enter));
             work(&argon2)
         };
         tokio::task::spawn_blocking(work).await.map_err(failed)?

@@ -25,7 +25,7 @@ use crate::gateway::{self, Simulator};
 use crate::http::health::{self, Dependencies};
 use crate::http::metrics::{self, Gauges};
 use crate::http::middleware::{Draining, InFlight, RequestSpan, observe, shed_load, time_out};
-use crate::http::{docs, problem, v1};
+use crate::http::{docs, problem, profiles, v1};
 
 /// Connections that live longer than this are closed once they are idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -135,7 +135,7 @@ impl ApiParts {
     }
 }
 
-/// Health checks and metrics. Nothing but the health checks is public.
+/// Health checks, metrics and profiles. Nothing but the health checks is public.
 pub(super) fn management_server(
     listener: TcpListener,
     gauges: Gauges,
@@ -148,7 +148,9 @@ pub(super) fn management_server(
             .app_data(web::Data::new(draining.clone()))
             .configure(health::routes)
             .configure(metrics::routes)
+            .configure(profiles::routes)
     });
+    let server = server.on_connect(profiles::remember_connection);
     Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())
 }
 

@@ -7,6 +7,7 @@ mod fields;
 mod logs;
 pub mod metrics;
 mod otlp;
+pub mod profiles;
 #[expect(deprecated, reason = "callers with Jaeger's header exist, though OpenTelemetry gives the format up")]
 pub mod propagation;
 mod redaction;
@@ -43,6 +44,8 @@ pub struct TelemetrySettings {
     pub otlp_endpoint: Option<Url>,
     /// Which traces are recorded.
     pub sampling: Sampling,
+    /// The Pyroscope that receives profiles, such as `http://pyroscope:4040`; none are made for it if absent.
+    pub pyroscope: Option<Url>,
 }
 
 /// Telemetry could not be started.
@@ -57,6 +60,9 @@ pub enum StartError {
     /// Something else collects log lines in this process.
     #[error("telemetry was started before")]
     Twice(#[from] tracing_subscriber::util::TryInitError),
+    /// The system has no thread left.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
 /// Running telemetry. To be shut down before the process ends, or the last lines and spans are lost.
@@ -64,6 +70,7 @@ pub enum StartError {
 pub struct Telemetry {
     tracer_provider: SdkTracerProvider,
     logger_provider: Option<SdkLoggerProvider>,
+    profiles: Option<profiles::Continuous>,
     /// Writes the lines that are queued when it is dropped.
     _lines: tracing_appender::non_blocking::WorkerGuard,
 }
@@ -72,16 +79,17 @@ pub struct Telemetry {
 static UNWRITTEN: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// What this process lost of its own telemetry so far, by signal.
-fn lost() -> [(&'static str, u64); 2] {
+fn lost() -> [(&'static str, u64); 3] {
     let unwritten = UNWRITTEN.get().map_or(0, ErrorCounter::dropped_lines);
-    [("traces", otlp::SPANS.lost()), ("logs", otlp::LINES.lost() + unwritten as u64)]
+    let lines = otlp::LINES.lost() + unwritten as u64;
+    [("traces", otlp::SPANS.lost()), ("logs", lines), ("profiles", profiles::lost())]
 }
 
 /// How long the receivers may take to accept the last spans and lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Telemetry {
-    /// Starts all signals.
+    /// Starts all signals. To be called on the runtime that serves their exporters.
     ///
     /// # Errors
     /// When a setting is wrong, or telemetry was started before.
@@ -102,17 +110,33 @@ impl Telemetry {
             .with_tracked_inactivity(false)
             .with_target(false);
         tracing_subscriber::registry().with(spans.and_then(lines).with_filter(filter)).try_init()?;
-        Ok(Self { tracer_provider, logger_provider, _lines: guard })
+        let profiles = settings.pyroscope.as_ref().map(|address| profiles(address, settings)).transpose()?;
+        Ok(Self { tracer_provider, logger_provider, profiles, _lines: guard })
     }
 
     /// Sends what is queued, within a few seconds, and stops. To be called away from the async threads.
     pub fn shut_down(self) {
+        let profiles = self.profiles.map(profiles::Continuous::stop);
         // Whatever cannot be sent now is lost, and there is nobody left to tell.
         let _ = self.tracer_provider.shutdown_with_timeout(FLUSH_TIMEOUT);
         if let Some(provider) = &self.logger_provider {
             let _ = provider.shutdown_with_timeout(FLUSH_TIMEOUT);
         }
+        if let Some(profiles) = profiles {
+            profiles.wait(FLUSH_TIMEOUT);
+        }
     }
+}
+
+fn profiles(address: &Url, settings: &TelemetrySettings) -> std::io::Result<profiles::Continuous> {
+    // Names of labels have no dots.
+    let name = |name: &str| name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    let attributes = settings.resource_attributes.iter();
+    let labels = attributes.map(|(attribute, value)| (name(attribute), value.clone())).chain([
+        ("service_name".to_owned(), settings.service_name.clone()),
+        ("service_version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+    ]);
+    profiles::Continuous::start(profiles::Receiver { address: address.clone(), labels: labels.collect() })
 }
 
 fn resource(settings: &TelemetrySettings) -> Resource {

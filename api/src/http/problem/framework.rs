@@ -21,9 +21,14 @@ pub(crate) fn extractor_configs(limits: &Limits) -> (JsonConfig, QueryConfig, Pa
             .limit(limit)
             .content_type_required(true)
             .error_handler(move |error, _| body_problem(&error, limit).into()),
-        QueryConfig::default().error_handler(|error, _| query_problem(&error).into()),
+        query_config(),
         PathConfig::default().error_handler(|error, _| path_problem(&error).into()),
     )
+}
+
+/// How queries are read.
+pub(crate) fn query_config() -> QueryConfig {
+    QueryConfig::default().error_handler(|error, _| query_problem(&error).into())
 }
 
 fn body_problem(error: &JsonPayloadError, limit: usize) -> Problem {

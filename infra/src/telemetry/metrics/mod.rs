@@ -1,6 +1,8 @@
 //! Metrics in Prometheus' terms. Each concern has a struct of its own, which its adapter holds; the names are
 //! an interface that dashboards and alerts depend on.
 
+#[cfg(feature = "heap-profiling")]
+mod allocator;
 mod business;
 mod cache;
 mod database;
@@ -40,6 +42,8 @@ pub struct Metrics {
     pub outbox: OutboxMetrics,
     /// Telemetry itself.
     pub telemetry: TelemetryMetrics,
+    #[cfg(feature = "heap-profiling")]
+    allocator: allocator::AllocatorMetrics,
 }
 
 impl Metrics {
@@ -59,6 +63,8 @@ impl Metrics {
             cache: CacheMetrics::register(&registry)?,
             outbox: OutboxMetrics::register(&registry)?,
             telemetry: TelemetryMetrics::register(&registry)?,
+            #[cfg(feature = "heap-profiling")]
+            allocator: allocator::AllocatorMetrics::register(&registry)?,
             registry,
         })
     }
@@ -69,6 +75,8 @@ impl Metrics {
     /// When a metric cannot be written, which none of ours does.
     pub fn text(&self) -> Result<String, prometheus::Error> {
         self.telemetry.measure();
+        #[cfg(feature = "heap-profiling")]
+        self.allocator.measure();
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }
