@@ -10,6 +10,8 @@ use glasshouse_domain::values::{Password, PasswordHash};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
+use crate::telemetry::profiles::Label;
+
 /// The cost of one hash.
 #[derive(Clone, Copy, Debug)]
 pub struct Argon2Settings {
@@ -50,8 +52,9 @@ impl Argon2Hasher {
         let turn = self.turns.clone().acquire_owned().await.map_err(failed)?;
         let argon2 = self.argon2.clone();
         let span = tracing::Span::current();
+        let label = Label::current();
         let work = move || {
-            let _turn = turn;
+            let (_turn, _labelled) = (turn, label.map(Label::enter));
             // A panic on that thread is this request's.
             span.in_scope(|| work(&argon2))
         };

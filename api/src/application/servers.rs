@@ -27,7 +27,7 @@ use crate::http::faults::{self, FaultPanel};
 use crate::http::health::{self, Dependencies};
 use crate::http::metrics::{self, Gauges};
 use crate::http::middleware::{Draining, InFlight, RequestSpan, inject_faults, observe, shed_load, time_out};
-use crate::http::{docs, problem, v1};
+use crate::http::{docs, problem, profiles, v1};
 
 /// Connections that live longer than this are closed once they are idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -147,7 +147,7 @@ impl ApiParts {
 /// What the bodies of management requests may have, in bytes.
 const MANAGEMENT_BODY: usize = 16 * 1024;
 
-/// Health checks and metrics, and the faults where they are enabled. Nothing but the health checks is public.
+/// Health checks, metrics, profiles, and faults where they are enabled. Nothing but the health checks is public.
 pub(super) fn management_server(
     listener: TcpListener,
     gauges: Gauges,
@@ -166,7 +166,9 @@ pub(super) fn management_server(
             .app_data(web::Data::new(draining.clone()))
             .configure(health::routes)
             .configure(metrics::routes)
+            .configure(profiles::routes)
     });
+    let server = server.on_connect(profiles::remember_connection);
     Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())
 }
 

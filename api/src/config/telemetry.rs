@@ -14,9 +14,10 @@ pub fn read(role: Option<Role>, env: &mut Reader, on_terminal: bool) -> Telemetr
         resource_attributes: resource_attributes(env),
         log_format: log_format(env, on_terminal),
         filter: filter(env),
-        otlp_endpoint: otlp_endpoint(env),
+        otlp_endpoint: url(env, "OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317"),
         sampling: sampling(env),
         errors: errors(env),
+        pyroscope: url(env, "PYROSCOPE_SERVER_ADDRESS", "http://pyroscope:4040"),
     }
 }
 
@@ -70,8 +71,10 @@ fn log_format(env: &mut Reader, on_terminal: bool) -> LogFormat {
     }
 }
 
-/// Libraries that tell what is of no use here: notices of the database, each migration, each server thread.
-const QUIET: &str = "info,actix_server=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn";
+/// Libraries that tell what is of no use here: notices of the database, each migration, each server thread,
+/// each start of a profile.
+const QUIET: &str =
+    "info,actix_server=warn,pyroscope=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn";
 
 fn filter(env: &mut Reader) -> String {
     let filter = env.text("RUST_LOG").unwrap_or_else(|| QUIET.to_owned());
@@ -81,12 +84,12 @@ fn filter(env: &mut Reader) -> String {
     filter
 }
 
-fn otlp_endpoint(env: &mut Reader) -> Option<Url> {
-    let text = env.text("OTEL_EXPORTER_OTLP_ENDPOINT")?;
+fn url(env: &mut Reader, variable: &'static str, example: &str) -> Option<Url> {
+    let text = env.text(variable)?;
     match Url::parse(text.trim()) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
         _ => {
-            env.wrong("OTEL_EXPORTER_OTLP_ENDPOINT", &"must be a URL such as http://collector:4317");
+            env.wrong(variable, &format!("must be a URL such as {example}"));
             None
         }
     }

@@ -7,4 +7,5 @@ pub mod health;
 pub mod metrics;
 pub mod middleware;
 pub mod problem;
+pub mod profiles;
 pub mod v1;

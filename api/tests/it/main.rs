@@ -34,6 +34,7 @@ mod outages;
 mod outbox;
 mod pagination;
 mod products;
+mod profiles;
 mod rate_limit;
 mod reports;
 mod row_level_security;

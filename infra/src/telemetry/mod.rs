@@ -10,6 +10,7 @@ mod logs;
 pub mod metrics;
 mod otlp;
 mod panics;
+pub mod profiles;
 #[expect(deprecated, reason = "callers with Jaeger's header exist, though OpenTelemetry gives the format up")]
 pub mod propagation;
 mod redaction;
@@ -28,7 +29,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 use url::Url;
 
-use errors::{Origin, Outbox};
+use errors::{Flush, Origin, Outbox};
 
 pub use errors::{Dsn, ErrorSettings, InvalidDsn};
 pub use logs::LogFormat;
@@ -51,6 +52,8 @@ pub struct TelemetrySettings {
     pub sampling: Sampling,
     /// Where errors are reported; nowhere if absent.
     pub errors: Option<ErrorSettings>,
+    /// The Pyroscope that receives profiles, such as `http://pyroscope:4040`; none are made for it if absent.
+    pub pyroscope: Option<Url>,
 }
 
 /// Telemetry could not be started.
@@ -68,6 +71,9 @@ pub enum StartError {
     /// Something else collects log lines in this process.
     #[error("telemetry was started before")]
     Twice(#[from] tracing_subscriber::util::TryInitError),
+    /// The system has no thread left.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
 /// Running telemetry. To be shut down before the process ends, or the last lines and spans are lost.
@@ -76,6 +82,7 @@ pub struct Telemetry {
     tracer_provider: SdkTracerProvider,
     logger_provider: Option<SdkLoggerProvider>,
     reports: Option<Arc<Outbox>>,
+    profiles: Option<profiles::Continuous>,
     /// Writes the lines that are queued when it is dropped.
     _lines: tracing_appender::non_blocking::WorkerGuard,
 }
@@ -84,12 +91,13 @@ pub struct Telemetry {
 static UNWRITTEN: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// What this process lost of its own telemetry so far, by signal.
-fn lost() -> [(&'static str, u64); 3] {
+fn lost() -> [(&'static str, u64); 4] {
     let unwritten = UNWRITTEN.get().map_or(0, ErrorCounter::dropped_lines);
     [
         ("traces", otlp::SPANS.lost()),
         ("logs", otlp::LINES.lost() + unwritten as u64),
         ("errors", errors::lost()),
+        ("profiles", profiles::lost()),
     ]
 }
 
@@ -97,7 +105,7 @@ fn lost() -> [(&'static str, u64); 3] {
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Telemetry {
-    /// Starts all signals.
+    /// Starts all signals. To be called on the runtime that serves their exporters.
     ///
     /// # Errors
     /// When a setting is wrong, or telemetry was started before.
@@ -124,21 +132,23 @@ impl Telemetry {
         let layers = spans.and_then(lines).and_then(reporting);
         tracing_subscriber::registry().with(layers.with_filter(filter)).try_init()?;
         panics::log_all();
-        Ok(Self { tracer_provider, logger_provider, reports, _lines: guard })
+        let profiles = settings.pyroscope.as_ref().map(|address| profiles(address, settings)).transpose()?;
+        Ok(Self { tracer_provider, logger_provider, reports, profiles, _lines: guard })
     }
 
-    /// Sends what is queued, within a few seconds, and stops. To be called away from the async threads.
+    /// Sends what is queued, within a few seconds, and stops: all signals at once, because each may have a
+    /// receiver that does not answer. To be called away from the async threads.
     pub fn shut_down(self) {
-        // Reports are sent meanwhile.
-        let reports = self.reports.map(|reports| reports.close(Instant::now() + FLUSH_TIMEOUT));
+        let Self { tracer_provider, logger_provider, reports, profiles, _lines } = self;
+        let profiles = profiles.map(profiles::Continuous::stop);
+        let reports = reports.map(|reports| reports.close(Instant::now() + FLUSH_TIMEOUT));
         // Whatever cannot be sent now is lost, and there is nobody left to tell.
-        let _ = self.tracer_provider.shutdown_with_timeout(FLUSH_TIMEOUT);
-        if let Some(provider) = &self.logger_provider {
-            let _ = provider.shutdown_with_timeout(FLUSH_TIMEOUT);
-        }
-        if let Some(reports) = reports {
-            reports.wait();
-        }
+        std::thread::scope(|scope| {
+            scope.spawn(|| tracer_provider.shutdown_with_timeout(FLUSH_TIMEOUT));
+            scope.spawn(|| logger_provider.map(|provider| provider.shutdown_with_timeout(FLUSH_TIMEOUT)));
+            scope.spawn(|| profiles.map(|profiles| profiles.wait(FLUSH_TIMEOUT)));
+            reports.map(Flush::wait)
+        });
     }
 }
 
@@ -151,6 +161,17 @@ fn origin(settings: &TelemetrySettings) -> Origin {
         service: settings.service_name.clone(),
         environment: environment.map(|(_, value)| value.clone()),
     }
+}
+
+fn profiles(address: &Url, settings: &TelemetrySettings) -> std::io::Result<profiles::Continuous> {
+    // Names of labels have no dots.
+    let name = |name: &str| name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    let attributes = settings.resource_attributes.iter();
+    let labels = attributes.map(|(attribute, value)| (name(attribute), value.clone())).chain([
+        ("service_name".to_owned(), settings.service_name.clone()),
+        ("service_version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+    ]);
+    profiles::Continuous::start(profiles::Receiver { address: address.clone(), labels: labels.collect() })
 }
 
 fn resource(settings: &TelemetrySettings) -> Resource {

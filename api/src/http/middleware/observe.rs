@@ -12,6 +12,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
 use futures_util::FutureExt;
 use glasshouse_infra::telemetry::metrics::HttpMetrics;
+use glasshouse_infra::telemetry::profiles::Label;
 use glasshouse_infra::telemetry::propagation;
 
 use super::request_span::{REQUEST_ID, RequestId};
@@ -54,7 +55,11 @@ pub async fn observe(
     let endpoint = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
     let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let draining = request.app_data::<web::Data<Draining>>().is_some_and(|draining| draining.is_on());
-    let result = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    let answer = AssertUnwindSafe(next.call(request)).catch_unwind();
+    let result = match Label::of_request(&endpoint) {
+        Some(label) => label.during(answer).await,
+        None => answer.await,
+    };
     let result = result.unwrap_or_else(|panic| Err(Problem::internal(panic_message(&*panic)).into()));
     let answer = match result {
         Ok(response) => Ok(with_problem(response, &id)),

@@ -70,6 +70,7 @@ impl RootSpanBuilder for RequestSpan {
             user.role = Empty,
             order.id = Empty,
             payment.id = Empty,
+            pyroscope.profile.id = Empty,
         );
         // Only a span that is closed already refuses a parent.
         let _ = span.set_parent(propagation::extract(&Incoming(request.headers())));

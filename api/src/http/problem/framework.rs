@@ -19,9 +19,14 @@ pub(crate) fn extractor_configs(body_bytes: usize) -> (JsonConfig, QueryConfig, 
             .limit(body_bytes)
             .content_type_required(true)
             .error_handler(move |error, _| body_problem(&error, body_bytes).into()),
-        QueryConfig::default().error_handler(|error, _| query_problem(&error).into()),
+        query_config(),
         PathConfig::default().error_handler(|error, _| path_problem(&error).into()),
     )
+}
+
+/// How queries are read.
+pub(crate) fn query_config() -> QueryConfig {
+    QueryConfig::default().error_handler(|error, _| query_problem(&error).into())
 }
 
 fn body_problem(error: &JsonPayloadError, limit: usize) -> Problem {

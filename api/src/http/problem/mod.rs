@@ -8,7 +8,7 @@ mod framework;
 mod from_domain;
 
 pub use fields::Fields;
-pub(crate) use framework::{extractor_configs, unknown_route};
+pub(crate) use framework::{extractor_configs, query_config, unknown_route};
 
 use std::error::Error;
 use std::fmt;

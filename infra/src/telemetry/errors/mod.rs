@@ -18,7 +18,7 @@ use sentry::{Client, ClientOptions};
 
 pub(super) use layer::ReportLayer;
 pub use settings::{Dsn, ErrorSettings, InvalidDsn};
-pub(super) use transport::{Outbox, lost};
+pub(super) use transport::{Flush, Outbox, lost};
 
 /// Whose errors are reported.
 #[derive(Clone, Debug)]

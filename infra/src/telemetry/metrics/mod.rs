@@ -1,6 +1,8 @@
 //! Metrics in Prometheus' terms. Each concern has a struct of its own, which its adapter holds; the names are
 //! an interface that dashboards and alerts depend on.
 
+#[cfg(feature = "heap-profiling")]
+mod allocator;
 mod business;
 mod cache;
 mod database;
@@ -67,6 +69,8 @@ pub struct Metrics {
     pub faults: FaultMetrics,
     /// Telemetry itself.
     pub telemetry: TelemetryMetrics,
+    #[cfg(feature = "heap-profiling")]
+    allocator: allocator::AllocatorMetrics,
 }
 
 impl Metrics {
@@ -90,6 +94,8 @@ impl Metrics {
             runtime: RuntimeMetrics::register(&registry)?,
             faults: FaultMetrics::register(&registry)?,
             telemetry: TelemetryMetrics::register(&registry)?,
+            #[cfg(feature = "heap-profiling")]
+            allocator: allocator::AllocatorMetrics::register(&registry)?,
             registry,
         })
     }
@@ -101,6 +107,8 @@ impl Metrics {
     pub fn text(&self) -> Result<String, prometheus::Error> {
         self.telemetry.measure();
         self.runtime.measure();
+        #[cfg(feature = "heap-profiling")]
+        self.allocator.measure();
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }

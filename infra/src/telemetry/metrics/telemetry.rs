@@ -11,7 +11,8 @@ pub struct TelemetryMetrics {
 
 impl TelemetryMetrics {
     pub(super) fn register(registry: &Registry) -> Result<Self, Error> {
-        let help = "Spans, log lines and error reports that were dropped because their queue was full or their receiver failed.";
+        let help = "Spans, log lines, error reports and profiles that were dropped because their queue was full or their \
+                    receiver failed.";
         Ok(Self { dropped: counters(registry, "telemetry_dropped_total", help, &["signal"])? })
     }
 
