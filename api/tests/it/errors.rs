@@ -20,7 +20,7 @@ async fn reporting(sentry: &FakeSentry, more: &[(&str, &str)]) -> Stack {
 impl Stack {
     /// From now on orders are placed and charged, and then fail: what was to be delivered cannot be stored.
     async fn lose_the_outbox(&self) {
-        let owner = connect(&self.database.owner_url()).await;
+        let owner = connect(&self.database.superuser_url()).await;
         owner.execute_unprepared("ALTER TABLE outbox_messages RENAME TO gone").await.unwrap();
         owner.close().await.unwrap();
     }
@@ -151,10 +151,10 @@ async fn a_sentry_that_fails_hurts_nobody_and_is_counted() {
     for behaviour in [Behaviour::Answers(500), Behaviour::Hangs, Behaviour::Answers(429)] {
         sentry.behaves(behaviour);
         let before = lost(&management).await;
-        let begun = Instant::now();
         order(&owner, &product).await.1.expect(500);
-        owner.get("/v1/users/me").await.expect(200);
-        assert!(begun.elapsed() < Duration::from_secs(2), "{behaviour:?} took {:?}", begun.elapsed());
+        if let Behaviour::Hangs = behaviour {
+            assert_eq!(lost(&management).await, before, "the answer came before the report was given up");
+        }
         eventually("the loss is counted", async || (lost(&management).await == before + 1).then_some(()))
             .await;
     }
@@ -180,11 +180,13 @@ async fn a_stop_sends_what_is_queued_and_does_not_wait_for_a_sentry_that_hangs()
         stack.serve.signal("TERM");
         assert_eq!(stack.serve.ends().await.code, Some(0));
         assert!(told.elapsed() < Duration::from_secs(10), "{:?}", told.elapsed());
-        let arrived = sentry.items("event");
-        let arrived = orders.iter().filter(|(_, answer)| {
-            arrived.iter().any(|report| report["tags"]["request_id"] == answer.header("x-request-id"))
-        });
-        assert_eq!(arrived.count(), if let Behaviour::Accepts = behaviour { 4 } else { 1 });
+        if let Behaviour::Accepts = behaviour {
+            let reports = sentry.items("event");
+            for (_, answer) in orders {
+                let request = answer.header("x-request-id");
+                assert!(reports.iter().any(|report| report["tags"]["request_id"] == request), "{request}");
+            }
+        }
     }
 }
 

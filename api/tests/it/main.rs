@@ -13,6 +13,7 @@ mod authentication;
 mod authorisation;
 mod bad_input;
 mod bad_requests;
+mod canary;
 mod cancel_and_refund;
 mod checkout;
 mod command_line;

@@ -101,6 +101,9 @@ fn lost() -> [(&'static str, u64); 4] {
     ]
 }
 
+/// Below this level, actix's extractors write the path of a request as it came, with whatever is in it.
+const TALKATIVE: &str = "actix_web::types=info";
+
 /// How long the receivers may take to accept the last spans and lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -110,7 +113,7 @@ impl Telemetry {
     /// # Errors
     /// When a setting is wrong, or telemetry was started before.
     pub fn start(settings: &TelemetrySettings) -> Result<Self, StartError> {
-        let filter = EnvFilter::try_new(&settings.filter)?;
+        let filter = EnvFilter::try_new(&settings.filter)?.add_directive(TALKATIVE.parse()?);
         let resource = resource(settings);
         let exporters = settings.otlp_endpoint.as_ref();
         let tracer_provider = traces::provider(exporters, settings.sampling, resource.clone())?;

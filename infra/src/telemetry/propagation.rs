@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
 use opentelemetry_jaeger_propagator::Propagator as JaegerPropagator;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -53,10 +53,17 @@ impl TextMapPropagator for W3cOrJaeger {
     }
 }
 
-/// The trace that a carrier's headers continue.
+/// The trace that a carrier's headers continue. Its `tracestate` is left behind, which spans would show.
 #[must_use]
 pub fn extract(carrier: &dyn Extractor) -> Context {
-    opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(carrier))
+    let context = opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(carrier));
+    let ids = without_state(context.span().span_context());
+    if ids.is_valid() { context.with_remote_span_context(ids) } else { context }
+}
+
+fn without_state(ids: &SpanContext) -> SpanContext {
+    let state = TraceState::default();
+    SpanContext::new(ids.trace_id(), ids.span_id(), ids.trace_flags(), ids.is_remote(), state)
 }
 
 /// The id of the current trace, if there is one.
@@ -82,8 +89,41 @@ pub fn from_traceparent(traceparent: &str) -> Context {
     TraceContextPropagator::new().extract(&headers)
 }
 
-/// Writes the current span into a carrier's headers.
+/// Writes the current span into the headers of a request to a third party. It gets the ids of the trace, and not
+/// what callers attached to them: `baggage` and `tracestate` may hold anything.
 pub fn inject(carrier: &mut dyn Injector) {
-    let context = tracing::Span::current().context();
+    let ids = tracing::Span::current().context().span().span_context().clone();
+    let context = Context::new().with_remote_span_context(without_state(&ids));
     opentelemetry::global::get_text_map_propagator(|propagator| propagator.inject_context(&context, carrier));
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::TracerProvider;
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+
+    #[test]
+    fn a_third_party_gets_the_trace_and_nothing_that_was_attached_to_it() {
+        opentelemetry::global::set_text_map_propagator(W3cOrJaeger::default());
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let incoming = HashMap::from([
+            ("traceparent".to_owned(), format!("00-{trace}-00f067aa0ba902b7-01")),
+            ("tracestate".to_owned(), "vendor=secret".to_owned()),
+            ("baggage".to_owned(), "token=secret".to_owned()),
+        ]);
+        let tracer = SdkTracerProvider::builder().build().tracer("test");
+        let subscriber =
+            tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(tracer));
+        let mut outgoing = HashMap::new();
+        tracing::subscriber::with_default(subscriber, || {
+            let span = tracing::info_span!("request");
+            span.set_parent(extract(&incoming)).unwrap();
+            span.in_scope(|| inject(&mut outgoing));
+        });
+        assert!(outgoing["traceparent"].starts_with(&format!("00-{trace}-")), "{outgoing:?}");
+        assert!(!format!("{outgoing:?}").contains("secret"), "{outgoing:?}");
+    }
 }

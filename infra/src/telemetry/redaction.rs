@@ -18,15 +18,22 @@ pub(super) fn is_secret(field: &str) -> bool {
 
 /// The text without e-mail addresses, or `None` if it has none, which is nearly always.
 pub(super) fn without_emails(text: &str) -> Option<String> {
-    let at = text.find('@')?;
+    let (at, length) = first_at(text)?;
     let before = text[..at].rfind(|c: char| !is_email_char(c)).map_or(0, |end| next_char(text, end));
-    let after = text[at + 1..].find(|c: char| !is_email_char(c)).map_or(text.len(), |end| at + 1 + end);
+    let domain = at + length;
+    let after = text[domain..].find(|c: char| !is_email_char(c)).map_or(text.len(), |end| domain + end);
     let rest = without_emails(&text[after..]).unwrap_or_else(|| text[after..].to_owned());
-    if before == at || after == at + 1 {
+    if before == at || after == domain {
         // An @ without a name or a domain is no address.
         return (rest != text[after..]).then(|| format!("{}{rest}", &text[..after]));
     }
     Some(format!("{}{REDACTED}{rest}", &text[..before]))
+}
+
+/// Where the first `@` stands and how long it is: in a URL it may be written as `%40`.
+fn first_at(text: &str) -> Option<(usize, usize)> {
+    let (plain, encoded) = (text.find('@').map(|at| (at, 1)), text.find("%40").map(|at| (at, 3)));
+    plain.into_iter().chain(encoded).min()
 }
 
 fn next_char(text: &str, index: usize) -> usize {
@@ -61,6 +68,7 @@ mod tests {
             hidden("to <ada@example.com>, é bob@x.org!").as_deref(),
             Some("to <[REDACTED]>, é [REDACTED]!")
         );
+        assert_eq!(hidden("/users/ada%40example.com/x").as_deref(), Some("/users/[REDACTED]/x"));
         assert_eq!(hidden("@ then ada@example.com").as_deref(), Some("@ then [REDACTED]"));
     }
 }

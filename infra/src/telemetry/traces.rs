@@ -98,6 +98,9 @@ impl SpanProcessor for GuardedProcessor {
         }
         span.attributes.iter_mut().for_each(redact);
         for event in &mut span.events.events {
+            if let Some(redacted) = without_emails(&event.name) {
+                event.name = redacted.into();
+            }
             event.attributes.iter_mut().for_each(redact);
         }
         self.0.on_end(span);

@@ -14,6 +14,9 @@ use uuid::Uuid;
 /// The header that names a request, in both directions.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What stands in a path in place of what may be a secret.
+const HIDDEN: &str = "[REDACTED]";
+
 /// The name of a request: the caller's own, if it sent a decent one.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
@@ -59,7 +62,7 @@ impl RootSpanBuilder for RequestSpan {
             otel.kind = "server",
             http.request.method = method,
             http.route = route,
-            url.path = request.path(),
+            url.path = known_path(request),
             url.scheme = request.connection_info().scheme(),
             http.response.status_code = Empty,
             error.type = Empty,
@@ -89,6 +92,19 @@ impl RootSpanBuilder for RequestSpan {
             span.record("otel.status_code", "ERROR");
         }
     }
+}
+
+/// The path, with what does not belong into one hidden: where the route has a parameter, all but an id; and all of a
+/// path that no route serves. People put addresses and tokens there by mistake.
+fn known_path(request: &ServiceRequest) -> String {
+    let Some(route) = request.match_pattern() else { return HIDDEN.to_owned() };
+    let mut routes = route.split('/');
+    let known = request.path().split('/').map(|part| match routes.next() {
+        Some(literal) if literal == part => part,
+        _ if Uuid::try_parse(part).is_ok() => part,
+        _ => HIDDEN,
+    });
+    known.collect::<Vec<_>>().join("/")
 }
 
 /// Reads trace headers of a request.

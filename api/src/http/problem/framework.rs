@@ -53,10 +53,11 @@ fn body_problem(error: &JsonPayloadError, limit: usize) -> Problem {
     }
 }
 
-/// Serde repeats a value of the wrong type: ``invalid type: integer `5`, expected a string``. It may be a
+/// Serde repeats a value that does not fit: ``invalid type: integer `5`, expected a string``. It may be a
 /// password in the wrong place, so it is left out: `invalid type: integer, expected a string`.
 fn without_values(message: &str) -> String {
-    let repeats = message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
+    let repeats = ["invalid type: ", "invalid value: ", "unknown variant "];
+    let repeats = repeats.iter().any(|start| message.starts_with(start));
     match (message.find(['"', '`']), message.rfind(", expected ")) {
         (Some(value), Some(expected)) if repeats && value < expected => {
             format!("{}{}", message[..value].trim_end(), &message[expected..])
@@ -66,7 +67,11 @@ fn without_values(message: &str) -> String {
 }
 
 fn query_problem(error: &QueryPayloadError) -> Problem {
-    Problem::bad_request("invalid_query", format!("the query cannot be read: {error}"))
+    let detail = match error {
+        QueryPayloadError::Deserialize(error) => without_values(&error.to_string()),
+        other => other.to_string(),
+    };
+    Problem::bad_request("invalid_query", format!("the query cannot be read: {detail}"))
 }
 
 fn path_problem(error: &PathError) -> Problem {
@@ -93,12 +98,11 @@ fn methods(item: &PathItem) -> Vec<&'static str> {
 /// Nothing is served under this path and method.
 pub(crate) async fn unknown_route(request: HttpRequest) -> Result<(), Error> {
     if let Some((_, allowed)) = ROUTES.iter().find(|(path, _)| path.is_match(request.path())) {
-        let detail = format!("{} takes {allowed}, not {}", request.path(), request.method());
+        let detail = format!("this path takes {allowed}, and nothing else");
         let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
         return Err(problem.allow(allowed).into());
     }
-    let detail = format!("there is no {} {}: see /docs", request.method(), request.path());
-    Err(Problem::new(StatusCode::NOT_FOUND, "unknown_route", detail).into())
+    Err(Problem::new(StatusCode::NOT_FOUND, "unknown_route", "there is nothing here: see /docs").into())
 }
 
 #[cfg(test)]
@@ -114,6 +118,7 @@ mod tests {
             ),
             ("invalid type: integer `5`, expected a string", "invalid type: integer, expected a string"),
             ("invalid type: map, expected a string", "invalid type: map, expected a string"),
+            ("unknown variant `secret`, expected `a` or `b`", "unknown variant, expected `a` or `b`"),
             ("missing field `sku`", "missing field `sku`"),
             ("unknown field `a`, expected `b`", "unknown field `a`, expected `b`"),
         ] {

@@ -1,0 +1,275 @@
+//! Canaries: marked secrets and addresses go in wherever a request can hold one, and must come out nowhere.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fake_opentelemetry_collector::FakeCollectorServer;
+use reqwest::{Method, RequestBuilder};
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+
+use crate::command_line::{Stack, common, with};
+use crate::support::{Answer, Client, FakeSentry, connect, new_slug};
+
+/// Everything that a receiver of OpenTelemetry was sent, as text.
+#[derive(Clone, Default)]
+struct Received(Arc<Mutex<Vec<String>>>);
+
+impl Received {
+    /// Starts a receiver; answers its address too.
+    async fn start() -> (Self, String) {
+        let mut server = FakeCollectorServer::start().await.unwrap();
+        let (received, endpoint) = (Self::default(), server.endpoint());
+        let to = received.clone();
+        // It stops to receive when nobody takes what it has.
+        tokio::spawn(async move {
+            loop {
+                let spans = server.exported_spans(1, Duration::from_millis(20)).await;
+                let lines = server.exported_logs(1, Duration::from_millis(20)).await;
+                let mut all = to.0.lock().unwrap();
+                all.extend(spans.iter().map(|span| format!("span {span:?}")));
+                all.extend(lines.iter().map(|line| format!("line {line:?}")));
+            }
+        });
+        (received, endpoint)
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Any status from 400 to 499.
+const REFUSED: u16 = 4;
+
+/// Sends requests that are full of marks, and keeps the errors that come back.
+struct Canary {
+    mark: String,
+    errors: Vec<String>,
+}
+
+impl Canary {
+    fn secret(&self, what: &str) -> String {
+        format!("{}-{what}", self.mark)
+    }
+
+    fn email(&self, who: &str) -> String {
+        format!("{who}.{}@mail.example", self.mark)
+    }
+
+    /// Sends a request with marks in every header that may hold a secret or an address.
+    async fn send(&mut self, request: RequestBuilder, status: u16) -> Answer {
+        let trace = uuid::Uuid::new_v4().simple().to_string();
+        let request = request
+            .header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"))
+            .header("tracestate", format!("vendor={}", self.secret("state")))
+            .header("baggage", format!("token={},user=ada%40{}.example", self.secret("baggage"), self.mark))
+            .header("cookie", format!("session={}", self.secret("cookie")))
+            .header("x-api-key", self.secret("key"))
+            .header("referer", format!("https://shop.example/?email={}", self.email("referer")))
+            .header("user-agent", format!("{} ({})", self.secret("agent"), self.email("agent")))
+            .header("x-request-id", self.email("request"));
+        let answer = Answer::of(request).await;
+        let found = answer.status.as_u16();
+        assert!(
+            found == status || (status == REFUSED && answer.status.is_client_error()),
+            "{found}: {}",
+            answer.body
+        );
+        if found >= 400 {
+            self.errors.push(answer.body.to_string());
+        }
+        answer
+    }
+
+    async fn post(&mut self, client: &Client, path: &str, body: &Value, status: u16) -> Answer {
+        self.post_once(client, path, &self.secret("idempotency"), body, status).await
+    }
+
+    async fn post_once(
+        &mut self,
+        client: &Client,
+        path: &str,
+        key: &str,
+        body: &Value,
+        status: u16,
+    ) -> Answer {
+        let request = client.request(Method::POST, path).header("Idempotency-Key", key).json(body);
+        self.send(request, status).await
+    }
+
+    async fn get(&mut self, client: &Client, path: &str, status: u16) {
+        self.send(client.request(Method::GET, path), status).await;
+    }
+
+    /// Signs up and logs in, well and badly; answers the owner.
+    async fn comes_in(&mut self, nobody: &Client) -> Client {
+        let slug = new_slug();
+        let (email, password) = (self.email("owner"), self.secret("password"));
+        let tenant =
+            json!({ "slug": slug, "name": "Canary", "owner": { "email": email, "password": password } });
+        self.post(nobody, "/v1/tenants", &tenant, 201).await;
+        self.post(nobody, "/v1/tenants", &tenant, REFUSED).await;
+        for (field, wrong) in [
+            ("slug", json!(self.email("slug"))),
+            ("plan", json!(self.secret("plan"))),
+            ("source", json!(self.email("source"))),
+            ("name", json!({ "secret": self.secret("name") })),
+            ("owner", json!(self.secret("owner"))),
+            ("owner", json!({ "email": self.secret("no-email"), "password": self.mark[..9] })),
+            ("owner", json!({ "email": [self.email("list")], "password": { "is": self.secret("object") } })),
+        ] {
+            let mut body = tenant.clone();
+            body[field] = wrong;
+            self.post(nobody, "/v1/tenants", &body, REFUSED).await;
+        }
+        let login = json!({ "tenant": slug, "email": email, "password": password });
+        let token = self.post(nobody, "/v1/auth/login", &login, 200).await["access_token"].clone();
+        for (field, wrong) in [("password", self.secret("wrong")), ("email", self.email("nobody"))] {
+            let mut body = login.clone();
+            body[field] = json!(wrong);
+            self.post(nobody, "/v1/auth/login", &body, REFUSED).await;
+        }
+        let broken = login.to_string().replace('}', "");
+        let request =
+            nobody.request(Method::POST, "/v1/auth/login").header("content-type", "application/json");
+        self.send(request.body(broken), REFUSED).await;
+        for wrong in [format!("Bearer {}", self.secret("token")), format!("Basic {}", self.secret("basic"))] {
+            let request = nobody.request(Method::GET, "/v1/users/me").header("authorization", wrong);
+            self.send(request, REFUSED).await;
+        }
+        nobody.clone().with_token(token.as_str().unwrap()).in_tenant(&slug)
+    }
+
+    /// Adds a user, and asks for things in paths and queries that hold secrets.
+    async fn looks_around(&mut self, owner: &Client) {
+        let user =
+            json!({ "email": self.email("user"), "password": self.secret("password"), "role": "member" });
+        self.post(owner, "/v1/users", &user, 201).await;
+        self.post(owner, "/v1/users", &user, REFUSED).await;
+        let with_role = json!({ "email": self.email("other"), "password": self.secret("x"), "role": self.secret("role") });
+        self.post(owner, "/v1/users", &with_role, REFUSED).await;
+        let (secret, email) = (self.secret("path"), self.email("path"));
+        for path in ["/v1/users/", "/v1/orders/"] {
+            for last in [&secret, &email, &email.replace('@', "%40")] {
+                self.get(owner, &format!("{path}{last}"), REFUSED).await;
+            }
+        }
+        for path in
+            [format!("/v1/{secret}"), format!("/{email}/x"), format!("/v1/orders/{secret}/payments/{email}")]
+        {
+            self.get(owner, &path, REFUSED).await;
+        }
+        let request = owner.request(Method::PUT, &format!("/v1/orders/{secret}"));
+        self.send(request, REFUSED).await;
+        for query in ["cursor", "limit", "status"] {
+            self.get(owner, &format!("/v1/orders?{query}={secret}"), REFUSED).await;
+        }
+        self.get(owner, &format!("/v1/orders?token={secret}&email={email}"), 200).await;
+        self.get(owner, &format!("/v1/reports/revenue?from={secret}&to={email}"), REFUSED).await;
+    }
+
+    /// Orders that are paid, declined and left open, and one whose key is used again.
+    async fn buys(&mut self, owner: &Client, gateway: &Client, product: &str) {
+        let order = |quantity: i64| json!({ "items": [{ "product_id": product, "quantity": quantity }] });
+        let keys = ["paid", "declined", "failed", "lost"].map(|key| self.secret(key));
+        self.post_once(owner, "/v1/orders", &keys[0], &order(1), 201).await;
+        self.post_once(owner, "/v1/orders", &keys[0], &order(2), 422).await;
+        gateway.send(Method::PUT, "/control", Some(json!({ "decline_rate": 1.0 }))).await.expect(200);
+        self.post_once(owner, "/v1/orders", &keys[1], &order(1), 201).await;
+        gateway.send(Method::PUT, "/control", Some(json!({ "error_rate": 1.0 }))).await.expect(200);
+        self.post_once(owner, "/v1/orders", &keys[2], &order(1), 202).await;
+        gateway.send(Method::PUT, "/control", Some(json!({}))).await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_people_send_in_confidence_comes_out_nowhere() {
+    let (received, endpoint) = Received::start().await;
+    let sentry = FakeSentry::start();
+    let dsn = sentry.dsn();
+    let settings = [
+        ("RUST_LOG", "trace"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint),
+        ("SENTRY_DSN", &*dsn),
+        ("SENTRY_TRACES_SAMPLE_RATE", "1"),
+        ("GLASSHOUSE_PAYMENT_GATEWAY_ATTEMPTS", "1"),
+    ];
+    let settings = with(&common(), settings);
+    let mut stack = Stack::start_each(settings.clone(), settings).await;
+    let mark = format!("canary{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
+    let mut canary = Canary { mark, errors: Vec::new() };
+    let nobody = stack.serve.client("http_addr").await;
+    let gateway = stack.gateway.client("gateway_addr").await;
+    let owner = canary.comes_in(&nobody).await;
+    canary.looks_around(&owner).await;
+    let product = owner.add_product(1000).await;
+    canary.buys(&owner, &gateway, &product).await;
+    stack.worker.logs("outbox_delivered").await;
+
+    let superuser = connect(&stack.database.superuser_url()).await;
+    superuser.execute_unprepared("ALTER TABLE outbox_messages RENAME TO gone").await.unwrap();
+    let items = json!({ "items": [{ "product_id": product, "quantity": 1 }] });
+    let key = canary.secret("broken");
+    canary.post_once(&owner, "/v1/orders", &key, &items, 500).await;
+    superuser.execute_unprepared("ALTER TABLE users RENAME COLUMN email TO gone").await.unwrap();
+    let login =
+        json!({ "tenant": owner.tenant(), "email": canary.email("owner"), "password": canary.secret("p") });
+    canary.post(&nobody, "/v1/auth/login", &login, 500).await;
+    let tenant = json!({ "slug": new_slug(), "name": "Canary", "owner": { "email": canary.email("late"), "password": canary.secret("late") } });
+    let last = canary.post(&nobody, "/v1/tenants", &tenant, 500).await;
+    sentry.report_of(last.header("x-request-id")).await;
+
+    let mut told: Vec<(&str, String)> = canary.errors.iter().map(|body| ("body", body.clone())).collect();
+    for process in [&mut stack.serve, &mut stack.worker, &mut stack.gateway] {
+        let metrics = process.client("management_addr").await.get("/metrics").await.expect(200);
+        told.extend(metrics.as_str().unwrap().lines().map(|line| ("metric", line.to_owned())));
+    }
+    for process in [stack.serve, stack.worker, stack.gateway] {
+        process.signal("TERM");
+        let ended = process.ends().await;
+        told.extend(ended.stdout.lines().map(|line| ("stdout", line.to_owned())));
+        told.extend(ended.stderr.lines().map(|line| ("stderr", line.to_owned())));
+    }
+    told.extend(
+        received
+            .all()
+            .into_iter()
+            .map(|text| if text.starts_with("span") { ("span", text) } else { ("record", text) }),
+    );
+    told.extend(sentry.received().into_iter().map(|envelope| ("report", envelope)));
+
+    // That nothing is found means something only where something was told.
+    for (place, expected) in [
+        ("body", "invalid_fields"),
+        ("metric", "http_requests_total{"),
+        ("stdout", "\"order_placed\""),
+        ("span", "POST /v1/orders"),
+        ("record", "user_login_failed"),
+        ("report", "unhandled_exception"),
+        ("report", "\"type\":\"transaction\""),
+    ] {
+        assert!(
+            told.iter().any(|(known, text)| *known == place && text.contains(expected)),
+            "{place}: {expected}"
+        );
+    }
+    let signature = owner.token().rsplit('.').next().unwrap();
+    let leaks: Vec<_> = told
+        .iter()
+        .filter_map(|(place, text)| {
+            let at = [&*canary.mark, signature]
+                .iter()
+                .find_map(|mark| text.to_lowercase().find(&mark.to_lowercase()))?;
+            let start = text.floor_char_boundary(at.saturating_sub(300));
+            let end = text.ceil_char_boundary((at + 100).min(text.len()));
+            Some(format!("{place}: …{}…", &text[start..end]))
+        })
+        .collect();
+    assert!(
+        leaks.is_empty(),
+        "{} leaks, such as\n{}",
+        leaks.len(),
+        leaks[..leaks.len().min(20)].join("\n\n")
+    );
+}
