@@ -201,3 +201,28 @@ async fn a_sentry_that_is_not_there_hurts_nobody_and_is_counted() {
     }
     eventually("the losses are counted", async || (lost(&management).await == 3).then_some(())).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_is_reported_once_with_its_stack_and_is_a_500() {
+    let sentry = FakeSentry::start();
+    let mut stack = reporting(&sentry, &[("GLASSHOUSE_FAULTS_ENABLED", "true")]).await;
+    let (owner, _, _) = stack.shop().await;
+    let management = stack.serve.client("management_addr").await;
+    let panics = json!({ "panics": { "endpoint": "/v1/products" } });
+    management.send(Method::PUT, "/faults", Some(panics)).await.expect(200);
+
+    let answer = owner.get("/v1/products").await;
+    let request = answer.header("x-request-id").to_owned();
+    answer.expect_problem(500, "internal_server_error");
+
+    let report = sentry.report_of(&request).await;
+    let exception = &report["exception"]["values"][0];
+    assert_eq!((&exception["type"], &exception["value"]), (&json!("panicked"), &json!("an injected fault")));
+    let frames = exception["stacktrace"]["frames"].to_string();
+    assert!(frames.contains("inject_faults"), "{exception}");
+    // The next report comes after this one's, so there is no second one of it on its way.
+    let next = owner.get("/v1/products").await;
+    sentry.report_of(next.header("x-request-id")).await;
+    let reports = sentry.items("event").into_iter().filter(|event| event["tags"]["request_id"] == *request);
+    assert_eq!(reports.count(), 1);
+}
