@@ -91,8 +91,9 @@ struct Sample {
 }
 
 impl Sample {
+    /// Whether a function was running whose path begins like this.
     fn is_in(&self, function: &str) -> bool {
-        self.functions.iter().any(|name| name.contains(function))
+        self.functions.iter().any(|name| name.trim_start_matches('<').starts_with(function))
     }
 
     fn label(&self, name: &str) -> &str {
@@ -177,8 +178,9 @@ async fn samples_reach_pyroscope_with_the_endpoint_and_the_span_that_they_were_t
             // Not the first: requests that were there before the sampler have no label.
             let (labels, profile) = profiles.iter().skip(1).next_back()?;
             let all = samples(profile);
-            let hashing =
-                all.iter().any(|sample| sample.is_in("argon2") && sample.label("endpoint") == LOGIN);
+            let hashing = all
+                .iter()
+                .any(|sample| sample.is_in("hash_password_into") && sample.label("endpoint") == LOGIN);
             hashing.then(|| (labels.clone(), all))
         }),
     );
@@ -189,9 +191,9 @@ async fn samples_reach_pyroscope_with_the_endpoint_and_the_span_that_they_were_t
         assert_eq!(labels.get(name).map(String::as_str), Some(value), "{labels:?}");
     }
     for (function, endpoints) in [
-        ("glasshouse_infra::passwords", &[LOGIN, "/v1/tenants"][..]),
-        ("glasshouse_api::http::v1::auth", &[LOGIN]),
-        ("glasshouse_api::http::v1::products", &["/v1/products"]),
+        ("hash_password_into", &[LOGIN, "/v1/tenants"][..]),
+        ("glasshouse_api::http::v1::auth::", &[LOGIN]),
+        ("glasshouse_api::http::v1::products::", &["/v1/products"]),
     ] {
         let of = samples.iter().filter(|sample| sample.is_in(function));
         let (right, wrong): (Vec<_>, Vec<_>) =
@@ -212,7 +214,7 @@ async fn samples_reach_pyroscope_with_the_endpoint_and_the_span_that_they_were_t
         let mut logins = roots.iter().filter(|span| span.name == "POST /v1/auth/login");
         let span = logins.find(|span| {
             let mut of_it = samples.iter().filter(|sample| sample.label("span_id") == span.span_id);
-            of_it.any(|sample| sample.label("endpoint") == LOGIN && sample.is_in("argon2"))
+            of_it.any(|sample| sample.label("endpoint") == LOGIN && sample.is_in("hash_password_into"))
         })?;
         assert!(span.attributes["pyroscope.profile.id"].contains(&span.span_id), "{:?}", span.attributes);
         Some(())
