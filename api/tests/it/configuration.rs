@@ -233,6 +233,7 @@ fn only_variables_without_one_fixed_default_have_none_in_the_example() {
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "OTEL_RESOURCE_ATTRIBUTES",
         "OTEL_SERVICE_NAME",
+        "PYROSCOPE_SERVER_ADDRESS",
         "REDIS_URL",
         "SENTRY_DSN",
     ];

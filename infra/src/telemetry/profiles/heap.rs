@@ -1,6 +1,5 @@
 //! Which code holds the memory, as jemalloc samples it.
 
-use pyroscope::PyroscopeError;
 use pyroscope::backend::{BackendImpl, BackendReady, ReportData, jemalloc_backend};
 use tikv_jemallocator::Jemalloc;
 
@@ -20,10 +19,9 @@ impl Heap {
 
     /// What is held now, in the format of pprof.
     pub(super) fn profile(&mut self) -> Option<Vec<u8>> {
-        let report = |batch: Result<_, PyroscopeError>| match batch.ok()?.data {
+        match self.0.report().ok()?.data {
             ReportData::RawPprof(profile) => Some(profile),
             ReportData::Reports(_) => None,
-        };
-        report(self.0.report())
+        }
     }
 }
