@@ -1,9 +1,9 @@
 // Breakpoint: how many visits a second can the service take?
 //
 // Visits without think time, from 1 a second up to MAX_VISITS (60; a visit is about 3 requests), over 5 minutes. It
-// ends, and k6 says that a threshold was crossed, as soon as more than 5 % of the requests fail or are
-// refused, or p95 is over 2 seconds: the rate at that moment is the answer. If it ends without that, the service can take more than MAX_VISITS.
-// It may fire every alert about errors, latency and load.
+// ends, and k6 says that a threshold was crossed, as soon as more than 5 % of the requests fail or are refused, or p95
+// is over 2 seconds: the rate at that moment is the answer. If it ends without that, the service can take more than
+// MAX_VISITS. It may fire every alert about errors, latency and load.
 
 import { testOptions } from '../lib/options.js';
 import { number, steadySeconds } from '../lib/settings.js';

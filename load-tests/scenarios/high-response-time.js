@@ -14,6 +14,7 @@ export const options = testOptions(
   { everyday: customersFor(seconds) },
   {
     'http_req_duration{scenario:everyday}': ['p(95)>1000', 'p(95)<3000'],
+    'http_req_duration{scenario:everyday,name:/v1/products}': ['med>1400'],
     server_errors: ['rate<0.01'],
   },
 );

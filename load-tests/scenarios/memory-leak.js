@@ -1,7 +1,7 @@
 // MemoryHigh: the API keeps memory that it does not need.
 //
-// For 6 minutes: it grows within seconds to 93 % of its limit (process_memory_limit_bytes), which leaves it alive, or by
-// MEMORY_MIB. Customers notice nothing.
+// For 6 minutes: within seconds it grows to 93 % of its limit (process_memory_limit_bytes), which leaves it alive, or
+// by MEMORY_MIB. Customers notice nothing.
 
 import { heal, inject } from '../lib/faults.js';
 import { customersFor, testOptions } from '../lib/options.js';

@@ -1,7 +1,8 @@
 // Stress: does the service stay well with five times the customers of an ordinary day?
 //
-// Up to CUSTOMERS (60) customers, about 90 requests a second, for 5 minutes. Answers may become slower, and a few may be
-// refused; none may be an error. On a small machine it may fire LoadShedding, HighResponseTime and the burn-rate alerts.
+// Up to CUSTOMERS (60) customers, about 90 requests a second, for 5 minutes. Answers may become slower, and a few may
+// be refused; none may be an error. On a small machine it may fire LoadShedding, HighResponseTime and the burn-rate
+// alerts.
 
 import { customersInStages, testOptions } from '../lib/options.js';
 import { number, scaled, steadySeconds } from '../lib/settings.js';
