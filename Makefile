@@ -52,7 +52,7 @@ WITH_DRILL_TOOLS := PATH="$$PATH:$(CURDIR)/$(DRILL_TOOLS)/bin" SPEED=$(SPEED) sc
 
 drills: drill-program ## Prove every alert: fired, delivered and resolved; and that a broken one is noticed
 	$(WITH_DRILL_TOOLS) target/debug/drill all --junit target/drills.xml --json target/drills.json --markdown $(DRILL_PAGE)
-	$(WITH_DRILL_TOOLS) cargo test --locked -p glasshouse-load-tests --test sabotage -- --test-threads=1
+	$(WITH_DRILL_TOOLS) cargo test --locked -p glasshouse-load-tests --test endings --test sabotage -- --test-threads=1
 
 drill: drill-program ## Prove one alert: make drill NAME=HighErrorRate
 	$(WITH_DRILL_TOOLS) target/debug/drill run $(NAME)

@@ -1,9 +1,8 @@
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use glasshouse_load_tests::catalogue::{Catalogue, Exercise, Process};
-use glasshouse_load_tests::contract;
+use glasshouse_load_tests::contract::{self, Exported};
 use glasshouse_load_tests::drill::{Drill, Patience};
 use glasshouse_load_tests::project::Project;
 use glasshouse_load_tests::receiver::Receiver;
@@ -58,6 +57,7 @@ async fn drill(
     say(&format!("the stack starts, at SPEED={speed}"));
     let mut stack = Stack::start(options).await?;
     let mut report = Report { speed, outcomes: Vec::new() };
+    let mut exported = Exported::default();
     for (number, exercise) in exercises.iter().enumerate() {
         say(&format!("{} of {}: {}", number + 1, exercises.len(), exercise.name()));
         let (patience, progress) = (Patience::at(speed), &say);
@@ -67,23 +67,18 @@ async fn drill(
         say(&format!("{} {verdict} after {:.0} s", exercise.name(), outcome.took.as_secs_f64()));
         outcome.all_problems().iter().for_each(|problem| say(problem));
         report.outcomes.push(outcome);
+        exported.add_stack(&stack).await?;
     }
     if with_contract {
-        report.outcomes.push(check_contract(&stack, project).await);
+        // After all the drills, every series that there can be has been there.
+        let problems = contract::of_rules(project, &exported)?;
+        report.outcomes.push(Outcome { scenario: "contract".to_owned(), problems, ..Outcome::default() });
     }
     print(&report.to_table());
     write(reports.junit, &report.to_junit()?)?;
     write(reports.json, &report.to_json())?;
     write(reports.markdown, &report.to_markdown())?;
     Ok(report.is_good())
-}
-
-/// After all the drills, every series that there can be is there.
-async fn check_contract(stack: &Stack, project: &Project) -> Outcome {
-    let begun = Instant::now();
-    let found = contract::of_rules(stack, project).await;
-    let problems = found.unwrap_or_else(|error| vec![format!("{error:#}")]);
-    Outcome { scenario: "contract".to_owned(), problems, took: begun.elapsed(), ..Outcome::default() }
 }
 
 fn write(file: Option<PathBuf>, text: &str) -> Result<()> {
@@ -99,14 +94,14 @@ async fn leave_up(project: &Project, arguments: StackArguments) -> Result<bool> 
     let at = stack.addresses();
     let (api, worker) = (at.management(Process::Api), at.management(Process::Worker));
     print(&format!(
-        "API            http://{http}/docs/\n\
-         management     http://{api}/metrics (API), http://{worker} (worker), http://{} (gateway)\n\
-         payment gateway http://{gateway}/control\n\
-         Prometheus     http://{}\n\
-         Alertmanager   http://{}\n\
-         deliveries     http://{}\n\
-         Redis          {}\n\n\
-         A scenario:    BASE_URL=http://{http} API_MANAGEMENT_URL=http://{api} \
+        "API              http://{http}/docs/\n\
+         management       http://{api}/metrics (API), http://{worker}/metrics (worker), http://{}/metrics (gateway)\n\
+         payment gateway  http://{gateway}/control\n\
+         Prometheus       http://{}/alerts\n\
+         Alertmanager     http://{}\n\
+         deliveries       http://{}\n\
+         Redis            redis://{}\n\n\
+         Run a scenario:  BASE_URL=http://{http} API_MANAGEMENT_URL=http://{api} \
          WORKER_MANAGEMENT_URL=http://{worker} GATEWAY_URL=http://{gateway} SPEED={speed} {} run \
          load-tests/scenarios/smoke.js\n\n\
          Ctrl-C ends everything.",

@@ -78,12 +78,15 @@ impl Scenario {
     }
 
     fn told(&self, code: Option<i32>) -> String {
-        let meaning = match code {
-            Some(THRESHOLDS) => "k6 did not keep its thresholds (99)".to_owned(),
-            Some(code) => format!("k6 ended with {code}"),
-            None => "k6 was killed".to_owned(),
-        };
-        format!("{meaning}:\n{}", self.child.output().tail(40))
+        let output = self.child.output();
+        match code {
+            Some(THRESHOLDS) => {
+                let crossed = [output.lines_with("✗"), output.lines_with("thresholds on metrics")].concat();
+                format!("k6 did not keep its thresholds:\n{}", crossed.join("\n"))
+            }
+            Some(code) => format!("k6 ended with {code}:\n{}", output.tail(15)),
+            None => format!("k6 was killed:\n{}", output.tail(15)),
+        }
     }
 }
 

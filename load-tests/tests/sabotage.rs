@@ -1,6 +1,12 @@
 //! Shows that a drill can fail: a rule, a metric's name and the receiver are broken, and each time the drill
 //! names the cause. Needs what the drills need: run it with `make drills`.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on has failed, and one that takes long says how far it is"
+)]
 
 use std::path::Path;
 use std::time::Duration;

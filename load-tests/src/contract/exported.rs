@@ -2,6 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 
+use crate::catalogue::Process;
+use crate::stack::Stack;
+
 /// The metrics that are exported, each with the names of its labels.
 #[derive(Clone, Debug)]
 pub struct Exported(BTreeMap<String, BTreeSet<String>>);
@@ -19,7 +22,17 @@ const OF_PROMETHEUS: [&str; 5] = [
 ];
 
 impl Exported {
-    /// Adds the answer of a `/metrics`: a metric without any series yet is not in it.
+    /// Adds what the service exports now. A series that has not counted yet, or no more since a restart, is
+    /// not there: add to the same again and again.
+    pub async fn add_stack(&mut self, stack: &Stack) -> Result<()> {
+        for process in [Process::Api, Process::Worker, Process::Gateway] {
+            let url = format!("http://{}/metrics", stack.addresses().management(process));
+            self.add_scrape(&reqwest::get(url).await?.error_for_status()?.text().await?)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the answer of a `/metrics`.
     pub fn add_scrape(&mut self, text: &str) -> Result<()> {
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let (name, labels) = sample(line).with_context(|| format!("not a sample: {line}"))?;

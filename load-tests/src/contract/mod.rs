@@ -8,11 +8,9 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::catalogue::Process;
 use crate::project::Project;
 use crate::promql::parse;
 use crate::rules::{Rule, RuleFiles};
-use crate::stack::Stack;
 
 pub use exported::Exported;
 use labels::{Checker, Recorded};
@@ -34,16 +32,11 @@ impl Query {
     }
 }
 
-/// As `violations`, for the project's rules and a stack that runs, in which something must have happened.
-pub async fn of_rules(stack: &Stack, project: &Project) -> Result<Vec<String>> {
-    let mut exported = Exported::default();
-    for process in [Process::Api, Process::Worker, Process::Gateway] {
-        let url = format!("http://{}/metrics", stack.addresses().management(process));
-        exported.add_scrape(&reqwest::get(url).await?.error_for_status()?.text().await?)?;
-    }
+/// As `violations`, for the project's rules.
+pub fn of_rules(project: &Project, exported: &Exported) -> Result<Vec<String>> {
     let rules = RuleFiles::read(&project.rules())?.rules()?;
     let queries: Vec<_> = rules.iter().map(Query::of_rule).collect();
-    violations(&queries, &rules, &exported)
+    violations(&queries, &rules, exported)
 }
 
 /// What the queries use and nobody exports: one readable line each. What `recording` rules record counts as

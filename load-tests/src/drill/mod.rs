@@ -61,10 +61,12 @@ impl Drill<'_> {
         self.wait_for_silence().await.context("the baseline is not healthy")?;
         let mut scenario = self.start(exercise)?;
         let sighting = sighting.insert(Sighting::new(exercise, self.stack.options().speed));
-        let went = self.while_it_runs(exercise, &mut scenario, sighting).await;
+        if let Err(error) = self.while_it_runs(exercise, &mut scenario, sighting).await {
+            problems.push(format!("{error:#}"));
+            sighting.give_up();
+        }
         // Whatever happened, everything is put back before the next exercise.
-        let ended = self.end(exercise, &mut scenario, sighting, problems).await;
-        went.and(ended)?;
+        self.end(exercise, &mut scenario, sighting, problems).await?;
         self.watch_the_end(sighting).await
     }
 

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use time::OffsetDateTime;
 
+use crate::alertmanager_api::KnownAlert;
 use crate::catalogue::Exercise;
 use crate::evidence::Search;
+use crate::receiver::Deliveries;
 use crate::report::{AlertOutcome, Outcome};
 use crate::speed::Speed;
 use crate::stack::Stack;
@@ -27,6 +29,16 @@ pub(super) struct SeenAlert {
     pub(super) search: Search,
     may_be_held_back: bool,
     is_held_back: bool,
+}
+
+/// What there is to be seen at one moment.
+struct View<'a> {
+    active: Vec<ActiveAlert>,
+    known: Vec<KnownAlert>,
+    deliveries: &'a Deliveries,
+    since: OffsetDateTime,
+    passed: Duration,
+    since_end: Option<Duration>,
 }
 
 impl Sighting {
@@ -51,47 +63,27 @@ impl Sighting {
         }
     }
 
-    /// Looks at Prometheus, at the receiver and for evidence, and notes what is new.
+    /// Looks at Prometheus, at Alertmanager, at the receiver and for evidence, and notes what is new.
     pub(super) async fn look(&mut self, stack: &Stack, progress: &dyn Fn(&str)) -> Result<()> {
-        let active = stack.prometheus().alerts().await?;
-        self.note_fired(&active, progress);
-        let (passed, deliveries) = (self.begun.elapsed(), stack.receiver().deliveries());
-        let since_end = self.ended.map(|ended| ended.elapsed());
-        let known = stack.alertmanager().alerts().await?;
+        let view = View {
+            active: stack.prometheus().alerts().await?,
+            known: stack.alertmanager().alerts().await?,
+            deliveries: stack.receiver().deliveries(),
+            since: self.begun_at,
+            passed: self.begun.elapsed(),
+            since_end: self.ended.map(|ended| ended.elapsed()),
+        };
+        self.note_fired(&view.active, progress);
         for alert in &mut self.alerts {
-            if since_end.is_none() {
+            if self.ended.is_none() {
                 alert.search.look(stack, self.begun).await?;
             }
-            let outcome = &mut alert.outcome;
-            let is_held_back =
-                known.iter().any(|known| known.name() == outcome.name && known.held_back().is_some());
-            if alert.may_be_held_back && is_held_back && !alert.is_held_back {
-                alert.is_held_back = true;
-                progress(&format!("{} is held back by another alert, as declared", outcome.name));
-            }
-            let mut of_this_name = active.iter().filter(|active| active.name() == outcome.name);
-            let (is_active, fires) =
-                (of_this_name.clone().next().is_some(), of_this_name.any(ActiveAlert::fires));
-            let told = |what: &str| {
-                progress(&format!("{} is {what} after {:.1} s", outcome.name, passed.as_secs_f64()))
-            };
-            if is_active && outcome.pending.is_none() {
-                outcome.pending = Some(passed);
-                told("pending");
-            }
-            if fires && outcome.firing.is_none() {
-                outcome.firing = Some(passed);
-                told("firing");
-            }
-            if outcome.delivered.is_none() && deliveries.has_fired(&outcome.name, self.begun_at) {
-                outcome.delivered = Some(passed);
-                told("delivered");
-            }
-            let Some(since_end) = since_end else { continue };
-            outcome.resolved = outcome.resolved.or(Some(since_end)).filter(|_| !fires);
-            if outcome.resolved_delivered.is_none() && deliveries.has_resolved(&outcome.name, self.begun_at) {
-                outcome.resolved_delivered = Some(since_end);
-                told("over and delivered as resolved");
+            for news in alert.note(&view) {
+                progress(&format!(
+                    "{} is {news} after {:.1} s",
+                    alert.outcome.name,
+                    view.passed.as_secs_f64()
+                ));
             }
         }
         Ok(())
@@ -109,6 +101,16 @@ impl Sighting {
     /// How long the scenario has been running.
     pub(super) fn passed(&self) -> Duration {
         self.begun.elapsed()
+    }
+
+    /// Nothing more will be raised.
+    pub(super) fn give_up(&mut self) {
+        for alert in self.waiting() {
+            alert
+                .outcome
+                .problems
+                .push("was not raised, delivered and found before the scenario went wrong".to_owned());
+        }
     }
 
     /// From now on it should become silent.
@@ -149,6 +151,38 @@ impl Sighting {
 }
 
 impl SeenAlert {
+    /// Notes what is new, and tells it.
+    fn note(&mut self, view: &View) -> Vec<&'static str> {
+        let Self { outcome, .. } = self;
+        let name = outcome.name.clone();
+        let of_this_name: Vec<_> = view.active.iter().filter(|active| active.name() == name).collect();
+        let fires = of_this_name.iter().any(|active| active.fires());
+        let mut news = Vec::new();
+        let mut happened = |what, time: &mut Option<Duration>, is_true, now| {
+            if is_true && time.is_none() {
+                *time = Some(now);
+                news.push(what);
+            }
+        };
+        happened("pending", &mut outcome.pending, !of_this_name.is_empty(), view.passed);
+        happened("firing", &mut outcome.firing, fires, view.passed);
+        let was_delivered = view.deliveries.has_fired(&name, view.since);
+        happened("delivered", &mut outcome.delivered, was_delivered, view.passed);
+        if let Some(since_end) = view.since_end {
+            // It may come back once, while the last samples of the cause are still in its window.
+            outcome.resolved = outcome.resolved.filter(|_| !fires);
+            happened("over", &mut outcome.resolved, !fires, since_end);
+            let was_delivered = view.deliveries.has_resolved(&name, view.since);
+            happened("delivered as over", &mut outcome.resolved_delivered, was_delivered, since_end);
+        }
+        let is_held_back = view.known.iter().any(|known| known.name() == name && known.held_back().is_some());
+        if self.may_be_held_back && is_held_back && !self.is_held_back {
+            self.is_held_back = true;
+            news.push("held back, as declared,");
+        }
+        news
+    }
+
     fn is_proven(&self) -> bool {
         (self.outcome.delivered.is_some() || self.is_held_back) && self.search.is_complete()
     }

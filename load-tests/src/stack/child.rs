@@ -170,9 +170,9 @@ impl Output {
         written.lines.iter().skip(skipped).map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 
-    /// The last line that contains this.
-    pub fn last_line_with(&self, part: &str) -> Option<String> {
-        self.lock().lines.iter().rev().find(|line| line.contains(part)).cloned()
+    /// Those of the last lines that contain this.
+    pub fn lines_with(&self, part: &str) -> Vec<String> {
+        self.lock().lines.iter().filter(|line| line.contains(part)).cloned().collect()
     }
 
     fn collect(&self, from: Option<impl Read + Send + 'static>) {
@@ -202,5 +202,47 @@ impl Output {
 
     fn lock(&self) -> MutexGuard<'_, Written> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::test_kill_process;
+
+    use super::*;
+
+    fn sleeping() -> Child {
+        Launch::new("sleep", "sleep").argument("1000").start(Output::default()).unwrap()
+    }
+
+    #[test]
+    fn a_panic_ends_its_processes() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let panicked = std::panic::catch_unwind(move || {
+            let child = sleeping();
+            sender.send(Pid::from_child(&child.process)).unwrap();
+            panic!("a drill that fails");
+        });
+        assert!(panicked.is_err());
+        assert!(test_kill_process(receiver.recv().unwrap()).is_err(), "it still runs");
+    }
+
+    #[tokio::test]
+    async fn a_process_that_cannot_start_is_told_with_its_last_lines() {
+        let launch = Launch::new("redis", "sh").argument("-c").argument("echo the port is taken >&2; exit 3");
+        let mut child = launch.start(Output::default()).unwrap();
+        let error = child.ready(async || false).await.unwrap_err().to_string();
+        assert!(error.starts_with("redis ended at its start") && error.contains("exit status: 3"), "{error}");
+    }
+
+    #[test]
+    fn the_last_lines_and_the_events_are_remembered() {
+        let output = Output::default();
+        (0..=LINES).for_each(|number| output.add(&format!("line {number}")));
+        output.add(r#"{"message":"slow_query","duration":2}"#);
+        assert_eq!(output.tail(2), format!("line {LINES}\n{}", r#"{"message":"slow_query","duration":2}"#));
+        assert_eq!(output.lock().lines.len(), LINES);
+        assert!(output.last("slow_query").is_some() && output.last("order_placed").is_none());
+        assert_eq!(output.lines_with("line 19").len(), 11, "19 and 190 to 199");
     }
 }
