@@ -7,9 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::catalogue::Process;
-use crate::project::Project;
-use crate::speed::Speed;
-use crate::stack::{Addresses, Child, Launch, Output};
+use crate::stack::{Child, Launch, Options, Output, Stack};
 use crate::watch::until;
 
 /// What k6's interface says while its virtual users are at work.
@@ -28,8 +26,9 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Starts a scenario against these addresses.
-    pub fn start(k6: &Path, project: &Project, name: &str, speed: Speed, at: &Addresses) -> Result<Self> {
+    /// Starts a scenario against these addresses. Its load lasts as long as the script says, or `lasting`.
+    pub fn start(k6: &Path, stack: &Stack, name: &str, lasting: Option<Duration>) -> Result<Self> {
+        let (at, Options { project, speed, .. }) = (stack.addresses(), stack.options());
         let url = |address| format!("http://{address}");
         let environment = [
             ("BASE_URL", url(at.http)),
@@ -42,6 +41,8 @@ impl Scenario {
         let mut launch = Launch::new("k6", k6).argument("run").argument("--no-color").argument("--quiet");
         launch = launch.argument("--address").argument(at.k6.to_string()).argument(project.scenario(name));
         launch.environment.extend(environment);
+        let lasting = lasting.map(|lasting| ("DURATION", format!("{}s", lasting.as_secs())));
+        launch.environment.extend(lasting);
         let interface = format!("{}/v1/status", url(at.k6));
         Ok(Self { child: launch.start(Output::default())?, interface })
     }

@@ -70,10 +70,12 @@ impl Drill<'_> {
         self.watch_the_end(sighting).await
     }
 
+    /// The cause lasts until it is ended, unless the scenario must show that it ends well by itself.
     fn start(&self, exercise: &Exercise) -> Result<Scenario> {
-        let options = self.stack.options();
-        (self.progress)(&format!("{}: k6 begins", exercise.name()));
-        Scenario::start(self.k6, &options.project, exercise.name(), options.speed, self.stack.addresses())
+        let name = exercise.name();
+        (self.progress)(&format!("{name}: k6 begins"));
+        let lasting = (!exercise.runs_to_its_end()).then(|| self.patience.until_proven());
+        Scenario::start(self.k6, self.stack, name, lasting)
     }
 
     /// Healthy, and no alert pending or firing for a while.

@@ -24,6 +24,11 @@ pub struct Patience {
 }
 
 impl Patience {
+    /// From the start of a scenario until its alerts are proven, or given up.
+    pub(super) fn until_proven(&self) -> Duration {
+        self.pending + self.firing + self.delivered + self.evidence + Duration::from_secs(30)
+    }
+
     /// What suits rules of this speed. The part that is divided covers windows, `for` and the intervals of
     /// notifications; the rest is for processes, and for thresholds that are durations themselves.
     pub fn at(speed: Speed) -> Self {
