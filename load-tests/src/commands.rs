@@ -39,7 +39,8 @@ fn unknown(name: &str) -> String {
 fn list(project: &Project) -> Result<bool> {
     for exercise in Catalogue::read(&project.catalogue())?.exercises() {
         let names: Vec<_> = exercise.alerts().iter().map(|alert| alert.name.as_str()).collect();
-        print(&format!("{:<24} {}", exercise.name(), names.join(", ")));
+        let what = if names.is_empty() { "(a load test)".to_owned() } else { names.join(", ") };
+        print(&format!("{:<24} {what}", exercise.name()));
     }
     Ok(true)
 }

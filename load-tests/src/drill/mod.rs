@@ -177,7 +177,7 @@ impl Drill<'_> {
         sighting: &mut Sighting,
         problems: &mut Vec<String>,
     ) -> Result<()> {
-        problems.extend(scenario.interrupt().await?);
+        problems.extend(scenario.interrupt().await.unwrap_or_else(|error| Some(format!("{error:#}"))));
         if let Some(part) = exercise.stop() {
             self.stack.start_again(part).await?;
             (self.progress)(&format!("{}: {part} is back", exercise.name()));

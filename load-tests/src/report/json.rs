@@ -9,7 +9,7 @@ impl Report {
     pub fn to_json(&self) -> String {
         let exercises: Vec<_> = self.outcomes.iter().map(exercise).collect();
         let report = json!({
-            "speed": self.speed.to_string().parse::<u32>().unwrap_or_default(),
+            "speed": self.speed.factor(),
             "good": self.is_good(),
             "exercises": exercises,
         });

@@ -19,6 +19,11 @@ impl Speed {
     /// Durations as they are written.
     pub const NORMAL: Self = Self(1);
 
+    /// The number.
+    pub fn factor(self) -> u32 {
+        self.0
+    }
+
     /// A duration at this speed, to the millisecond, which is the finest that Prometheus knows.
     pub fn divide(self, duration: Duration) -> Duration {
         let milliseconds = (duration.as_secs_f64() * 1000.0 / f64::from(self.0)).round();

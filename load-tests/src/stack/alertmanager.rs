@@ -45,3 +45,19 @@ fn redirect(config: &mut Value, url: &str) -> usize {
     let webhooks = receivers.filter_map(|one| one.get_mut("webhook_configs")?.as_sequence_mut()).flatten();
     webhooks.filter_map(Value::as_mapping_mut).map(|webhook| webhook.insert("url".into(), url.into())).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_webhook_leads_here() {
+        let text = "receivers: [{ name: a, webhook_configs: [{ url: 'http://x' }, { url: 'http://y', send_resolved: true }] },
+                                { name: b, webhook_configs: [{ url: 'http://z' }] }, { name: c }]";
+        let mut config: Value = yaml_serde::from_str(text).unwrap();
+        assert_eq!(redirect(&mut config, "http://here"), 3);
+        let text = yaml_serde::to_string(&config).unwrap();
+        assert_eq!(text.matches("url: http://here\n").count(), 3, "{text}");
+        assert!(text.contains("send_resolved: true"), "{text}");
+    }
+}

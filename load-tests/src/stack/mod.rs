@@ -207,11 +207,12 @@ impl Stack {
         Ok(())
     }
 
-    /// Starts a part that was stopped, and waits until it is ready.
+    /// Starts a part anew, and waits until it is ready.
     pub async fn start_again(&mut self, part: Part) -> Result<()> {
         match part {
             Part::Redis => self.redis.start_again().await,
             Part::Api => self.api.start_again().await,
+            Part::Collector if self.collector.is_some() => Ok(()),
             Part::Collector => {
                 self.collector = Some(Collector::start(self.addresses.collector, self.seen.clone())?);
                 Ok(())

@@ -86,3 +86,36 @@ fn targets(address: SocketAddr) -> Value {
 fn mapping(key: &str, values: Vec<Value>) -> Value {
     Value::Mapping(Mapping::from_iter([(key.into(), values.into())]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_jobs_lead_to_our_processes_and_others_are_left_out() {
+        let text = "scrape_configs: [{ job_name: postgres },
+            { job_name: glasshouse-worker, static_configs: [{ targets: ['worker:9000'] }] },
+            { job_name: glasshouse-api, scrape_interval: 15s }, { job_name: glasshouse-gateway }]";
+        let mut config: Value = yaml_serde::from_str(text).unwrap();
+        let addresses = Addresses::free().unwrap();
+        redirect(&mut config, &addresses, Path::new("/f")).unwrap();
+        let jobs = config["scrape_configs"].as_sequence().unwrap();
+        let target = |job: &Value| job["static_configs"][0]["targets"][0].as_str().unwrap().to_owned();
+        let found: Vec<_> = jobs.iter().map(|job| (process_of(job).unwrap(), target(job))).collect();
+        let expected = [Process::Worker, Process::Api, Process::Gateway]
+            .map(|process| (process, addresses.management(process).to_string()));
+        assert_eq!(found, expected);
+        assert_eq!(jobs[1]["scrape_interval"], Value::from("15s"));
+        assert_eq!(config["rule_files"][0], Value::from("/f/rules/*.yml"));
+        let alertmanager = &config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"][0];
+        assert_eq!(*alertmanager, Value::from(addresses.alertmanager.to_string()));
+    }
+
+    #[test]
+    fn a_job_that_is_missing_is_named() {
+        let mut config: Value =
+            yaml_serde::from_str("scrape_configs: [{ job_name: glasshouse-api }]").unwrap();
+        let error = redirect(&mut config, &Addresses::free().unwrap(), Path::new("/f")).unwrap_err();
+        assert_eq!(error.to_string(), "no job glasshouse-worker");
+    }
+}
