@@ -101,7 +101,7 @@ const COLUMNS: [&str; 9] = [
     "firing",
     "delivered",
     "resolved",
-    "delivered",
+    "end delivered",
     "unexpected",
     "evidence",
 ];
