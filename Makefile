@@ -1,7 +1,8 @@
 # The front door. Each target is a thin line over a tool that also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench-telemetry lint lint-format lint-clippy lint-docs deny openapi stack clean-stack
+.PHONY: help demo test bench-telemetry lint lint-format lint-clippy lint-docs alerting drills drill \
+	drill-stack drill-program deny openapi stack clean-stack
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,7 +11,7 @@ demo: ## Run everything in one process, on SQLite; needs only the Rust toolchain
 	cargo run --locked --bin glasshouse
 
 test: ## Run every test, on SQLite and on a throw-away PostgreSQL and Redis
-	cargo test --locked --workspace --lib --bins
+	cargo test --locked --workspace --lib --bins --test catalogue
 	cargo test --locked --workspace --doc
 	scripts/with-test-services cargo test --locked --workspace --test it
 
@@ -28,6 +29,9 @@ lint-clippy:
 lint-docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
+alerting: ## Check rules, alerts and who hears of them, with Prometheus and Alertmanager themselves
+	scripts/check-alerting
+
 deny: ## Check dependencies: licences, advisories, sources, and unused ones
 	@command -v cargo-deny >/dev/null && command -v cargo-machete >/dev/null || \
 		{ echo "First install them: cargo install --locked cargo-deny cargo-machete" >&2; exit 1; }
@@ -43,3 +47,25 @@ stack: ## Build the image and run the stack: PostgreSQL, Redis, API, worker, gat
 
 clean-stack: ## Remove the stack's containers, networks and data
 	docker compose down --volumes --remove-orphans
+
+# How fast alerts and scenarios go: every duration of theirs is divided by it.
+SPEED ?= 30
+# Where `make drills` writes what came of it, for people.
+DRILL_PAGE ?= target/drills.md
+
+DRILL_TOOLS := target/drill-tools
+WITH_DRILL_TOOLS := PATH="$$PATH:$(CURDIR)/$(DRILL_TOOLS)/bin" SPEED=$(SPEED) scripts/with-test-services
+
+drills: drill-program ## Prove every alert: fired, delivered and resolved; and that a broken one is noticed
+	$(WITH_DRILL_TOOLS) target/debug/drill all --junit target/drills.xml --json target/drills.json --markdown $(DRILL_PAGE)
+	$(WITH_DRILL_TOOLS) cargo test --locked -p glasshouse-load-tests --test endings --test sabotage -- --test-threads=1
+
+drill: drill-program ## Prove one alert: make drill NAME=HighErrorRate
+	$(WITH_DRILL_TOOLS) target/debug/drill run $(NAME)
+
+drill-stack: drill-program ## Run the stack of the drills, without Docker, until Ctrl-C
+	$(WITH_DRILL_TOOLS) target/debug/drill stack
+
+drill-program:
+	scripts/install-drill-tools $(DRILL_TOOLS)
+	cargo build --locked --bin glasshouse --bin drill

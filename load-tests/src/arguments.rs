@@ -1,0 +1,79 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use glasshouse_load_tests::speed::Speed;
+
+/// Fires, delivers and resolves every alert of Glasshouse, on a stack of its own.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// The project's folder
+    #[arg(long, global = true, default_value = ".")]
+    pub(crate) project: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Lists the alerts and tests of the catalogue
+    List,
+    /// Runs some of them, by the name of an alert, a scenario or a test
+    Run {
+        /// What to run
+        #[arg(required = true)]
+        names: Vec<String>,
+        #[command(flatten)]
+        stack: StackArguments,
+        #[command(flatten)]
+        reports: Reports,
+    },
+    /// Runs all of them, and compares the rules with what the service exports
+    All {
+        #[command(flatten)]
+        stack: StackArguments,
+        #[command(flatten)]
+        reports: Reports,
+    },
+    /// Starts the stack, and leaves it up until Ctrl-C
+    Stack {
+        #[command(flatten)]
+        stack: StackArguments,
+    },
+    /// Runs the receiver of notifications alone
+    Receiver {
+        /// Where it listens
+        #[arg(long, env = "GLASSHOUSE_RECEIVER_ADDR", default_value = "127.0.0.1:9094")]
+        listen: SocketAddr,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StackArguments {
+    /// Divides every duration of rules, configurations and scenarios
+    #[arg(long, env = "SPEED", default_value = "30")]
+    pub(crate) speed: Speed,
+    /// The program `glasshouse`; the one beside this program if it is not named
+    #[arg(long)]
+    pub(crate) binary: Option<PathBuf>,
+    /// The program k6; the one in PATH if it is not named
+    #[arg(long)]
+    pub(crate) k6: Option<PathBuf>,
+    /// Where a superuser reaches Postgres
+    #[arg(long, env = "TEST_DATABASE_URL", hide_env_values = true)]
+    pub(crate) postgres: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reports {
+    /// Writes a report in JUnit's format
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Writes a report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Writes a report as a page of documentation
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+}

@@ -1,0 +1,145 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use glasshouse_load_tests::catalogue::{Catalogue, Exercise, Process};
+use glasshouse_load_tests::contract::{self, Exported};
+use glasshouse_load_tests::drill::{Drill, Patience};
+use glasshouse_load_tests::project::Project;
+use glasshouse_load_tests::receiver::Receiver;
+use glasshouse_load_tests::report::{Outcome, Report};
+use glasshouse_load_tests::stack::{Options, Stack, find_program};
+
+use crate::arguments::{Arguments, Command, Reports, StackArguments};
+use crate::progress::{print, say};
+
+/// Runs a command. `false` if it found something wrong.
+pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
+    let root = arguments.project.canonicalize().context("the project's folder")?;
+    let project = Project::new(root);
+    match arguments.command {
+        Command::List => list(&project),
+        Command::Run { names, stack, reports } => {
+            let catalogue = Catalogue::read(&project.catalogue())?;
+            let found = names.iter().map(|name| catalogue.find(name).with_context(|| unknown(name)));
+            drill(&project, found.collect::<Result<_>>()?, stack, reports, false).await
+        }
+        Command::All { stack, reports } => {
+            let exercises = Catalogue::read(&project.catalogue())?.drilled();
+            drill(&project, exercises, stack, reports, true).await
+        }
+        Command::Stack { stack } => leave_up(&project, stack).await,
+        Command::Receiver { listen } => receive(listen).await,
+    }
+}
+
+fn unknown(name: &str) -> String {
+    format!("the catalogue has no alert, scenario or test “{name}”: see `drill list`")
+}
+
+fn list(project: &Project) -> Result<bool> {
+    for exercise in Catalogue::read(&project.catalogue())?.exercises() {
+        let names: Vec<_> = exercise.alerts().iter().map(|alert| alert.name.as_str()).collect();
+        let what = if names.is_empty() { "(a load test)".to_owned() } else { names.join(", ") };
+        print(&format!("{:<24} {what}", exercise.name()));
+    }
+    Ok(true)
+}
+
+async fn drill(
+    project: &Project,
+    exercises: Vec<Exercise>,
+    arguments: StackArguments,
+    reports: Reports,
+    with_contract: bool,
+) -> Result<bool> {
+    let k6 = k6(&arguments)?;
+    let options = options(project, arguments)?;
+    let speed = options.speed;
+    say(&format!("the stack starts, at SPEED={speed}"));
+    let mut stack = Stack::start(options).await?;
+    let mut report = Report { speed, outcomes: Vec::new() };
+    let mut exported = Exported::default();
+    for (number, exercise) in exercises.iter().enumerate() {
+        say(&format!("{} of {}: {}", number + 1, exercises.len(), exercise.name()));
+        let (patience, progress) = (Patience::at(speed), &say);
+        let mut drill = Drill { stack: &mut stack, k6: &k6, patience, progress };
+        let outcome = drill.run(exercise).await;
+        let verdict = if outcome.is_good() { "succeeded" } else { "went wrong" };
+        say(&format!("{} {verdict} after {:.0} s", exercise.name(), outcome.took.as_secs_f64()));
+        outcome.all_problems().iter().for_each(|problem| say(problem));
+        report.outcomes.push(outcome);
+        exported.add_stack(&stack).await?;
+    }
+    if with_contract {
+        // After all the drills, every series that there can be has been there.
+        let problems = contract::of_rules(project, &exported)?;
+        report.outcomes.push(Outcome { scenario: "contract".to_owned(), problems, ..Outcome::default() });
+    }
+    print(&report.to_table());
+    write(reports.junit, &report.to_junit()?)?;
+    write(reports.json, &report.to_json())?;
+    write(reports.markdown, &report.to_markdown())?;
+    Ok(report.is_good())
+}
+
+fn write(file: Option<PathBuf>, text: &str) -> Result<()> {
+    let Some(file) = file else { return Ok(()) };
+    std::fs::write(&file, text).with_context(|| file.display().to_string())
+}
+
+async fn leave_up(project: &Project, arguments: StackArguments) -> Result<bool> {
+    let k6 = k6(&arguments)?;
+    let options = options(project, arguments)?;
+    let speed = options.speed;
+    let mut stack = Stack::start(options).await?;
+    let at = stack.addresses();
+    let (api, worker) = (at.management(Process::Api), at.management(Process::Worker));
+    print(&format!(
+        "API              http://{http}/docs/\n\
+         management       http://{api}/metrics (API), http://{worker}/metrics (worker), http://{}/metrics (gateway)\n\
+         payment gateway  http://{gateway}/control\n\
+         Prometheus       http://{}/alerts\n\
+         Alertmanager     http://{}\n\
+         deliveries       http://{}\n\
+         Redis            redis://{}\n\n\
+         Run a scenario:  BASE_URL=http://{http} API_MANAGEMENT_URL=http://{api} \
+         WORKER_MANAGEMENT_URL=http://{worker} GATEWAY_URL=http://{gateway} SPEED={speed} {} run \
+         load-tests/scenarios/smoke.js\n\n\
+         Ctrl-C ends everything.",
+        at.management(Process::Gateway),
+        at.prometheus,
+        at.alertmanager,
+        at.receiver,
+        at.redis,
+        k6.display(),
+        http = at.http,
+        gateway = at.gateway,
+    ));
+    loop {
+        if let Some(casualty) = stack.casualty()? {
+            bail!("{casualty}");
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+}
+
+async fn receive(listen: std::net::SocketAddr) -> Result<bool> {
+    let receiver = Receiver::start(listen).await?;
+    print(&format!("http://{} shows what was delivered to /webhook there", receiver.address()));
+    std::future::pending().await
+}
+
+fn k6(arguments: &StackArguments) -> Result<PathBuf> {
+    let named = arguments.k6.clone().or_else(|| find_program(&["k6"]));
+    named.context("k6 is not in PATH: `make drills` installs it")
+}
+
+fn options(project: &Project, arguments: StackArguments) -> Result<Options> {
+    let beside = || Some(std::env::current_exe().ok()?.parent()?.join("glasshouse"));
+    let binary = arguments.binary.or_else(beside).context("where is the program `glasshouse`?")?;
+    if !Path::new(&binary).is_file() {
+        bail!("there is no {}: build it with `cargo build --bin glasshouse`", binary.display());
+    }
+    let binary = binary.canonicalize()?;
+    Ok(Options { project: project.clone(), speed: arguments.speed, binary, postgres: arguments.postgres })
+}

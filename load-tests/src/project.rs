@@ -1,0 +1,90 @@
+//! Where the project keeps what a drill needs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The project's folder.
+#[derive(Clone, Debug)]
+pub struct Project {
+    root: PathBuf,
+}
+
+impl Project {
+    /// The project in this folder.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The catalogue.
+    pub fn catalogue(&self) -> PathBuf {
+        self.root.join("load-tests/catalogue.toml")
+    }
+
+    /// The folder of the scenarios.
+    pub fn scenarios(&self) -> PathBuf {
+        self.root.join("load-tests/scenarios")
+    }
+
+    /// A scenario of k6.
+    pub fn scenario(&self, name: &str) -> PathBuf {
+        self.scenarios().join(format!("{name}.js"))
+    }
+
+    /// The folder of the rule files.
+    pub fn rules(&self) -> PathBuf {
+        self.root.join("deploy/prometheus/rules")
+    }
+
+    /// The folder of promtool's tests.
+    pub fn rule_tests(&self) -> PathBuf {
+        self.root.join("deploy/prometheus/tests")
+    }
+
+    /// The configuration of Prometheus.
+    pub fn prometheus_config(&self) -> PathBuf {
+        self.root.join("deploy/prometheus/prometheus.yml")
+    }
+
+    /// The configuration of Alertmanager.
+    pub fn alertmanager_config(&self) -> PathBuf {
+        self.root.join("deploy/alertmanager/alertmanager.yml")
+    }
+
+    /// The runbook of an alert.
+    pub fn runbook(&self, alert: &str) -> PathBuf {
+        self.root.join("docs/runbooks").join(format!("{}.md", kebab_case(alert)))
+    }
+}
+
+/// The files of a folder with this ending, sorted.
+pub fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == ending));
+    files.sort();
+    Ok(files)
+}
+
+/// `HighErrorRate` as `high-error-rate`.
+pub fn kebab_case(name: &str) -> String {
+    let mut kebab = String::new();
+    for character in name.chars() {
+        if character.is_uppercase() && !kebab.is_empty() {
+            kebab.push('-');
+        }
+        kebab.extend(character.to_lowercase());
+    }
+    kebab
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runbook_is_called_like_its_alert() {
+        let runbook = Project::new("/p").runbook("ErrorBudgetBurnFast");
+        assert_eq!(runbook, Path::new("/p/docs/runbooks/error-budget-burn-fast.md"));
+    }
+}

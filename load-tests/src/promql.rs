@@ -1,0 +1,130 @@
+//! Small questions about expressions of PromQL.
+
+use anyhow::{Result, anyhow};
+use promql_parser::parser::{BinaryExpr, Expr, VectorSelector};
+
+/// A condition of an alert, such as `rate(errors_total[5m]) > 0.05`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// What is compared.
+    pub value: Expr,
+    /// Whether it must be above the threshold, rather than below; `None` for `==` and `!=`.
+    pub above: Option<bool>,
+    /// What it is compared with.
+    pub threshold: f64,
+    /// The condition as it is written.
+    pub text: String,
+}
+
+/// Parses PromQL.
+pub fn parse(expression: &str) -> Result<Expr> {
+    promql_parser::parser::parse(expression).map_err(|error| anyhow!("{error}: {expression}"))
+}
+
+/// Whether it is a number rather than series.
+pub fn is_scalar(expression: &Expr) -> bool {
+    match expression {
+        Expr::Paren(paren) => is_scalar(&paren.expr),
+        Expr::Unary(unary) => is_scalar(&unary.expr),
+        Expr::Binary(binary) => is_scalar(&binary.lhs) && is_scalar(&binary.rhs),
+        Expr::Call(call) => matches!(call.func.name, "scalar" | "time" | "pi"),
+        Expr::NumberLiteral(_) => true,
+        _ => false,
+    }
+}
+
+/// The parts of an expression, without those below them.
+pub fn children(expression: &Expr) -> Vec<&Expr> {
+    match expression {
+        Expr::Aggregate(aggregate) => {
+            aggregate.param.as_deref().into_iter().chain([aggregate.expr.as_ref()]).collect()
+        }
+        Expr::Unary(unary) => vec![&unary.expr],
+        Expr::Binary(binary) => vec![&binary.lhs, &binary.rhs],
+        Expr::Paren(paren) => vec![&paren.expr],
+        Expr::Subquery(subquery) => vec![&subquery.expr],
+        Expr::Call(call) => call.args.args.iter().map(AsRef::as_ref).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// All selectors of an expression.
+pub fn selectors(expression: &Expr) -> Vec<&VectorSelector> {
+    match expression {
+        Expr::VectorSelector(selector) => vec![selector],
+        Expr::MatrixSelector(matrix) => vec![&matrix.vs],
+        _ => children(expression).into_iter().flat_map(selectors).collect(),
+    }
+}
+
+/// The comparisons with a number that an alert's expression is made of.
+pub fn conditions(expression: &Expr) -> Vec<Condition> {
+    match expression {
+        Expr::Paren(paren) => conditions(&paren.expr),
+        Expr::Binary(binary) => match (binary.op.to_string().as_str(), number(&binary.rhs)) {
+            ("and" | "or" | "unless", _) => {
+                [&binary.lhs, &binary.rhs].into_iter().flat_map(|side| conditions(side)).collect()
+            }
+            (">" | ">=", Some(threshold)) => vec![condition(binary, Some(true), threshold)],
+            ("<" | "<=", Some(threshold)) => vec![condition(binary, Some(false), threshold)],
+            ("==" | "!=", Some(threshold)) => vec![condition(binary, None, threshold)],
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+fn condition(binary: &BinaryExpr, above: Option<bool>, threshold: f64) -> Condition {
+    let value = (*binary.lhs).clone();
+    Condition { value, above, threshold, text: Expr::Binary(binary.clone()).to_string() }
+}
+
+/// The value of a number, or of a product or quotient of numbers such as `14.4 * 0.001`.
+fn number(expression: &Expr) -> Option<f64> {
+    match expression {
+        Expr::NumberLiteral(number) => Some(number.val),
+        Expr::Paren(paren) => number(&paren.expr),
+        Expr::Unary(unary) => number(&unary.expr).map(|value| -value),
+        Expr::Binary(binary) => {
+            let (left, right) = (number(&binary.lhs)?, number(&binary.rhs)?);
+            match binary.op.to_string().as_str() {
+                "*" => Some(left * right),
+                "/" => Some(left / right),
+                "+" => Some(left + right),
+                "-" => Some(left - right),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_is_taken_apart_into_its_conditions() {
+        let expression = parse("(a:ratio5m > (6 * 2) and a:ratio1h > 0.0144) unless b < 3").unwrap();
+        let found = conditions(&expression);
+        let brief: Vec<_> =
+            found.iter().map(|one| (one.value.to_string(), one.above, one.threshold)).collect();
+        assert_eq!(
+            brief,
+            [
+                ("a:ratio5m".to_owned(), Some(true), 12.0),
+                ("a:ratio1h".to_owned(), Some(true), 0.0144),
+                ("b".to_owned(), Some(false), 3.0),
+            ]
+        );
+        assert_eq!(conditions(&parse("up == 0").unwrap())[0].above, None);
+        assert!(conditions(&parse("a > b").unwrap()).is_empty());
+    }
+
+    #[test]
+    fn every_selector_is_found() {
+        let expression = parse("topk(scalar(a), sum(rate(b[5m]))) / max_over_time(c[5m:1m]) or -d").unwrap();
+        let names: Vec<_> = selectors(&expression).into_iter().map(|one| one.name.clone().unwrap()).collect();
+        assert_eq!(names, ["a", "b", "c", "d"]);
+    }
+}

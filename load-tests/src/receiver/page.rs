@@ -1,0 +1,94 @@
+use std::fmt::Write;
+
+use time::macros::format_description;
+
+use super::{Delivery, Status};
+
+const HEAD: &str = r#"<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta http-equiv="refresh" content="5">
+<meta name="viewport" content="width=device-width">
+<title>Delivered alerts</title>
+<style>
+  body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #1c1c1c; }
+  table { border-collapse: collapse; width: 100%; }
+  th, td { text-align: left; padding: .4rem .8rem; border-bottom: 1px solid #ddd; vertical-align: top; }
+  .firing { color: #b00020; font-weight: 600; }
+  .resolved { color: #1b6e33; }
+</style>
+<h1>Delivered alerts</h1>
+"#;
+
+/// A page that shows these deliveries.
+pub(super) fn render(deliveries: &[Delivery]) -> String {
+    let mut page = HEAD.to_owned();
+    if deliveries.is_empty() {
+        page.push_str("<p>Nothing yet. Alertmanager delivers here what fires and what is over.</p>\n");
+        return page;
+    }
+    page.push_str(
+        "<table>\n<tr><th>Time (UTC)<th>Status<th>Alert<th>Severity<th>Service<th>Summary<th>Runbook\n",
+    );
+    for delivery in deliveries {
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            page,
+            "<tr><td>{}<td class=\"{status}\">{status}<td>{}<td>{}<td>{}<td>{}<td>{}",
+            time(delivery),
+            escape(&delivery.alert),
+            escape(&delivery.severity),
+            escape(&delivery.service),
+            escape(&delivery.summary),
+            link(&delivery.runbook_url),
+            status = match delivery.status {
+                Status::Firing => "firing",
+                Status::Resolved => "resolved",
+            },
+        );
+    }
+    page.push_str("</table>\n");
+    page
+}
+
+fn time(delivery: &Delivery) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+    delivery.received_at.format(format).unwrap_or_default()
+}
+
+/// Only addresses of the web become links: another scheme could run a script.
+fn link(url: &str) -> String {
+    let shown = escape(url);
+    if url.starts_with("https://") || url.starts_with("http://") {
+        format!("<a href=\"{shown}\">runbook</a>")
+    } else {
+        shown
+    }
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_was_delivered_becomes_markup() {
+        assert_eq!(escape(r#"<a b="c" d='e'>&"#), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;");
+        assert_eq!(link("javascript:alert(1)"), "javascript:alert(1)");
+        assert_eq!(link("https://a/?b=\"c\""), "<a href=\"https://a/?b=&quot;c&quot;\">runbook</a>");
+    }
+}
