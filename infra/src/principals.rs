@@ -45,7 +45,8 @@ const LIFE: Duration = Duration::from_secs(30);
 impl Principals {
     /// Looks in `cache`, then in `database`.
     #[must_use]
-    pub const fn new(database: Database, cache: Cache, metrics: CacheMetrics) -> Self {
+    pub fn new(database: Database, cache: Cache, metrics: CacheMetrics) -> Self {
+        metrics.watch(CACHE);
         Self { database, cache, metrics }
     }
 

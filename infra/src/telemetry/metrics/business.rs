@@ -27,7 +27,7 @@ impl BusinessMetrics {
         tenants: CappedLabel,
         label_cap: usize,
     ) -> Result<Self, Error> {
-        Ok(Self {
+        let metrics = Self {
             revenue: amounts(
                 registry,
                 "revenue_total_usd",
@@ -52,7 +52,22 @@ impl BusinessMetrics {
             active_users: gauge(registry, "active_users", "Different users seen in the last 15 minutes.")?,
             tenants,
             products: CappedLabel::new(label_cap),
-        })
+        };
+        metrics.begin_at_zero();
+        Ok(metrics)
+    }
+
+    /// A series that appears with its first event has no increase for an alert to see.
+    fn begin_at_zero(&self) {
+        for state in OrderState::ALL {
+            self.orders.with_label_values(&[state.as_str()]);
+        }
+        for outcome in PaymentState::ALL {
+            self.payments.with_label_values(&[outcome.as_str()]);
+        }
+        for result in [true, false].map(login_result) {
+            self.logins.with_label_values(&[result]);
+        }
     }
 
     /// An order came into a state.
@@ -91,11 +106,15 @@ impl BusinessMetrics {
 
     /// Somebody tried to log in.
     pub fn login(&self, succeeded: bool) {
-        self.logins.with_label_values(&[if succeeded { "success" } else { "failure" }]).inc();
+        self.logins.with_label_values(&[login_result(succeeded)]).inc();
     }
 
     /// How many users were seen lately.
     pub fn set_active_users(&self, count: u64) {
         self.active_users.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
+}
+
+const fn login_result(succeeded: bool) -> &'static str {
+    if succeeded { "success" } else { "failure" }
 }

@@ -29,6 +29,13 @@ impl CacheMetrics {
         })
     }
 
+    /// There is a cache of this name: its series begin at zero, not with their first event.
+    pub fn watch(&self, cache: &str) {
+        for result in ["hit", "miss", "error"] {
+            self.requests.with_label_values(&[cache, result]);
+        }
+    }
+
     /// A value was looked up.
     pub fn looked_up(&self, cache: &str, result: &str) {
         self.requests.with_label_values(&[cache, result]).inc();
