@@ -45,7 +45,9 @@ async fn one_trace_leads_from_the_caller_through_both_services_to_the_confirmati
     ] {
         assert!(has_attribute(&root, attribute, value), "{attribute}: {:?}", root.attributes);
     }
-    assert!(root.attributes.contains_key("tenant.id") && root.attributes.contains_key("user.id"));
+    for known_later in ["tenant.id", "user.id", "order.id", "payment.id"] {
+        assert!(root.attributes.contains_key(known_later), "{known_later}: {:?}", root.attributes);
+    }
 
     let process_order = ours.span(TRACE, "process_order").await;
     assert_eq!(process_order.parent_span_id, root.span_id);
@@ -62,6 +64,10 @@ async fn one_trace_leads_from_the_caller_through_both_services_to_the_confirmati
     let reserve = ours.span(TRACE, "reserve").await;
     assert_eq!(reserve.parent_span_id, inventory.span_id);
     assert!(has_attribute(&reserve, "db.system.name", "postgresql"), "{:?}", reserve.attributes);
+
+    let statement = [("db.query.text", "VALUES ($1, $2")];
+    let insert = ours.span_with(TRACE, "INSERT", &statement).await;
+    assert_eq!(insert.parent_span_id, reserve.span_id);
 
     let charge = ours.span(TRACE, "charge_payment").await;
     let call = ours.span(TRACE, "POST /v1/charges").await;
