@@ -65,7 +65,7 @@ async fn one_trace_leads_from_the_caller_through_both_services_to_the_confirmati
     assert_eq!(reserve.parent_span_id, inventory.span_id);
     assert!(has_attribute(&reserve, "db.system.name", "postgresql"), "{:?}", reserve.attributes);
 
-    let statement = [("db.query.text", "VALUES ($1, $2")];
+    let statement = [("db.query.text", "placed_by")];
     let insert = ours.span_with(TRACE, "INSERT", &statement).await;
     assert_eq!(insert.parent_span_id, reserve.span_id);
 
