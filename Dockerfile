@@ -1,4 +1,5 @@
-# One image for every role: the command after the entry point says which (serve, worker, migrate, …).
+# One image for every role: the command after the entry point says which (serve, worker, migrate, …). It also has
+# `drill`, whose `receiver` shows delivered alerts.
 #
 #     docker build --build-arg REVISION="$(git rev-parse HEAD)" --tag glasshouse .
 
@@ -14,11 +15,11 @@ RUN cargo chef prepare --recipe-path recipe.json
 
 FROM chef AS build
 COPY --from=plan /build/recipe.json .
-RUN cargo chef cook --release --locked --bin glasshouse --recipe-path recipe.json
+RUN cargo chef cook --release --locked --bin glasshouse --bin drill --recipe-path recipe.json
 COPY . .
 # The metric build_info tells the commit.
 ARG REVISION=unknown
-RUN GLASSHOUSE_COMMIT="${REVISION}" cargo build --release --locked --bin glasshouse
+RUN GLASSHOUSE_COMMIT="${REVISION}" cargo build --release --locked --bin glasshouse --bin drill
 
 # --- Run: the C runtime, CA certificates, time zones and nothing else: no shell, no package manager.
 # The digest pins it, as these images have no dated tags. Debian 13, because Debian 12's are no longer
@@ -26,7 +27,7 @@ RUN GLASSHOUSE_COMMIT="${REVISION}" cargo build --release --locked --bin glassho
 # Without a shell or curl, a health check is the binary itself: `glasshouse check-health`. It is declared
 # where the container is started, because the one-shot roles have no health to check.
 FROM gcr.io/distroless/cc-debian13:nonroot@sha256:e792ab3d241a468a4fd7519ddbbebe66b49b5f365771716ea688ad40b6c6f1c2
-COPY --from=build /build/target/release/glasshouse /usr/local/bin/glasshouse
+COPY --from=build /build/target/release/glasshouse /build/target/release/drill /usr/local/bin/
 
 # A number, as Kubernetes cannot tell whether a name is root. This is distroless's `nonroot`.
 USER 65532:65532

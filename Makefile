@@ -42,7 +42,7 @@ openapi: ## Write api/openapi.json from the code
 	cargo run --locked --bin glasshouse -- openapi > api/openapi.json.new
 	mv api/openapi.json.new api/openapi.json
 
-stack: ## Build the image and run the stack: PostgreSQL, Redis, API, worker, gateway
+stack: ## Build the image and run the stack, with Prometheus and Alertmanager, in Docker
 	docker compose up --build
 
 clean-stack: ## Remove the stack's containers, networks and data
