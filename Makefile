@@ -58,7 +58,7 @@ WITH_DRILL_TOOLS := PATH="$$PATH:$(CURDIR)/$(DRILL_TOOLS)/bin" SPEED=$(SPEED) sc
 
 drills: drill-program ## Prove every alert: fired, delivered and resolved; and that a broken one is noticed
 	$(WITH_DRILL_TOOLS) target/debug/drill all --junit target/drills.xml --json target/drills.json --markdown $(DRILL_PAGE)
-	$(WITH_DRILL_TOOLS) cargo test --locked -p glasshouse-load-tests --test endings --test sabotage -- --test-threads=1
+	$(WITH_DRILL_TOOLS) cargo test --locked --workspace --test endings --test sabotage -- --test-threads=1
 
 drill: drill-program ## Prove one alert: make drill NAME=HighErrorRate
 	$(WITH_DRILL_TOOLS) target/debug/drill run $(NAME)
@@ -66,6 +66,8 @@ drill: drill-program ## Prove one alert: make drill NAME=HighErrorRate
 drill-stack: drill-program ## Run the stack of the drills, without Docker, until Ctrl-C
 	$(WITH_DRILL_TOOLS) target/debug/drill stack
 
+# Together with the tests that follow: cargo gives the dependencies of tests more features, and would otherwise
+# build everything twice.
 drill-program:
 	scripts/install-drill-tools $(DRILL_TOOLS)
-	cargo build --locked --bin glasshouse --bin drill
+	cargo build --locked --workspace --bins --test endings --test sabotage
