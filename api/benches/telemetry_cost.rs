@@ -54,6 +54,8 @@ impl Service {
             ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
             ("GLASSHOUSE_HTTP_WORKERS", "2"),
             ("GLASSHOUSE_RATE_LIMIT_FREE", "1000000/1000000"),
+            ("GLASSHOUSE_RATE_LIMIT_PRO", "1000000/1000000"),
+            ("GLASSHOUSE_RATE_LIMIT_ENTERPRISE", "1000000/1000000"),
             ("GLASSHOUSE_LOG_FORMAT", "json"),
         ]);
         command.env("GLASSHOUSE_DATA_DIR", data.path()).envs(variant.settings);
