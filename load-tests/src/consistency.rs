@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Deserialize;
 
 use crate::catalogue::{Catalogue, Evidence};
-use crate::project::{Project, files};
+use crate::project::{Project, files, read_yaml};
 use crate::rules::RuleFiles;
 use crate::speed::Speed;
 
@@ -63,8 +63,7 @@ fn of_alerts(project: &Project, rules: &BTreeSet<String>) -> Result<Vec<String>>
 fn tested(project: &Project) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
     let (mut fires, mut stays_silent) = (BTreeSet::new(), BTreeSet::new());
     for file in files(&project.rule_tests(), "yml")? {
-        let text = std::fs::read_to_string(&file)?;
-        let tests: RuleTests = yaml_serde::from_str(&text).with_context(|| file.display().to_string())?;
+        let tests: RuleTests = read_yaml(&file)?;
         for test in tests.tests.into_iter().flat_map(|test| test.alert_rule_test) {
             let seen = if test.exp_alerts.is_empty() { &mut stays_silent } else { &mut fires };
             seen.insert(test.alertname);

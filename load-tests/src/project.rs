@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
 
 /// The project's folder.
 #[derive(Clone, Debug)]
@@ -64,6 +65,12 @@ pub fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
     files.retain(|file| file.extension().is_some_and(|extension| extension == ending));
     files.sort();
     Ok(files)
+}
+
+/// What a YAML file holds. An error names the file.
+pub fn read_yaml<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    yaml_serde::from_str(&text).with_context(|| path.display().to_string())
 }
 
 /// `HighErrorRate` as `high-error-rate`.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use yaml_serde::Value;
 
-use crate::project::files;
+use crate::project::{files, read_yaml};
 use crate::speed::Speed;
 
 /// The rule files of a folder.
@@ -42,10 +42,8 @@ impl RuleFiles {
     pub fn read(folder: &Path) -> Result<Self> {
         let mut read = Vec::new();
         for path in files(folder, "yml")? {
-            let place = path.display().to_string();
-            let text = std::fs::read_to_string(&path).with_context(|| place.clone())?;
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            read.push((name, yaml_serde::from_str(&text).context(place)?));
+            read.push((name, read_yaml(&path)?));
         }
         ensure!(!read.is_empty(), "no rule file in {}", folder.display());
         Ok(Self(read))

@@ -5,7 +5,7 @@ use yaml_serde::Value;
 
 use super::Addresses;
 use super::child::{Launch, find_program};
-use crate::project::Project;
+use crate::project::{Project, read_yaml};
 use crate::speed::Speed;
 
 /// The folder of its data.
@@ -20,8 +20,7 @@ pub(super) fn launch(
     folder: &Path,
 ) -> Result<Launch> {
     let path = project.alertmanager_config();
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let mut config: Value = yaml_serde::from_str(&text).with_context(|| path.display().to_string())?;
+    let mut config: Value = read_yaml(&path)?;
     let url = format!("http://{}/webhook", addresses.receiver);
     let webhooks = redirect(&mut config, &url);
     ensure!(webhooks > 0, "{}: no receiver has a webhook", path.display());

@@ -9,7 +9,7 @@ use yaml_serde::{Mapping, Value};
 use super::Addresses;
 use super::child::{Launch, find_program};
 use crate::catalogue::Process;
-use crate::project::Project;
+use crate::project::{Project, read_yaml};
 use crate::rules::RuleFiles;
 use crate::speed::Speed;
 
@@ -34,8 +34,7 @@ pub(super) fn launch(
     rules.write(&folder.join("rules"))?;
 
     let path = project.prometheus_config();
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let mut config: Value = yaml_serde::from_str(&text).with_context(|| path.display().to_string())?;
+    let mut config: Value = read_yaml(&path)?;
     redirect(&mut config, addresses, folder).with_context(|| path.display().to_string())?;
     speed.divide_file(&mut config).with_context(|| path.display().to_string())?;
     let file = folder.join("prometheus.json");
