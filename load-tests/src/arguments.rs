@@ -29,7 +29,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         reports: Reports,
     },
-    /// Runs all of them, and compares the rules with what the service exports
+    /// Runs all of them, and compares rules and dashboards with what the service exports
     All {
         #[command(flatten)]
         stack: StackArguments,

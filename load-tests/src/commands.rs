@@ -72,7 +72,8 @@ async fn drill(
     }
     if with_contract {
         // After all the drills, every series that there can be has been there.
-        let problems = contract::of_rules(project, &exported)?;
+        exported.add_others();
+        let problems = contract::of_project(project, &exported)?;
         report.outcomes.push(Outcome { scenario: "contract".to_owned(), problems, ..Outcome::default() });
     }
     print(&report.to_table());
