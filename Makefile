@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench-telemetry lint lint-format lint-clippy lint-docs alerting drills drill \
-	drill-stack drill-program deny openapi dashboards stack clean-stack
+	drill-stack drill-program deny openapi dashboards dashboards-check stack clean-stack
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ openapi: ## Write api/openapi.json from the code
 
 dashboards: ## Write grafana/dashboards from the code
 	cargo run --locked --bin dashboards
+
+dashboards-check: ## Ask the stack's Prometheus every query of the dashboards, while average-load runs
+	cargo run --locked --bin drill -- dashboards
 
 stack: ## Build the image and run the stack, with Prometheus and Alertmanager, in Docker
 	docker compose up --build

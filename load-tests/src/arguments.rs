@@ -41,6 +41,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         stack: StackArguments,
     },
+    /// Asks a Prometheus every query of the dashboards, while `average-load` runs: all must find something
+    Dashboards {
+        /// Where Prometheus listens
+        #[arg(long, env = "PROMETHEUS_ADDR", default_value = "127.0.0.1:9090")]
+        prometheus: SocketAddr,
+    },
     /// Runs the receiver of notifications alone
     Receiver {
         /// Where it listens

@@ -99,7 +99,7 @@ fn requests(alerts: &Alerts) -> Result<Row> {
              broken client, a noisy tenant or somebody who tries passwords: see Tenants and Business.",
         )
             .query(Query::over_time(answers("2..")).legend("2xx"))
-            .query(Query::over_time(answers("4..")).legend("4xx"))
+            .query(Query::over_time(format!("{} or vector(0)", answers("4.."))).legend("4xx"))
             .query(Query::over_time(format!("{} or vector(0)", answers("5.."))).legend("5xx"))
             .color("2xx", "green")
             .color("4xx", "orange")

@@ -16,6 +16,7 @@ use crate::rules::{Rule, RuleFiles};
 
 pub use exported::Exported;
 use labels::{Checker, Recorded};
+pub use others::needs_others;
 
 /// A query of a rule or of a dashboard.
 #[derive(Clone, Debug)]

@@ -1,7 +1,10 @@
 //! What other parts of the stack export, and no drill can see: k6, which writes its metrics to Prometheus, and
 //! the collector, which makes metrics of spans.
 
+use promql_parser::parser::Expr;
+
 use super::Exported;
+use crate::promql::selectors;
 
 /// Each kind of metric, with the labels of its series.
 const OTHERS: [(&[&str], &[&str]); 4] = [
@@ -31,4 +34,10 @@ impl Exported {
             metrics.iter().for_each(|metric| self.add(metric, labels.iter().copied()));
         }
     }
+}
+
+/// Whether a query asks for something that other parts of the stack export.
+pub fn needs_others(expression: &Expr) -> bool {
+    let mut others = OTHERS.iter().flat_map(|(metrics, _)| *metrics);
+    others.any(|other| selectors(expression).iter().any(|selector| selector.name.as_deref() == Some(*other)))
 }
