@@ -43,6 +43,7 @@ pub struct Panel {
     badness: Option<Value>,
     min: Option<f64>,
     max: Option<f64>,
+    empty: Option<String>,
     links: Vec<Value>,
     overrides: Vec<Value>,
     transformations: Vec<Value>,
@@ -62,6 +63,7 @@ impl Panel {
             badness: None,
             min: (unit != Unit::None).then_some(0.0),
             max: None,
+            empty: None,
             links: Vec::new(),
             overrides: Vec::new(),
             transformations: Vec::new(),
@@ -126,6 +128,13 @@ impl Panel {
     #[must_use]
     pub fn up_to(mut self, max: f64) -> Self {
         self.max = Some(max);
+        self
+    }
+
+    /// What it says while there is nothing to show.
+    #[must_use]
+    pub fn empty_says(mut self, text: &str) -> Self {
+        self.empty = Some(text.to_owned());
         self
     }
 
@@ -197,13 +206,11 @@ impl Panel {
         self
     }
 
-    /// One table of all queries, sorted by a column, without the columns in `hidden`.
+    /// One table of all queries, sorted by a column.
     #[must_use]
-    pub fn one_table(self, sorted_by: &str, hidden: &[&str]) -> Self {
-        let excluded: serde_json::Map<String, Value> =
-            ["Time"].iter().chain(hidden).map(|name| ((*name).to_owned(), json!(true))).collect();
+    pub fn one_table(self, sorted_by: &str) -> Self {
         self.transform("merge", json!({}))
-            .transform("organize", json!({ "excludeByName": excluded }))
+            .transform("organize", json!({ "excludeByName": { "Time": true } }))
             .transform("sortBy", json!({ "sort": [{ "field": sorted_by, "desc": true }] }))
     }
 
@@ -242,6 +249,9 @@ impl Panel {
         }
         if let Some(max) = self.max {
             defaults["max"] = json!(max);
+        }
+        if let Some(empty) = &self.empty {
+            defaults["noValue"] = json!(empty);
         }
         defaults
     }

@@ -105,7 +105,7 @@ fn routes() -> Row {
             )))
             .query(by_route(format!("max by (method, name) (k6_http_req_duration_p95{{{CHOSEN}}})")))
             .query(by_route(format!("max by (method, name) (k6_http_req_duration_p99{{{CHOSEN}}})")))
-            .one_table("Value #B", &[])
+            .one_table("Value #B")
             .column("A", "Requests", Unit::RequestsPerSecond)
             .column("B", "p95", Unit::Seconds)
             .column("C", "p99", Unit::Seconds)

@@ -127,8 +127,11 @@ fn requests(alerts: &Alerts) -> Result<Row> {
 }
 
 fn places() -> Row {
-    let by_endpoint =
-        |metric: &str| Query::table(format!(r#"{metric}{{job="$service", endpoint=~"$endpoint"}}"#));
+    // Without `max by`, each would have a column `__name__` of its own, and rows could not be joined.
+    let by_endpoint = |metric: &str| {
+        let series = format!(r#"{metric}{{job="$service", endpoint=~"$endpoint"}}"#);
+        Query::table(format!("max by (method, endpoint) ({series})"))
+    };
     Row::new("Where: endpoints", 10)
         .panel(14, Panel::new(
             Kind::Table,
@@ -141,7 +144,7 @@ fn places() -> Row {
             .query(by_endpoint("job_method_endpoint:http_requests_failed:ratio_rate2m"))
             .query(by_endpoint("job_method_endpoint:http_request_duration_seconds:p50_rate2m"))
             .query(by_endpoint("job_method_endpoint:http_request_duration_seconds:p95_rate2m"))
-            .one_table("Value #B", &["job", "__name__"])
+            .one_table("Value #B")
             .column("A", "Requests", Unit::RequestsPerSecond)
             .column("B", "Failing", Unit::Share)
             .column("C", "p50", Unit::Seconds)

@@ -57,7 +57,7 @@ fn there(alerts: &Alerts) -> Result<Row> {
             "Which build each service is. More than one of a service: a release is under way, or did not finish.",
         )
             .query(Query::table(format!("count by (job, version, commit) (build_info{{{CHOSEN}}})")))
-            .one_table("job", &[])
+            .one_table("job")
             .column("", "Processes", Unit::Count)))
 }
 

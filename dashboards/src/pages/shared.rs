@@ -69,6 +69,7 @@ pub(super) fn firing(alerts: &Alerts) -> Panel {
     .query(Query::table(
         r#"max by (alertname, severity, service, alertstate, runbook) (label_replace(ALERTS, "runbook", "$1", "alertname", "(.+)"))"#,
     ))
+    .empty_says("No alert fires.")
     .transform("organize", json!({
         "excludeByName": { "Time": true, "Value": true },
         "indexByName": { "alertstate": 0, "severity": 1, "alertname": 2, "service": 3, "runbook": 4 },

@@ -67,6 +67,7 @@ fn history() -> Panel {
         )
         .legend("{{alertname}} {{service}}"),
     )
+    .empty_says("No alert fired.")
     .bad(Badness::Above(2.0))
     .set("byType", "number", &[("mappings", json!([{ "type": "value", "options": {
         "1": { "text": "pending", "color": "yellow" },

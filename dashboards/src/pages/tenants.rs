@@ -63,6 +63,7 @@ fn limits(alerts: &Alerts) -> Result<Row> {
                 r#"sum by (tenant_id) (rate(tenant_rate_limited_total{tenant_id=~"$tenant"}[2m])) / sum by (tenant_id) (rate(api_calls_total{tenant_id=~"$tenant"}[2m]))"#,
             ).legend("{{tenant_id}}"))
             .up_to(1.0)
+            .empty_says("Nobody was refused.")
             .alert(noisy))
         .panel(12, Panel::new(
             Kind::TimeSeries,
@@ -74,6 +75,7 @@ fn limits(alerts: &Alerts) -> Result<Row> {
             .query(Query::over_time(
                 r#"topk(10, sum by (tenant_id) (rate(tenant_rate_limited_total{tenant_id=~"$tenant"}[$__rate_interval])))"#,
             ).legend("{{tenant_id}}"))
+            .empty_says("Nobody was refused.")
             .also(noisy)))
 }
 
@@ -100,7 +102,7 @@ fn money() -> Row {
             .query(Query::table(
                 r#"sum by (tenant_id) (increase(revenue_total_usd{tenant_id=~"$tenant"}[$__range]))"#,
             ))
-            .one_table("Value #A", &[])
+            .one_table("Value #A")
             .column("A", "Calls", Unit::Count)
             .column("B", "Revenue", Unit::Dollars)
             .leads_to("Investigate", "glasshouse-investigate"))
