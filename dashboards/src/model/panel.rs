@@ -113,14 +113,7 @@ impl Panel {
     /// Bad from this value on, although no alert says so.
     #[must_use]
     pub fn bad(mut self, badness: Badness) -> Self {
-        self.badness = Some(match badness {
-            Badness::Above(value) => {
-                json!([{ "color": "green", "value": null }, { "color": "orange", "value": value }])
-            }
-            Badness::Below(value) => {
-                json!([{ "color": "orange", "value": null }, { "color": "green", "value": value }])
-            }
-        });
+        self.badness = Some(badness.steps("orange"));
         self
     }
 

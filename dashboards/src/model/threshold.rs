@@ -49,14 +49,17 @@ impl Alert {
 
     /// Grafana's steps for one of its conditions.
     pub(super) fn steps(&self, badness: Badness) -> Value {
-        let bad = self.color();
-        match badness {
-            Badness::Above(value) => {
-                json!([{ "color": "green", "value": null }, { "color": bad, "value": value }])
-            }
-            Badness::Below(value) => {
-                json!([{ "color": bad, "value": null }, { "color": "green", "value": value }])
-            }
-        }
+        badness.steps(self.color())
+    }
+}
+
+impl Badness {
+    /// Grafana's steps: green, and this colour where it is bad.
+    pub(super) fn steps(self, bad: &str) -> Value {
+        let (low, value, high) = match self {
+            Self::Above(value) => ("green", value, bad),
+            Self::Below(value) => (bad, value, "green"),
+        };
+        json!([{ "color": low, "value": null }, { "color": high, "value": value }])
     }
 }

@@ -53,15 +53,19 @@ fn every_dashboard_of_metrics_has_queries() {
 #[test]
 fn a_panel_is_red_where_its_alert_fires() {
     let alerts = Alerts::read(&project()).unwrap();
-    let overview = dashboard("glasshouse-overview");
-    let panels = overview.panels();
-    let steps = |title: &str| {
+    let steps = |uid: &str, title: &str| {
+        let dashboard = dashboard(uid);
+        let panels = dashboard.panels();
         let panel = panels.iter().find(|panel| panel["title"] == title).unwrap();
         panel["fieldConfig"]["defaults"]["thresholds"]["steps"].clone()
     };
-    let good = json!({ "color": "green", "value": null });
-    assert_eq!(steps("Share that fails"), json!([good, { "color": "red", "value": 0.05 }]));
-    assert_eq!(steps("Response times"), json!([good, { "color": "red", "value": 1.0 }]));
+    let red_from =
+        |value: f64| json!([{ "color": "green", "value": null }, { "color": "red", "value": value }]);
+    assert_eq!(steps("glasshouse-overview", "Share that fails"), red_from(0.05));
+    assert_eq!(steps("glasshouse-overview", "Response times"), red_from(1.0));
+    // Later conditions of their rules.
+    assert_eq!(steps("glasshouse-database", "Wait for a connection (p95)"), red_from(0.1));
+    assert_eq!(steps("glasshouse-payments", "Circuit open"), red_from(1.0));
     assert_eq!(alerts.named("CacheHitRateLow").unwrap().conditions[0], Badness::Below(0.5));
     assert_eq!(alerts.named("NotReady").unwrap().conditions[0], Badness::Below(1.0));
 }
