@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench-telemetry lint lint-format lint-clippy lint-docs alerting drills drill \
-	drill-stack drill-program deny openapi stack clean-stack
+	drill-stack drill-program deny openapi dashboards dashboards-check stack clean-stack
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,7 +11,7 @@ demo: ## Run everything in one process, on SQLite; needs only the Rust toolchain
 	cargo run --locked --bin glasshouse
 
 test: ## Run every test, on SQLite and on a throw-away PostgreSQL and Redis
-	cargo test --locked --workspace --lib --bins --test catalogue
+	cargo test --locked --workspace --lib --bins --test catalogue --test dashboards
 	cargo test --locked --workspace --doc
 	scripts/with-test-services cargo test --locked --workspace --test it
 
@@ -41,6 +41,12 @@ deny: ## Check dependencies: licences, advisories, sources, and unused ones
 openapi: ## Write api/openapi.json from the code
 	cargo run --locked --bin glasshouse -- openapi > api/openapi.json.new
 	mv api/openapi.json.new api/openapi.json
+
+dashboards: ## Write grafana/dashboards from the code
+	cargo run --locked --bin dashboards
+
+dashboards-check: ## Ask the stack's Prometheus every query of the dashboards, while average-load runs
+	cargo run --locked --bin drill -- dashboards
 
 stack: ## Build the image and run the stack, with Prometheus and Alertmanager, in Docker
 	docker compose up --build

@@ -29,7 +29,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         reports: Reports,
     },
-    /// Runs all of them, and compares the rules with what the service exports
+    /// Runs all of them, and compares rules and dashboards with what the service exports
     All {
         #[command(flatten)]
         stack: StackArguments,
@@ -40,6 +40,12 @@ pub(crate) enum Command {
     Stack {
         #[command(flatten)]
         stack: StackArguments,
+    },
+    /// Asks a Prometheus every query of the dashboards, while `average-load` runs: all must find something
+    Dashboards {
+        /// Where Prometheus listens
+        #[arg(long, env = "PROMETHEUS_ADDR", default_value = "127.0.0.1:9090")]
+        prometheus: SocketAddr,
     },
     /// Runs the receiver of notifications alone
     Receiver {

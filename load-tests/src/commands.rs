@@ -3,14 +3,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use glasshouse_load_tests::catalogue::{Catalogue, Exercise, Process};
 use glasshouse_load_tests::contract::{self, Exported};
+use glasshouse_load_tests::dashboards::{self, Dashboard};
 use glasshouse_load_tests::drill::{Drill, Patience};
 use glasshouse_load_tests::project::Project;
 use glasshouse_load_tests::receiver::Receiver;
 use glasshouse_load_tests::report::{Outcome, Report};
 use glasshouse_load_tests::stack::{Options, Stack, find_program};
+use glasshouse_load_tests::watch::PrometheusApi;
 
 use crate::arguments::{Arguments, Command, Reports, StackArguments};
 use crate::progress::{print, say};
+
+/// The test under which every panel has data, unless it waits for a fault.
+const ORDINARY_DAY: &str = "average-load";
 
 /// Runs a command. `false` if it found something wrong.
 pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
@@ -28,8 +33,25 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
             drill(&project, exercises, stack, reports, true).await
         }
         Command::Stack { stack } => leave_up(&project, stack).await,
+        Command::Dashboards { prometheus } => {
+            let problems = silent_panels(&project, &PrometheusApi::new(prometheus), true).await?;
+            print(&format!("{} queries of dashboards find nothing", problems.len()));
+            problems.iter().for_each(|problem| print(problem));
+            Ok(problems.is_empty())
+        }
         Command::Receiver { listen } => receive(listen).await,
     }
+}
+
+/// The queries of dashboards that find nothing although they should on an ordinary day.
+async fn silent_panels(
+    project: &Project,
+    prometheus: &PrometheusApi,
+    with_others: bool,
+) -> Result<Vec<String>> {
+    let dashboards = Dashboard::read_all(&project.dashboards())?;
+    let queries: Vec<_> = dashboards.iter().flat_map(Dashboard::promql_of_ordinary_days).collect();
+    dashboards::silent(&queries, prometheus, with_others).await
 }
 
 fn unknown(name: &str) -> String {
@@ -63,7 +85,11 @@ async fn drill(
         say(&format!("{} of {}: {}", number + 1, exercises.len(), exercise.name()));
         let (patience, progress) = (Patience::at(speed), &say);
         let mut drill = Drill { stack: &mut stack, k6: &k6, patience, progress };
-        let outcome = drill.run(exercise).await;
+        let mut outcome = drill.run(exercise).await;
+        if exercise.name() == ORDINARY_DAY {
+            let prometheus = PrometheusApi::new(stack.addresses().prometheus);
+            outcome.problems.extend(silent_panels(project, &prometheus, false).await?);
+        }
         let verdict = if outcome.is_good() { "succeeded" } else { "went wrong" };
         say(&format!("{} {verdict} after {:.0} s", exercise.name(), outcome.took.as_secs_f64()));
         outcome.all_problems().iter().for_each(|problem| say(problem));
@@ -72,7 +98,8 @@ async fn drill(
     }
     if with_contract {
         // After all the drills, every series that there can be has been there.
-        let problems = contract::of_rules(project, &exported)?;
+        exported.add_others();
+        let problems = contract::of_project(project, &exported)?;
         report.outcomes.push(Outcome { scenario: "contract".to_owned(), problems, ..Outcome::default() });
     }
     print(&report.to_table());

@@ -1,4 +1,4 @@
-//! Whether catalogue, rules, their tests, scenarios and runbooks name the same alerts.
+//! Whether catalogue, rules, their tests, scenarios, runbooks and dashboards name the same alerts.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,9 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use crate::catalogue::{Catalogue, Evidence};
-use crate::project::{Project, files, read_yaml};
-use crate::rules::RuleFiles;
+use crate::dashboards::Dashboard;
+use crate::project::{Project, files, kebab_case, read_yaml};
+use crate::rules::{Rule, RuleFiles};
 use crate::speed::Speed;
 
 /// A file of promtool's tests: of its format, the part that matters here.
@@ -37,7 +38,31 @@ pub fn problems(project: &Project) -> Result<Vec<String>> {
     let mut problems = of_alerts(project, &rules)?;
     problems.extend(of_entries(&catalogue, &rules));
     problems.extend(of_scenarios(project, &catalogue)?);
+    problems.extend(of_dashboards(project)?);
     Ok(problems)
+}
+
+/// An alert leads to a dashboard, and a panel there shows it: it links to the alert's runbook.
+fn of_dashboards(project: &Project) -> Result<Vec<String>> {
+    let dashboards = Dashboard::read_all(&project.dashboards())?;
+    let alerts = RuleFiles::read(&project.rules())?.rules()?;
+    let problem = |alert: &Rule| {
+        let name = alert.alert.as_ref()?;
+        let url = alert.annotations.get("dashboard_url").map(String::as_str).unwrap_or_default();
+        let uid = url.rsplit('/').next().unwrap_or_default();
+        let Some(dashboard) = dashboards.iter().find(|dashboard| dashboard.uid() == uid) else {
+            return Some(format!("{name}: there is no dashboard “{uid}”"));
+        };
+        let runbook = format!("/{}.md", kebab_case(name));
+        let is_shown = dashboard.panels().iter().any(|panel| links(panel).any(|url| url.ends_with(&runbook)));
+        (!is_shown).then(|| format!("{name}: no panel of {uid} shows it"))
+    };
+    Ok(alerts.iter().filter_map(problem).collect())
+}
+
+fn links(panel: &serde_json::Value) -> impl Iterator<Item = &str> {
+    let links = panel["links"].as_array().into_iter().flatten();
+    links.filter_map(|link| link["url"].as_str())
 }
 
 /// An alert of the rules needs its tests and its runbook.

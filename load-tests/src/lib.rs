@@ -9,6 +9,7 @@ pub mod alertmanager_api;
 pub mod catalogue;
 pub mod consistency;
 pub mod contract;
+pub mod dashboards;
 pub mod diagnosis;
 pub mod drill;
 pub mod evidence;

@@ -52,6 +52,11 @@ impl Project {
         self.root.join("deploy/alertmanager/alertmanager.yml")
     }
 
+    /// The folder of Grafana's dashboards.
+    pub fn dashboards(&self) -> PathBuf {
+        self.root.join("grafana/dashboards")
+    }
+
     /// The runbook of an alert.
     pub fn runbook(&self, alert: &str) -> PathBuf {
         self.root.join("docs/runbooks").join(format!("{}.md", kebab_case(alert)))

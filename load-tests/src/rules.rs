@@ -1,5 +1,6 @@
 //! The rules of Prometheus: read, changed for a drill, and written again.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -24,7 +25,10 @@ pub struct Rule {
     pub expr: String,
     /// Labels that it sets.
     #[serde(default)]
-    pub labels: std::collections::BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
+    /// What an alert tells.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! Every alert has its scenario, its tests and its runbook: in the project, and, so that the check can fail,
+//! Every alert has its scenario, its tests, its runbook and its dashboard: in the project, and, so that the check can fail,
 //! in projects that lack one of them each.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -44,6 +44,15 @@ fn a_scenario_must_be_in_the_catalogue_and_the_other_way_round() {
 }
 
 #[test]
+fn an_alert_must_lead_to_a_dashboard_that_shows_it() {
+    let sample = Sample::complete();
+    sample.write("grafana/dashboards/disks.json", r#"{ "uid": "disks", "panels": [] }"#);
+    assert_eq!(sample.problems(), ["DiskFull: no panel of disks shows it"]);
+    sample.write("grafana/dashboards/disks.json", r#"{ "uid": "other", "panels": [] }"#);
+    assert_eq!(sample.problems(), ["DiskFull: there is no dashboard “disks”"]);
+}
+
+#[test]
 fn the_catalogue_names_the_alerts_of_the_rules_and_no_others() {
     let sample = Sample::complete();
     sample.write(
@@ -78,7 +87,10 @@ impl Sample {
         let sample = Self(tempfile::tempdir().unwrap());
         sample.write(
             "deploy/prometheus/rules/a.yml",
-            "groups: [{ name: a, rules: [{ alert: DiskFull, expr: disk_free < 1 }, { record: b, expr: c }] }]",
+            "groups: [{ name: a, rules: [
+                { alert: DiskFull, expr: disk_free < 1, annotations: { dashboard_url: 'http://g/d/disks' } },
+                { record: b, expr: c },
+            ] }]",
         );
         sample.write(
             "deploy/prometheus/tests/a.yml",
@@ -86,6 +98,10 @@ impl Sample {
                 { alertname: DiskFull, exp_alerts: [{ exp_labels: {} }] },
                 { alertname: DiskFull, exp_alerts: [] },
             ] }]",
+        );
+        sample.write(
+            "grafana/dashboards/disks.json",
+            r#"{ "uid": "disks", "panels": [{ "type": "stat", "links": [{ "url": "/runbooks/disk-full.md" }] }] }"#,
         );
         sample.write("docs/runbooks/disk-full.md", "");
         sample.write("load-tests/scenarios/disk-full.js", "");

@@ -3,17 +3,20 @@
 
 mod exported;
 mod labels;
+mod others;
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 
+use crate::dashboards::Dashboard;
 use crate::project::Project;
 use crate::promql::parse;
 use crate::rules::{Rule, RuleFiles};
 
 pub use exported::Exported;
 use labels::{Checker, Recorded};
+pub use others::needs_others;
 
 /// A query of a rule or of a dashboard.
 #[derive(Clone, Debug)]
@@ -32,10 +35,12 @@ impl Query {
     }
 }
 
-/// As `violations`, for the project's rules.
-pub fn of_rules(project: &Project, exported: &Exported) -> Result<Vec<String>> {
+/// As `violations`, for the project's rules and dashboards.
+pub fn of_project(project: &Project, exported: &Exported) -> Result<Vec<String>> {
     let rules = RuleFiles::read(&project.rules())?.rules()?;
-    let queries: Vec<_> = rules.iter().map(Query::of_rule).collect();
+    let dashboards = Dashboard::read_all(&project.dashboards())?;
+    let queries: Vec<_> =
+        rules.iter().map(Query::of_rule).chain(dashboards.iter().flat_map(Dashboard::promql)).collect();
     violations(&queries, &rules, exported)
 }
 

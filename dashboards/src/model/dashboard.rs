@@ -1,0 +1,114 @@
+use serde_json::{Value, json};
+
+use super::{Row, Source, Variable};
+
+/// What all our dashboards have in common, by which the links between them find them.
+const TAG: &str = "glasshouse";
+
+/// A dashboard.
+#[derive(Clone, Debug)]
+pub struct Dashboard {
+    uid: String,
+    title: String,
+    description: String,
+    variables: Vec<Variable>,
+    rows: Vec<Row>,
+}
+
+impl Dashboard {
+    /// An empty dashboard. Its uid is part of links, and the name of its file.
+    pub fn new(uid: &str, title: &str, description: &str) -> Self {
+        Self {
+            uid: uid.to_owned(),
+            title: title.to_owned(),
+            description: description.to_owned(),
+            variables: Vec::new(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds something to choose.
+    #[must_use]
+    pub fn variable(mut self, variable: Variable) -> Self {
+        self.variables.push(variable);
+        self
+    }
+
+    /// Adds a row below the others.
+    #[must_use]
+    pub fn row(mut self, row: Row) -> Self {
+        self.rows.push(row);
+        self
+    }
+
+    /// The name of its file.
+    pub fn file_name(&self) -> String {
+        format!("{}.json", self.uid)
+    }
+
+    /// Grafana's JSON.
+    pub fn to_json(&self) -> Value {
+        let mut panels = Vec::new();
+        self.rows.iter().fold(0, |top, row| row.write(top, &mut panels));
+        json!({
+            "uid": self.uid,
+            "title": self.title,
+            "description": self.description,
+            "tags": [TAG],
+            "schemaVersion": 41,
+            "editable": false, // the files are written from code
+            "graphTooltip": 1, // one cross-hair for all panels
+            "refresh": "10s",
+            "time": { "from": "now-30m", "to": "now" },
+            "timezone": "browser",
+            "templating": { "list": self.variables.iter().map(Variable::to_json).collect::<Vec<_>>() },
+            "annotations": { "list": annotations() },
+            "links": [{
+                "type": "dashboards",
+                "title": "Dashboards",
+                "tags": [TAG],
+                "asDropdown": false,
+                "keepTime": true,
+                "includeVars": true,
+                "targetBlank": false,
+            }],
+            "panels": panels,
+        })
+    }
+}
+
+/// What happened when, drawn into all graphs.
+fn annotations() -> Vec<Value> {
+    let annotation = |name: &str, color: &str, query: &str, title: &str, text: &str| {
+        json!({
+            "name": name,
+            "enable": true,
+            "iconColor": color,
+            "datasource": Source::Prometheus.reference(),
+            "expr": query,
+            "step": "15s",
+            "titleFormat": title,
+            "textFormat": text,
+            "tagKeys": "",
+        })
+    };
+    vec![
+        // A build that was not there during the hour before. A restart of the same build is none.
+        annotation(
+            "Deployments",
+            "blue",
+            "count by (job, version, commit) (build_info) \
+             unless on (job, version, commit) last_over_time(build_info[1h] offset 1m)",
+            "Deployment of {{job}}",
+            "{{version}} ({{commit}})",
+        ),
+        annotation(
+            "Firing alerts",
+            "red",
+            "max by (alertname, service, severity) (ALERTS{alertstate=\"firing\"})",
+            "{{alertname}}",
+            "{{service}}, {{severity}}",
+        ),
+        annotation("Load tests", "purple", "sum(k6_vus) > 0", "Load test", "k6 sends requests"),
+    ]
+}

@@ -1,0 +1,43 @@
+//! What other parts of the stack export, and no drill can see: k6, which writes its metrics to Prometheus, and
+//! the collector, which makes metrics of spans.
+
+use promql_parser::parser::Expr;
+
+use super::Exported;
+use crate::promql::selectors;
+
+/// Each kind of metric, with the labels of its series.
+const OTHERS: [(&[&str], &[&str]); 4] = [
+    (&["k6_vus", "k6_vus_max"], &[]),
+    (&["k6_checks_rate"], &["check", "scenario"]),
+    (
+        &[
+            "k6_http_reqs_total",
+            "k6_http_req_duration_p95",
+            "k6_http_req_duration_p99",
+            "k6_rate_limited_rate",
+            "k6_server_errors_rate",
+            "k6_shed_rate",
+        ],
+        &["scenario", "method", "name", "status", "expected_response", "error_code"],
+    ),
+    (
+        &["traces_span_metrics_duration_seconds_bucket"],
+        &["service_name", "span_name", "span_kind", "status_code", "db_system_name", "le"],
+    ),
+];
+
+impl Exported {
+    /// Adds what other parts of the stack export.
+    pub fn add_others(&mut self) {
+        for (metrics, labels) in OTHERS {
+            metrics.iter().for_each(|metric| self.add(metric, labels.iter().copied()));
+        }
+    }
+}
+
+/// Whether a query asks for something that other parts of the stack export.
+pub fn needs_others(expression: &Expr) -> bool {
+    let mut others = OTHERS.iter().flat_map(|(metrics, _)| *metrics);
+    others.any(|other| selectors(expression).iter().any(|selector| selector.name.as_deref() == Some(*other)))
+}
