@@ -29,7 +29,7 @@ fn pool(alerts: &Alerts) -> Result<Row> {
              there first.",
         )
             .query(Query::over_time(
-                r#"avg_over_time(active_database_connections{instance=~"$instance"}[2m]) / database_connections_max{instance=~"$instance"}"#,
+                r#"avg_over_time(active_database_connections{instance=~"$instance"}[2m]) / (database_connections_max{instance=~"$instance"} > 0)"#,
             ).legend("{{job}} {{instance}}"))
             .up_to(1.0)
             .alert(exhausted))
@@ -55,7 +55,7 @@ fn pool(alerts: &Alerts) -> Result<Row> {
                 r#"sum by (job, state) (database_connections{instance=~"$instance"})"#,
             ).legend("{{job}} {{state}}"))
             .query(Query::over_time(
-                r#"min(database_connections_max{instance=~"$instance"})"#,
+                r#"min(database_connections_max{instance=~"$instance"} > 0)"#,
             ).legend("lowest limit"))
             .limit("lowest limit")))
 }
@@ -144,7 +144,7 @@ fn cache(alerts: &Alerts) -> Result<Row> {
                 r#"sum by (state) (redis_connections{instance=~"$instance"})"#,
             ).legend("{{state}}"))
             .query(Query::over_time(
-                r#"min(redis_connections_max{instance=~"$instance"})"#,
+                r#"min(redis_connections_max{instance=~"$instance"} > 0)"#,
             ).legend("lowest limit"))
             .limit("lowest limit")))
 }

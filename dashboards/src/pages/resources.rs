@@ -33,11 +33,10 @@ fn graph_by(legend: &str, unit: Unit, title: &str, description: &str, query: &st
 
 fn there(alerts: &Alerts) -> Result<Row> {
     let stat = |title, description, query: &str, legend| {
-        Panel::new(Kind::Stat, Unit::Count, title, description)
+        Panel::new(Kind::Presence, Unit::Count, title, description)
             .query(Query::over_time(query.replace("CHOSEN", CHOSEN)).legend(legend))
-            .up_to(1.0)
     };
-    Ok(Row::new("Are all parts there?", 5)
+    Ok(Row::new("Are all parts there?", 4)
         .panel(8, stat(
             "Processes that answer",
             "1 if Prometheus can scrape it. 0: it has crashed, hangs, or cannot be reached.",
@@ -57,12 +56,12 @@ fn there(alerts: &Alerts) -> Result<Row> {
             "Which build each service is. More than one of a service: a release is under way, or did not finish.",
         )
             .query(Query::table(format!("count by (job, version, commit) (build_info{{{CHOSEN}}})")))
-            .one_table("job")
+            .one_table(&["job", "version", "commit"], "job")
             .column("", "Processes", Unit::Count)))
 }
 
 fn utilisation(alerts: &Alerts) -> Result<Row> {
-    Ok(Row::new("Utilisation: how much of it is used", 8)
+    Ok(Row::new("Utilisation: how much of it is used", 9)
         .panel(8, graph(
             Unit::Count,
             "CPU: cores in use",
@@ -96,7 +95,7 @@ fn utilisation(alerts: &Alerts) -> Result<Row> {
             Unit::Share,
             "Database pool in use",
             "Full means that requests wait. See Database & cache.",
-            "active_database_connections{CHOSEN} / database_connections_max{CHOSEN}",
+            "active_database_connections{CHOSEN} / (database_connections_max{CHOSEN} > 0)",
         ).up_to(1.0).alert(alerts.named("DatabaseConnectionsExhausted")?)
             .leads_to("Database & cache", "glasshouse-database"))
         .panel(8, graph(
@@ -111,7 +110,7 @@ fn utilisation(alerts: &Alerts) -> Result<Row> {
 }
 
 fn saturation() -> Row {
-    Row::new("Saturation: what waits", 8)
+    Row::new("Saturation: what waits", 9)
         .panel(8, graph_by(
             "{{job}} {{runtime}}",
             Unit::Count,
@@ -136,7 +135,7 @@ fn saturation() -> Row {
 }
 
 fn errors(alerts: &Alerts) -> Result<Row> {
-    Ok(Row::new("Errors: what is lost", 8)
+    Ok(Row::new("Errors: what is lost", 9)
         .panel(12, graph_by(
             "{{job}} {{signal}}",
             Unit::PerMinute,
