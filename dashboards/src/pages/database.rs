@@ -1,18 +1,21 @@
-//! Postgres and Redis, as the service sees them.
+//! Postgres and Redis, as the service sees them and as they see themselves.
 
 use anyhow::Result;
 
+use super::servers;
 use super::shared::{heatmap, instance, percentile, percentiles, spans_p95};
 use crate::alerts::Alerts;
 use crate::model::{Dashboard, Kind, Panel, Query, Row, Unit};
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
-    let description = "Postgres and Redis, as the service sees them.";
+    let description = "Postgres and Redis, as the service sees them and as they see themselves.";
     Ok(Dashboard::new("glasshouse-database", "Database & cache", description)
         .variable(instance())
         .row(pool(alerts)?)
         .row(statements(alerts)?)
-        .row(cache(alerts)?))
+        .row(cache(alerts)?)
+        .row(servers::postgres())
+        .row(servers::redis()))
 }
 
 fn graph(unit: Unit, title: &str, description: &str) -> Panel {

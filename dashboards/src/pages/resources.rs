@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::servers;
 use super::shared::instance;
 use crate::alerts::Alerts;
 use crate::model::{Badness, Dashboard, Kind, Panel, Query, Row, Unit};
@@ -17,7 +18,9 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
         .row(there(alerts)?)
         .row(utilisation(alerts)?)
         .row(saturation())
-        .row(errors(alerts)?))
+        .row(errors(alerts)?)
+        .row(servers::collector())
+        .row(servers::machine()))
 }
 
 /// A graph with a line for each process.
