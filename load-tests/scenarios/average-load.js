@@ -2,10 +2,10 @@
 //
 // Twelve customers, about 20 requests a second, for 3 minutes. It breaks nothing, and no alert may fire.
 
-import { customersFor, testOptions } from '../lib/options.js';
-import { steadySeconds } from '../lib/settings.js';
-import { openShops } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { steadySeconds } from './lib/settings.js';
+import { openShops } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 export const options = testOptions(
   { everyday: customersFor(steadySeconds(180)) },
