@@ -5,10 +5,10 @@
 // is over 2 seconds: the rate at that moment is the answer. If it ends without that, the service can take more than
 // MAX_VISITS. It may fire every alert about errors, latency and load.
 
-import { testOptions } from '../lib/options.js';
-import { number, steadySeconds } from '../lib/settings.js';
-import { openShops } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { testOptions } from './lib/options.js';
+import { number, steadySeconds } from './lib/settings.js';
+import { openShops } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 export const options = testOptions(
   {

@@ -5,11 +5,11 @@
 // Nothing is broken, and nothing fails; every request costs a statement more.
 
 import exec from 'k6/execution';
-import { Client } from '../lib/api.js';
-import { testOptions } from '../lib/options.js';
-import { number, steadySeconds } from '../lib/settings.js';
-import { expectSymptom, Metrics, symptomSeen } from '../lib/symptoms.js';
-import { openShops, tokenOf } from '../lib/tenants.js';
+import { Client } from './lib/api.js';
+import { testOptions } from './lib/options.js';
+import { number, steadySeconds } from './lib/settings.js';
+import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
+import { openShops, tokenOf } from './lib/tenants.js';
 
 const users = number('USERS', 150);
 const PAGES_PER_SECOND = 4;

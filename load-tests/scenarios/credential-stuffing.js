@@ -4,11 +4,11 @@
 // password hash, whether there is such a user or not, so a high rate is an attack on its CPU too.
 
 import { check } from 'k6';
-import { Client } from '../lib/api.js';
-import { customersFor, testOptions } from '../lib/options.js';
-import { number, steadySeconds } from '../lib/settings.js';
-import { openShops } from '../lib/tenants.js';
-import { oneOf, visit } from '../lib/visits.js';
+import { Client } from './lib/api.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { number, steadySeconds } from './lib/settings.js';
+import { openShops } from './lib/tenants.js';
+import { oneOf, visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 

@@ -4,12 +4,12 @@
 // second longer, so all customers queue for it. They wait; hardly any request should fail. HighResponseTime and
 // LatencyBudgetBurn may fire as well.
 
-import { heal, inject } from '../lib/faults.js';
-import { customersFor, testOptions } from '../lib/options.js';
-import { steadySeconds } from '../lib/settings.js';
-import { expectSymptom, Metrics, symptomSeen } from '../lib/symptoms.js';
-import { openShops } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { heal, inject } from './lib/faults.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { steadySeconds } from './lib/settings.js';
+import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
+import { openShops } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 

@@ -4,10 +4,10 @@
 // `docker compose stop redis`. The API says that it is not ready, and still serves everybody, without cache and rate
 // limits.
 
-import { customersFor, testOptions } from '../lib/options.js';
-import { steadySeconds } from '../lib/settings.js';
-import { openShops } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { steadySeconds } from './lib/settings.js';
+import { openShops } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 export const options = testOptions(
   { everyday: customersFor(steadySeconds()) },

@@ -3,11 +3,11 @@
 // 4 % of the requests end in a 500: 40 times what an objective of 99.9 % allows, and too few for HighErrorRate.
 // 55 minutes, because the alerts look back 1 and 6 hours; after the start of a new stack, 10 minutes are enough.
 
-import { heal, inject } from '../lib/faults.js';
-import { customersFor, testOptions } from '../lib/options.js';
-import { steadySeconds } from '../lib/settings.js';
-import { openShops } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { heal, inject } from './lib/faults.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { steadySeconds } from './lib/settings.js';
+import { openShops } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds(55 * 60);
 

@@ -2,11 +2,11 @@
 //
 // For 6 minutes, on the API. Customers see errors; orders that were placed stay paid. ErrorBudgetBurn may fire as well.
 
-import { heal, inject } from '../lib/faults.js';
-import { customersFor, testOptions } from '../lib/options.js';
-import { steadySeconds } from '../lib/settings.js';
-import { openShops } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { heal, inject } from './lib/faults.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { steadySeconds } from './lib/settings.js';
+import { openShops } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 

@@ -4,11 +4,11 @@
 // little for HighResponseTime. 50 minutes, because the alerts look back 1 and 6 hours; after the start of a new stack,
 // 10 minutes are enough. Nothing fails.
 
-import { heal, inject } from '../lib/faults.js';
-import { customersFor, testOptions } from '../lib/options.js';
-import { steadySeconds } from '../lib/settings.js';
-import { openShops } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { heal, inject } from './lib/faults.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { steadySeconds } from './lib/settings.js';
+import { openShops } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds(50 * 60);
 

@@ -3,12 +3,12 @@
 // For 6 minutes: within seconds it grows to 93 % of its limit (process_memory_limit_bytes), which leaves it alive, or
 // by MEMORY_MIB. Customers notice nothing.
 
-import { heal, inject } from '../lib/faults.js';
-import { customersFor, testOptions } from '../lib/options.js';
-import { number, steadySeconds } from '../lib/settings.js';
-import { expectSymptom, Metrics, symptomSeen } from '../lib/symptoms.js';
-import { openShops } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { heal, inject } from './lib/faults.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { number, steadySeconds } from './lib/settings.js';
+import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
+import { openShops } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 const MIB = 1024 * 1024;

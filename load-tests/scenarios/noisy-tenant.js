@@ -11,11 +11,11 @@
 import { sleep } from 'k6';
 import exec from 'k6/execution';
 import { Gauge } from 'k6/metrics';
-import { Client } from '../lib/api.js';
-import { customersFor, testOptions } from '../lib/options.js';
-import { number, steadySeconds } from '../lib/settings.js';
-import { openShops, tokenOf } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { Client } from './lib/api.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { number, steadySeconds } from './lib/settings.js';
+import { openShops, tokenOf } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 const p95Ratio = new Gauge('others_p95_ratio');
 

@@ -3,12 +3,12 @@
 // For 6 minutes, on the worker, and at least 2 minutes, whatever SPEED is: the alert waits for a message that is a
 // minute old. Customers notice nothing but a late confirmation. After the end the worker delivers what has waited.
 
-import { heal, inject } from '../lib/faults.js';
-import { customersFor, testOptions } from '../lib/options.js';
-import { steadySeconds, urls } from '../lib/settings.js';
-import { expectSymptom, Metrics, symptomSeen } from '../lib/symptoms.js';
-import { openShops } from '../lib/tenants.js';
-import { SALE, visit } from '../lib/visits.js';
+import { heal, inject } from './lib/faults.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { steadySeconds, urls } from './lib/settings.js';
+import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
+import { openShops } from './lib/tenants.js';
+import { SALE, visit } from './lib/visits.js';
 
 const seconds = steadySeconds(360, 120);
 

@@ -3,11 +3,11 @@
 // For 6 minutes, on the gateway simulator. Those orders end as `payment_failed` and their stock is released. No request
 // fails.
 
-import { controlGateway, releaseGateway } from '../lib/faults.js';
-import { customersFor, testOptions } from '../lib/options.js';
-import { steadySeconds } from '../lib/settings.js';
-import { openShops } from '../lib/tenants.js';
-import { SALE, visit } from '../lib/visits.js';
+import { controlGateway, releaseGateway } from './lib/faults.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { steadySeconds } from './lib/settings.js';
+import { openShops } from './lib/tenants.js';
+import { SALE, visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 

@@ -3,12 +3,12 @@
 // For 6 minutes, on the gateway simulator. Orders are accepted and stay pending, and the circuit breaker opens; the
 // worker settles them after the end. No request of a customer fails.
 
-import { controlGateway, releaseGateway } from '../lib/faults.js';
-import { customersFor, testOptions } from '../lib/options.js';
-import { steadySeconds } from '../lib/settings.js';
-import { expectSymptom, Metrics, symptomSeen } from '../lib/symptoms.js';
-import { openShops } from '../lib/tenants.js';
-import { SALE, visit } from '../lib/visits.js';
+import { controlGateway, releaseGateway } from './lib/faults.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { steadySeconds } from './lib/settings.js';
+import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
+import { openShops } from './lib/tenants.js';
+import { SALE, visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 

@@ -3,12 +3,12 @@
 // For 6 minutes, on the API and with Postgres. Few customers notice, so p95 stays low. LatencyBudgetBurn may fire as
 // well.
 
-import { heal, inject } from '../lib/faults.js';
-import { customersFor, testOptions } from '../lib/options.js';
-import { steadySeconds } from '../lib/settings.js';
-import { expectSymptom, Metrics, symptomSeen } from '../lib/symptoms.js';
-import { openShops } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { heal, inject } from './lib/faults.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { steadySeconds } from './lib/settings.js';
+import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
+import { openShops } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 

@@ -2,10 +2,10 @@
 //
 // Three customers for a minute. It breaks nothing, and no alert may fire.
 
-import { customersFor, testOptions } from '../lib/options.js';
-import { steadySeconds } from '../lib/settings.js';
-import { openShops } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { steadySeconds } from './lib/settings.js';
+import { openShops } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 export const options = testOptions(
   { everyday: customersFor(steadySeconds(60), { customers: 3 }) },

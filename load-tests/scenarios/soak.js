@@ -3,11 +3,11 @@
 // Twelve customers, about 20 requests a second, for 30 minutes; take hours for a real one (DURATION=8h). It breaks
 // nothing, and no alert may fire.
 
-import { customersFor, testOptions } from '../lib/options.js';
-import { steadySeconds } from '../lib/settings.js';
-import { expectSymptom, Metrics, symptomSeen } from '../lib/symptoms.js';
-import { openShops } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { steadySeconds } from './lib/settings.js';
+import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
+import { openShops } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 // Every thread that ever hashed a password may keep the 19 MiB that it took; 16 of them do. A leak goes on beyond that.
 const MIB = 1024 * 1024;

@@ -4,10 +4,10 @@
 // refused while the crowd is there; none may be an error. It may fire LoadShedding, HighResponseTime and the burn-rate
 // alerts.
 
-import { customersInStages, testOptions } from '../lib/options.js';
-import { number, scaled, steadySeconds } from '../lib/settings.js';
-import { openShops } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { customersInStages, testOptions } from './lib/options.js';
+import { number, scaled, steadySeconds } from './lib/settings.js';
+import { openShops } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 const crowd = number('CUSTOMERS', 80);
 const calm = 6;

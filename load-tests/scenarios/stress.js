@@ -4,10 +4,10 @@
 // be refused; none may be an error. On a small machine it may fire LoadShedding, HighResponseTime and the burn-rate
 // alerts.
 
-import { customersInStages, testOptions } from '../lib/options.js';
-import { number, scaled, steadySeconds } from '../lib/settings.js';
-import { openShops } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { customersInStages, testOptions } from './lib/options.js';
+import { number, scaled, steadySeconds } from './lib/settings.js';
+import { openShops } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 const customers = number('CUSTOMERS', 60);
 

@@ -3,10 +3,10 @@
 // For 6 minutes. This script is only the customers: somebody has to stop the receiver meanwhile, such as with
 // `docker compose stop collector`. Spans and lines are dropped and counted; no customer notices.
 
-import { customersFor, testOptions } from '../lib/options.js';
-import { steadySeconds } from '../lib/settings.js';
-import { openShops } from '../lib/tenants.js';
-import { visit } from '../lib/visits.js';
+import { customersFor, testOptions } from './lib/options.js';
+import { steadySeconds } from './lib/settings.js';
+import { openShops } from './lib/tenants.js';
+import { visit } from './lib/visits.js';
 
 export const options = testOptions(
   { everyday: customersFor(steadySeconds(), { customers: 16 }) },

@@ -6,12 +6,12 @@
 // the crowd would be 1024. HighErrorRate and the burn-rate alerts may fire as well.
 
 import { sleep } from 'k6';
-import { Client } from '../lib/api.js';
-import { heal, inject } from '../lib/faults.js';
-import { customersInStages, testOptions } from '../lib/options.js';
-import { number, scaled, steadySeconds } from '../lib/settings.js';
-import { openShops, tokenOf } from '../lib/tenants.js';
-import { oneOf } from '../lib/visits.js';
+import { Client } from './lib/api.js';
+import { heal, inject } from './lib/faults.js';
+import { customersInStages, testOptions } from './lib/options.js';
+import { number, scaled, steadySeconds } from './lib/settings.js';
+import { openShops, tokenOf } from './lib/tenants.js';
+import { oneOf } from './lib/visits.js';
 
 const crowd = 2 * number('GLASSHOUSE_MAX_CONCURRENT_REQUESTS', 32);
 const rise = scaled(20);

@@ -79,7 +79,7 @@ impl Copy {
     fn of_the_project() -> Self {
         let copy = Self(tempfile::tempdir().unwrap());
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        for folder in ["deploy/prometheus", "deploy/alertmanager", "load-tests/lib", "load-tests/scenarios"] {
+        for folder in ["deploy/prometheus", "deploy/alertmanager", "load-tests/scenarios"] {
             copy_folder(&root.join(folder), &copy.0.path().join(folder));
         }
         let catalogue = "load-tests/catalogue.toml";

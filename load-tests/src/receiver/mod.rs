@@ -34,6 +34,7 @@ impl Receiver {
                 .route("/", web::get().to(show))
                 .route("/deliveries", web::get().to(list))
                 .route("/webhook", web::post().to(receive))
+                .route("/health/ready", web::get().to(ready))
         });
         let server = server.workers(1).disable_signals().shutdown_timeout(1).bind(address);
         let server = server.with_context(|| format!("the receiver cannot listen on {address}"))?;
@@ -73,6 +74,11 @@ async fn list(deliveries: web::Data<Deliveries>) -> HttpResponse {
     HttpResponse::Ok().json(deliveries.newest_first())
 }
 
+/// For `glasshouse check-health`, which asks for this path. Whoever gets this answer could deliver as well.
+async fn ready() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -98,6 +104,7 @@ mod tests {
         let answer = http.post(url("/webhook")).json(&body).send().await.unwrap();
         assert_eq!(answer.status(), 204);
         assert_eq!(http.post(url("/webhook")).body("{}").send().await.unwrap().status(), 400);
+        assert_eq!(http.get(url("/health/ready")).send().await.unwrap().status(), 200);
 
         let listed: Value = http.get(url("/deliveries")).send().await.unwrap().json().await.unwrap();
         assert_eq!(listed[0]["alert"], "HighErrorRate");

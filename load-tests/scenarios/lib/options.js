@@ -1,5 +1,7 @@
 // What all tests have in common for k6, and the load that most of them share.
 
+import { variable } from './settings.js';
+
 /**
  * The options of a test.
  * @param {object} scenarios k6 scenarios by name
@@ -11,6 +13,8 @@ export function testOptions(scenarios, thresholds) {
     scenarios,
     thresholds,
     // Few series, however long the test: no `url`, which has ids in it. `name` is the route's pattern.
+    // `testid` keeps apart what runs at the same time.
+    tags: { testid: variable('TEST_ID', 'k6') },
     systemTags: ['method', 'name', 'status', 'error_code', 'expected_response', 'check', 'scenario'],
     summaryTrendStats: ['avg', 'med', 'p(90)', 'p(95)', 'p(99)', 'max'],
     setupTimeout: '2m',
