@@ -1,10 +1,11 @@
-//! The committed dashboards and what is provisioned around them, without Grafana.
+//! The committed dashboards, what is provisioned around them, and the queries of the runbooks: without any server.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod files;
 mod panels;
 mod queries;
 mod references;
+mod runbooks;
 mod syntax;
 
 use std::path::Path;

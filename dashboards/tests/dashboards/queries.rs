@@ -12,7 +12,7 @@ use crate::{dashboard, dashboards, data_sources, project, text};
 
 /// What `docs/telemetry.md` says is exported, and that the drills compare with the running service. Labels of
 /// a row hold for each of its metrics.
-fn documented() -> Exported {
+pub(crate) fn documented() -> Exported {
     let mut exported = Exported::default();
     exported.add_others();
     // The rows that name more than one metric by their beginning alone.
@@ -34,6 +34,7 @@ fn documented() -> Exported {
             if metric.ends_with("_seconds") {
                 // A histogram, or a gauge of which nobody asks for these.
                 exported.add(&format!("{metric}_count"), labels());
+                exported.add(&format!("{metric}_sum"), labels());
                 exported.add(&format!("{metric}_bucket"), labels().chain(["le"]));
             }
         }

@@ -7,12 +7,11 @@ use std::process::{Command, Stdio};
 
 use glasshouse_load_tests::contract::Query;
 use glasshouse_load_tests::dashboards::filled;
-use glasshouse_load_tests::project::files;
 use glasshouse_load_tests::promql;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{dashboards, data_sources, entries, project, root, text};
+use crate::{dashboards, data_sources, entries, root, runbooks, text};
 
 #[derive(Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -73,21 +72,12 @@ fn in_data_sources() -> Vec<Asked> {
     to_logs.map(asked).collect()
 }
 
-/// In a runbook a query stands between backticks, behind the name of its language and a colon.
 fn in_runbooks() -> Vec<Asked> {
-    let mut found = Vec::new();
-    for file in files(&project().runbooks(), "md").unwrap() {
-        let page = std::fs::read_to_string(&file).unwrap();
-        for (name, language) in [("LogQL:", Language::LogQl), ("TraceQL:", Language::TraceQl)] {
-            let queries = page.split(name).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('`'));
-            for expression in queries.filter_map(|rest| rest.split('`').next()) {
-                let place = file.strip_prefix(root()).unwrap().display().to_string();
-                let query = Query { place, expression: expression.to_owned() };
-                found.push(Asked { language, query, is_metric: None });
-            }
-        }
-    }
-    found
+    let marked = [("LogQL:", Language::LogQl), ("TraceQL:", Language::TraceQl)];
+    let asked = |(mark, language)| {
+        runbooks::marked(mark).into_iter().map(move |query| Asked { language, query, is_metric: None })
+    };
+    marked.into_iter().flat_map(asked).collect()
 }
 
 /// What is wrong with the queries: a readable piece of text each.
