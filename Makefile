@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench-telemetry lint lint-format lint-clippy lint-docs alerting drills drill \
-	drill-stack drill-program deny openapi dashboards dashboards-check stack clean-stack
+	drill-stack drill-program deny openapi dashboards dashboards-check follow-a-trace stack clean-stack
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,11 +49,14 @@ dashboards: ## Write grafana/dashboards from the code
 dashboards-check: ## Ask the stack's Prometheus every query of the dashboards, while average-load runs
 	cargo run --locked --bin drill -- dashboards
 
-stack: ## Build the image and run the stack, with Prometheus and Alertmanager, in Docker
-	docker compose up --build
+follow-a-trace: ## Follow the links of the stack's Grafana: panel, trace, log lines, profile, metrics, and back
+	cargo run --locked --bin drill -- follow
+
+stack: ## Build the image and run the whole stack in Docker, with Grafana and a few customers
+	docker compose --profile average-load up --build
 
 clean-stack: ## Remove the stack's containers, networks and data
-	docker compose down --volumes --remove-orphans
+	docker compose --profile '*' down --volumes --remove-orphans
 
 # How fast alerts and scenarios go: every duration of theirs is divided by it.
 SPEED ?= 30

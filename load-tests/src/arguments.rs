@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use glasshouse_load_tests::speed::Speed;
+use url::Url;
 
 /// Fires, delivers and resolves every alert of Glasshouse, on a stack of its own.
 #[derive(Debug, Parser)]
@@ -47,6 +48,8 @@ pub(crate) enum Command {
         #[arg(long, env = "PROMETHEUS_ADDR", default_value = "127.0.0.1:9090")]
         prometheus: SocketAddr,
     },
+    /// Follows the links from a panel to a trace, its log lines, profile and metrics, and back
+    Follow(FollowArguments),
     /// Runs the receiver of notifications alone
     Receiver {
         /// Where it listens
@@ -69,6 +72,25 @@ pub(crate) struct StackArguments {
     /// Where a superuser reaches Postgres
     #[arg(long, env = "TEST_DATABASE_URL", hide_env_values = true)]
     pub(crate) postgres: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FollowArguments {
+    /// Where Grafana listens, through whose data sources everything is asked
+    #[arg(long, env = "GRAFANA_URL", default_value = "http://127.0.0.1:3000")]
+    pub(crate) grafana: Url,
+    /// A Prometheus to be asked directly
+    #[arg(long)]
+    pub(crate) prometheus: Option<Url>,
+    /// A Tempo to be asked directly
+    #[arg(long)]
+    pub(crate) tempo: Option<Url>,
+    /// A Loki to be asked directly
+    #[arg(long)]
+    pub(crate) loki: Option<Url>,
+    /// A Pyroscope to be asked directly
+    #[arg(long)]
+    pub(crate) pyroscope: Option<Url>,
 }
 
 #[derive(Debug, Args)]

@@ -5,13 +5,14 @@ use glasshouse_load_tests::catalogue::{Catalogue, Exercise, Process};
 use glasshouse_load_tests::contract::{self, Exported};
 use glasshouse_load_tests::dashboards::{self, Dashboard};
 use glasshouse_load_tests::drill::{Drill, Patience};
+use glasshouse_load_tests::follow::{Follower, Places, Source};
 use glasshouse_load_tests::project::Project;
 use glasshouse_load_tests::receiver::Receiver;
 use glasshouse_load_tests::report::{Outcome, Report};
 use glasshouse_load_tests::stack::{Options, Stack, find_program};
 use glasshouse_load_tests::watch::PrometheusApi;
 
-use crate::arguments::{Arguments, Command, Reports, StackArguments};
+use crate::arguments::{Arguments, Command, FollowArguments, Reports, StackArguments};
 use crate::progress::{print, say};
 
 /// The test under which every panel has data, unless it waits for a fault.
@@ -39,6 +40,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
             problems.iter().for_each(|problem| print(problem));
             Ok(problems.is_empty())
         }
+        Command::Follow(arguments) => follow(&project, arguments).await,
         Command::Receiver { listen } => receive(listen).await,
     }
 }
@@ -148,6 +150,22 @@ async fn leave_up(project: &Project, arguments: StackArguments) -> Result<bool> 
         }
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     }
+}
+
+async fn follow(project: &Project, arguments: FollowArguments) -> Result<bool> {
+    let FollowArguments { grafana, prometheus, tempo, loki, pyroscope } = arguments;
+    let direct = [
+        (Source::Prometheus, prometheus),
+        (Source::Tempo, tempo),
+        (Source::Loki, loki),
+        (Source::Pyroscope, pyroscope),
+    ];
+    let direct = direct.into_iter().filter_map(|(source, url)| Some((source, url?))).collect();
+    let dashboards = Dashboard::read_all(&project.dashboards())?;
+    let follower = Follower { places: &Places::new(grafana, direct)?, progress: &print };
+    follower.follow(&dashboards).await?;
+    print("every link leads where it should");
+    Ok(true)
 }
 
 async fn receive(listen: std::net::SocketAddr) -> Result<bool> {

@@ -3,7 +3,8 @@
 //!
 //! Start reading at [`drill`]. [`stack`] is what it runs on, [`watch`] how it sees Prometheus, [`receiver`]
 //! where Alertmanager delivers to, [`diagnosis`] how it names the cause of a miss, and [`speed`] how two
-//! hours become four minutes. [`contract`] compares queries with what the service really exports.
+//! hours become four minutes. [`contract`] compares queries with what the service really exports, and [`follow`] goes
+//! from one signal to the next.
 
 pub mod alertmanager_api;
 pub mod catalogue;
@@ -13,6 +14,7 @@ pub mod dashboards;
 pub mod diagnosis;
 pub mod drill;
 pub mod evidence;
+pub mod follow;
 pub mod k6;
 pub mod project;
 pub mod promql;

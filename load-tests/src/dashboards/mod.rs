@@ -71,8 +71,18 @@ impl Dashboard {
         self.panels().into_iter().filter(is_ordinary).flat_map(|panel| self.queries_of(panel)).collect()
     }
 
+    /// The PromQL of the panels whose dots lead to traces.
+    pub fn promql_with_exemplars(&self) -> Vec<Query> {
+        let panels = self.panels().into_iter();
+        panels.flat_map(|panel| self.queries(panel, |target| target["exemplar"] == true)).collect()
+    }
+
     fn queries_of(&self, panel: &Value) -> Vec<Query> {
-        let targets = array(panel, "/targets").filter(|target| is_promql(target));
+        self.queries(panel, |_| true)
+    }
+
+    fn queries(&self, panel: &Value, wanted: impl Fn(&Value) -> bool) -> Vec<Query> {
+        let targets = array(panel, "/targets").filter(|target| is_promql(target) && wanted(target));
         targets.map(|target| self.query(text(panel, "/title"), text(target, "/expr"))).collect()
     }
 
@@ -131,7 +141,8 @@ mod tests {
                     { "datasource": ours, "expr": "down" },
                 ] },
                 { "type": "stat", "title": "P", "targets": [
-                    { "datasource": ours, "expr": "up{job=\"$v\"}" }, { "datasource": other, "expr": "{}" },
+                    { "datasource": ours, "expr": "up{job=\"$v\"}", "exemplar": true },
+                    { "datasource": other, "expr": "{}", "exemplar": true },
                 ] },
             ],
             "annotations": { "list": [{ "name": "A", "datasource": ours, "expr": "ALERTS" }] },
@@ -152,5 +163,6 @@ mod tests {
             ["d, Q: down", up, "d, A: ALERTS", "d, v: group by (job) (up)"]
         );
         assert_eq!(brief(dashboard.promql_of_ordinary_days()), [up]);
+        assert_eq!(brief(dashboard.promql_with_exemplars()), [up]);
     }
 }

@@ -1,0 +1,182 @@
+//! Follows the links between signals as a person would: from a dot in a panel to its trace, from there to the lines,
+//! the profile and the metrics, and from a line back to the trace.
+//!
+//! Everything is asked through Grafana's data sources, so that they are tested too, or of the servers themselves.
+
+mod exemplar;
+mod lines;
+mod places;
+mod profile;
+mod trace;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::dashboards::Dashboard;
+use crate::watch::until;
+pub use places::{Places, Source};
+use trace::Trace;
+
+/// How long the first exemplar may take after the start of a stack: it has to be scraped.
+const EXEMPLAR_PATIENCE: Duration = Duration::from_secs(90);
+/// How long a trace may take: the collector waits for its last spans.
+const TRACE_PATIENCE: Duration = Duration::from_secs(60);
+/// How long lines, profiles and metrics may take that belong to a trace which has arrived.
+const SIGNAL_PATIENCE: Duration = Duration::from_secs(45);
+/// How many exemplars are followed to their traces.
+const FOLLOWED: usize = 8;
+
+/// Somebody who follows links.
+pub struct Follower<'a> {
+    /// Where everything is.
+    pub places: &'a Places,
+    /// Told about each step.
+    pub progress: &'a dyn Fn(&str),
+}
+
+impl Follower<'_> {
+    /// Starts from the panels that show exemplars. An error says which link is broken, and where to look.
+    pub async fn follow(&self, dashboards: &[Dashboard]) -> Result<()> {
+        let traces = self.from_panel_to_traces(dashboards).await.context("panel -> trace is broken")?;
+        let trace = self.from_trace_to_profile(&traces).await.context("trace -> profile is broken")?;
+        self.from_trace_to_lines(trace).await.context("trace -> log lines is broken")?;
+        self.from_trace_to_metrics(trace).await.context("trace -> metrics is broken")?;
+        self.from_line_to_trace(trace).await.context("log line -> trace is broken")
+    }
+
+    /// The traces of the slowest requests in a panel, which are the dots at its top.
+    async fn from_panel_to_traces(&self, dashboards: &[Dashboard]) -> Result<Vec<Trace>> {
+        let queries: Vec<_> = dashboards.iter().flat_map(Dashboard::promql_with_exemplars).collect();
+        ensure!(!queries.is_empty(), "no panel of the dashboards asks for exemplars");
+        let found = until(EXEMPLAR_PATIENCE, async || exemplar::first_of(self.places, &queries).await);
+        let (place, exemplars) = found.await?.with_context(|| {
+            format!(
+                "no exemplar within {EXEMPLAR_PATIENCE:?}. Is there load (docker compose --profile average-load up)? Look at \
+                 the target `spans` of Prometheus, and at span_metrics in deploy/otel-collector/config.yml"
+            )
+        })?;
+        self.tell(
+            &format!("{place}: {} dots in the last minutes", exemplars.len()),
+            &self.places.panel(&place),
+        );
+
+        let mut traces = Vec::new();
+        let followed = exemplars.len().min(FOLLOWED);
+        for exemplar in exemplars.iter().take(FOLLOWED) {
+            traces.extend(self.arrived(&exemplar.trace_id).await?);
+        }
+        ensure!(
+            traces.len() * 2 > followed,
+            "only {} of {followed} exemplars lead to a trace in Tempo, such as {} to none. The conditions of \
+             transform/exemplars and of tail_sampling in deploy/otel-collector/config.yml should be the same; or Tempo refuses \
+             traces: look at the log of otel-collector",
+            traces.len(),
+            exemplars
+                .iter()
+                .map(|one| &one.trace_id)
+                .find(|id| traces.iter().all(|one| one.id != **id))
+                .map_or("", |id| id),
+        );
+        (self.progress)(&format!("panel -> trace: {} of {followed} dots have theirs", traces.len()));
+        Ok(traces)
+    }
+
+    async fn arrived(&self, id: &str) -> Result<Option<Trace>> {
+        until(TRACE_PATIENCE, async || trace::find(self.places, id).await).await
+    }
+
+    /// The first trace with samples. Requests that take less than a hundredth of a second of CPU time often have none.
+    async fn from_trace_to_profile<'t>(&self, traces: &'t [Trace]) -> Result<&'t Trace> {
+        let with_profile: Vec<_> = traces.iter().filter(|trace| trace.root.profile_id.is_some()).collect();
+        ensure!(
+            !with_profile.is_empty(),
+            "none of {} traces has pyroscope.profile.id at its root: PYROSCOPE_SERVER_ADDRESS is not set",
+            traces.len()
+        );
+        let found = until(SIGNAL_PATIENCE, async || {
+            for trace in &with_profile {
+                if let Some(profile) = profile::of(self.places, &trace.root).await? {
+                    return Ok(Some((*trace, profile)));
+                }
+            }
+            Ok(None)
+        });
+        let (trace, profile) = found.await?.with_context(|| {
+            format!(
+                "no sample for the spans {} in Pyroscope within {SIGNAL_PATIENCE:?}. Does it have profiles of {} at all? Then \
+                 their label span_id is lost; otherwise look at profiles_not_accepted in the service's log",
+                with_profile.iter().filter_map(|one| one.root.profile_id.as_deref()).collect::<Vec<_>>().join(", "),
+                traces[0].root.service
+            )
+        })?;
+        let root = &trace.root;
+        let took = root.seconds();
+        let shown = format!(
+            "trace {}: {} of {}, {} spans, {took:.3} s",
+            trace.id, root.name, root.service, trace.spans
+        );
+        self.tell(&shown, &self.places.trace(trace));
+        let shown = format!(
+            "trace -> profile: {:.0} ms of CPU time in {} functions",
+            profile.milliseconds, profile.functions
+        );
+        self.tell(&shown, &self.places.profile(root));
+        Ok(trace)
+    }
+
+    async fn from_trace_to_lines(&self, trace: &Trace) -> Result<()> {
+        let query = lines::query("trace_id", &trace.id);
+        let lines = self.lines(&query, trace).await?;
+        let shown = format!("trace -> log lines: {}, such as “{}”", lines.len(), lines[0].text);
+        self.tell(&shown, &self.places.lines(&query, trace));
+        Ok(())
+    }
+
+    /// Never empty.
+    async fn lines(&self, query: &str, trace: &Trace) -> Result<Vec<lines::Line>> {
+        let found = until(SIGNAL_PATIENCE, async || {
+            let lines = lines::find(self.places, query, &trace.root).await?;
+            Ok((!lines.is_empty()).then_some(lines))
+        });
+        found.await?.with_context(|| {
+            format!(
+                "Loki has no line for {query} within {SIGNAL_PATIENCE:?}. Does it have lines of {} at all? Then the field is \
+                 not in their structured metadata; otherwise look at the log of otel-collector",
+                trace.root.service
+            )
+        })
+    }
+
+    async fn from_trace_to_metrics(&self, trace: &Trace) -> Result<()> {
+        let query = trace.root.rate_query();
+        let rate = until(SIGNAL_PATIENCE, async || exemplar::value(self.places, &query).await).await?;
+        let rate = rate.with_context(|| {
+            format!("Prometheus has nothing for {query}: the labels of span_metrics are not what the data source asks for")
+        })?;
+        let shown = format!("trace -> metrics: {rate:.2} spans like its root per second");
+        self.tell(&shown, &self.places.metrics(&query));
+        Ok(())
+    }
+
+    /// A line that was found by its request, as the caller knows it, leads to the same trace.
+    async fn from_line_to_trace(&self, trace: &Trace) -> Result<()> {
+        let Some(request_id) = &trace.root.request_id else {
+            bail!("the root of trace {} has no request_id", trace.id);
+        };
+        let query = lines::query("request_id", request_id);
+        let lines = self.lines(&query, trace).await?;
+        let line = lines.iter().find(|line| line.trace_id.is_some());
+        let line = line.with_context(|| format!("no line of {query} has a trace_id"))?;
+        let id = line.trace_id.as_deref().unwrap_or_default();
+        let back = self.arrived(id).await?.with_context(|| format!("Tempo has no trace {id}"))?;
+        ensure!(back.id == trace.id, "it leads to {}, and not back to {}", back.id, trace.id);
+        let shown = format!("log line -> trace: “{}” of request {request_id} leads back to it", line.text);
+        self.tell(&shown, &self.places.lines(&query, trace));
+        Ok(())
+    }
+
+    fn tell(&self, what: &str, link: &str) {
+        (self.progress)(&format!("{what}\n        {link}"));
+    }
+}
