@@ -9,7 +9,7 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::command_line::{Stack, common, with};
-use crate::support::{Answer, Client, FakeSentry, connect, new_slug};
+use crate::support::{Answer, Client, FakeSentry, connect, new_slug, new_trace, traceparent};
 
 /// Everything that a receiver of OpenTelemetry was sent, as text.
 #[derive(Clone, Default)]
@@ -59,9 +59,9 @@ impl Canary {
 
     /// Sends a request with marks in every header that may hold a secret or an address.
     async fn send(&mut self, request: RequestBuilder, status: u16) -> Answer {
-        let trace = uuid::Uuid::new_v4().simple().to_string();
+        let trace = new_trace();
         let request = request
-            .header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"))
+            .header("traceparent", traceparent(&trace))
             .header("tracestate", format!("vendor={}", self.secret("state")))
             .header("baggage", format!("token={},user=ada%40{}.example", self.secret("baggage"), self.mark))
             .header("cookie", format!("session={}", self.secret("cookie")))

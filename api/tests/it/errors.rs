@@ -8,7 +8,9 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::command_line::{Stack, common, with};
-use crate::support::{Answer, Behaviour, Client, FakeSentry, connect, eventually, key, log_lines};
+use crate::support::{
+    Answer, Behaviour, Client, FakeSentry, connect, eventually, key, log_lines, new_trace, traceparent,
+};
 
 /// The stack, with a Sentry.
 async fn reporting(sentry: &FakeSentry, more: &[(&str, &str)]) -> Stack {
@@ -28,13 +30,10 @@ impl Stack {
 
 /// An order in a trace of its own, which it answers too.
 async fn order(owner: &Client, product: &str) -> (String, Answer) {
-    let trace = uuid::Uuid::new_v4().simple().to_string();
+    let trace = new_trace();
     let items = json!({ "items": [{ "product_id": product, "quantity": 1 }] });
     let request = owner.request(Method::POST, "/v1/orders").header("Idempotency-Key", key()).json(&items);
-    (
-        trace.clone(),
-        Answer::of(request.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"))).await,
-    )
+    (trace.clone(), Answer::of(request.header("traceparent", traceparent(&trace))).await)
 }
 
 /// What a line says apart from what every line of a request says.

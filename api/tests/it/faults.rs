@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::command_line::Stack;
 use crate::support::{
-    Answer, Backend, Client, Scrape, SpanReceiver, TestApp, eventually, key, log_lines, on_both,
+    Answer, Backend, Client, Scrape, SpanReceiver, TestApp, eventually, key, log_lines, new_trace, on_both,
+    traceparent,
 };
 
 on_both!(only_what_can_be_done_is_accepted, a_fault_ends_by_itself_or_when_told);
@@ -55,14 +56,8 @@ fn metric_of(scrape: &Scrape, metric: &str) -> f64 {
     scrape.sum(name, labels.trim_end_matches('}'))
 }
 
-/// A trace id of the test's own.
-fn new_trace() -> String {
-    uuid::Uuid::now_v7().simple().to_string()
-}
-
 async fn get_in_trace(caller: &Client, path: &str, trace: &str) -> Answer {
-    let parent = format!("00-{trace}-00f067aa0ba902b7-01");
-    Answer::of(caller.request(Method::GET, path).header("traceparent", parent)).await
+    Answer::of(caller.request(Method::GET, path).header("traceparent", traceparent(trace))).await
 }
 
 async fn put(management: &Client, plan: &Value) -> Answer {
@@ -154,8 +149,7 @@ async fn a_stalled_outbox_shows_where_the_table_says() {
     let trace = new_trace();
     let items = json!({ "items": [{ "product_id": product, "quantity": 1 }] });
     let order = owner.request(Method::POST, "/v1/orders").header("Idempotency-Key", key()).json(&items);
-    let parent = format!("00-{trace}-00f067aa0ba902b7-01");
-    Answer::of(order.header("traceparent", parent)).await.expect(201);
+    Answer::of(order.header("traceparent", traceparent(&trace))).await.expect(201);
     eventually("the oldest message gets older", async || {
         let scrape = Scrape::of(&management).await;
         (metric_of(&scrape, &row.metric) >= row.rises_by).then_some(())

@@ -6,10 +6,9 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::command_line::{Stack, common, with};
-use crate::support::{Answer, Client, SpanReceiver, eventually, has_attribute, key};
+use crate::support::{Answer, CALLER, Client, SpanReceiver, eventually, has_attribute, key, traceparent};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-const CALLER: &str = "00f067aa0ba902b7";
 
 async fn order(owner: &Client, product: &str, headers: &[(&str, &str)]) -> Answer {
     let items = json!({ "items": [{ "product_id": product, "quantity": 1 }] });
@@ -28,7 +27,7 @@ async fn one_trace_leads_from_the_caller_through_both_services_to_the_confirmati
     .await;
     let (owner, product, _) = stack.shop().await;
 
-    let parent = format!("00-{TRACE}-{CALLER}-01");
+    let parent = traceparent(TRACE);
     let answer = order(&owner, &product, &[("traceparent", &parent)]).await;
 
     assert!(answer.header("traceparent").starts_with(&format!("00-{TRACE}-")), "{:?}", answer.headers);
@@ -92,7 +91,7 @@ async fn jaegers_header_continues_a_trace_too_and_w3c_wins() {
     let root = receiver.span(jaeger_trace, "POST /v1/orders").await;
     assert_eq!(root.parent_span_id, "b7ad6b7169203331");
 
-    let w3c = format!("00-{TRACE}-{CALLER}-01");
+    let w3c = traceparent(TRACE);
     let both = [("uber-trace-id", jaeger.as_str()), ("traceparent", w3c.as_str())];
     order(&owner, &product, &both).await.expect(201);
     assert_eq!(receiver.span(TRACE, "POST /v1/orders").await.parent_span_id, CALLER);
@@ -126,7 +125,7 @@ async fn what_is_queued_is_sent_before_the_process_ends() {
     let mut stack = Stack::start([("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint)]).await;
     let (owner, product, _) = stack.shop().await;
 
-    let parent = format!("00-{TRACE}-{CALLER}-01");
+    let parent = traceparent(TRACE);
     order(&owner, &product, &[("traceparent", &parent)]).await.expect(201);
     stack.serve.signal("TERM");
 
@@ -161,7 +160,7 @@ async fn postgres_knows_the_trace_of_what_it_runs() {
     );
     sea_orm::ConnectionTrait::execute_unprepared(&holder, &hold).await.unwrap();
 
-    let parent = format!("00-{TRACE}-{CALLER}-01");
+    let parent = traceparent(TRACE);
     let waiting = tokio::spawn({
         let product = product.clone();
         async move { order(&owner, &product, &[("traceparent", &parent)]).await }

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Kind, Panel};
+use super::{Kind, Panel, Unit};
 
 /// The plugin that draws a panel. All of them are part of Grafana.
 pub(super) fn plugin(kind: Kind) -> &'static str {
     match kind {
-        Kind::Stat => "stat",
+        Kind::Stat | Kind::Presence => "stat",
         Kind::TimeSeries | Kind::Stacked => "timeseries",
         Kind::Table => "table",
         Kind::BarGauge => "bargauge",
@@ -24,10 +24,41 @@ pub(super) fn plugin(kind: Kind) -> &'static str {
 /// How series get their colours.
 pub(super) fn color(panel: &Panel) -> &'static str {
     match panel.kind {
-        Kind::Stat | Kind::Table => "thresholds",
+        Kind::Stat | Kind::Presence | Kind::Table => "thresholds",
         Kind::BarGauge | Kind::StateTimeline if panel.is_judged() => "thresholds",
         _ => "palette-classic",
     }
+}
+
+/// From where on values have which colour.
+pub(super) fn steps(panel: &Panel) -> Value {
+    match panel.judgement {
+        None => json!([{ "color": "text", "value": null }]),
+        Some(judgement) if panel.kind == Kind::TimeSeries => judgement.of_line(),
+        Some(judgement) => judgement.of_values(),
+    }
+}
+
+/// Words for values.
+pub(super) fn mappings(kind: Kind) -> Value {
+    match kind {
+        Kind::Presence => json!([{ "type": "value", "options": {
+            "0": { "text": "gone", "color": "red" },
+            "1": { "text": "up", "color": "green" },
+        } }]),
+        _ => json!([]),
+    }
+}
+
+/// Where a scale ends at least. Otherwise one of zeros alone would go up to 100, or 10000 %.
+fn least_scale(panel: &Panel) -> Option<f64> {
+    let nothing_bad = match panel.unit {
+        // The alerts on times are far above ordinary ones, which would be a flat line then.
+        Unit::Seconds | Unit::Bytes | Unit::Dollars | Unit::None => return None,
+        Unit::Share => 0.01,
+        Unit::RequestsPerSecond | Unit::PerSecond | Unit::PerMinute | Unit::Count => 1.0,
+    };
+    panel.judgement.and_then(|judgement| judgement.scale()).or(Some(nothing_bad))
 }
 
 /// The plugin's options.
@@ -35,11 +66,18 @@ pub(super) fn of(panel: &Panel) -> Value {
     let last = json!({ "calcs": ["lastNotNull"], "fields": "", "values": false });
     match panel.kind {
         Kind::Stat => json!({
-            "reduceOptions": last, "colorMode": "value", "graphMode": "area", "textMode": "auto",
+            "reduceOptions": last, "colorMode": "value", "graphMode": "none", "textMode": "auto",
             "justifyMode": "center", "orientation": "auto",
         }),
+        Kind::Presence => json!({
+            "reduceOptions": last, "colorMode": "background", "graphMode": "none", "textMode": "value_and_name",
+            "justifyMode": "center", "orientation": "vertical",
+        }),
         Kind::TimeSeries | Kind::Stacked => json!({
-            "legend": { "showLegend": true, "displayMode": "table", "placement": "bottom", "calcs": ["lastNotNull", "max"] },
+            "legend": {
+                "showLegend": true, "displayMode": "table", "placement": "bottom",
+                "calcs": ["lastNotNull", "max"], "sortBy": "Last *", "sortDesc": true,
+            },
             "tooltip": { "mode": "multi", "sort": "desc" },
         }),
         Kind::Table => json!({ "showHeader": true, "cellHeight": "sm" }),
@@ -72,7 +110,7 @@ pub(super) fn of(panel: &Panel) -> Value {
 
 /// How the plugin draws a series.
 pub(super) fn custom(panel: &Panel) -> Value {
-    match panel.kind {
+    let mut custom = match panel.kind {
         Kind::TimeSeries => json!({
             "drawStyle": "line", "lineWidth": 2, "fillOpacity": 5, "showPoints": "never", "spanNulls": false,
             "thresholdsStyle": { "mode": if panel.is_judged() { "dashed" } else { "off" } },
@@ -82,6 +120,12 @@ pub(super) fn custom(panel: &Panel) -> Value {
             "stacking": { "mode": "normal", "group": "A" },
         }),
         Kind::StateTimeline => json!({ "fillOpacity": 80, "lineWidth": 0 }),
+        Kind::Table => json!({ "minWidth": 90 }),
         _ => json!({}),
+    };
+    let has_scale = matches!(panel.kind, Kind::TimeSeries | Kind::Stacked);
+    if let Some(least) = least_scale(panel).filter(|_| has_scale && panel.max.is_none()) {
+        custom["axisSoftMax"] = json!(least);
     }
+    custom
 }

@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 
+use super::threshold::Judgement;
 use super::{Alert, Badness, Query, Source, Unit, options};
 
 /// How a panel shows what it asked for.
@@ -7,6 +8,8 @@ use super::{Alert, Badness, Query, Source, Unit, options};
 pub enum Kind {
     /// One big number.
     Stat,
+    /// A tile for each thing that is there (1) or gone (0).
+    Presence,
     /// Lines over time.
     TimeSeries,
     /// Areas over time, one on the other: parts of a whole.
@@ -40,9 +43,9 @@ pub struct Panel {
     pub(super) unit: Unit,
     queries: Vec<Query>,
     alerts: Vec<Alert>,
-    badness: Option<Value>,
+    pub(super) judgement: Option<Judgement>,
     min: Option<f64>,
-    max: Option<f64>,
+    pub(super) max: Option<f64>,
     empty: Option<String>,
     links: Vec<Value>,
     overrides: Vec<Value>,
@@ -60,7 +63,7 @@ impl Panel {
             unit,
             queries: Vec::new(),
             alerts: Vec::new(),
-            badness: None,
+            judgement: None,
             min: (unit != Unit::None).then_some(0.0),
             max: None,
             empty: None,
@@ -93,7 +96,7 @@ impl Panel {
     #[must_use]
     pub fn alert_on(mut self, alert: &Alert, condition: usize) -> Self {
         if let Some(badness) = alert.conditions.get(condition) {
-            self.badness = Some(alert.steps(*badness));
+            self.judgement = Some(alert.judgement(*badness));
         }
         self.also(alert)
     }
@@ -113,7 +116,7 @@ impl Panel {
     /// Bad from this value on, although no alert says so.
     #[must_use]
     pub fn bad(mut self, badness: Badness) -> Self {
-        self.badness = Some(badness.steps("orange"));
+        self.judgement = Some(Judgement { badness, color: "orange" });
         self
     }
 
@@ -180,6 +183,12 @@ impl Panel {
         self.set("byName", &column, &[("displayName", json!(title)), ("unit", json!(unit.id()))])
     }
 
+    /// How many pixels a column of a table is wide.
+    #[must_use]
+    pub fn width(self, column: &str, pixels: u32) -> Self {
+        self.set("byName", column, &[("custom.width", json!(pixels))])
+    }
+
     /// Sets properties of the fields that a matcher finds.
     #[must_use]
     pub fn set(mut self, matcher: &str, fields: &str, properties: &[(&str, Value)]) -> Self {
@@ -199,16 +208,18 @@ impl Panel {
         self
     }
 
-    /// One table of all queries, sorted by a column.
+    /// One table of all queries, sorted by a column, with these columns first.
     #[must_use]
-    pub fn one_table(self, sorted_by: &str) -> Self {
+    pub fn one_table(self, first: &[&str], sorted_by: &str) -> Self {
+        let places: serde_json::Map<_, _> =
+            first.iter().enumerate().map(|(place, column)| ((*column).to_owned(), json!(place))).collect();
         self.transform("merge", json!({}))
-            .transform("organize", json!({ "excludeByName": { "Time": true } }))
+            .transform("organize", json!({ "excludeByName": { "Time": true }, "indexByName": places }))
             .transform("sortBy", json!({ "sort": [{ "field": sorted_by, "desc": true }] }))
     }
 
     pub(super) fn is_judged(&self) -> bool {
-        self.badness.is_some()
+        self.judgement.is_some()
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -230,12 +241,12 @@ impl Panel {
     }
 
     fn defaults(&self) -> Value {
-        let neutral = json!([{ "color": "text", "value": null }]);
         let mut defaults = json!({
             "unit": self.unit.id(),
-            "thresholds": { "mode": "absolute", "steps": self.badness.clone().unwrap_or(neutral) },
+            "thresholds": { "mode": "absolute", "steps": options::steps(self) },
             "color": { "mode": options::color(self) },
             "custom": options::custom(self),
+            "mappings": options::mappings(self.kind),
         });
         if let Some(min) = self.min {
             defaults["min"] = json!(min);

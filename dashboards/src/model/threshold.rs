@@ -47,19 +47,44 @@ impl Alert {
         )
     }
 
-    /// Grafana's steps for one of its conditions.
-    pub(super) fn steps(&self, badness: Badness) -> Value {
-        badness.steps(self.color())
+    /// How a panel judges its values by one of its conditions.
+    pub(super) fn judgement(&self, badness: Badness) -> Judgement {
+        Judgement { badness, color: self.color() }
     }
 }
 
-impl Badness {
-    /// Grafana's steps: green, and this colour where it is bad.
-    pub(super) fn steps(self, bad: &str) -> Value {
-        let (low, value, high) = match self {
-            Self::Above(value) => ("green", value, bad),
-            Self::Below(value) => (bad, value, "green"),
-        };
-        json!([{ "color": low, "value": null }, { "color": high, "value": value }])
+/// From where on a panel's values are bad, and the colour that says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judgement {
+    pub(super) badness: Badness,
+    pub(super) color: &'static str,
+}
+
+impl Judgement {
+    /// Grafana's steps for values: green, and the colour where they are bad.
+    pub(super) fn of_values(self) -> Value {
+        match self.badness {
+            Badness::Above(value) => steps("green", value, self.color),
+            Badness::Below(value) => steps(self.color, value, "green"),
+        }
     }
+
+    /// Grafana's steps for a line at the threshold. It takes the colour of the step that begins there, also if
+    /// what is below it is bad.
+    pub(super) fn of_line(self) -> Value {
+        let (Badness::Above(value) | Badness::Below(value)) = self.badness;
+        steps("green", value, self.color)
+    }
+
+    /// Where a scale ends at least, so that the threshold is seen, if what is above it is bad.
+    pub(super) fn scale(self) -> Option<f64> {
+        match self.badness {
+            Badness::Above(value) => Some(value * 1.2),
+            Badness::Below(_) => None,
+        }
+    }
+}
+
+fn steps(low: &str, value: f64, high: &str) -> Value {
+    json!([{ "color": low, "value": null }, { "color": high, "value": value }])
 }

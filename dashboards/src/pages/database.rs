@@ -1,18 +1,21 @@
-//! Postgres and Redis, as the service sees them.
+//! Postgres and Redis, as the service sees them and as they see themselves.
 
 use anyhow::Result;
 
+use super::servers;
 use super::shared::{heatmap, instance, percentile, percentiles, spans_p95};
 use crate::alerts::Alerts;
 use crate::model::{Dashboard, Kind, Panel, Query, Row, Unit};
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
-    let description = "Postgres and Redis, as the service sees them.";
+    let description = "Postgres and Redis, as the service sees them and as they see themselves.";
     Ok(Dashboard::new("glasshouse-database", "Database & cache", description)
         .variable(instance())
         .row(pool(alerts)?)
         .row(statements(alerts)?)
-        .row(cache(alerts)?))
+        .row(cache(alerts)?)
+        .row(servers::postgres())
+        .row(servers::redis()))
 }
 
 fn graph(unit: Unit, title: &str, description: &str) -> Panel {
@@ -29,7 +32,7 @@ fn pool(alerts: &Alerts) -> Result<Row> {
              there first.",
         )
             .query(Query::over_time(
-                r#"avg_over_time(active_database_connections{instance=~"$instance"}[2m]) / database_connections_max{instance=~"$instance"}"#,
+                r#"avg_over_time(active_database_connections{instance=~"$instance"}[2m]) / (database_connections_max{instance=~"$instance"} > 0)"#,
             ).legend("{{job}} {{instance}}"))
             .up_to(1.0)
             .alert(exhausted))
@@ -55,7 +58,7 @@ fn pool(alerts: &Alerts) -> Result<Row> {
                 r#"sum by (job, state) (database_connections{instance=~"$instance"})"#,
             ).legend("{{job}} {{state}}"))
             .query(Query::over_time(
-                r#"min(database_connections_max{instance=~"$instance"})"#,
+                r#"min(database_connections_max{instance=~"$instance"} > 0)"#,
             ).legend("lowest limit"))
             .limit("lowest limit")))
 }
@@ -144,7 +147,7 @@ fn cache(alerts: &Alerts) -> Result<Row> {
                 r#"sum by (state) (redis_connections{instance=~"$instance"})"#,
             ).legend("{{state}}"))
             .query(Query::over_time(
-                r#"min(redis_connections_max{instance=~"$instance"})"#,
+                r#"min(redis_connections_max{instance=~"$instance"} > 0)"#,
             ).legend("lowest limit"))
             .limit("lowest limit")))
 }

@@ -8,6 +8,7 @@ mod load_test;
 mod overview;
 mod payments;
 mod resources;
+mod servers;
 mod shared;
 mod slo;
 mod tenants;

@@ -15,7 +15,7 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     .variable(service())
     .variable(endpoint())
     .row(verdict(alerts)?)
-    .row(Row::new("What fires", 6).panel(24, firing(alerts)))
+    .row(Row::new("What fires", 5).panel(24, firing(alerts)))
     .row(requests(alerts)?)
     .row(places())
     .row(causes(alerts)?))
@@ -41,7 +41,7 @@ fn verdict(alerts: &Alerts) -> Result<Row> {
         ).alert(alerts.named("HighErrorRate")?))
         .panel(3, stat(
             Unit::Seconds,
-            "p95 of response times",
+            "p95 latency",
             "Nineteen of twenty requests are faster. If it is red, see below which endpoints are slow.",
             r#"job:http_request_duration_seconds:p95_rate2m{job="$service"}"#,
         ).alert(alerts.named("HighResponseTime")?))
@@ -50,10 +50,10 @@ fn verdict(alerts: &Alerts) -> Result<Row> {
             "Fullest resource",
             "The fullest of the database pool, the Redis pool and the threads of the runtime. From 80 % on, look \
              at Resources for which one it is: requests soon wait for it.",
-            r#"max(label_replace(active_database_connections{job="$service"} / database_connections_max{job="$service"}, "resource", "database", "job", ".*") or label_replace(redis_connections{job="$service", state="active"} / on (job, instance) redis_connections_max{job="$service"}, "resource", "redis", "job", ".*") or label_replace(rate(runtime_busy_seconds_total{job="$service"}[$__rate_interval]) / runtime_workers{job="$service"}, "resource", "threads", "job", ".*"))"#,
+            r#"max(label_replace(active_database_connections{job="$service"} / (database_connections_max{job="$service"} > 0), "resource", "database", "job", ".*") or label_replace(redis_connections{job="$service", state="active"} / on (job, instance) redis_connections_max{job="$service"}, "resource", "redis", "job", ".*") or label_replace(rate(runtime_busy_seconds_total{job="$service"}[$__rate_interval]) / runtime_workers{job="$service"}, "resource", "threads", "job", ".*"))"#,
         ).up_to(1.0).bad(Badness::Above(0.8)).leads_to("Resources", "glasshouse-resources"))
-        .panel(3, budget("Error budget left", "job:http_requests_failed:budget_left30d", "fail"))
-        .panel(3, budget("Latency budget left", "job:http_requests_slow:budget_left30d", "take longer than 300 ms"))
+        .panel(3, budget("Error budget", "job:http_requests_failed:budget_left30d", "fail"))
+        .panel(3, budget("Latency budget", "job:http_requests_slow:budget_left30d", "take longer than 300 ms"))
         .panel(3, stat(
             Unit::Count,
             "Alerts that fire",
@@ -62,7 +62,7 @@ fn verdict(alerts: &Alerts) -> Result<Row> {
         ).bad(Badness::Above(1.0)).leads_to("SLOs & alerts", "glasshouse-slo"))
         .panel(3, stat(
             Unit::Count,
-            "Processes that are gone",
+            "Processes gone",
             "More than none: somebody cannot be scraped, and so probably serves nobody.",
             r#"count(up{job=~"glasshouse-.+"} == 0) or vector(0)"#,
         ).bad(Badness::Above(1.0)).also(alerts.named("InstanceDown")?)))
@@ -130,7 +130,8 @@ fn places() -> Row {
     // Without `max by`, each would have a column `__name__` of its own, and rows could not be joined.
     let by_endpoint = |metric: &str| {
         let series = format!(r#"{metric}{{job="$service", endpoint=~"$endpoint"}}"#);
-        Query::table(format!("max by (method, endpoint) ({series})"))
+        let asked_for = r#"job_method_endpoint:http_requests:rate2m{job="$service"} > 0"#;
+        Query::table(format!("max by (method, endpoint) ({series} and on (method, endpoint) ({asked_for}))"))
     };
     Row::new("Where: endpoints", 10)
         .panel(14, Panel::new(
@@ -144,7 +145,9 @@ fn places() -> Row {
             .query(by_endpoint("job_method_endpoint:http_requests_failed:ratio_rate2m"))
             .query(by_endpoint("job_method_endpoint:http_request_duration_seconds:p50_rate2m"))
             .query(by_endpoint("job_method_endpoint:http_request_duration_seconds:p95_rate2m"))
-            .one_table("Value #B")
+            .one_table(&["method", "endpoint"], "Value #B")
+            .width("method", 90)
+            .width("endpoint", 240)
             .column("A", "Requests", Unit::RequestsPerSecond)
             .column("B", "Failing", Unit::Share)
             .column("C", "p50", Unit::Seconds)
@@ -166,7 +169,7 @@ fn causes(alerts: &Alerts) -> Result<Row> {
             "If it is full, requests wait for a connection. See Database & cache for who holds them.",
         )
             .query(Query::over_time(
-                r#"avg_over_time(active_database_connections{job="$service"}[2m]) / database_connections_max{job="$service"}"#,
+                r#"avg_over_time(active_database_connections{job="$service"}[2m]) / (database_connections_max{job="$service"} > 0)"#,
             ).legend("{{instance}}"))
             .up_to(1.0)
             .alert(alerts.named("DatabaseConnectionsExhausted")?)

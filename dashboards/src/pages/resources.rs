@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::servers;
 use super::shared::instance;
 use crate::alerts::Alerts;
 use crate::model::{Badness, Dashboard, Kind, Panel, Query, Row, Unit};
@@ -17,7 +18,9 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
         .row(there(alerts)?)
         .row(utilisation(alerts)?)
         .row(saturation())
-        .row(errors(alerts)?))
+        .row(errors(alerts)?)
+        .row(servers::collector())
+        .row(servers::machine()))
 }
 
 /// A graph with a line for each process.
@@ -33,11 +36,10 @@ fn graph_by(legend: &str, unit: Unit, title: &str, description: &str, query: &st
 
 fn there(alerts: &Alerts) -> Result<Row> {
     let stat = |title, description, query: &str, legend| {
-        Panel::new(Kind::Stat, Unit::Count, title, description)
+        Panel::new(Kind::Presence, Unit::Count, title, description)
             .query(Query::over_time(query.replace("CHOSEN", CHOSEN)).legend(legend))
-            .up_to(1.0)
     };
-    Ok(Row::new("Are all parts there?", 5)
+    Ok(Row::new("Are all parts there?", 4)
         .panel(8, stat(
             "Processes that answer",
             "1 if Prometheus can scrape it. 0: it has crashed, hangs, or cannot be reached.",
@@ -57,12 +59,12 @@ fn there(alerts: &Alerts) -> Result<Row> {
             "Which build each service is. More than one of a service: a release is under way, or did not finish.",
         )
             .query(Query::table(format!("count by (job, version, commit) (build_info{{{CHOSEN}}})")))
-            .one_table("job")
+            .one_table(&["job", "version", "commit"], "job")
             .column("", "Processes", Unit::Count)))
 }
 
 fn utilisation(alerts: &Alerts) -> Result<Row> {
-    Ok(Row::new("Utilisation: how much of it is used", 8)
+    Ok(Row::new("Utilisation: how much of it is used", 9)
         .panel(8, graph(
             Unit::Count,
             "CPU: cores in use",
@@ -96,7 +98,7 @@ fn utilisation(alerts: &Alerts) -> Result<Row> {
             Unit::Share,
             "Database pool in use",
             "Full means that requests wait. See Database & cache.",
-            "active_database_connections{CHOSEN} / database_connections_max{CHOSEN}",
+            "active_database_connections{CHOSEN} / (database_connections_max{CHOSEN} > 0)",
         ).up_to(1.0).alert(alerts.named("DatabaseConnectionsExhausted")?)
             .leads_to("Database & cache", "glasshouse-database"))
         .panel(8, graph(
@@ -111,7 +113,7 @@ fn utilisation(alerts: &Alerts) -> Result<Row> {
 }
 
 fn saturation() -> Row {
-    Row::new("Saturation: what waits", 8)
+    Row::new("Saturation: what waits", 9)
         .panel(8, graph_by(
             "{{job}} {{runtime}}",
             Unit::Count,
@@ -136,7 +138,7 @@ fn saturation() -> Row {
 }
 
 fn errors(alerts: &Alerts) -> Result<Row> {
-    Ok(Row::new("Errors: what is lost", 8)
+    Ok(Row::new("Errors: what is lost", 9)
         .panel(12, graph_by(
             "{{job}} {{signal}}",
             Unit::PerMinute,

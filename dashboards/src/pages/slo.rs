@@ -15,7 +15,7 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
         .row(objective("Availability: 99.9 % of requests do not fail", "failed", "Error", alerts)?)
         .row(objective("Latency: 99 % of requests within 300 ms", "slow", "Latency", alerts)?)
         .row(Row::new("Alerts now and before", 9).panel(12, firing(alerts)).panel(12, history()))
-        .row(Row::new("Every alert", 18).panel(24, directory(alerts))))
+        .row(Row::new("Every alert", 20).panel(24, directory(alerts))))
 }
 
 fn objective(title: &str, kind: &str, budget: &str, alerts: &Alerts) -> Result<Row> {
@@ -76,25 +76,48 @@ fn history() -> Panel {
 }
 
 fn directory(alerts: &Alerts) -> Panel {
-    let mut text = "| alert | severity | what it says | runbook | dashboard | rehearse |\n\
-                    | --- | --- | --- | --- | --- | --- |\n"
+    let mut text = "| alert, with its runbook | severity | what it says | dashboard | rehearse |\n\
+                    | --- | --- | --- | --- | --- |\n"
         .to_owned();
     for alert in alerts.iter() {
+        let uid = &alert.dashboard;
         text += &format!(
-            "| {} | {} | {} | [docs/runbooks/{runbook}.md]({}) | [{dashboard}](/d/{dashboard}) | `make drill NAME={}` |\n",
+            "| [{}]({}) | {} | {} | [{}](/d/{uid}) | `make drill NAME={}` |\n",
             alert.name,
+            alert.runbook_url(),
             alert.severity,
             without_templates(&alert.summary),
-            alert.runbook_url(),
+            uid.trim_start_matches("glasshouse-"),
             alert.scenario,
-            runbook = alert.runbook,
-            dashboard = alert.dashboard,
         );
     }
     Panel::text("All alerts", "If one fires, open its runbook, and its dashboard beside it.", text)
 }
 
-/// `{{ $labels.job }} is down` as `(job) is down`.
+/// `{{ $labels.job }} has lost its {{ $labels.thing }}` as `A service has lost its …`.
 fn without_templates(summary: &str) -> String {
-    summary.replace("{{ $labels.", "(").replace(" }}", ")")
+    let mut parts = summary.replace("{{ $labels.job }}", "a service");
+    while let Some((before, rest)) = parts.split_once("{{") {
+        let after = rest.split_once("}}").map_or("", |(_, after)| after);
+        parts = format!("{before}…{after}");
+    }
+    let mut letters = parts.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_reads_without_the_labels_of_an_alert() {
+        let of = |summary| without_templates(summary);
+        assert_eq!(of("{{ $labels.job }} is down"), "A service is down");
+        assert_eq!(
+            of("The cache {{ $labels.cache }} of {{ $labels.job }} fails"),
+            "The cache … of a service fails"
+        );
+        assert_eq!(of("Nothing to fill in"), "Nothing to fill in");
+        assert_eq!(of("Never closed {{ $labels.job"), "Never closed …");
+    }
 }

@@ -28,7 +28,7 @@ fn calls() -> Row {
             "One that grows while the others stay: is it wanted (a migration, a campaign), or a client in a loop? Below is \
              whether it is refused.",
         )
-            .query(Query::over_time(format!("topk(10, sum by (tenant_id) ({CALLS}))")).legend("{{tenant_id}}")))
+            .query(Query::over_time(format!("topk(10, sum by (tenant_id) ({CALLS}) > 0)")).legend("{{tenant_id}}")))
         .panel(6, Panel::new(
             Kind::BarGauge,
             Unit::Count,
@@ -36,7 +36,7 @@ fn calls() -> Row {
             "Requests in the time shown. Choose one above to see it alone.",
         )
             .query(Query::now(
-                r#"topk(8, sum by (tenant_id) (increase(api_calls_total{tenant_id=~"$tenant", endpoint=~"$endpoint"}[$__range])))"#,
+                r#"topk(8, sum by (tenant_id) (increase(api_calls_total{tenant_id=~"$tenant", endpoint=~"$endpoint"}[$__range])) > 0)"#,
             ).legend("{{tenant_id}}")))
         .panel(6, Panel::new(
             Kind::BarGauge,
@@ -45,7 +45,7 @@ fn calls() -> Row {
             "Requests by endpoint in the time shown. One that is new at the top is a new client, or a loop.",
         )
             .query(Query::now(
-                r#"topk(8, sum by (endpoint) (increase(api_calls_total{tenant_id=~"$tenant", endpoint=~"$endpoint"}[$__range])))"#,
+                r#"topk(8, sum by (endpoint) (increase(api_calls_total{tenant_id=~"$tenant", endpoint=~"$endpoint"}[$__range])) > 0)"#,
             ).legend("{{endpoint}}")))
 }
 
@@ -88,7 +88,7 @@ fn money() -> Row {
             "At the current rate. A tenant that falls to nothing alone: try its shop, look for its errors in Investigate.",
         )
             .query(Query::over_time(
-                r#"topk(10, sum by (tenant_id) (rate(revenue_total_usd{tenant_id=~"$tenant"}[5m])) * 3600)"#,
+                r#"topk(10, sum by (tenant_id) (rate(revenue_total_usd{tenant_id=~"$tenant"}[5m])) * 3600 > 0)"#,
             ).legend("{{tenant_id}}")))
         .panel(12, Panel::new(
             Kind::Table,
@@ -97,12 +97,13 @@ fn money() -> Row {
             "To see the log lines of one, copy its id into Investigate.",
         )
             .query(Query::table(
-                r#"sum by (tenant_id) (increase(api_calls_total{tenant_id=~"$tenant"}[$__range]))"#,
+                r#"sum by (tenant_id) (increase(api_calls_total{tenant_id=~"$tenant"}[$__range])) > 0"#,
             ))
             .query(Query::table(
-                r#"sum by (tenant_id) (increase(revenue_total_usd{tenant_id=~"$tenant"}[$__range]))"#,
+                r#"sum by (tenant_id) (increase(revenue_total_usd{tenant_id=~"$tenant"}[$__range])) > 0"#,
             ))
-            .one_table("Value #A")
+            .one_table(&["tenant_id"], "Value #A")
+            .width("tenant_id", 320)
             .column("A", "Calls", Unit::Count)
             .column("B", "Revenue", Unit::Dollars)
             .leads_to("Investigate", "glasshouse-investigate"))

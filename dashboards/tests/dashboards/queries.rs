@@ -101,7 +101,7 @@ fn every_alert_is_explained_among_the_objectives() {
     let text = |panel: &&&Value| panel["type"] == "text";
     let directory = panels.iter().find(text).unwrap()["options"]["content"].as_str().unwrap();
     for alert in Alerts::read(&project()).unwrap().iter() {
-        assert!(directory.contains(&format!("| {} |", alert.name)), "{} is not there", alert.name);
+        assert!(directory.contains(&format!("| [{}]", alert.name)), "{} is not there", alert.name);
         assert!(directory.contains(&alert.runbook_url()), "{} has no runbook there", alert.name);
     }
 }

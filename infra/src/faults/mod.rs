@@ -46,17 +46,15 @@ impl Injected {
         self.since.elapsed() < seconds.duration()
     }
 
-    /// Whether this fault hits a request of this endpoint.
-    fn hits(&self, fault: &Failures, endpoint: &str) -> Option<()> {
-        let hits =
-            self.lasts(fault.seconds) && concerns(fault.endpoint.as_ref(), endpoint) && fault.share.hits();
-        hits.then_some(())
+    /// Whether a fault that lasts so long and hits this share hits now. As an `Option`, for `?`.
+    fn hits(&self, seconds: Seconds, share: Share) -> Option<()> {
+        (self.lasts(seconds) && share.hits()).then_some(())
     }
 }
 
-/// Whether a fault for one endpoint, or for all of them, is one for this endpoint.
-fn concerns(wanted: Option<&String>, endpoint: &str) -> bool {
-    wanted.is_none_or(|wanted| wanted == endpoint)
+/// Whether a fault for one endpoint, or for all of them, is one for this endpoint. As an `Option`, for `?`.
+fn concerns(wanted: Option<&String>, endpoint: &str) -> Option<()> {
+    wanted.is_none_or(|wanted| wanted == endpoint).then_some(())
 }
 
 impl Faults {
@@ -118,28 +116,30 @@ impl Faults {
     pub fn delays(&self, endpoint: &str) -> Option<Duration> {
         self.strike("latency", |now| {
             let fault = now.plan.latency.as_ref()?;
-            let hits = now.lasts(fault.seconds) && concerns(fault.endpoint.as_ref(), endpoint);
-            (hits && fault.share.hits()).then(|| fault.delay_ms.duration())
+            concerns(fault.endpoint.as_ref(), endpoint)?;
+            now.hits(fault.seconds, fault.share)?;
+            Some(fault.delay_ms.duration())
         })
     }
 
     /// Whether a request of this endpoint has to fail.
     #[must_use]
     pub fn fails(&self, endpoint: &str) -> bool {
-        self.strike("errors", |now| now.hits(now.plan.errors.as_ref()?, endpoint)).is_some()
+        self.strikes("errors", endpoint, |plan| plan.errors.as_ref())
     }
 
     /// Whether the handler of a request of this endpoint has to panic.
     #[must_use]
     pub fn panics(&self, endpoint: &str) -> bool {
-        self.strike("panics", |now| now.hits(now.plan.panics.as_ref()?, endpoint)).is_some()
+        self.strikes("panics", endpoint, |plan| plan.panics.as_ref())
     }
 
     /// How long the first statement of a transaction has to take.
     pub(crate) fn slow_query(&self) -> Option<Duration> {
         self.strike("slow_queries", |now| {
             let fault = now.plan.slow_queries.as_ref()?;
-            (now.lasts(fault.seconds) && fault.share.hits()).then(|| fault.delay_ms.duration())
+            now.hits(fault.seconds, fault.share)?;
+            Some(fault.delay_ms.duration())
         })
     }
 
@@ -147,7 +147,7 @@ impl Faults {
     pub(crate) fn cache_fails(&self) -> bool {
         let strike = |now: &Injected| {
             let fault = now.plan.cache_errors.as_ref()?;
-            (now.lasts(fault.seconds) && fault.share.hits()).then_some(())
+            now.hits(fault.seconds, fault.share)
         };
         self.strike("cache_errors", strike).is_some()
     }
@@ -157,6 +157,16 @@ impl Faults {
     pub fn outbox_stalls(&self) -> bool {
         let strike = |now: &Injected| now.lasts(now.plan.stalled_outbox.as_ref()?.seconds).then_some(());
         self.strike("stalled_outbox", strike).is_some()
+    }
+
+    /// Finds out whether a request of this endpoint has to fail in this way.
+    fn strikes(&self, fault: &'static str, endpoint: &str, of: fn(&FaultPlan) -> Option<&Failures>) -> bool {
+        let hit = |now: &Injected| {
+            let failures = of(&now.plan)?;
+            concerns(failures.endpoint.as_ref(), endpoint)?;
+            now.hits(failures.seconds, failures.share)
+        };
+        self.strike(fault, hit).is_some()
     }
 
     /// Finds out whether a fault hits here and now; if it does, that is counted and logged.

@@ -1,5 +1,5 @@
-//! What other parts of the stack export, and no drill can see: k6, which writes its metrics to Prometheus, and
-//! the collector, which makes metrics of spans.
+//! What other parts of the stack export, and no drill can see: k6, which writes its metrics to Prometheus, the
+//! collector, which makes metrics of spans, and what tells of Postgres, Redis and the machine.
 
 use promql_parser::parser::Expr;
 
@@ -7,7 +7,7 @@ use super::Exported;
 use crate::promql::selectors;
 
 /// Each kind of metric, with the labels of its series.
-const OTHERS: [(&[&str], &[&str]); 5] = [
+const OTHERS: [(&[&str], &[&str]); 11] = [
     (&["k6_vus", "k6_vus_max"], &[]),
     (&["k6_checks_rate"], &["check", "scenario"]),
     (
@@ -28,6 +28,49 @@ const OTHERS: [(&[&str], &[&str]); 5] = [
     (
         &["traces_span_metrics_duration_seconds_bucket"],
         &["service_name", "span_name", "span_kind", "status_code", "db_system_name", "le"],
+    ),
+    (
+        &[
+            "otelcol_receiver_accepted_spans_total",
+            "otelcol_receiver_accepted_log_records_total",
+            "otelcol_exporter_send_failed_spans_total",
+            "otelcol_exporter_send_failed_log_records_total",
+            "otelcol_exporter_queue_size",
+            "otelcol_exporter_queue_capacity",
+        ],
+        &["receiver", "exporter", "transport", "data_type"],
+    ),
+    (&["pg_stat_activity_count"], &["datname", "state"]),
+    (
+        &[
+            "pg_settings_max_connections",
+            "pg_database_size_bytes",
+            "pg_stat_database_xact_commit",
+            "pg_stat_database_xact_rollback",
+            "pg_stat_database_blks_hit",
+            "pg_stat_database_blks_read",
+        ],
+        &["datname"],
+    ),
+    (
+        &[
+            "redis_memory_used_bytes",
+            "redis_memory_max_bytes",
+            "redis_commands_processed_total",
+            "redis_expired_keys_total",
+            "redis_evicted_keys_total",
+        ],
+        &[],
+    ),
+    (&["node_cpu_seconds_total"], &["cpu", "mode"]),
+    (
+        &[
+            "node_memory_MemAvailable_bytes",
+            "node_memory_MemTotal_bytes",
+            "node_filesystem_avail_bytes",
+            "node_filesystem_size_bytes",
+        ],
+        &["device", "fstype", "mountpoint"],
     ),
 ];
 

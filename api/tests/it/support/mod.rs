@@ -23,7 +23,7 @@ pub(crate) use proxy::{BehindProxies, Proxy};
 pub(crate) use scrape::Scrape;
 pub(crate) use sentry::{Behaviour, FakeSentry};
 pub(crate) use shop::{IMPATIENT, NO_WORKER, at_once, statuses};
-pub(crate) use spans::{SpanReceiver, has_attribute};
+pub(crate) use spans::{CALLER, SpanReceiver, has_attribute, new_trace, traceparent};
 pub(crate) use wire::WireTap;
 
 use std::time::Duration;

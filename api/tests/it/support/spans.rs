@@ -4,6 +4,19 @@ use fake_opentelemetry_collector::{ExportedSpan, FakeCollectorServer};
 
 use super::eventually;
 
+/// The span of a caller, which is not one of ours.
+pub(crate) const CALLER: &str = "00f067aa0ba902b7";
+
+/// A trace id of the test's own.
+pub(crate) fn new_trace() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// The header of a caller who has its part of the trace recorded.
+pub(crate) fn traceparent(trace: &str) -> String {
+    format!("00-{trace}-{CALLER}-01")
+}
+
 /// Receives the spans of one or more processes over OTLP.
 pub(crate) struct SpanReceiver {
     server: FakeCollectorServer,
