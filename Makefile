@@ -11,7 +11,8 @@ demo: ## Run everything in one process, on SQLite; needs only the Rust toolchain
 	cargo run --locked --bin glasshouse
 
 test: ## Run every test, on SQLite and on a throw-away PostgreSQL and Redis
-	cargo test --locked --workspace --lib --bins --test catalogue --test dashboards
+	scripts/install-check-tools target/check-tools
+	cargo test --locked --workspace --lib --bins --test catalogue --test dashboards --test stack
 	cargo test --locked --workspace --doc
 	scripts/with-test-services cargo test --locked --workspace --test it
 

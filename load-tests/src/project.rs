@@ -57,9 +57,19 @@ impl Project {
         self.root.join("grafana/dashboards")
     }
 
+    /// The folder of the data sources that Grafana is given at its start.
+    pub fn data_sources(&self) -> PathBuf {
+        self.root.join("grafana/provisioning/datasources")
+    }
+
+    /// The folder of the runbooks.
+    pub fn runbooks(&self) -> PathBuf {
+        self.root.join("docs/runbooks")
+    }
+
     /// The runbook of an alert.
     pub fn runbook(&self, alert: &str) -> PathBuf {
-        self.root.join("docs/runbooks").join(format!("{}.md", kebab_case(alert)))
+        self.runbooks().join(format!("{}.md", kebab_case(alert)))
     }
 }
 

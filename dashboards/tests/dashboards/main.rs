@@ -1,13 +1,18 @@
-//! The committed dashboards, without Grafana.
+//! The committed dashboards, what is provisioned around them, and the queries of the runbooks: without any server.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod files;
+mod panels;
 mod queries;
+mod references;
+mod runbooks;
+mod syntax;
 
 use std::path::Path;
 
 use glasshouse_load_tests::dashboards::Dashboard;
-use glasshouse_load_tests::project::Project;
+use glasshouse_load_tests::project::{Project, files, read_yaml};
+use serde_json::Value;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -23,4 +28,28 @@ fn dashboards() -> Vec<Dashboard> {
 
 fn dashboard(uid: &str) -> Dashboard {
     dashboards().into_iter().find(|dashboard| dashboard.uid() == uid).unwrap()
+}
+
+/// The data sources that Grafana is given.
+fn data_sources() -> Vec<Value> {
+    let read = |path: &std::path::PathBuf| read_yaml::<Value>(path).unwrap()["datasources"].clone();
+    let provisioned: Vec<_> = files(&project().data_sources(), "yml").unwrap().iter().map(read).collect();
+    provisioned.iter().flat_map(|sources| sources.as_array().unwrap()).cloned().collect()
+}
+
+/// The text, or none.
+fn text(json: &Value) -> &str {
+    json.as_str().unwrap_or_default()
+}
+
+/// All pairs of name and value in JSON, at any depth.
+fn entries(json: &Value) -> Vec<(&str, &Value)> {
+    match json {
+        Value::Object(object) => {
+            let here = object.iter().map(|(name, value)| (name.as_str(), value));
+            here.chain(object.values().flat_map(entries)).collect()
+        }
+        Value::Array(array) => array.iter().flat_map(entries).collect(),
+        _ => Vec::new(),
+    }
 }

@@ -1,15 +1,18 @@
 //! Queries ask for what is exported, and panels turn red where their alerts fire.
 
+use std::collections::BTreeMap;
+
 use glasshouse_dashboards::alerts::Alerts;
 use glasshouse_dashboards::model::Badness;
-use glasshouse_load_tests::contract::{self, Exported};
+use glasshouse_load_tests::contract::{self, Exported, Query};
+use glasshouse_load_tests::dashboards::filled;
 use serde_json::{Value, json};
 
-use crate::{dashboard, dashboards, project};
+use crate::{dashboard, dashboards, data_sources, project, text};
 
 /// What `docs/telemetry.md` says is exported, and that the drills compare with the running service. Labels of
 /// a row hold for each of its metrics.
-fn documented() -> Exported {
+pub(crate) fn documented() -> Exported {
     let mut exported = Exported::default();
     exported.add_others();
     // The rows that name more than one metric by their beginning alone.
@@ -31,6 +34,7 @@ fn documented() -> Exported {
             if metric.ends_with("_seconds") {
                 // A histogram, or a gauge of which nobody asks for these.
                 exported.add(&format!("{metric}_count"), labels());
+                exported.add(&format!("{metric}_sum"), labels());
                 exported.add(&format!("{metric}_bucket"), labels().chain(["le"]));
             }
         }
@@ -41,6 +45,19 @@ fn documented() -> Exported {
 #[test]
 fn every_query_asks_for_metrics_and_labels_that_are_exported() {
     assert_eq!(contract::of_project(&project(), &documented()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn data_sources_ask_for_metrics_and_labels_that_are_exported() {
+    let sources = data_sources();
+    let asked = sources.iter().flat_map(|source| source["jsonData"]["tracesToMetrics"]["queries"].as_array());
+    let query = |one: &Value| Query {
+        place: text(&one["name"]).to_owned(),
+        expression: filled(&text(&one["query"]).replace("$$", "$"), &BTreeMap::new()),
+    };
+    let queries: Vec<_> = asked.flatten().map(query).collect();
+    assert!(!queries.is_empty(), "they were not found");
+    assert_eq!(contract::violations(&queries, &[], &documented()).unwrap(), [""; 0]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::Exported;
 use crate::promql::selectors;
 
 /// Each kind of metric, with the labels of its series.
-const OTHERS: [(&[&str], &[&str]); 10] = [
+const OTHERS: [(&[&str], &[&str]); 11] = [
     (&["k6_vus", "k6_vus_max"], &[]),
     (&["k6_checks_rate"], &["check", "scenario"]),
     (
@@ -20,6 +20,10 @@ const OTHERS: [(&[&str], &[&str]); 10] = [
             "k6_shed_rate",
         ],
         &["scenario", "method", "name", "status", "expected_response", "error_code"],
+    ),
+    (
+        &["traces_span_metrics_duration_seconds_count"],
+        &["service_name", "span_name", "span_kind", "status_code", "db_system_name"],
     ),
     (
         &["traces_span_metrics_duration_seconds_bucket"],

@@ -11,20 +11,27 @@ use crate::contract::{Query, needs_others};
 use crate::project::files;
 use crate::promql::parse;
 use crate::watch::PrometheusApi;
-use variables::{as_promql, filled};
+use variables::as_promql;
+
+pub use variables::filled;
 
 /// A dashboard.
 #[derive(Clone, Debug)]
 pub struct Dashboard(Value);
 
 impl Dashboard {
+    /// The dashboard with this JSON.
+    pub fn new(json: Value) -> Self {
+        Self(json)
+    }
+
     /// Reads the dashboards of a folder.
     pub fn read_all(folder: &Path) -> Result<Vec<Self>> {
         let mut dashboards = Vec::new();
         for path in files(folder, "json")? {
             let place = path.display().to_string();
             let text = std::fs::read_to_string(&path).with_context(|| place.clone())?;
-            dashboards.push(Self(serde_json::from_str(&text).context(place)?));
+            dashboards.push(Self::new(serde_json::from_str(&text).context(place)?));
         }
         ensure!(!dashboards.is_empty(), "no dashboard in {}", folder.display());
         Ok(dashboards)
@@ -50,11 +57,10 @@ impl Dashboard {
     pub fn promql(&self) -> Vec<Query> {
         let panels = self.panels().into_iter().flat_map(|panel| self.queries_of(panel));
         let annotations = array(&self.0, "/annotations/list").filter(|one| is_promql(one));
-        let annotations =
-            annotations.map(|one| self.query(text(one, "/name"), text(one, "/expr").to_owned()));
+        let annotations = annotations.map(|one| self.query(text(one, "/name"), text(one, "/expr")));
         let variables = array(&self.0, "/templating/list").filter(|one| is_promql(one));
         let variables =
-            variables.map(|one| self.query(text(one, "/name"), as_promql(text(one, "/query/query"))));
+            variables.map(|one| self.query(text(one, "/name"), &as_promql(text(one, "/query/query"))));
         panels.chain(annotations).chain(variables).collect()
     }
 
@@ -77,13 +83,14 @@ impl Dashboard {
 
     fn queries(&self, panel: &Value, wanted: impl Fn(&Value) -> bool) -> Vec<Query> {
         let targets = array(panel, "/targets").filter(|target| is_promql(target) && wanted(target));
-        targets.map(|target| self.query(text(panel, "/title"), text(target, "/expr").to_owned())).collect()
+        targets.map(|target| self.query(text(panel, "/title"), text(target, "/expr"))).collect()
     }
 
-    fn query(&self, place: &str, expression: String) -> Query {
+    /// A query of this dashboard, with what is chosen at first in place of its variables.
+    pub fn query(&self, place: &str, expression: &str) -> Query {
         let variables = array(&self.0, "/templating/list");
         let chosen = variables.map(|one| (text(one, "/name"), text(one, "/current/value"))).collect();
-        Query { place: format!("{}, {place}", self.uid()), expression: filled(&expression, &chosen) }
+        Query { place: format!("{}, {place}", self.uid()), expression: filled(expression, &chosen) }
     }
 }
 
@@ -126,7 +133,7 @@ mod tests {
     #[test]
     fn queries_of_panels_annotations_and_variables_are_found_and_others_left_out() {
         let (ours, other) = (json!({ "type": "prometheus" }), json!({ "type": "loki" }));
-        let dashboard = Dashboard(json!({
+        let dashboard = Dashboard::new(json!({
             "uid": "d",
             "panels": [
                 { "type": "row" },

@@ -13,14 +13,15 @@ pub(super) fn as_promql(variable: &str) -> String {
 
 /// 5 minutes for each variable of Grafana's own; for any other one what is chosen, and for all of it what
 /// matches everything.
-pub(super) fn filled(expression: &str, chosen: &BTreeMap<&str, &str>) -> String {
+pub fn filled(expression: &str, chosen: &BTreeMap<&str, &str>) -> String {
     let mut result = String::new();
     let mut rest = expression;
     while let Some((before, after)) = rest.split_once('$') {
         result += before;
-        let (braced, inside) = after.strip_prefix('{').map_or((0, after), |inside| (2, inside));
-        let length = inside.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inside.len());
-        let name = &inside[..length];
+        let inside = after.strip_prefix('{');
+        let word = inside.unwrap_or(after);
+        let length = word.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(word.len());
+        let name = &word[..length];
         if name.starts_with("__") {
             result += "5m";
         } else if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -30,7 +31,11 @@ pub(super) fn filled(expression: &str, chosen: &BTreeMap<&str, &str>) -> String 
             rest = after;
             continue;
         }
-        rest = after.get(length + braced..).unwrap_or_default();
+        // In braces more may follow the name, such as `${name:raw}`.
+        rest = match inside {
+            Some(inside) => inside.split_once('}').map_or("", |(_, rest)| rest),
+            None => &after[length..],
+        };
     }
     result + rest
 }
@@ -47,6 +52,8 @@ mod tests {
         let expected = r#"label_replace(rate(a{job="api", b=~".*"}[5m]), "c", "$1", "b", "(.*)")"#;
         assert_eq!(filled(expression, &chosen), expected);
         assert_eq!(filled("a[$__range]", &chosen), "a[5m]");
+        let formatted = r#"a{job="${job:raw}", b="${__span.tags["b.c"]}"}"#;
+        assert_eq!(filled(formatted, &chosen), r#"a{job="api", b="5m"}"#);
     }
 
     #[test]

@@ -1,0 +1,173 @@
+//! What dashboards and provisioned files name is there: data sources, dashboards, runbooks, variables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use glasshouse_load_tests::dashboards::Dashboard;
+use glasshouse_load_tests::project::files;
+use serde_json::{Value, json};
+
+use crate::{dashboard, dashboards, data_sources, entries, project, text};
+
+/// What there is to name.
+struct Known {
+    /// The data sources: uid and type.
+    sources: BTreeMap<String, String>,
+    /// The uids of the dashboards.
+    dashboards: BTreeSet<String>,
+    tags: BTreeSet<String>,
+    /// The names of the runbooks' files.
+    runbooks: BTreeSet<String>,
+}
+
+impl Known {
+    fn read() -> Self {
+        let sources = data_sources();
+        let source = |source: &Value| (text(&source["uid"]).to_owned(), text(&source["type"]).to_owned());
+        let dashboards = dashboards();
+        let tags = dashboards.iter().flat_map(|one| one.json()["tags"].as_array().unwrap().clone());
+        let runbooks = files(&project().runbooks(), "md").unwrap();
+        Self {
+            sources: sources.iter().map(source).collect(),
+            dashboards: dashboards.iter().map(|one| one.uid().to_owned()).collect(),
+            tags: tags.map(|tag| text(&tag).to_owned()).collect(),
+            runbooks: runbooks
+                .iter()
+                .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+                .collect(),
+        }
+    }
+
+    fn problems_of(&self, dashboard: &Dashboard) -> Vec<String> {
+        let json = dashboard.json();
+        let mut problems = self.sources_in(json);
+        problems.extend(self.links_in(json));
+        problems.extend(variables_in(json));
+        problems.into_iter().map(|problem| format!("{}: {problem}", dashboard.uid())).collect()
+    }
+
+    /// Data sources that are named, anywhere in a dashboard or a provisioned file, and not there.
+    fn sources_in(&self, json: &Value) -> Vec<String> {
+        let problem = |(name, value): (&str, &Value)| match name {
+            "datasource" => {
+                let (kind, uid) = (text(&value["type"]), text(&value["uid"]));
+                let is_there = self.sources.get(uid).is_some_and(|there| there == kind);
+                (!is_there).then(|| format!("no data source {value}"))
+            }
+            "datasourceUid" | "alertmanagerUid" => {
+                let is_there = self.sources.contains_key(text(value));
+                (!is_there).then(|| format!("no data source {value}"))
+            }
+            _ => None,
+        };
+        entries(json).into_iter().filter_map(problem).collect()
+    }
+
+    /// Links of panels, of their values and of their text that lead nowhere.
+    fn links_in(&self, json: &Value) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (name, value) in entries(json) {
+            match name {
+                "url" => problems.extend(self.wrong_link(text(value))),
+                "content" => {
+                    let links = text(value).split("](").skip(1).filter_map(|rest| rest.split(')').next());
+                    problems.extend(links.filter_map(|link| self.wrong_link(link)));
+                }
+                _ => {}
+            }
+        }
+        let tags = json["links"].as_array().into_iter().flatten().flat_map(|link| link["tags"].as_array());
+        let unknown = tags.flatten().filter(|tag| !self.tags.contains(text(tag)));
+        problems.extend(unknown.map(|tag| format!("no dashboard has the tag {tag}")));
+        problems
+    }
+
+    fn wrong_link(&self, url: &str) -> Option<String> {
+        let path = url.split('?').next().unwrap_or_default();
+        let is_right = match (path.strip_prefix("/d/"), path.strip_prefix("/public/runbooks/")) {
+            (Some(uid), _) => self.dashboards.contains(uid),
+            // A cell of a table leads to the runbook that it names.
+            (_, Some(name)) => name == "${__value.text}.md" || self.runbooks.contains(name),
+            _ => false,
+        };
+        (!is_right).then(|| format!("{url} leads nowhere"))
+    }
+}
+
+/// Variables that are used and not defined, or the other way round.
+fn variables_in(json: &Value) -> Vec<String> {
+    let defined: BTreeSet<_> =
+        json["templating"]["list"].as_array().unwrap().iter().map(|one| text(&one["name"])).collect();
+    let used: BTreeSet<_> =
+        entries(json).into_iter().flat_map(|(_, value)| texts(value)).flat_map(variables_of).collect();
+    let undefined = used.difference(&defined).map(|name| format!("nobody defines ${name}"));
+    undefined.chain(defined.difference(&used).map(|name| format!("nobody uses ${name}"))).collect()
+}
+
+/// The text of a value, or those of a list.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(array) => array.iter().filter_map(Value::as_str).collect(),
+        _ => value.as_str().into_iter().collect(),
+    }
+}
+
+/// The variables of a text such as `up{job="$job"}`, without Grafana's own.
+fn variables_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split('$').skip(1).filter_map(|rest| {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let is_ours = rest.starts_with(|c: char| c.is_ascii_alphabetic());
+        is_ours.then(|| &rest[..end])
+    })
+}
+
+#[test]
+fn what_dashboards_name_is_there() {
+    let known = Known::read();
+    let found: Vec<_> = dashboards().iter().flat_map(|dashboard| known.problems_of(dashboard)).collect();
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
+fn what_data_sources_name_is_there() {
+    let sources = data_sources();
+    let known = Known::read();
+    assert_eq!(known.sources.len(), sources.len(), "two data sources have one uid");
+    assert_eq!(known.sources_in(&json!(sources)), [""; 0]);
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let known = Known::read();
+    let sound = dashboard("glasshouse-overview").json().to_string();
+    let problem = |from: &str, to: &str| {
+        let broken = sound.replacen(from, to, 1);
+        assert_ne!(broken, sound, "{from}");
+        known.problems_of(&Dashboard::new(serde_json::from_str(&broken).unwrap())).join("\n")
+    };
+    let source = r#"{"type":"prometheus","uid":"prometheus"}"#;
+    for broken in [r#""prometheus""#, r#"{"type":"prometheus"}"#, r#"{"type":"loki","uid":"prometheus"}"#] {
+        assert_eq!(problem(source, broken), format!("glasshouse-overview: no data source {broken}"));
+    }
+    let nowhere = |url: &str| format!("glasshouse-overview: {url} leads nowhere");
+    assert_eq!(
+        problem("/d/glasshouse-slo?", "/d/glasshouse-sla?"),
+        nowhere("/d/glasshouse-sla?${__url_time_range}")
+    );
+    let (runbook, typo) = ("/public/runbooks/high-error-rate.md", "/public/runbooks/high-error.md");
+    assert_eq!(problem(runbook, typo), nowhere(typo));
+    assert_eq!(
+        problem(r#""tags":["glasshouse"]"#, r#""tags":["glass"]"#),
+        r#"glasshouse-overview: no dashboard has the tag "glass""#
+    );
+    assert_eq!(problem("$endpoint", "$endpont"), "glasshouse-overview: nobody defines $endpont");
+    assert_eq!(
+        problem(r#""name":"service""#, r#""name":"job""#),
+        "glasshouse-overview: nobody defines $service\nglasshouse-overview: nobody uses $job"
+    );
+    assert_eq!(known.sources_in(&json!({ "datasourceUid": "lokki" })), [r#"no data source "lokki""#]);
+    assert_eq!(
+        known.links_in(&json!({ "content": "See [it](/d/nonsense)." })),
+        ["/d/nonsense leads nowhere"]
+    );
+}

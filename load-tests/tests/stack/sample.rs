@@ -1,0 +1,98 @@
+//! A small stack, to be broken in one place at a time.
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use crate::compose::Stack;
+use crate::problems;
+
+#[test]
+fn a_small_stack_is_whole() {
+    assert_eq!(Sample::whole().problems(), [""; 0]);
+}
+
+/// A part of the small stack, in place of which another one gives these problems: a line each.
+#[track_caller]
+pub(crate) fn breaks(part: &str, other: &str, expected: &str) {
+    let sample = Sample::with(part, other);
+    let expected = expected.replace("{folder}", &sample.0.path().display().to_string());
+    assert_eq!(sample.problems().join("\n"), expected, "with “{other}”");
+}
+
+/// A small stack.
+pub(crate) struct Sample(TempDir);
+
+impl Sample {
+    const COMPOSE: &str = r#"
+x-common: &common
+  logging: { driver: json-file, options: { max-size: 1m, max-file: "3" } }
+  networks: [private]
+
+services:
+  server:
+    logging: { driver: json-file, options: { max-size: 1m, max-file: "2" } }
+    image: registry:5000/server:${TAG:-v1.2}
+    command: [--config=/etc/server.yml, --data=/data]
+    volumes: [./server.yml:/etc/server.yml:ro, "data:/data"]
+    ports: ["127.0.0.1:${PORT:-80}:80"]
+    networks: [private, published]
+    mem_limit: 64m
+    restart: unless-stopped
+    healthcheck: { test: [CMD, check] }
+  task:
+    logging: { driver: json-file, options: { max-size: 1m, max-file: "4" } }
+    image: ours:local
+    build: .
+    networks: [private] # task
+    mem_limit: 63m
+    restart: "no" # task
+  client:
+    <<: *common
+    image: client@sha256:0123
+    profiles: [more]
+    command: [run, /scripts/a.js]
+    environment: { SERVER: "http://server:80/x", PUBLIC: "https://example.com", ITSELF: "localhost:81" }
+    volumes: [./folder:/scripts:ro]
+    mem_limit: 63m
+    depends_on:
+      server: { condition: service_healthy }
+      task: { condition: service_completed_successfully }
+
+networks:
+  private: { internal: true }
+  published: {}
+
+volumes:
+  data: {}
+"#;
+
+    pub(crate) fn whole() -> Self {
+        Self::of(Self::COMPOSE)
+    }
+
+    /// The small stack with another part in place of this one, which it has.
+    #[track_caller]
+    pub(crate) fn with(part: &str, other: &str) -> Self {
+        assert!(Self::COMPOSE.contains(part), "it has no “{part}”");
+        Self::of(&Self::COMPOSE.replacen(part, other, 1))
+    }
+
+    fn of(compose: &str) -> Self {
+        let sample = Self(tempfile::tempdir().unwrap());
+        std::fs::create_dir(sample.path("folder")).unwrap();
+        for (file, text) in [("docker-compose.yml", compose), ("server.yml", "port: 80"), ("folder/a.js", "")]
+        {
+            std::fs::write(sample.path(file), text).unwrap();
+        }
+        sample
+    }
+
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
+        self.0.path().join(file)
+    }
+
+    pub(crate) fn problems(&self) -> Vec<String> {
+        problems(&Stack::read(self.0.path()))
+    }
+}
