@@ -7,7 +7,7 @@ use crate::model::{Badness, Dashboard, Kind, Panel, Query, Row, Unit, Variable};
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description = "What k6 measured from outside, beside what the service says. Empty unless k6 runs with its \
-                       metrics written to Prometheus: `docker compose run --rm k6 run /load-tests/scenarios/average-load.js`.";
+                       metrics written to Prometheus: `docker compose run --rm k6 run /scenarios/average-load.js`.";
     Ok(Dashboard::new("glasshouse-load-test", "Load test (k6)", description)
         .variable(Variable::some_of("scenario", "Scenario", "label_values(k6_http_reqs_total, scenario)"))
         .row(numbers())
