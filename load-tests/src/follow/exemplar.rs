@@ -1,6 +1,6 @@
 //! What Prometheus has: exemplars of a panel's query, and the value of a query.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ const WINDOW: i64 = 600;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Exemplar {
     pub(super) trace_id: String,
-    seconds: f64,
+    moment: f64,
 }
 
 #[derive(Deserialize)]
@@ -32,7 +32,7 @@ struct Series {
 #[derive(Deserialize)]
 struct Measured {
     labels: BTreeMap<String, String>,
-    value: String,
+    timestamp: f64,
 }
 
 #[derive(Deserialize)]
@@ -45,14 +45,14 @@ struct Sample {
     value: (f64, String),
 }
 
-/// The first query with exemplars: where it stands, and its exemplars, the slowest first.
+/// The first query with exemplars: where it stands, and its exemplars, the newest first.
 pub(super) async fn first_of(places: &Places, queries: &[Query]) -> Result<Option<(String, Vec<Exemplar>)>> {
     let now = OffsetDateTime::now_utc().unix_timestamp();
     let (start, end) = ((now - WINDOW).to_string(), now.to_string());
     for Query { place, expression } in queries {
         let parameters = [("query", expression.as_str()), ("start", &start), ("end", &end)];
         let answer = places.get(Source::Prometheus, "api/v1/query_exemplars", &parameters).await?;
-        let exemplars = answer.map(slowest_first).unwrap_or_default();
+        let exemplars = answer.map(newest_first).unwrap_or_default();
         if !exemplars.is_empty() {
             return Ok(Some((place.clone(), exemplars)));
         }
@@ -61,16 +61,15 @@ pub(super) async fn first_of(places: &Places, queries: &[Query]) -> Result<Optio
 }
 
 /// One for each trace.
-fn slowest_first(answer: Answer<Vec<Series>>) -> Vec<Exemplar> {
+fn newest_first(answer: Answer<Vec<Series>>) -> Vec<Exemplar> {
     let measured = answer.data.into_iter().flat_map(|series| series.exemplars);
     let mut exemplars: Vec<_> = measured
         .filter_map(|mut one| {
-            let seconds = one.value.parse().ok()?;
-            Some(Exemplar { trace_id: one.labels.remove("trace_id")?, seconds })
+            Some(Exemplar { trace_id: one.labels.remove("trace_id")?, moment: one.timestamp })
         })
         .collect();
-    exemplars.sort_by(|one, other| other.seconds.total_cmp(&one.seconds));
-    let mut seen = std::collections::BTreeSet::new();
+    exemplars.sort_by(|one, other| other.moment.total_cmp(&one.moment));
+    let mut seen = BTreeSet::new();
     exemplars.retain(|one| seen.insert(one.trace_id.clone()));
     exemplars
 }
@@ -88,17 +87,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exemplars_are_the_slowest_first_and_each_trace_once() {
+    fn exemplars_are_the_newest_first_and_each_trace_once() {
         let text = r#"{ "status": "success", "data": [
             { "seriesLabels": {}, "exemplars": [
                 { "labels": { "trace_id": "a", "span_id": "1" }, "value": "0.02", "timestamp": 1 },
                 { "labels": { "trace_id": "b" }, "value": "0.3", "timestamp": 2 },
                 { "labels": {}, "value": "9", "timestamp": 3 } ] },
             { "seriesLabels": {}, "exemplars": [
-                { "labels": { "trace_id": "a" }, "value": "0.1", "timestamp": 4 } ] } ] }"#;
-        let found = slowest_first(serde_json::from_str(text).unwrap());
+                { "labels": { "trace_id": "a" }, "value": "0.1", "timestamp": 4.5 } ] } ] }"#;
+        let found = newest_first(serde_json::from_str(text).unwrap());
         let expected =
-            [("b", 0.3), ("a", 0.1)].map(|(id, seconds)| Exemplar { trace_id: id.to_owned(), seconds });
+            [("a", 4.5), ("b", 2.0)].map(|(id, moment)| Exemplar { trace_id: id.to_owned(), moment });
         assert_eq!(found, expected);
     }
 }

@@ -24,8 +24,8 @@ const EXEMPLAR_PATIENCE: Duration = Duration::from_secs(90);
 const TRACE_PATIENCE: Duration = Duration::from_secs(60);
 /// How long lines, profiles and metrics may take that belong to a trace which has arrived.
 const SIGNAL_PATIENCE: Duration = Duration::from_secs(45);
-/// How many exemplars are followed to their traces.
-const FOLLOWED: usize = 8;
+/// How many exemplars are followed to their traces: enough that some have samples in a profile.
+const FOLLOWED: usize = 20;
 
 /// Somebody who follows links.
 pub struct Follower<'a> {
@@ -45,7 +45,7 @@ impl Follower<'_> {
         self.from_line_to_trace(trace).await.context("log line -> trace is broken")
     }
 
-    /// The traces of the slowest requests in a panel, which are the dots at its top.
+    /// The traces of the newest requests in a panel, which are the dots at its right edge.
     async fn from_panel_to_traces(&self, dashboards: &[Dashboard]) -> Result<Vec<Trace>> {
         let queries: Vec<_> = dashboards.iter().flat_map(Dashboard::promql_with_exemplars).collect();
         ensure!(!queries.is_empty(), "no panel of the dashboards asks for exemplars");
