@@ -92,12 +92,16 @@ impl Stack {
         service.volumes.iter().filter_map(mount).collect()
     }
 
+    /// Those of them that are the project's: what else the machine has, nobody here can know.
+    pub(crate) fn own_mounts(&self, service: &Service) -> Vec<Mount> {
+        let mut mounts = self.mounts(service);
+        mounts.retain(|mount| mount.source.starts_with(&self.folder));
+        mounts
+    }
+
     /// The YAML files that the service is given: where they are, and what is in them.
     pub(crate) fn configurations(&self, service: &Service) -> Vec<(PathBuf, Result<Value, String>)> {
-        let mounts = self.mounts(service).into_iter();
-        // The exporter of the machine sees all of it.
-        let files =
-            mounts.filter(|mount| mount.source != Path::new("/")).flat_map(|mount| files_in(&mount.source));
+        let files = self.own_mounts(service).into_iter().flat_map(|mount| files_in(&mount.source));
         let yaml =
             files.filter(|path| path.extension().is_some_and(|ending| ending == "yml" || ending == "yaml"));
         let read = |path: PathBuf| {

@@ -12,7 +12,8 @@ pub(crate) fn problems(stack: &Stack) -> Vec<String> {
     for (name, service) in &stack.services {
         let mounts = stack.mounts(service);
         let found = mounts.iter().flat_map(of_mount);
-        let found = found.chain(of_files(stack, service)).chain(of_paths(service, &mounts));
+        let found = found.chain(of_files(stack, service));
+        let found = found.chain(of_paths(service, &stack.own_mounts(service)));
         problems.extend(found.map(|problem| format!("{name}: {problem}")));
     }
     problems

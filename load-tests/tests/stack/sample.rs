@@ -51,9 +51,9 @@ services:
     <<: *common
     image: client@sha256:0123
     profiles: [more]
-    command: [run, /scripts/a.js]
+    command: [run, /scripts/a.js, --machine=/host/nowhere]
     environment: { SERVER: "http://server:80/x", PUBLIC: "https://example.com", ITSELF: "localhost:81" }
-    volumes: [./folder:/scripts:ro]
+    volumes: [./folder:/scripts:ro, "/:/host:ro"]
     mem_limit: 63m
     depends_on:
       server: { condition: service_healthy }
