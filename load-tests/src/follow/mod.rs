@@ -38,15 +38,15 @@ pub struct Follower<'a> {
 impl Follower<'_> {
     /// Starts from the panels that show exemplars. An error says which link is broken, and where to look.
     pub async fn follow(&self, dashboards: &[Dashboard]) -> Result<()> {
-        let traces = self.from_panel_to_traces(dashboards).await.context("panel -> trace is broken")?;
-        let trace = self.from_trace_to_profile(&traces).await.context("trace -> profile is broken")?;
-        self.from_trace_to_lines(trace).await.context("trace -> log lines is broken")?;
-        self.from_trace_to_metrics(trace).await.context("trace -> metrics is broken")?;
-        self.from_line_to_trace(trace).await.context("log line -> trace is broken")
+        let traces = self.panel_to_traces(dashboards).await.context("panel -> trace is broken")?;
+        let trace = self.trace_to_profile(&traces).await.context("trace -> profile is broken")?;
+        self.trace_to_lines(trace).await.context("trace -> log lines is broken")?;
+        self.trace_to_metrics(trace).await.context("trace -> metrics is broken")?;
+        self.line_to_trace(trace).await.context("log line -> trace is broken")
     }
 
     /// The traces of the newest requests in a panel, which are the dots at its right edge.
-    async fn from_panel_to_traces(&self, dashboards: &[Dashboard]) -> Result<Vec<Trace>> {
+    async fn panel_to_traces(&self, dashboards: &[Dashboard]) -> Result<Vec<Trace>> {
         let queries: Vec<_> = dashboards.iter().flat_map(Dashboard::promql_with_exemplars).collect();
         ensure!(!queries.is_empty(), "no panel of the dashboards asks for exemplars");
         let found = until(EXEMPLAR_PATIENCE, async || exemplar::first_of(self.places, &queries).await);
@@ -87,7 +87,7 @@ impl Follower<'_> {
     }
 
     /// The first trace with samples. Requests that take less than a hundredth of a second of CPU time often have none.
-    async fn from_trace_to_profile<'t>(&self, traces: &'t [Trace]) -> Result<&'t Trace> {
+    async fn trace_to_profile<'t>(&self, traces: &'t [Trace]) -> Result<&'t Trace> {
         let with_profile: Vec<_> = traces.iter().filter(|trace| trace.root.profile_id.is_some()).collect();
         ensure!(
             !with_profile.is_empty(),
@@ -125,7 +125,7 @@ impl Follower<'_> {
         Ok(trace)
     }
 
-    async fn from_trace_to_lines(&self, trace: &Trace) -> Result<()> {
+    async fn trace_to_lines(&self, trace: &Trace) -> Result<()> {
         let query = lines::query("trace_id", &trace.id);
         let lines = self.lines(&query, trace).await?;
         let shown = format!("trace -> log lines: {}, such as “{}”", lines.len(), lines[0].text);
@@ -148,7 +148,7 @@ impl Follower<'_> {
         })
     }
 
-    async fn from_trace_to_metrics(&self, trace: &Trace) -> Result<()> {
+    async fn trace_to_metrics(&self, trace: &Trace) -> Result<()> {
         let query = trace.root.rate_query();
         let rate = until(SIGNAL_PATIENCE, async || exemplar::value(self.places, &query).await).await?;
         let rate = rate.with_context(|| {
@@ -160,7 +160,7 @@ impl Follower<'_> {
     }
 
     /// A line that was found by its request, as the caller knows it, leads to the same trace.
-    async fn from_line_to_trace(&self, trace: &Trace) -> Result<()> {
+    async fn line_to_trace(&self, trace: &Trace) -> Result<()> {
         let Some(request_id) = &trace.root.request_id else {
             bail!("the root of trace {} has no request_id", trace.id);
         };
