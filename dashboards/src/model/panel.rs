@@ -155,12 +155,12 @@ impl Panel {
         self
     }
 
-    /// Draws a series as a limit: a dashed red line without an area.
+    /// Draws the series whose names end like this as limits: dashed red lines without an area.
     #[must_use]
-    pub fn limit(self, series: &str) -> Self {
+    pub fn limit(self, ending: &str) -> Self {
         self.set(
-            "byName",
-            series,
+            "byRegexp",
+            &format!("/{ending}$/"),
             &[
                 ("color", json!({ "mode": "fixed", "fixedColor": "red" })),
                 ("custom.lineStyle", json!({ "fill": "dash", "dash": [10, 10] })),

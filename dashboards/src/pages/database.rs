@@ -74,7 +74,7 @@ fn statements(alerts: &Alerts) -> Result<Row> {
     let times = percentiles(times, BUCKETS)
         .query(spans_p95(r#"span_kind="SPAN_KIND_CLIENT", db_system_name="postgresql""#));
     Ok(Row::new("Statements", 9)
-        .panel(8, times)
+        .panel(7, times)
         .panel(6, graph(
             Unit::PerMinute,
             "Slow statements",
@@ -86,7 +86,7 @@ fn statements(alerts: &Alerts) -> Result<Row> {
             ).legend("{{job}}"))
             .alert(alerts.named("SlowQueries")?)
             .leads_to("Investigate", "glasshouse-investigate"))
-        .panel(4, Panel::new(
+        .panel(5, Panel::new(
             Kind::TimeSeries,
             Unit::PerSecond,
             "Statements",

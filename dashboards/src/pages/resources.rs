@@ -39,7 +39,7 @@ fn there(alerts: &Alerts) -> Result<Row> {
         Panel::new(Kind::Presence, Unit::Count, title, description)
             .query(Query::over_time(query.replace("CHOSEN", CHOSEN)).legend(legend))
     };
-    Ok(Row::new("Are all parts there?", 4)
+    Ok(Row::new("Are all parts there?", 5)
         .panel(8, stat(
             "Processes that answer",
             "1 if Prometheus can scrape it. 0: it has crashed, hangs, or cannot be reached.",
@@ -75,12 +75,12 @@ fn utilisation(alerts: &Alerts) -> Result<Row> {
         .panel(8, graph(
             Unit::Bytes,
             "Memory, and its limit",
-            "What comes near its limit is killed. Take a heap profile before you restart it; the limit is drawn \
+            "What comes near its own limit is killed. Take a heap profile before you restart it; the limits are drawn \
              dashed.",
             "process_resident_memory_bytes{CHOSEN}",
         )
-            .query(Query::over_time(format!("min(process_memory_limit_bytes{{{CHOSEN}}})")).legend("lowest limit"))
-            .limit("lowest limit"))
+            .query(Query::over_time(format!("process_memory_limit_bytes{{{CHOSEN}}}")).legend("{{job}} limit"))
+            .limit("limit"))
         .panel(8, graph(
             Unit::Share,
             "Memory: share of the limit",
