@@ -47,7 +47,9 @@ impl Follower<'_> {
 
     /// The traces of the newest requests in a panel, which are the dots at its right edge.
     async fn panel_to_traces(&self, dashboards: &[Dashboard]) -> Result<Vec<Trace>> {
-        let queries: Vec<_> = dashboards.iter().flat_map(Dashboard::promql_with_exemplars).collect();
+        let mut queries: Vec<_> = dashboards.iter().flat_map(Dashboard::promql_with_exemplars).collect();
+        // Panels about requests first: other spans may belong to background work, which has no request at its root.
+        queries.sort_by_key(|query| !query.expression.contains("SPAN_KIND_SERVER"));
         ensure!(!queries.is_empty(), "no panel of the dashboards asks for exemplars");
         let found = until(EXEMPLAR_PATIENCE, async || exemplar::first_of(self.places, &queries).await);
         let (place, exemplars) = found.await?.with_context(|| {
