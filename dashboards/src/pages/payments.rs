@@ -73,6 +73,12 @@ fn gateway(alerts: &Alerts) -> Result<Row> {
             .query(Query::over_time(
                 "sum by (operation, outcome) (rate(payment_gateway_request_duration_seconds_count[$__rate_interval]))",
             ).legend("{{operation}} {{outcome}}"))
+            .color("charge ok", "green")
+            .color("find ok", "light-green")
+            .color("charge error", "red")
+            .color("find error", "light-red")
+            .color("charge timeout", "orange")
+            .color("find timeout", "light-orange")
             .also(failing))
         .panel(6, Panel::new(
             Kind::TimeSeries,
