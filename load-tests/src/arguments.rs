@@ -49,7 +49,7 @@ pub(crate) enum Command {
         prometheus: SocketAddr,
     },
     /// Follows the links from a panel to a trace, its log lines, profile and metrics, and back
-    Follow(FollowArguments),
+    Follow(Box<FollowArguments>),
     /// Runs the receiver of notifications alone
     Receiver {
         /// Where it listens

@@ -40,7 +40,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
             problems.iter().for_each(|problem| print(problem));
             Ok(problems.is_empty())
         }
-        Command::Follow(arguments) => follow(&project, arguments).await,
+        Command::Follow(arguments) => follow(&project, *arguments).await,
         Command::Receiver { listen } => receive(listen).await,
     }
 }

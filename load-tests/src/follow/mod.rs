@@ -38,15 +38,15 @@ pub struct Follower<'a> {
 impl Follower<'_> {
     /// Starts from the panels that show exemplars. An error says which link is broken, and where to look.
     pub async fn follow(&self, dashboards: &[Dashboard]) -> Result<()> {
-        let traces = self.from_panel_to_traces(dashboards).await.context("panel -> trace is broken")?;
-        let trace = self.from_trace_to_profile(&traces).await.context("trace -> profile is broken")?;
-        self.from_trace_to_lines(trace).await.context("trace -> log lines is broken")?;
-        self.from_trace_to_metrics(trace).await.context("trace -> metrics is broken")?;
-        self.from_line_to_trace(trace).await.context("log line -> trace is broken")
+        let traces = self.panel_to_traces(dashboards).await.context("panel -> trace is broken")?;
+        let trace = self.trace_to_profile(&traces).await.context("trace -> profile is broken")?;
+        self.trace_to_lines(trace).await.context("trace -> log lines is broken")?;
+        self.trace_to_metrics(trace).await.context("trace -> metrics is broken")?;
+        self.line_to_trace(trace).await.context("log line -> trace is broken")
     }
 
     /// The traces of the newest requests in a panel, which are the dots at its right edge.
-    async fn from_panel_to_traces(&self, dashboards: &[Dashboard]) -> Result<Vec<Trace>> {
+    async fn panel_to_traces(&self, dashboards: &[Dashboard]) -> Result<Vec<Trace>> {
         let mut queries: Vec<_> = dashboards.iter().flat_map(Dashboard::promql_with_exemplars).collect();
         // Panels about requests first: other spans may belong to background work, which has no request at its root.
         queries.sort_by_key(|query| !query.expression.contains("SPAN_KIND_SERVER"));
@@ -63,33 +63,39 @@ impl Follower<'_> {
             &self.places.panel(&place),
         );
 
-        let mut traces = Vec::new();
-        let followed = exemplars.len().min(FOLLOWED);
-        for exemplar in exemplars.iter().take(FOLLOWED) {
-            traces.extend(self.arrived(&exemplar.trace_id).await?);
-        }
+        let ids: Vec<_> = exemplars.iter().take(FOLLOWED).map(|one| one.trace_id.as_str()).collect();
+        let (traces, missing) = self.arrived(&ids).await?;
+        let followed = ids.len();
         ensure!(
-            traces.len() * 2 > followed,
-            "only {} of {followed} exemplars lead to a trace in Tempo, such as {} to none. The conditions of \
+            traces.len() > missing.len(),
+            "only {} of {followed} exemplars lead to a trace in Tempo, and {} to none. The conditions of \
              transform/exemplars and of tail_sampling in deploy/otel-collector/config.yml should be the same; or Tempo refuses \
              traces: look at the log of otel-collector",
             traces.len(),
-            exemplars
-                .iter()
-                .map(|one| &one.trace_id)
-                .find(|id| traces.iter().all(|one| one.id != **id))
-                .map_or("", |id| id),
+            missing.join(", "),
         );
         (self.progress)(&format!("panel -> trace: {} of {followed} dots have theirs", traces.len()));
         Ok(traces)
     }
 
-    async fn arrived(&self, id: &str) -> Result<Option<Trace>> {
-        until(TRACE_PATIENCE, async || trace::find(self.places, id).await).await
+    /// The traces that arrive in time, and the ids of those that do not.
+    async fn arrived<'i>(&self, ids: &[&'i str]) -> Result<(Vec<Trace>, Vec<&'i str>)> {
+        let (mut traces, mut missing) = (Vec::new(), ids.to_vec());
+        let all = until(TRACE_PATIENCE, async || {
+            for id in std::mem::take(&mut missing) {
+                match trace::find(self.places, id).await? {
+                    Some(trace) => traces.push(trace),
+                    None => missing.push(id),
+                }
+            }
+            Ok(missing.is_empty().then_some(()))
+        });
+        all.await?;
+        Ok((traces, missing))
     }
 
     /// The first trace with samples. Requests that take less than a hundredth of a second of CPU time often have none.
-    async fn from_trace_to_profile<'t>(&self, traces: &'t [Trace]) -> Result<&'t Trace> {
+    async fn trace_to_profile<'t>(&self, traces: &'t [Trace]) -> Result<&'t Trace> {
         let with_profile: Vec<_> = traces.iter().filter(|trace| trace.root.profile_id.is_some()).collect();
         ensure!(
             !with_profile.is_empty(),
@@ -127,7 +133,7 @@ impl Follower<'_> {
         Ok(trace)
     }
 
-    async fn from_trace_to_lines(&self, trace: &Trace) -> Result<()> {
+    async fn trace_to_lines(&self, trace: &Trace) -> Result<()> {
         let query = lines::query("trace_id", &trace.id);
         let lines = self.lines(&query, trace).await?;
         let shown = format!("trace -> log lines: {}, such as “{}”", lines.len(), lines[0].text);
@@ -150,7 +156,7 @@ impl Follower<'_> {
         })
     }
 
-    async fn from_trace_to_metrics(&self, trace: &Trace) -> Result<()> {
+    async fn trace_to_metrics(&self, trace: &Trace) -> Result<()> {
         let query = trace.root.rate_query();
         let rate = until(SIGNAL_PATIENCE, async || exemplar::value(self.places, &query).await).await?;
         let rate = rate.with_context(|| {
@@ -162,7 +168,7 @@ impl Follower<'_> {
     }
 
     /// A line that was found by its request, as the caller knows it, leads to the same trace.
-    async fn from_line_to_trace(&self, trace: &Trace) -> Result<()> {
+    async fn line_to_trace(&self, trace: &Trace) -> Result<()> {
         let Some(request_id) = &trace.root.request_id else {
             bail!("the root of trace {} has no request_id", trace.id);
         };
@@ -171,7 +177,8 @@ impl Follower<'_> {
         let line = lines.iter().find(|line| line.trace_id.is_some());
         let line = line.with_context(|| format!("no line of {query} has a trace_id"))?;
         let id = line.trace_id.as_deref().unwrap_or_default();
-        let back = self.arrived(id).await?.with_context(|| format!("Tempo has no trace {id}"))?;
+        let (back, _) = self.arrived(&[id]).await?;
+        let back = back.first().with_context(|| format!("Tempo has no trace {id}"))?;
         ensure!(back.id == trace.id, "it leads to {}, and not back to {}", back.id, trace.id);
         let shown = format!("log line -> trace: “{}” of request {request_id} leads back to it", line.text);
         self.tell(&shown, &self.places.lines(&query, trace));
