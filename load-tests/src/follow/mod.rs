@@ -63,29 +63,35 @@ impl Follower<'_> {
             &self.places.panel(&place),
         );
 
-        let mut traces = Vec::new();
-        let followed = exemplars.len().min(FOLLOWED);
-        for exemplar in exemplars.iter().take(FOLLOWED) {
-            traces.extend(self.arrived(&exemplar.trace_id).await?);
-        }
+        let ids: Vec<_> = exemplars.iter().take(FOLLOWED).map(|one| one.trace_id.as_str()).collect();
+        let (traces, missing) = self.arrived(&ids).await?;
+        let followed = ids.len();
         ensure!(
-            traces.len() * 2 > followed,
-            "only {} of {followed} exemplars lead to a trace in Tempo, such as {} to none. The conditions of \
+            traces.len() > missing.len(),
+            "only {} of {followed} exemplars lead to a trace in Tempo, and {} to none. The conditions of \
              transform/exemplars and of tail_sampling in deploy/otel-collector/config.yml should be the same; or Tempo refuses \
              traces: look at the log of otel-collector",
             traces.len(),
-            exemplars
-                .iter()
-                .map(|one| &one.trace_id)
-                .find(|id| traces.iter().all(|one| one.id != **id))
-                .map_or("", |id| id),
+            missing.join(", "),
         );
         (self.progress)(&format!("panel -> trace: {} of {followed} dots have theirs", traces.len()));
         Ok(traces)
     }
 
-    async fn arrived(&self, id: &str) -> Result<Option<Trace>> {
-        until(TRACE_PATIENCE, async || trace::find(self.places, id).await).await
+    /// The traces that arrive in time, and the ids of those that do not.
+    async fn arrived<'i>(&self, ids: &[&'i str]) -> Result<(Vec<Trace>, Vec<&'i str>)> {
+        let (mut traces, mut missing) = (Vec::new(), ids.to_vec());
+        let all = until(TRACE_PATIENCE, async || {
+            for id in std::mem::take(&mut missing) {
+                match trace::find(self.places, id).await? {
+                    Some(trace) => traces.push(trace),
+                    None => missing.push(id),
+                }
+            }
+            Ok(missing.is_empty().then_some(()))
+        });
+        all.await?;
+        Ok((traces, missing))
     }
 
     /// The first trace with samples. Requests that take less than a hundredth of a second of CPU time often have none.
@@ -171,7 +177,8 @@ impl Follower<'_> {
         let line = lines.iter().find(|line| line.trace_id.is_some());
         let line = line.with_context(|| format!("no line of {query} has a trace_id"))?;
         let id = line.trace_id.as_deref().unwrap_or_default();
-        let back = self.arrived(id).await?.with_context(|| format!("Tempo has no trace {id}"))?;
+        let (back, _) = self.arrived(&[id]).await?;
+        let back = back.first().with_context(|| format!("Tempo has no trace {id}"))?;
         ensure!(back.id == trace.id, "it leads to {}, and not back to {}", back.id, trace.id);
         let shown = format!("log line -> trace: “{}” of request {request_id} leads back to it", line.text);
         self.tell(&shown, &self.places.lines(&query, trace));
