@@ -88,7 +88,7 @@ fn money() -> Row {
             "At the current rate. A tenant that falls to nothing alone: try its shop, look for its errors in Investigate.",
         )
             .query(Query::over_time(
-                r#"topk(10, sum by (tenant_id) (rate(revenue_total_usd{tenant_id=~"$tenant"}[5m])) * 3600 > 0)"#,
+                r#"topk(10, sum by (tenant_id) (rate(revenue_total_usd{tenant_id=~"$tenant"}[5m])) * 3600)"#,
             ).legend("{{tenant_id}}")))
         .panel(12, Panel::new(
             Kind::Table,
@@ -100,7 +100,7 @@ fn money() -> Row {
                 r#"sum by (tenant_id) (increase(api_calls_total{tenant_id=~"$tenant"}[$__range])) > 0"#,
             ))
             .query(Query::table(
-                r#"sum by (tenant_id) (increase(revenue_total_usd{tenant_id=~"$tenant"}[$__range])) > 0"#,
+                r#"sum by (tenant_id) (increase(revenue_total_usd{tenant_id=~"$tenant"}[$__range]))"#,
             ))
             .one_table(&["tenant_id"], "Value #A")
             .width("tenant_id", 320)
