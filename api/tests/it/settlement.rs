@@ -132,7 +132,7 @@ async fn dies_between_the_steps(backend: Backend, gateway: Value, charged: i64) 
     let mut settings = NO_WORKER.to_vec();
     settings.extend([
         ("GLASSHOUSE_PAYMENT_GATEWAY_URL", url.as_str()),
-        ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "1000"),
+        ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "2500"),
         ("GLASSHOUSE_RECONCILE_AFTER_SECONDS", "1"),
         ("JWT_SECRET", "the same secret before and after the crash"),
     ]);
