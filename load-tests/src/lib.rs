@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod consistency;
 pub mod contract;
 pub mod dashboards;
+pub mod data_source;
 pub mod diagnosis;
 pub mod drill;
 pub mod evidence;

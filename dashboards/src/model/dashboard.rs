@@ -1,6 +1,7 @@
+use glasshouse_load_tests::data_source::Source;
 use serde_json::{Value, json};
 
-use super::{Row, Source, Variable};
+use super::{Row, Variable};
 
 /// What all our dashboards have in common, by which the links between them find them.
 const TAG: &str = "glasshouse";

@@ -14,7 +14,7 @@ mod variable;
 
 pub use dashboard::Dashboard;
 pub use panel::{Kind, Panel};
-pub use query::{Query, Source};
+pub use query::Query;
 pub use row::Row;
 pub use threshold::{Alert, Badness};
 pub use unit::Unit;

@@ -1,7 +1,8 @@
+use glasshouse_load_tests::data_source::Source;
 use serde_json::{Value, json};
 
 use super::threshold::Judgement;
-use super::{Alert, Badness, Query, Source, Unit, options};
+use super::{Alert, Badness, Query, Unit, options};
 
 /// How a panel shows what it asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,30 +1,5 @@
+use glasshouse_load_tests::data_source::{CPU_TIME, Source};
 use serde_json::{Value, json};
-
-/// A data source, as `grafana/provisioning/datasources` defines it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Metrics.
-    Prometheus,
-    /// Log lines.
-    Loki,
-    /// Traces.
-    Tempo,
-    /// Profiles.
-    Pyroscope,
-}
-
-impl Source {
-    /// Its reference in Grafana.
-    pub fn reference(self) -> Value {
-        let (kind, uid) = match self {
-            Self::Prometheus => ("prometheus", "prometheus"),
-            Self::Loki => ("loki", "loki"),
-            Self::Tempo => ("tempo", "tempo"),
-            Self::Pyroscope => ("grafana-pyroscope-datasource", "pyroscope"),
-        };
-        json!({ "type": kind, "uid": uid })
-    }
-}
 
 /// A query of a panel.
 #[derive(Clone, Debug)]
@@ -77,7 +52,7 @@ impl Query {
     pub fn profile(selector: impl Into<String>) -> Self {
         let body = json!({
             "labelSelector": selector.into(),
-            "profileTypeId": "process_cpu:cpu:nanoseconds:cpu:nanoseconds",
+            "profileTypeId": CPU_TIME,
             "queryType": "profile",
             "groupBy": [],
         });

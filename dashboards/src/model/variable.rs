@@ -1,6 +1,5 @@
+use glasshouse_load_tests::data_source::Source;
 use serde_json::{Value, json};
-
-use super::Source;
 
 /// What people can choose at the top of a dashboard.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::servers;
-use super::shared::{heatmap, instance, percentile, percentiles, spans_p95};
+use super::shared::{graph, heatmap, instance, percentile, percentiles, spans_p95};
 use crate::alerts::Alerts;
 use crate::model::{Dashboard, Kind, Panel, Query, Row, Unit};
 
@@ -16,10 +16,6 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
         .row(cache(alerts)?)
         .row(servers::postgres())
         .row(servers::redis()))
-}
-
-fn graph(unit: Unit, title: &str, description: &str) -> Panel {
-    Panel::new(Kind::TimeSeries, unit, title, description)
 }
 
 fn pool(alerts: &Alerts) -> Result<Row> {

@@ -1,9 +1,8 @@
 //! From one id to everything: its trace, its log lines, its profile.
 
-use crate::model::{Dashboard, Kind, Panel, Query, Row, Unit, Variable};
+use glasshouse_load_tests::data_source::LINES;
 
-/// The lines of all our services, in Loki: the text of a line is its event, and its fields are labels.
-const LINES: &str = r#"{service_name=~"glasshouse.*"}"#;
+use crate::model::{Dashboard, Kind, Panel, Query, Row, Unit, Variable};
 
 pub(super) fn dashboard() -> Dashboard {
     let description = "Type or paste one id. Every answer has `x-request-id` and `traceparent`; a line in the log has all three.";

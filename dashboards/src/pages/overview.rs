@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::shared::{endpoint, firing, heatmap, service, spans_p95};
+use super::shared::{endpoint, firing, graph, heatmap, service, spans_p95};
 use crate::alerts::Alerts;
 use crate::model::{Badness, Dashboard, Kind, Panel, Query, Row, Unit};
 
@@ -161,7 +161,6 @@ fn places() -> Row {
 }
 
 fn causes(alerts: &Alerts) -> Result<Row> {
-    let graph = |unit, title, description| Panel::new(Kind::TimeSeries, unit, title, description);
     Ok(Row::new("Why: what requests depend on", 8)
         .panel(6, graph(
             Unit::Share,

@@ -2,11 +2,8 @@
 //!
 //! Exporters tell it for the machine, Postgres and Redis; the collector tells it itself.
 
-use crate::model::{Badness, Kind, Panel, Query, Row, Unit};
-
-fn graph(unit: Unit, title: &str, description: &str) -> Panel {
-    Panel::new(Kind::TimeSeries, unit, title, description)
-}
+use super::shared::graph;
+use crate::model::{Badness, Panel, Query, Row, Unit};
 
 fn line(query: &str, legend: &str) -> Query {
     Query::over_time(query).legend(legend)

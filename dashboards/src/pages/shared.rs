@@ -29,6 +29,11 @@ pub(super) fn tenant() -> Variable {
     Variable::some_of("tenant", "Tenant", "label_values(api_calls_total, tenant_id)")
 }
 
+/// Lines over time.
+pub(super) fn graph(unit: Unit, title: &str, description: &str) -> Panel {
+    Panel::new(Kind::TimeSeries, unit, title, description)
+}
+
 /// A percentile of a histogram, such as 0.95 of `database_query_duration_seconds_bucket` in `by`.
 pub(super) fn percentile(share: &str, buckets: &str, by: &str) -> String {
     format!("histogram_quantile({share}, sum by (le{by}) (rate({buckets}[$__rate_interval])))")

@@ -8,9 +8,11 @@ mod references;
 mod runbooks;
 mod syntax;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use glasshouse_load_tests::dashboards::Dashboard;
+use glasshouse_load_tests::contract::Query;
+use glasshouse_load_tests::dashboards::{Dashboard, filled};
 use glasshouse_load_tests::project::{Project, files, read_yaml};
 use serde_json::Value;
 
@@ -35,6 +37,12 @@ fn data_sources() -> Vec<Value> {
     let read = |path: &std::path::PathBuf| read_yaml::<Value>(path).unwrap()["datasources"].clone();
     let provisioned: Vec<_> = files(&project().data_sources(), "yml").unwrap().iter().map(read).collect();
     provisioned.iter().flat_map(|sources| sources.as_array().unwrap()).cloned().collect()
+}
+
+/// A query of a data source: there `$$` stands for the `$` of a variable, and nothing is chosen.
+fn provisioned_query(place: &str, expression: &Value) -> Query {
+    let expression = filled(&text(expression).replace("$$", "$"), &BTreeMap::new());
+    Query { place: place.to_owned(), expression }
 }
 
 /// The text, or none.

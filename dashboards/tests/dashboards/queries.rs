@@ -1,14 +1,11 @@
 //! Queries ask for what is exported, and panels turn red where their alerts fire.
 
-use std::collections::BTreeMap;
-
 use glasshouse_dashboards::alerts::Alerts;
 use glasshouse_dashboards::model::Badness;
-use glasshouse_load_tests::contract::{self, Exported, Query};
-use glasshouse_load_tests::dashboards::filled;
+use glasshouse_load_tests::contract::{self, Exported};
 use serde_json::{Value, json};
 
-use crate::{dashboard, dashboards, data_sources, project, text};
+use crate::{dashboard, dashboards, data_sources, project, provisioned_query, text};
 
 /// What `docs/telemetry.md` says is exported, and that the drills compare with the running service. Labels of
 /// a row hold for each of its metrics.
@@ -51,10 +48,7 @@ fn every_query_asks_for_metrics_and_labels_that_are_exported() {
 fn data_sources_ask_for_metrics_and_labels_that_are_exported() {
     let sources = data_sources();
     let asked = sources.iter().flat_map(|source| source["jsonData"]["tracesToMetrics"]["queries"].as_array());
-    let query = |one: &Value| Query {
-        place: text(&one["name"]).to_owned(),
-        expression: filled(&text(&one["query"]).replace("$$", "$"), &BTreeMap::new()),
-    };
+    let query = |one: &Value| provisioned_query(text(&one["name"]), &one["query"]);
     let queries: Vec<_> = asked.flatten().map(query).collect();
     assert!(!queries.is_empty(), "they were not found");
     assert_eq!(contract::violations(&queries, &[], &documented()).unwrap(), [""; 0]);

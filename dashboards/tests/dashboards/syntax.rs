@@ -1,17 +1,15 @@
 //! LogQL and TraceQL can be parsed, wherever they stand: in dashboards, in data sources, in runbooks. What
 //! parses them are Grafana's own grammars, which `scripts/install-check-tools target/check-tools` installs.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use glasshouse_load_tests::contract::Query;
-use glasshouse_load_tests::dashboards::filled;
 use glasshouse_load_tests::promql;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{dashboards, data_sources, entries, root, runbooks, text};
+use crate::{dashboards, data_sources, entries, provisioned_query, root, runbooks, text};
 
 #[derive(Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -60,13 +58,11 @@ fn in_dashboards() -> Vec<Asked> {
 }
 
 fn in_data_sources() -> Vec<Asked> {
-    let nothing = BTreeMap::new();
     let sources = json!(data_sources());
     let to_logs = entries(&sources).into_iter().filter(|(name, _)| *name == "tracesToLogsV2");
     let to_logs = to_logs.filter(|(_, link)| link["customQuery"] == true);
     let asked = |(_, link): (&str, &Value)| {
-        let expression = filled(&text(&link["query"]).replace("$$", "$"), &nothing);
-        let query = Query { place: "from a trace to its logs".to_owned(), expression };
+        let query = provisioned_query("from a trace to its logs", &link["query"]);
         Asked { language: Language::LogQl, query, is_metric: Some(false) }
     };
     to_logs.map(asked).collect()

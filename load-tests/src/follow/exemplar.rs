@@ -6,8 +6,9 @@ use anyhow::Result;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use super::places::{Places, Source};
+use super::places::Places;
 use crate::contract::Query;
+use crate::data_source::Source;
 
 /// How far back a panel is looked at, in seconds.
 const WINDOW: i64 = 600;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::Deserialize;
 
-use super::places::{Places, Source};
+use super::places::Places;
 use super::trace::Root;
+use crate::data_source::{LINES, Source};
 
 /// A line with the field by which Grafana leads to its trace.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +35,7 @@ struct Stream {
 
 /// Asks for the lines of all services with this value of a field, as the data source Tempo does for a trace.
 pub(super) fn query(field: &str, value: &str) -> String {
-    format!(r#"{{service_name=~"glasshouse.*"}} | {field}="{value}""#)
+    format!(r#"{LINES} | {field}="{value}""#)
 }
 
 /// What the query finds around a span.

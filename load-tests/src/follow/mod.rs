@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::dashboards::Dashboard;
 use crate::watch::until;
-pub use places::{Places, Source};
+pub use places::Places;
 use trace::Trace;
 
 /// How long the first exemplar may take after the start of a stack: it has to be scraped.

@@ -9,22 +9,10 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::trace::{Root, Trace};
+use crate::data_source::{CPU_TIME, Source};
 
 /// How long one answer may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
-
-/// A server that keeps a signal. Its name is the uid of its data source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Metrics and exemplars.
-    Prometheus,
-    /// Traces.
-    Tempo,
-    /// Log lines.
-    Loki,
-    /// Profiles.
-    Pyroscope,
-}
 
 /// Where the servers are.
 #[derive(Clone, Debug)]
@@ -117,7 +105,7 @@ impl Places {
     pub(super) fn profile(&self, root: &Root) -> String {
         let query = json!({
             "queryType": "profile",
-            "profileTypeId": super::profile::CPU,
+            "profileTypeId": CPU_TIME,
             "labelSelector": super::profile::selector(root),
             "spanSelector": root.profile_id.as_slice(),
         });
@@ -146,17 +134,6 @@ impl Places {
             .append_pair("schemaVersion", "1")
             .append_pair("panes", &json!({ "a": pane }).to_string());
         url.to_string()
-    }
-}
-
-impl Source {
-    fn uid(self) -> &'static str {
-        match self {
-            Self::Prometheus => "prometheus",
-            Self::Tempo => "tempo",
-            Self::Loki => "loki",
-            Self::Pyroscope => "pyroscope",
-        }
     }
 }
 

@@ -4,11 +4,9 @@ use anyhow::Result;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::places::{Places, Source};
+use super::places::Places;
 use super::trace::Root;
-
-/// Time on the CPU: the type that the data source Tempo asks for.
-pub(super) const CPU: &str = "process_cpu:cpu:nanoseconds:cpu:nanoseconds";
+use crate::data_source::{CPU_TIME, Source};
 
 /// What a span did on the CPU.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +37,7 @@ pub(super) fn selector(root: &Root) -> String {
 pub(super) async fn of(places: &Places, root: &Root) -> Result<Option<Profile>> {
     let (start, end) = root.around();
     let question = json!({
-        "profileTypeID": CPU,
+        "profileTypeID": CPU_TIME,
         "labelSelector": selector(root),
         "spanSelector": root.profile_id.as_slice(),
         "start": start.to_string(),

@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::places::{Places, Source};
+use super::places::Places;
+use crate::data_source::Source;
 
 /// What belongs to a trace is looked for so long before and after its root.
 const AROUND: Duration = Duration::from_secs(60);

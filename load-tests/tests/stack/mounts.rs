@@ -48,9 +48,7 @@ fn of_paths(service: &Service, mounts: &[Mount]) -> Vec<String> {
     let values = words.map(|word| word.split_once('=').map_or(word, |(_, value)| value));
     let is_missing = |value: &&str| {
         let path = Path::new(value);
-        // What the machine itself has where the stack runs, nobody knows here.
-        let ours = mounts.iter().filter(|mount| mount.source != Path::new("/"));
-        let on_host: Vec<_> = ours.filter_map(|mount| mount.on_host(path)).collect();
+        let on_host: Vec<_> = mounts.iter().filter_map(|mount| mount.on_host(path)).collect();
         let is_ours = path.extension().is_some_and(|ending| OUR_ENDINGS.iter().any(|one| ending == *one));
         let must_be_there = path.is_absolute() && (is_ours || !on_host.is_empty());
         must_be_there && !on_host.iter().any(|path| path.exists())
