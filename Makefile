@@ -63,8 +63,8 @@ SPEED ?= 30
 # Where `make drills` writes what came of it, for people.
 DRILL_PAGE ?= target/drills.md
 
-DRILL_TOOLS := target/drill-tools
-WITH_DRILL_TOOLS := PATH="$$PATH:$(CURDIR)/$(DRILL_TOOLS)/bin" SPEED=$(SPEED) scripts/with-test-services
+# On the stack of docker-compose.yml where Docker is there, and otherwise on processes: DRILL_ON=native or compose decides it.
+WITH_DRILL_TOOLS := SPEED=$(SPEED) scripts/with-drill-tools
 
 drills: drill-program ## Prove every alert: fired, delivered and resolved; and that a broken one is noticed
 	$(WITH_DRILL_TOOLS) target/debug/drill all --junit target/drills.xml --json target/drills.json --markdown $(DRILL_PAGE)
@@ -73,11 +73,10 @@ drills: drill-program ## Prove every alert: fired, delivered and resolved; and t
 drill: drill-program ## Prove one alert: make drill NAME=HighErrorRate
 	$(WITH_DRILL_TOOLS) target/debug/drill run $(NAME)
 
-drill-stack: drill-program ## Run the stack of the drills, without Docker, until Ctrl-C
+drill-stack: drill-program ## Run the stack of the drills until Ctrl-C
 	$(WITH_DRILL_TOOLS) target/debug/drill stack
 
 # Together with the tests that follow: cargo gives the dependencies of tests more features, and would otherwise
 # build everything twice.
 drill-program:
-	scripts/install-drill-tools $(DRILL_TOOLS)
 	cargo build --locked --workspace --bins --test endings --test sabotage

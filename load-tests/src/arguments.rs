@@ -1,8 +1,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_load_tests::speed::Speed;
+use glasshouse_load_tests::stack::docker_is_there;
 use url::Url;
 
 /// Fires, delivers and resolves every alert of Glasshouse, on a stack of its own.
@@ -37,6 +38,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         reports: Reports,
     },
+    /// Tells what a stack would run on here: compose or native
+    Platform(PlatformArguments),
     /// Starts the stack, and leaves it up until Ctrl-C
     Stack {
         #[command(flatten)]
@@ -63,15 +66,43 @@ pub(crate) struct StackArguments {
     /// Divides every duration of rules, configurations and scenarios
     #[arg(long, env = "SPEED", default_value = "30")]
     pub(crate) speed: Speed,
-    /// The program `glasshouse`; the one beside this program if it is not named
+    #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+    /// Native: the program `glasshouse`; the one beside this program if it is not named
     #[arg(long)]
     pub(crate) binary: Option<PathBuf>,
-    /// The program k6; the one in PATH if it is not named
+    /// Native: the program k6; the one in PATH if it is not named
     #[arg(long)]
     pub(crate) k6: Option<PathBuf>,
-    /// Where a superuser reaches Postgres
+    /// Native: where a superuser reaches Postgres
     #[arg(long, env = "TEST_DATABASE_URL", hide_env_values = true)]
-    pub(crate) postgres: String,
+    pub(crate) postgres: Option<String>,
+    /// Compose: an image of the service that is there; it is built if none is named
+    #[arg(long, env = "DRILL_IMAGE")]
+    pub(crate) image: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlatformArguments {
+    /// What the stack runs on; on Compose where Docker is there, if it is not said
+    #[arg(long, env = "DRILL_ON")]
+    on: Option<On>,
+}
+
+/// What a stack runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum On {
+    /// The containers of docker-compose.yml
+    Compose,
+    /// Processes of this machine
+    Native,
+}
+
+impl PlatformArguments {
+    /// What was said, or else what is there.
+    pub(crate) fn on(&self) -> On {
+        self.on.unwrap_or_else(|| if docker_is_there() { On::Compose } else { On::Native })
+    }
 }
 
 #[derive(Debug, Args)]

@@ -196,6 +196,9 @@ impl Exercise {
 }
 
 impl Process {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Api, Self::Worker, Self::Gateway];
+
     /// Its name in traces, and its job in Prometheus.
     pub fn service(self) -> &'static str {
         match self {

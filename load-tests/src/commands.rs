@@ -10,10 +10,10 @@ use glasshouse_load_tests::follow::{Follower, Places};
 use glasshouse_load_tests::project::Project;
 use glasshouse_load_tests::receiver::Receiver;
 use glasshouse_load_tests::report::{Outcome, Report};
-use glasshouse_load_tests::stack::{Options, Stack, find_program};
+use glasshouse_load_tests::stack::{Containers, Options, Platform, Processes, Stack, find_program};
 use glasshouse_load_tests::watch::PrometheusApi;
 
-use crate::arguments::{Arguments, Command, FollowArguments, Reports, StackArguments};
+use crate::arguments::{Arguments, Command, FollowArguments, On, Reports, StackArguments};
 use crate::progress::{print, say};
 
 /// The test under which every panel has data, unless it waits for a fault.
@@ -33,6 +33,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
         Command::All { stack, reports } => {
             let exercises = Catalogue::read(&project.catalogue())?.drilled();
             drill(&project, exercises, stack, reports, true).await
+        }
+        Command::Platform(platform) => {
+            print(match platform.on() {
+                On::Compose => "compose",
+                On::Native => "native",
+            });
+            Ok(true)
         }
         Command::Stack { stack } => leave_up(&project, stack).await,
         Command::Dashboards { prometheus } => {
@@ -77,17 +84,16 @@ async fn drill(
     reports: Reports,
     with_contract: bool,
 ) -> Result<bool> {
-    let k6 = k6(&arguments)?;
     let options = options(project, arguments)?;
     let speed = options.speed;
-    say(&format!("the stack starts, at SPEED={speed}"));
-    let mut stack = Stack::start(options).await?;
-    let mut report = Report { speed, outcomes: Vec::new() };
+    say(&format!("the stack starts, {}, at SPEED={speed}", options.platform));
+    let mut report = Report { platform: options.platform.to_string(), speed, outcomes: Vec::new() };
+    let mut stack = Stack::start(options, &say).await?;
     let mut exported = Exported::default();
     for (number, exercise) in exercises.iter().enumerate() {
         say(&format!("{} of {}: {}", number + 1, exercises.len(), exercise.name()));
         let (patience, progress) = (Patience::at(speed), &say);
-        let mut drill = Drill { stack: &mut stack, k6: &k6, patience, progress };
+        let mut drill = Drill { stack: &mut stack, patience, progress };
         let mut outcome = drill.run(exercise).await;
         if exercise.name() == ORDINARY_DAY {
             let prometheus = PrometheusApi::new(stack.addresses().prometheus);
@@ -118,10 +124,7 @@ fn write(file: Option<PathBuf>, text: &str) -> Result<()> {
 }
 
 async fn leave_up(project: &Project, arguments: StackArguments) -> Result<bool> {
-    let k6 = k6(&arguments)?;
-    let options = options(project, arguments)?;
-    let speed = options.speed;
-    let mut stack = Stack::start(options).await?;
+    let mut stack = Stack::start(options(project, arguments)?, &say).await?;
     let at = stack.addresses();
     let (api, worker) = (at.management(Process::Api), at.management(Process::Worker));
     print(&format!(
@@ -130,23 +133,19 @@ async fn leave_up(project: &Project, arguments: StackArguments) -> Result<bool> 
          payment gateway  http://{gateway}/control\n\
          Prometheus       http://{}/alerts\n\
          Alertmanager     http://{}\n\
-         deliveries       http://{}\n\
-         Redis            redis://{}\n\n\
-         Run a scenario:  BASE_URL=http://{http} API_MANAGEMENT_URL=http://{api} \
-         WORKER_MANAGEMENT_URL=http://{worker} GATEWAY_URL=http://{gateway} SPEED={speed} {} run \
-         load-tests/scenarios/smoke.js\n\n\
+         deliveries       http://{}\n\n\
+         Run a scenario:  {}\n\n\
          Ctrl-C ends everything.",
         at.management(Process::Gateway),
         at.prometheus,
         at.alertmanager,
         at.receiver,
-        at.redis,
-        k6.display(),
+        stack.how_to_run_a_scenario(),
         http = at.http,
         gateway = at.gateway,
     ));
     loop {
-        if let Some(casualty) = stack.casualty()? {
+        if let Some(casualty) = stack.casualty().await? {
             bail!("{casualty}");
         }
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -175,17 +174,22 @@ async fn receive(listen: std::net::SocketAddr) -> Result<bool> {
     std::future::pending().await
 }
 
-fn k6(arguments: &StackArguments) -> Result<PathBuf> {
-    let named = arguments.k6.clone().or_else(|| find_program(&["k6"]));
-    named.context("k6 is not in PATH: `make drills` installs it")
+fn options(project: &Project, arguments: StackArguments) -> Result<Options> {
+    let platform = match arguments.platform.on() {
+        On::Compose => Platform::Compose(Containers { image: arguments.image }),
+        On::Native => Platform::Native(processes(arguments.binary, arguments.k6, arguments.postgres)?),
+    };
+    Ok(Options { project: project.clone(), speed: arguments.speed, platform })
 }
 
-fn options(project: &Project, arguments: StackArguments) -> Result<Options> {
+fn processes(binary: Option<PathBuf>, k6: Option<PathBuf>, postgres: Option<String>) -> Result<Processes> {
     let beside = || Some(std::env::current_exe().ok()?.parent()?.join("glasshouse"));
-    let binary = arguments.binary.or_else(beside).context("where is the program `glasshouse`?")?;
+    let binary = binary.or_else(beside).context("where is the program `glasshouse`?")?;
     if !Path::new(&binary).is_file() {
         bail!("there is no {}: build it with `cargo build --bin glasshouse`", binary.display());
     }
     let binary = binary.canonicalize()?;
-    Ok(Options { project: project.clone(), speed: arguments.speed, binary, postgres: arguments.postgres })
+    let k6 = k6.or_else(|| find_program(&["k6"])).context("k6 is not in PATH: `make drills` installs it")?;
+    let postgres = postgres.context("TEST_DATABASE_URL is not set: `make drills` starts a Postgres and sets it")?;
+    Ok(Processes { binary, k6, postgres })
 }

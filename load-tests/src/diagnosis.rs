@@ -58,7 +58,7 @@ pub async fn of_undelivered(stack: &Stack, alert: &str) -> Result<String> {
         return Ok(format!("Alertmanager holds it back: {reason}"));
     }
     let failed = stack.alertmanager().failed_notifications().await?;
-    Ok(match stack.alertmanager_output().lines_with("err=").pop() {
+    Ok(match stack.alertmanager_errors().await?.pop() {
         Some(line) => format!(
             "Alertmanager delivered nothing to the receiver, {failed} notifications failed; the last error: {}",
             line.split_once("err=").map_or(line.as_str(), |(_, error)| error)

@@ -1,6 +1,6 @@
 //! Whether what a runbook sends people to can be found.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -14,7 +14,12 @@ pub struct Search {
     clues: Vec<Clue>,
     evidence: Evidence,
     speed: Speed,
+    /// When it was last looked for.
+    looked: Option<Instant>,
 }
+
+/// How long evidence stays unasked for: its stores have more to do than to be searched.
+const PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 struct Clue {
@@ -35,16 +40,20 @@ impl Search {
         let Evidence { log, span, metric, .. } = evidence.clone();
         let kinds = [log.map(Kind::Log), span.map(Kind::Span), metric.map(Kind::Metric)];
         let clues = kinds.into_iter().flatten().map(|kind| Clue { kind, is_found: false }).collect();
-        Self { clues, evidence: evidence.clone(), speed }
+        Self { clues, evidence: evidence.clone(), speed, looked: None }
     }
 
     /// Looks again; what has been found stays found.
     pub async fn look(&mut self, stack: &Stack, since: Instant) -> Result<()> {
+        if self.looked.is_some_and(|looked| looked.elapsed() < PAUSE) {
+            return Ok(());
+        }
+        self.looked = Some(Instant::now());
         for clue in self.clues.iter_mut().filter(|clue| !clue.is_found) {
             let of = self.evidence.of;
             clue.is_found = match &clue.kind {
-                Kind::Log(event) => stack.output(of).last(event).is_some_and(|at| at >= since),
-                Kind::Span(name) => stack.seen().last(of.service(), name).is_some_and(|at| at >= since),
+                Kind::Log(event) => stack.has_logged(of, event, since).await?,
+                Kind::Span(name) => stack.has_traced(of, name, since).await?,
                 Kind::Metric(query) => {
                     let query = self.speed.divide_expression(query)?;
                     let samples = stack.prometheus().query(&query).await;

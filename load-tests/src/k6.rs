@@ -1,13 +1,11 @@
 //! Runs a scenario with k6.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::catalogue::Process;
-use crate::stack::{Child, Launch, Options, Output, Stack};
+use crate::stack::{Child, Launch, Output, Player, Stack};
 use crate::watch::until;
 
 /// What k6's interface says while its virtual users are at work.
@@ -19,32 +17,22 @@ const THRESHOLDS: i32 = 99;
 /// How long setting up may take, and how long putting back.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// How long the end of something that has ended may take to be seen.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// A scenario that runs. Dropping it kills k6, which then puts nothing back.
 pub struct Scenario {
     child: Child,
+    interrupt: Option<Launch>,
     interface: String,
 }
 
 impl Scenario {
-    /// Starts a scenario against these addresses. Its load lasts as long as the script says, or `lasting`.
-    pub fn start(k6: &Path, stack: &Stack, name: &str, lasting: Option<Duration>) -> Result<Self> {
-        let (at, Options { project, speed, .. }) = (stack.addresses(), stack.options());
-        let url = |address| format!("http://{address}");
-        let environment = [
-            ("BASE_URL", url(at.http)),
-            ("API_MANAGEMENT_URL", url(at.management(Process::Api))),
-            ("WORKER_MANAGEMENT_URL", url(at.management(Process::Worker))),
-            ("GATEWAY_URL", url(at.gateway)),
-            ("SPEED", speed.to_string()),
-            ("K6_NO_USAGE_REPORT", "true".to_owned()),
-        ];
-        let mut launch = Launch::new("k6", k6).argument("run").argument("--no-color").argument("--quiet");
-        launch = launch.argument("--address").argument(at.k6.to_string()).argument(project.scenario(name));
-        launch.environment.extend(environment);
-        let lasting = lasting.map(|lasting| ("DURATION", format!("{}s", lasting.as_secs())));
-        launch.environment.extend(lasting);
-        let interface = format!("{}/v1/status", url(at.k6));
-        Ok(Self { child: launch.start(Output::default())?, interface })
+    /// Starts a scenario against this stack. Its load lasts as long as the script says, or `lasting`.
+    pub async fn start(stack: &Stack, name: &str, lasting: Option<Duration>) -> Result<Self> {
+        let Player { launch, interrupt } = stack.player(name, lasting).await?;
+        let interface = format!("http://{}/v1/status", stack.addresses().k6);
+        Ok(Self { child: launch.start(Output::default())?, interrupt, interface })
     }
 
     /// Waits until its setup is over and its load has begun.
@@ -77,8 +65,15 @@ impl Scenario {
         if self.has_ended()? {
             return Ok(None); // how it ended is known from `failure`
         }
-        self.child.interrupt()?;
-        let status = self.child.ended_within(PATIENCE).await?;
+        let told = match &self.interrupt {
+            Some(command) => command.run(PATIENCE).await.map(drop),
+            None => self.child.interrupt(),
+        };
+        let status = match told {
+            Ok(()) => self.child.ended_within(PATIENCE).await?,
+            // It may just have ended by itself.
+            Err(error) => self.child.ended_within(GRACE).await.map_err(|_| error)?,
+        };
         Ok((!matches!(status.code(), Some(0 | INTERRUPTED | THRESHOLDS))).then(|| self.told(status.code())))
     }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
+use yaml_serde::Value;
 
 /// The project's folder.
 #[derive(Clone, Debug)]
@@ -15,6 +16,16 @@ impl Project {
     /// The project in this folder.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
+    }
+
+    /// Its folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The Compose file of the whole stack.
+    pub fn compose_file(&self) -> PathBuf {
+        self.root.join("docker-compose.yml")
     }
 
     /// The catalogue.
@@ -88,6 +99,17 @@ pub fn read_yaml<T: DeserializeOwned>(path: &Path) -> Result<T> {
     yaml_serde::from_str(&text).with_context(|| path.display().to_string())
 }
 
+/// Carries out `<<`, also where what is merged has a `<<` itself.
+pub fn merge(value: &mut Value) -> Result<()> {
+    loop {
+        let before = value.clone();
+        value.apply_merge()?;
+        if *value == before {
+            return Ok(());
+        }
+    }
+}
+
 /// `HighErrorRate` as `high-error-rate`.
 pub fn kebab_case(name: &str) -> String {
     let mut kebab = String::new();
@@ -108,5 +130,14 @@ mod tests {
     fn a_runbook_is_called_like_its_alert() {
         let runbook = Project::new("/p").runbook("ErrorBudgetBurnFast");
         assert_eq!(runbook, Path::new("/p/docs/runbooks/error-budget-burn-fast.md"));
+    }
+
+    #[test]
+    fn what_is_merged_may_merge_itself() {
+        let text = "{ a: &a { x: 1, y: 1 }, b: &b { <<: *a, y: 2 }, c: { <<: [*b], z: 3 } }";
+        let mut value: Value = yaml_serde::from_str(text).unwrap();
+        merge(&mut value).unwrap();
+        let expected: Value = yaml_serde::from_str("{ x: 1, y: 2, z: 3 }").unwrap();
+        assert_eq!(value["c"], expected);
     }
 }

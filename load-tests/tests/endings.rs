@@ -1,8 +1,9 @@
-//! Whatever ends the program, every process that it started ends with it. Needs what the drills need: run it
+//! Whatever ends the program, every process and container that it started ends with it. Needs what the drills need: run it
 //! with `make drills`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -18,51 +19,72 @@ async fn so_does_a_polite_end() {
     ends_with("TERM", true).await;
 }
 
-/// Only the kernel can do this, and it removes no files.
+/// Only the kernel can see to this, and it removes no files.
 #[tokio::test]
 #[cfg(target_os = "linux")]
-async fn even_if_it_is_killed_no_process_stays() {
+async fn even_if_it_is_killed_nothing_stays_that_runs() {
     ends_with("KILL", false).await;
 }
 
 async fn ends_with(signal: &str, removes_files: bool) {
     let folder = tempfile::tempdir().unwrap();
-    let mut stack = start(folder.path());
-    let children = children_of(stack.id());
-    assert!(children.len() >= 6, "redis, three of the service, Prometheus, Alertmanager: {children:?}");
+    let mut stack = Up::start(folder.path());
+    assert!(stack.parts().len() >= 6, "{:?}", stack.parts());
 
-    let sent = Command::new("kill").args(["-s", signal, &stack.id().to_string()]).status();
+    let sent = Command::new("kill").args(["-s", signal, &stack.drill.id().to_string()]).status();
     assert!(sent.unwrap().success());
-    let ended = until(Duration::from_secs(20), async || Ok(stack.try_wait()?)).await.unwrap();
+    let patience = Duration::from_secs(60);
+    let ended = until(patience, async || Ok(stack.drill.try_wait()?)).await.unwrap();
     assert!(ended.is_some(), "it does not end");
-    let gone = until(Duration::from_secs(20), async || Ok(running(&children).is_empty().then_some(())));
-    assert!(gone.await.unwrap().is_some(), "still there: {:?}", running(&children));
+    let gone = until(patience, async || Ok(stack.parts().is_empty().then_some(())));
+    assert!(gone.await.unwrap().is_some(), "still there: {:?}", stack.parts());
     if removes_files {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }
 
 /// A stack that is up.
-fn start(folder: &std::path::Path) -> Child {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_drill"));
-    command.arg("--project").arg(root).arg("stack").env("TMPDIR", folder).stdout(Stdio::piped());
-    let mut stack = command.spawn().unwrap();
-    let lines = BufReader::new(stack.stdout.take().unwrap()).lines();
-    let is_up = lines.map(Result::unwrap).any(|line| line.contains("Ctrl-C ends everything"));
-    assert!(is_up, "it did not come up");
-    stack
+struct Up {
+    drill: Child,
+    children: Vec<String>,
+    /// By which Compose knows the stack, if it is one of containers.
+    project: Option<String>,
 }
 
-fn children_of(process: u32) -> Vec<String> {
-    let found = Command::new("pgrep").args(["-P", &process.to_string()]).output().unwrap();
+impl Up {
+    fn start(folder: &Path) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drill"));
+        command.arg("--project").arg(root).arg("stack").env("TMPDIR", folder).stdout(Stdio::piped());
+        let mut drill = command.spawn().unwrap();
+        let mut project = None;
+        let lines = BufReader::new(drill.stdout.take().unwrap()).lines();
+        let is_up = lines.map(Result::unwrap).any(|line| {
+            let named = line.split_once("--project-name ").and_then(|(_, rest)| rest.split(' ').next());
+            project = project.take().or(named.map(str::to_owned));
+            line.contains("Ctrl-C ends everything")
+        });
+        assert!(is_up, "it did not come up");
+        let children = lines_of("pgrep", &["-P", &drill.id().to_string()]);
+        Self { drill, children, project }
+    }
+
+    /// What there still is of it.
+    fn parts(&self) -> Vec<String> {
+        let processes = lines_of("ps", &["-o", "pid=,stat=,comm=", "-p", &self.children.join(",")]);
+        // One that has ended and that nobody asked about yet counts as ended.
+        let mut parts: Vec<_> = processes.into_iter().filter(|line| !line.contains(" Z")).collect();
+        if let Some(project) = &self.project {
+            let label = format!("label=com.docker.compose.project={project}");
+            for list in [["container", "ls", "--all"].as_slice(), &["volume", "ls"], &["network", "ls"]] {
+                parts.extend(lines_of("docker", &[list, &["--quiet", "--filter", &label]].concat()));
+            }
+        }
+        parts
+    }
+}
+
+fn lines_of(program: &str, arguments: &[&str]) -> Vec<String> {
+    let found = Command::new(program).args(arguments).output().unwrap();
     String::from_utf8(found.stdout).unwrap().lines().map(str::to_owned).collect()
-}
-
-fn running(processes: &[String]) -> Vec<String> {
-    let found =
-        Command::new("ps").args(["-o", "pid=,stat=,comm=", "-p", &processes.join(",")]).output().unwrap();
-    let lines = String::from_utf8(found.stdout).unwrap();
-    // One that has ended and that nobody asked about yet counts as ended.
-    lines.lines().filter(|line| !line.contains(" Z")).map(str::to_owned).collect()
 }

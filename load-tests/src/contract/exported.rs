@@ -25,7 +25,7 @@ impl Exported {
     /// Adds what the service exports now. A series that has not counted yet, or no more since a restart, is
     /// not there: add to the same again and again.
     pub async fn add_stack(&mut self, stack: &Stack) -> Result<()> {
-        for process in [Process::Api, Process::Worker, Process::Gateway] {
+        for process in Process::ALL {
             let url = format!("http://{}/metrics", stack.addresses().management(process));
             self.add_scrape(&reqwest::get(url).await?.error_for_status()?.text().await?)?;
         }

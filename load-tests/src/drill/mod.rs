@@ -4,7 +4,6 @@ mod faults;
 mod patience;
 mod sighting;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -26,8 +25,6 @@ const HEALTHY: &str = "count(up == 1) == 3";
 pub struct Drill<'a> {
     /// The stack.
     pub stack: &'a mut Stack,
-    /// The program k6.
-    pub k6: &'a Path,
     /// How long each step may take.
     pub patience: Patience,
     /// Is told what happens while people wait.
@@ -59,7 +56,7 @@ impl Drill<'_> {
     ) -> Result<()> {
         self.stack.forget().await?;
         self.wait_for_silence().await.context("the baseline is not healthy")?;
-        let mut scenario = self.start(exercise)?;
+        let mut scenario = self.start(exercise).await?;
         let sighting = sighting.insert(Sighting::new(exercise, self.stack.options().speed));
         if let Err(error) = self.while_it_runs(exercise, &mut scenario, sighting).await {
             problems.push(format!("{error:#}"));
@@ -71,11 +68,11 @@ impl Drill<'_> {
     }
 
     /// The cause lasts until it is ended, unless the scenario must show that it ends well by itself.
-    fn start(&self, exercise: &Exercise) -> Result<Scenario> {
+    async fn start(&self, exercise: &Exercise) -> Result<Scenario> {
         let name = exercise.name();
         (self.progress)(&format!("{name}: k6 begins"));
         let lasting = (!exercise.runs_to_its_end()).then(|| self.patience.until_proven());
-        Scenario::start(self.k6, self.stack, name, lasting)
+        Scenario::start(self.stack, name, lasting).await
     }
 
     /// Healthy, and no alert pending or firing for a while.
@@ -118,7 +115,7 @@ impl Drill<'_> {
             if let Some(failure) = scenario.failure()? {
                 bail!("{failure}");
             }
-            if let Some(casualty) = self.stack.casualty()? {
+            if let Some(casualty) = self.stack.casualty().await? {
                 bail!("{casualty}");
             }
             let has_ended = !exercise.runs_to_its_end() || scenario.has_ended()?;

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use crate::alertmanager_api::KnownAlert;
 use crate::catalogue::Exercise;
 use crate::evidence::Search;
-use crate::receiver::Deliveries;
+use crate::receiver::Delivered;
 use crate::report::{AlertOutcome, Outcome};
 use crate::speed::Speed;
 use crate::stack::Stack;
@@ -32,10 +32,10 @@ pub(super) struct SeenAlert {
 }
 
 /// What there is to be seen at one moment.
-struct View<'a> {
+struct View {
     active: Vec<ActiveAlert>,
     known: Vec<KnownAlert>,
-    deliveries: &'a Deliveries,
+    delivered: Delivered,
     since: OffsetDateTime,
     passed: Duration,
     since_end: Option<Duration>,
@@ -68,7 +68,7 @@ impl Sighting {
         let view = View {
             active: stack.prometheus().alerts().await?,
             known: stack.alertmanager().alerts().await?,
-            deliveries: stack.receiver().deliveries(),
+            delivered: stack.receiver().delivered().await?,
             since: self.begun_at,
             passed: self.begun.elapsed(),
             since_end: self.ended.map(|ended| ended.elapsed()),
@@ -166,13 +166,13 @@ impl SeenAlert {
         };
         happened("pending", &mut outcome.pending, !of_this_name.is_empty(), view.passed);
         happened("firing", &mut outcome.firing, fires, view.passed);
-        let was_delivered = view.deliveries.has_fired(&name, view.since);
+        let was_delivered = view.delivered.has_fired(&name, view.since);
         happened("delivered", &mut outcome.delivered, was_delivered, view.passed);
         if let Some(since_end) = view.since_end {
             // It may come back once, while the last samples of the cause are still in its window.
             outcome.resolved = outcome.resolved.filter(|_| !fires);
             happened("over", &mut outcome.resolved, !fires, since_end);
-            let was_delivered = view.deliveries.has_resolved(&name, view.since);
+            let was_delivered = view.delivered.has_resolved(&name, view.since);
             happened("delivered as over", &mut outcome.resolved_delivered, was_delivered, since_end);
         }
         let is_held_back = view.known.iter().any(|known| known.name() == name && known.held_back().is_some());

@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -37,7 +37,7 @@ pub enum Status {
 }
 
 /// One alert in one notification.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Delivery {
     /// When it came.
     #[serde(with = "time::serde::rfc3339")]
@@ -61,13 +61,13 @@ pub struct Delivery {
     pub fingerprint: String,
 }
 
-/// The last deliveries. Clones share them.
-#[derive(Clone, Debug, Default)]
-pub struct Deliveries(Arc<Mutex<VecDeque<Delivery>>>);
+/// The last deliveries.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries(Mutex<VecDeque<Delivery>>);
 
 impl Deliveries {
     /// Remembers what came.
-    pub fn add(&self, notification: Notification) {
+    pub(super) fn add(&self, notification: Notification) {
         let mut deliveries = self.lock();
         for alert in notification.alerts {
             if deliveries.len() == MEMORY {
@@ -78,33 +78,12 @@ impl Deliveries {
     }
 
     /// All that is remembered, the newest first.
-    pub fn newest_first(&self) -> Vec<Delivery> {
+    pub(super) fn newest_first(&self) -> Vec<Delivery> {
         self.lock().iter().rev().cloned().collect()
-    }
-
-    /// Whether an alert of this name was delivered as firing since then.
-    pub fn has_fired(&self, alert: &str, since: OffsetDateTime) -> bool {
-        self.lock().iter().any(|delivery| delivery.is(alert, Status::Firing, since))
-    }
-
-    /// Whether every alert of this name that was delivered as firing since then was also delivered as
-    /// resolved, and there was one.
-    pub fn has_resolved(&self, alert: &str, since: OffsetDateTime) -> bool {
-        let mut last = BTreeMap::new();
-        for delivery in self.lock().iter().filter(|one| one.alert == alert && one.received_at >= since) {
-            last.insert(delivery.fingerprint.clone(), delivery.status);
-        }
-        !last.is_empty() && last.values().all(|status| *status == Status::Resolved)
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Delivery>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Delivery {
-    fn is(&self, alert: &str, status: Status, since: OffsetDateTime) -> bool {
-        self.alert == alert && self.status == status && self.received_at >= since
     }
 }
 
@@ -130,36 +109,18 @@ impl Alert {
 mod tests {
     use super::*;
 
-    fn deliver(deliveries: &Deliveries, alert: &str, fingerprint: &str, status: Status) {
+    fn notification(alert: &str) -> Notification {
         let labels = BTreeMap::from([("alertname".to_owned(), alert.to_owned())]);
-        let starts_at = OffsetDateTime::now_utc();
-        let (annotations, fingerprint) = (BTreeMap::new(), fingerprint.to_owned());
-        deliveries.add(Notification {
-            alerts: vec![Alert { status, labels, annotations, starts_at, fingerprint }],
-        });
-    }
-
-    #[test]
-    fn it_is_over_when_the_last_one_is_over() {
-        let deliveries = Deliveries::default();
-        let start = OffsetDateTime::now_utc();
-        assert!(!deliveries.has_fired("A", start) && !deliveries.has_resolved("A", start));
-        deliver(&deliveries, "A", "1", Status::Firing);
-        deliver(&deliveries, "A", "2", Status::Firing);
-        deliver(&deliveries, "A", "1", Status::Resolved);
-        assert!(deliveries.has_fired("A", start) && !deliveries.has_resolved("A", start));
-        assert!(!deliveries.has_fired("B", start));
-        deliver(&deliveries, "A", "2", Status::Resolved);
-        assert!(deliveries.has_resolved("A", start));
-        let later = OffsetDateTime::now_utc();
-        assert!(!deliveries.has_fired("A", later) && !deliveries.has_resolved("A", later));
+        let (status, starts_at) = (Status::Firing, OffsetDateTime::now_utc());
+        let (annotations, fingerprint) = (BTreeMap::new(), "1".to_owned());
+        Notification { alerts: vec![Alert { status, labels, annotations, starts_at, fingerprint }] }
     }
 
     #[test]
     fn memory_is_bounded_and_the_newest_stay() {
         let deliveries = Deliveries::default();
         for number in 0..=MEMORY {
-            deliver(&deliveries, &format!("A{number}"), "1", Status::Firing);
+            deliveries.add(notification(&format!("A{number}")));
         }
         let remembered = deliveries.newest_first();
         assert_eq!(remembered.len(), MEMORY);

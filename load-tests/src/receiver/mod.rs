@@ -1,5 +1,6 @@
 //! A webhook receiver for Alertmanager that people can look at, and in which a drill sees what was delivered.
 
+mod api;
 mod deliveries;
 mod page;
 
@@ -10,7 +11,9 @@ use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::{Context, Result};
 
-pub use deliveries::{Deliveries, Delivery, Notification, Status};
+pub use api::{Delivered, ReceiverApi};
+use deliveries::Deliveries;
+pub use deliveries::{Delivery, Notification, Status};
 
 /// The largest notification that is accepted.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -18,18 +21,16 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// A receiver that listens. Dropping it does not end it: `stop` does, or the end of the process.
 pub struct Receiver {
     address: SocketAddr,
-    deliveries: Deliveries,
     server: ServerHandle,
 }
 
 impl Receiver {
     /// Listens on this address.
     pub async fn start(address: SocketAddr) -> Result<Self> {
-        let deliveries = Deliveries::default();
-        let shared = web::Data::new(deliveries.clone());
+        let deliveries = web::Data::new(Deliveries::default());
         let server = HttpServer::new(move || {
             App::new()
-                .app_data(shared.clone())
+                .app_data(deliveries.clone())
                 .app_data(web::JsonConfig::default().limit(MAX_BODY_BYTES))
                 .route("/", web::get().to(show))
                 .route("/deliveries", web::get().to(list))
@@ -42,17 +43,12 @@ impl Receiver {
         let server = server.run();
         let handle = server.handle();
         tokio::spawn(server);
-        Ok(Self { address, deliveries, server: handle })
+        Ok(Self { address, server: handle })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// What was delivered to it.
-    pub fn deliveries(&self) -> &Deliveries {
-        &self.deliveries
     }
 
     /// Stops listening.

@@ -7,9 +7,11 @@ impl Report {
     pub fn to_markdown(&self) -> String {
         let mut page = format!(
             "# The drills\n\n\
-             `make drills` wrote this page, at `SPEED={speed}`: every duration of rules, scrapes, notifications and\n\
-             scenarios is divided by {speed}. The first three times count from the start of the scenario, the next\n\
-             two from the end of the cause. “Evidence” is what the alert's runbook sends people to, and was found.\n\n",
+             `make drills` wrote this page, on the stack {platform}, at `SPEED={speed}`:\n\
+             every duration of rules, scrapes, notifications and scenarios is divided by {speed}. The first three times\n\
+             count from the start of the scenario, the next two from the end of the cause. “Evidence” is what the\n\
+             alert's runbook sends people to, and was found.\n\n",
+            platform = self.platform,
             speed = self.speed,
         );
         // Writing into a String cannot fail.
@@ -37,7 +39,7 @@ mod tests {
     #[test]
     fn the_page_has_a_row_for_each_alert_and_test() {
         let page = example().to_markdown();
-        assert!(page.contains("SPEED=30"), "{page}");
+        assert!(page.contains("the stack of docker-compose.yml, at `SPEED=30`"), "{page}");
         let row = "| ✓ | instance-down | InstanceDown | 1.0 s | 3.0 s | 4.0 s | 2.0 s | 5.0 s | none | metric up == 0 |";
         assert!(page.contains(row), "{page}");
         assert!(page.contains("| ✗ | smoke | – |"), "{page}");

@@ -12,6 +12,8 @@ use crate::speed::Speed;
 /// What came of all exercises.
 #[derive(Clone, Debug)]
 pub struct Report {
+    /// What the stack was: “of …”.
+    pub platform: String,
     /// By how much durations were divided.
     pub speed: Speed,
     /// One for each exercise, in order.
@@ -187,7 +189,7 @@ pub(crate) mod tests {
         let smoke = Outcome { unexpected: vec!["HighErrorRate".to_owned()], ..outcome("smoke", Vec::new()) };
         let outcomes =
             vec![smoke, outcome("instance-down", vec![good]), outcome("dependency-down", vec![bad])];
-        Report { speed: "30".parse().unwrap(), outcomes }
+        Report { platform: "of docker-compose.yml".to_owned(), speed: "30".parse().unwrap(), outcomes }
     }
 
     #[test]

@@ -16,13 +16,17 @@ use crate::watch::until;
 /// How many of its last lines are kept of a process.
 const LINES: usize = 200;
 
-/// How a process is started. It sees no other environment than what is named here, and `PATH` and `HOME`.
+/// How a process is started. Of our own environment it sees `PATH` and `HOME`, unless it is one that people run the same way.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
     pub(crate) name: &'static str,
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) environment: BTreeMap<&'static str, String>,
+    /// Whether it sees our whole environment.
+    pub(crate) sees_our_environment: bool,
+    /// Whether what it writes goes to our standard error output, and is not collected.
+    pub(crate) is_shown: bool,
 }
 
 /// A process that is killed when this is dropped, whatever the reason.
@@ -44,6 +48,8 @@ pub struct Output(Arc<Mutex<Written>>);
 struct Written {
     lines: VecDeque<String>,
     events: HashMap<String, Instant>,
+    /// How many pipes are still read.
+    open: usize,
 }
 
 #[derive(Deserialize)]
@@ -53,7 +59,14 @@ struct Line {
 
 impl Launch {
     pub(crate) fn new(name: &'static str, program: impl Into<PathBuf>) -> Self {
-        Self { name, program: program.into(), arguments: Vec::new(), environment: BTreeMap::new() }
+        Self {
+            name,
+            program: program.into(),
+            arguments: Vec::new(),
+            environment: BTreeMap::new(),
+            sees_our_environment: false,
+            is_shown: false,
+        }
     }
 
     pub(crate) fn argument(mut self, argument: impl Into<OsString>) -> Self {
@@ -64,9 +77,15 @@ impl Launch {
     /// Starts it; its lines go to `output`.
     pub(crate) fn start(&self, output: Output) -> Result<Child> {
         let mut command = outliving_nobody(&self.program);
-        command.args(&self.arguments).env_clear().envs(&self.environment);
-        command.envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME"));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let is_seen = |name: &OsString| self.sees_our_environment || name == "PATH" || name == "HOME";
+        command.args(&self.arguments).env_clear();
+        command.envs(std::env::vars_os().filter(|(name, _)| is_seen(name))).envs(&self.environment);
+        command.stdin(Stdio::null()).process_group(0);
+        if self.is_shown {
+            command.stdout(std::io::stderr()).stderr(std::io::stderr());
+        } else {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
         let mut process =
             command.spawn().with_context(|| format!("{}: {}", self.name, self.program.display()))?;
         output.collect(process.stdout.take());
@@ -74,14 +93,17 @@ impl Launch {
         Ok(Child { name: self.name, process, output })
     }
 
-    /// Runs it to its end, which must be a good one.
-    pub(crate) async fn run(&self) -> Result<()> {
+    /// Runs it to its end, which must be a good one, and gives what it wrote.
+    pub(crate) async fn run(&self, patience: Duration) -> Result<Output> {
         let mut child = self.start(Output::default())?;
-        let status = child.ended_within(Duration::from_secs(120)).await?;
+        let status = child.ended_within(patience).await?;
+        let output = child.output.clone();
+        // What it wrote at last may still be on its way.
+        until(Duration::from_secs(1), async || Ok(output.is_complete().then_some(()))).await?;
         if !status.success() {
-            bail!("{} failed ({status}):\n{}", self.name, child.output.tail(20));
+            bail!("{} failed ({status}):\n{}", self.name, output.tail(20));
         }
-        Ok(())
+        Ok(output)
     }
 }
 
@@ -175,9 +197,15 @@ impl Output {
         self.lock().lines.iter().filter(|line| line.contains(part)).cloned().collect()
     }
 
+    /// The last lines.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines_with("")
+    }
+
     fn collect(&self, from: Option<impl Read + Send + 'static>) {
         let Some(from) = from else { return };
         let output = self.clone();
+        output.lock().open += 1;
         std::thread::spawn(move || {
             let mut from = BufReader::new(from);
             let mut line = Vec::new();
@@ -185,7 +213,12 @@ impl Output {
                 output.add(String::from_utf8_lossy(&line).trim_end());
                 line.clear();
             }
+            output.lock().open -= 1;
         });
+    }
+
+    fn is_complete(&self) -> bool {
+        self.lock().open == 0
     }
 
     fn add(&self, line: &str) {
@@ -233,6 +266,17 @@ mod tests {
         let mut child = launch.start(Output::default()).unwrap();
         let error = child.ready(async || false).await.unwrap_err().to_string();
         assert!(error.starts_with("redis ended at its start") && error.contains("exit status: 3"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_is_run_to_its_end_is_read_to_its_end() {
+        let run = |script: &'static str| async move {
+            let launch = Launch::new("sh", "sh").argument("-c").argument(script);
+            launch.run(Duration::from_secs(20)).await
+        };
+        assert_eq!(run("echo one; echo two >&2").await.unwrap().lines().len(), 2);
+        let error = run("echo why; exit 4").await.map(drop).unwrap_err().to_string();
+        assert!(error.starts_with("sh failed (exit status: 4)") && error.ends_with("why"), "{error}");
     }
 
     #[test]

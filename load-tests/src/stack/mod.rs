@@ -1,152 +1,119 @@
-//! The stack that drills run on: real processes on this machine, on free ports, all of which end with it.
+//! The stack that drills run on: that of `docker-compose.yml` in containers, or real processes on this machine.
+//! Either listens on free ports of the loopback address, and ends with the drill, whatever ends that.
 
-mod alertmanager;
+mod addresses;
 mod child;
-mod collector;
+mod compose;
+mod configuration;
+mod native;
+mod platform;
 mod ports;
-mod postgres;
-mod prometheus;
-mod redis;
-mod running;
-mod service;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tempfile::TempDir;
 
 use crate::alertmanager_api::AlertmanagerApi;
 use crate::catalogue::{Part, Process};
 use crate::project::Project;
-use crate::receiver::Receiver;
+use crate::receiver::ReceiverApi;
 use crate::speed::Speed;
 use crate::watch::PrometheusApi;
 
+pub use addresses::Addresses;
 pub(crate) use child::Launch;
 pub use child::{Child, Output, find_program};
-use collector::Collector;
-pub use collector::Seen;
+use compose::Compose;
+use native::Native;
+pub use platform::{Containers, Platform, Processes, docker_is_there};
 use ports::Ports;
-use postgres::Postgres;
-use running::{Readiness, Running};
-use service::Launches;
+
+/// What makes one process of the service small enough for a scenario to bring it to its limits, on two cores.
+const LIMITS: [(&str, &str); 6] = [
+    ("DATABASE_POOL_SIZE", "10"),
+    ("GLASSHOUSE_ARGON2_MEMORY_KIB", "64"),
+    ("GLASSHOUSE_ARGON2_PASSES", "1"),
+    ("GLASSHOUSE_MAX_CONCURRENT_REQUESTS", "32"),
+    ("GLASSHOUSE_MEMORY_LIMIT_MIB", "512"),
+    ("GLASSHOUSE_TOKEN_SECONDS", "7200"),
+];
 
 /// What a stack is made of.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where rules and configurations are.
+    /// Where rules, configurations and the Compose file are.
     pub project: Project,
     /// By how much their durations are divided.
     pub speed: Speed,
-    /// The program `glasshouse`.
-    pub binary: PathBuf,
-    /// Where a superuser reaches Postgres.
-    pub postgres: String,
+    /// What it runs on.
+    pub platform: Platform,
 }
 
-/// Where everything listens.
-#[derive(Clone, Debug)]
-pub struct Addresses {
-    /// The public interface of the API.
-    pub http: SocketAddr,
-    /// The management interfaces.
-    pub management: [SocketAddr; 3],
-    /// The payment gateway.
-    pub gateway: SocketAddr,
-    /// Redis.
-    pub redis: SocketAddr,
-    /// The receiver of OTLP.
-    pub collector: SocketAddr,
-    /// Prometheus.
-    pub prometheus: SocketAddr,
-    /// Alertmanager.
-    pub alertmanager: SocketAddr,
-    /// The receiver of notifications.
-    pub receiver: SocketAddr,
-    /// The interface that k6 has while it runs.
-    pub k6: SocketAddr,
-}
-
-/// A running stack. Its processes end when it is dropped, in the order of these fields: those that use
-/// others first, and the folder of their files last.
+/// A running stack. Its parts end when it is dropped, and then the folder of their files.
 pub struct Stack {
     options: Options,
     addresses: Addresses,
-    prometheus: Running,
-    prometheus_api: PrometheusApi,
-    alertmanager: Running,
-    alertmanager_api: AlertmanagerApi,
-    api: Running,
-    worker: Running,
-    gateway: Running,
-    redis: Running,
-    collector: Option<Collector>,
-    seen: Seen,
-    receiver: Receiver,
-    _postgres: Postgres,
-    folder: TempDir,
+    prometheus: PrometheusApi,
+    alertmanager: AlertmanagerApi,
+    receiver: ReceiverApi,
+    parts: Parts,
+    _folder: TempDir,
+}
+
+/// What runs.
+enum Parts {
+    Native(Box<Native>),
+    Compose(Box<Compose>),
+}
+
+/// How a scenario is run.
+pub(crate) struct Player {
+    /// The process of k6, or the one that shows what k6 says in its container.
+    pub(crate) launch: Launch,
+    /// What interrupts it, where a signal to that process does not.
+    pub(crate) interrupt: Option<Launch>,
 }
 
 impl Stack {
-    /// Starts everything and waits until it is ready.
-    pub async fn start(options: Options) -> Result<Self> {
+    /// Starts everything and waits until it is ready. `progress` is told what takes long.
+    pub async fn start(options: Options, progress: &dyn Fn(&str)) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("glasshouse-drill.").tempdir()?;
-        let path = folder.path();
-        let addresses = Addresses::free()?;
-        let receiver = Receiver::start(addresses.receiver).await?;
-        let seen = Seen::default();
-        let collector = Collector::start(addresses.collector, seen.clone())?;
-        let postgres = Postgres::create(&options.postgres).await?;
-        let redis =
-            Running::start(redis::launch(addresses.redis, path)?, Readiness::Redis(addresses.redis)).await?;
-
-        let launches =
-            Launches { binary: &options.binary, postgres: &postgres, addresses: &addresses, folder: path };
-        launches.migrate()?.run().await?;
-        let start = async |process| {
-            let ready = format!("http://{}/health/ready", addresses.management(process));
-            Running::start(launches.of(process)?, Readiness::Http(ready)).await
+        let mut ports = Ports::default();
+        let addresses = Addresses::free(&mut ports)?;
+        let setting = Setting {
+            project: &options.project,
+            speed: options.speed,
+            addresses: &addresses,
+            folder: folder.path(),
         };
-        let (gateway, worker) = (start(Process::Gateway).await?, start(Process::Worker).await?);
-        let api = start(Process::Api).await?;
-
-        let (project, speed) = (&options.project, options.speed);
-        let ready = |address| Readiness::Http(format!("http://{address}/-/ready"));
-        let launch = alertmanager::launch(project, speed, &addresses, path)?;
-        let alertmanager = Running::start(launch, ready(addresses.alertmanager)).await?;
-        let launch = prometheus::launch(project, speed, &addresses, path)?;
-        let prometheus = Running::start(launch, ready(addresses.prometheus)).await?;
+        let parts = match &options.platform {
+            Platform::Native(processes) => {
+                Parts::Native(Box::new(Native::start(&setting, processes, &mut ports).await?))
+            }
+            Platform::Compose(containers) => {
+                Parts::Compose(Box::new(Compose::start(&setting, containers, &mut ports, progress).await?))
+            }
+        };
         Ok(Self {
-            prometheus_api: PrometheusApi::new(addresses.prometheus),
-            alertmanager_api: AlertmanagerApi::new(addresses.alertmanager),
+            prometheus: PrometheusApi::new(addresses.prometheus),
+            alertmanager: AlertmanagerApi::new(addresses.alertmanager),
+            receiver: ReceiverApi::new(addresses.receiver),
             options,
             addresses,
-            prometheus,
-            alertmanager,
-            api,
-            worker,
-            gateway,
-            redis,
-            collector: Some(collector),
-            seen,
-            receiver,
-            _postgres: postgres,
-            folder,
+            parts,
+            _folder: folder,
         })
     }
 
     /// Starts Prometheus and Alertmanager anew, without any memory: the burn rates look back for hours, and
     /// should not see what was done before.
     pub async fn forget(&mut self) -> Result<()> {
-        self.prometheus.stop();
-        self.alertmanager.stop();
-        for data in [prometheus::DATA, alertmanager::DATA] {
-            let data = self.folder.path().join(data);
-            std::fs::remove_dir_all(&data).with_context(|| data.display().to_string())?;
+        match &mut self.parts {
+            Parts::Native(native) => native.forget().await,
+            Parts::Compose(compose) => compose.forget().await,
         }
-        self.alertmanager.start_again().await?;
-        self.prometheus.start_again().await
     }
 
     /// What it was made of.
@@ -161,96 +128,97 @@ impl Stack {
 
     /// Prometheus.
     pub fn prometheus(&self) -> &PrometheusApi {
-        &self.prometheus_api
+        &self.prometheus
     }
 
     /// Alertmanager.
     pub fn alertmanager(&self) -> &AlertmanagerApi {
-        &self.alertmanager_api
-    }
-
-    /// What Alertmanager wrote.
-    pub fn alertmanager_output(&self) -> &Output {
-        self.alertmanager.output()
+        &self.alertmanager
     }
 
     /// Where Alertmanager delivers to.
-    pub fn receiver(&self) -> &Receiver {
+    pub fn receiver(&self) -> &ReceiverApi {
         &self.receiver
     }
 
-    /// The spans that came.
-    pub fn seen(&self) -> &Seen {
-        &self.seen
+    /// Of the last lines that Alertmanager wrote, those with an error.
+    pub async fn alertmanager_errors(&self) -> Result<Vec<String>> {
+        let with = "err=";
+        match &self.parts {
+            Parts::Native(native) => Ok(native.alertmanager_lines(with)),
+            Parts::Compose(compose) => compose.alertmanager_lines(with).await,
+        }
     }
 
-    /// What a process wrote.
-    pub fn output(&self, process: Process) -> &Output {
-        match process {
-            Process::Api => self.api.output(),
-            Process::Worker => self.worker.output(),
-            Process::Gateway => self.gateway.output(),
+    /// Whether a process has logged this event since then.
+    pub async fn has_logged(&self, process: Process, event: &str, since: Instant) -> Result<bool> {
+        match &self.parts {
+            Parts::Native(native) => Ok(native.has_logged(process, event, since)),
+            Parts::Compose(compose) => compose.has_logged(process, event, since).await,
+        }
+    }
+
+    /// Whether a span of this name has come from a process since then.
+    pub async fn has_traced(&self, process: Process, span: &str, since: Instant) -> Result<bool> {
+        match &self.parts {
+            Parts::Native(native) => Ok(native.has_traced(process, span, since)),
+            Parts::Compose(compose) => compose.has_traced(process, span, since).await,
         }
     }
 
     /// Stops a part, at once and without a farewell.
     pub async fn stop(&mut self, part: Part) -> Result<()> {
-        match part {
-            Part::Redis => self.redis.stop(),
-            Part::Api => self.api.stop(),
-            Part::Collector => {
-                if let Some(collector) = self.collector.take() {
-                    collector.stop().await?;
-                }
-            }
+        match &mut self.parts {
+            Parts::Native(native) => native.stop(part).await,
+            Parts::Compose(compose) => compose.stop(part).await,
         }
-        Ok(())
     }
 
     /// Starts a part anew, and waits until it is ready.
     pub async fn start_again(&mut self, part: Part) -> Result<()> {
-        match part {
-            Part::Redis => self.redis.start_again().await,
-            Part::Api => self.api.start_again().await,
-            Part::Collector if self.collector.is_some() => Ok(()),
-            Part::Collector => {
-                self.collector = Some(Collector::start(self.addresses.collector, self.seen.clone())?);
-                Ok(())
-            }
+        match &mut self.parts {
+            Parts::Native(native) => native.start_again(part).await,
+            Parts::Compose(compose) => compose.start_again(part).await,
         }
     }
 
-    /// The first process that has ended although nobody stopped it, with its last lines.
-    pub fn casualty(&mut self) -> Result<Option<String>> {
-        let Self { prometheus, alertmanager, api, worker, gateway, redis, .. } = self;
-        for running in [prometheus, alertmanager, api, worker, gateway, redis] {
-            if let Some(casualty) = running.casualty()? {
-                return Ok(Some(casualty));
-            }
+    /// Stops the receiver of notifications, for good.
+    pub async fn stop_receiver(&mut self) -> Result<()> {
+        match &mut self.parts {
+            Parts::Native(native) => native.stop_receiver().await,
+            Parts::Compose(compose) => compose.stop_receiver().await,
         }
-        Ok(None)
+    }
+
+    /// The first part that has ended although nobody stopped it, with its last lines.
+    pub async fn casualty(&mut self) -> Result<Option<String>> {
+        match &mut self.parts {
+            Parts::Native(native) => native.casualty(),
+            Parts::Compose(compose) => compose.casualty().await,
+        }
+    }
+
+    /// How k6 runs a scenario against this stack. The load lasts as long as the script says, or `lasting`.
+    pub(crate) async fn player(&self, scenario: &str, lasting: Option<Duration>) -> Result<Player> {
+        match &self.parts {
+            Parts::Native(native) => Ok(native.player(&self.options, &self.addresses, scenario, lasting)),
+            Parts::Compose(compose) => compose.player(scenario, lasting).await,
+        }
+    }
+
+    /// How a person runs a scenario against this stack.
+    pub fn how_to_run_a_scenario(&self) -> String {
+        match &self.parts {
+            Parts::Native(native) => native.how_to_run_a_scenario(&self.options, &self.addresses),
+            Parts::Compose(compose) => compose.how_to_run_a_scenario(),
+        }
     }
 }
 
-impl Addresses {
-    fn free() -> Result<Self> {
-        let mut ports = Ports::default();
-        let mut free = || ports.free().context("an address for the stack");
-        Ok(Self {
-            http: free()?,
-            management: [free()?, free()?, free()?],
-            gateway: free()?,
-            redis: free()?,
-            collector: free()?,
-            prometheus: free()?,
-            alertmanager: free()?,
-            receiver: free()?,
-            k6: free()?,
-        })
-    }
-
-    /// The management interface of a process.
-    pub fn management(&self, process: Process) -> SocketAddr {
-        self.management[process as usize]
-    }
+/// What both kinds of stack are started with.
+struct Setting<'a> {
+    project: &'a Project,
+    speed: Speed,
+    addresses: &'a Addresses,
+    folder: &'a Path,
 }

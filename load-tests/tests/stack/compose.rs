@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use glasshouse_load_tests::project::merge;
 use serde::Deserialize;
 use yaml_serde::Value;
 
@@ -73,7 +74,7 @@ impl Stack {
     pub(crate) fn read(folder: &Path) -> Self {
         let text = std::fs::read_to_string(folder.join("docker-compose.yml")).unwrap();
         let mut value: Value = yaml_serde::from_str(&filled(&text)).unwrap();
-        merge(&mut value);
+        merge(&mut value).unwrap();
         let stack: Self = yaml_serde::from_value(value).unwrap();
         Self { folder: folder.to_owned(), ..stack }
     }
@@ -175,17 +176,6 @@ fn filled(text: &str) -> String {
     result + rest
 }
 
-/// Carries out `<<`, also where what is merged has a `<<` itself.
-fn merge(value: &mut Value) {
-    loop {
-        let before = value.clone();
-        value.apply_merge().unwrap();
-        if *value == before {
-            return;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,14 +189,5 @@ mod tests {
     #[should_panic(expected = "TAG has no default")]
     fn a_variable_without_a_default_is_named() {
         filled("a:${TAG}");
-    }
-
-    #[test]
-    fn what_is_merged_may_merge_itself() {
-        let text = "{ a: &a { x: 1, y: 1 }, b: &b { <<: *a, y: 2 }, c: { <<: [*b], z: 3 } }";
-        let mut value: Value = yaml_serde::from_str(text).unwrap();
-        merge(&mut value);
-        let expected: Value = yaml_serde::from_str("{ x: 1, y: 2, z: 3 }").unwrap();
-        assert_eq!(value["c"], expected);
     }
 }

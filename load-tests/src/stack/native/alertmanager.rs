@@ -3,30 +3,26 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use yaml_serde::Value;
 
-use super::Addresses;
-use super::child::{Launch, find_program};
-use crate::project::{Project, read_yaml};
+use crate::project::Project;
 use crate::speed::Speed;
+use crate::stack::child::{Launch, find_program};
+use crate::stack::{Addresses, configuration};
 
 /// The folder of its data.
 pub(super) const DATA: &str = "alertmanager-data";
 
-/// Writes the project's configuration, faster and with our receiver, and tells how to start Alertmanager
-/// with it.
+/// Writes its configuration, with our receiver, and tells how to start Alertmanager with it.
 pub(super) fn launch(
     project: &Project,
     speed: Speed,
     addresses: &Addresses,
     folder: &Path,
 ) -> Result<Launch> {
-    let path = project.alertmanager_config();
-    let mut config: Value = read_yaml(&path)?;
-    let url = format!("http://{}/webhook", addresses.receiver);
-    let webhooks = redirect(&mut config, &url);
-    ensure!(webhooks > 0, "{}: no receiver has a webhook", path.display());
-    speed.divide_file(&mut config).with_context(|| path.display().to_string())?;
+    let mut config = configuration::alertmanager(project, speed)?;
+    let webhooks = redirect(&mut config, &format!("http://{}/webhook", addresses.receiver));
+    ensure!(webhooks > 0, "{}: no receiver has a webhook", project.alertmanager_config().display());
     let file = folder.join("alertmanager.json");
-    std::fs::write(&file, serde_json::to_string_pretty(&config)?)?;
+    configuration::write(&config, &file)?;
 
     // Debian calls it after the project that it belongs to.
     let program = find_program(&["alertmanager", "prometheus-alertmanager"]);

@@ -33,7 +33,7 @@ pub(super) struct Collector {
 
 /// When a span of this service and name last came.
 #[derive(Clone, Debug, Default)]
-pub struct Seen(Arc<Mutex<HashMap<(String, String), Instant>>>);
+pub(super) struct Seen(Arc<Mutex<HashMap<(String, String), Instant>>>);
 
 impl Collector {
     /// Listens on this address; what it sees is added to `seen`.
@@ -62,7 +62,7 @@ impl Collector {
 
 impl Seen {
     /// When it last saw a span of this service and name.
-    pub fn last(&self, service: &str, span: &str) -> Option<Instant> {
+    pub(super) fn last(&self, service: &str, span: &str) -> Option<Instant> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         seen.get(&(service.to_owned(), span.to_owned())).copied()
     }

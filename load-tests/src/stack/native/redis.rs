@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::child::{Launch, find_program};
+use crate::stack::child::{Launch, find_program};
 
 /// How the drill's own Redis is started: a drill stops it, so it cannot be one that others use.
 pub(super) fn launch(address: SocketAddr, folder: &Path) -> Result<Launch> {

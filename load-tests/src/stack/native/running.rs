@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 
-use super::child::{Child, Launch, Output};
+use crate::stack::child::{Child, Launch, Output};
 use super::redis;
 
 /// A process that may be stopped and started again; its output goes on.

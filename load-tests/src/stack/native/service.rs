@@ -1,26 +1,20 @@
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Result;
 
-use super::Addresses;
-use super::child::Launch;
 use super::postgres::Postgres;
 use crate::catalogue::Process;
-
-/// What makes one process small enough for a scenario to bring it to its limits, on two cores.
-const LIMITS: [(&str, &str); 6] = [
-    ("DATABASE_POOL_SIZE", "10"),
-    ("GLASSHOUSE_ARGON2_MEMORY_KIB", "64"),
-    ("GLASSHOUSE_ARGON2_PASSES", "1"),
-    ("GLASSHOUSE_MAX_CONCURRENT_REQUESTS", "32"),
-    ("GLASSHOUSE_MEMORY_LIMIT_MIB", "512"),
-    ("GLASSHOUSE_TOKEN_SECONDS", "7200"),
-];
+use crate::stack::child::Launch;
+use crate::stack::{Addresses, LIMITS};
 
 /// How the service's processes are started.
 pub(super) struct Launches<'a> {
     pub(super) binary: &'a Path,
     pub(super) postgres: &'a Postgres,
+    pub(super) redis: SocketAddr,
+    /// The receiver of OTLP.
+    pub(super) collector: SocketAddr,
     pub(super) addresses: &'a Addresses,
     pub(super) folder: &'a Path,
 }
@@ -40,7 +34,7 @@ impl Launches<'_> {
             Process::Worker => "worker",
             Process::Gateway => "gateway",
         });
-        let Addresses { http, gateway, redis, collector, .. } = self.addresses;
+        let Self { redis, collector, addresses: Addresses { http, gateway, .. }, .. } = self;
         let environment = &mut launch.environment;
         environment.extend(LIMITS.map(|(name, value)| (name, value.to_owned())));
         environment.insert("GLASSHOUSE_MANAGEMENT_ADDR", self.addresses.management(process).to_string());
