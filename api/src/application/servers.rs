@@ -14,7 +14,7 @@ use glasshouse_infra::faults::Faults;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::payment_gateway::GatewayClient;
 use glasshouse_infra::principals::Principals;
-use glasshouse_infra::rate_limit::{InProcessLimiter, RateLimiter, RedisLimiter};
+use glasshouse_infra::rate_limit::RateLimiter;
 use glasshouse_infra::telemetry::metrics::{Metrics, RuntimeMetrics};
 use glasshouse_infra::tokens::Tokens;
 use tracing_actix_web::TracingLogger;
@@ -62,18 +62,16 @@ impl ApiParts {
     ) -> anyhow::Result<Self> {
         let database = dependencies.database.clone().context("the API needs a database")?;
         let (cache, limiter, active_users) = match &dependencies.redis {
-            Some(redis) => {
-                let limiter = RedisLimiter::new(redis.clone(), config.quotas);
-                (
-                    Cache::in_redis(redis.clone()),
-                    RateLimiter::Redis(limiter),
-                    ActiveUsers::in_redis(redis.clone()),
-                )
-            }
-            None => {
-                let limiter = InProcessLimiter::new(&config.quotas);
-                (Cache::in_process(10_000), RateLimiter::InProcess(limiter), ActiveUsers::in_process())
-            }
+            Some(redis) => (
+                Cache::in_redis(redis.clone()),
+                RateLimiter::in_redis(redis.clone(), config.quotas),
+                ActiveUsers::in_redis(redis.clone()),
+            ),
+            None => (
+                Cache::in_process(10_000),
+                RateLimiter::in_process(&config.quotas),
+                ActiveUsers::in_process(),
+            ),
         };
         Ok(Self {
             principals: Principals::new(database.clone(), cache.with_faults(faults), metrics.cache.clone()),

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use crate::support::{Answer, Backend, Client, TestApp, eventually, new_slug, on_both};
+use crate::support::{Answer, Backend, Client, Scrape, TestApp, eventually, new_slug, on_both};
 
 on_both!(
     a_burst_passes_and_then_the_tenant_has_to_wait,
     tenants_and_plans_have_buckets_of_their_own,
     exactly_the_burst_passes_however_parallel_the_requests,
+    a_flood_is_refused_before_anything_is_looked_up,
 );
 
 const LIMITS: [(&str, &str); 2] =
@@ -90,6 +91,29 @@ async fn assert_only_the_burst_passes(clients: &[&Client]) {
 async fn exactly_the_burst_passes_however_parallel_the_requests(backend: Backend) {
     let app = TestApp::start_with(backend, &LIMITS).await;
     assert_only_the_burst_passes(&[&app.new_tenant().await]).await;
+}
+
+/// A second passes between two tokens here: for that long the first refusal stands for all that follow.
+async fn a_flood_is_refused_before_anything_is_looked_up(backend: Backend) {
+    const FLOOD: f64 = 50.0;
+    let app = TestApp::start_with(backend, &LIMITS).await;
+    let owner = app.new_tenant().await;
+    let (_, refused) = until_refused(&owner).await;
+    assert_eq!(refused.status, 429);
+    let before = Scrape::of(&app.management()).await;
+    let begun = Instant::now();
+    for _ in 0..FLOOD as u32 {
+        ask(&owner).await;
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let after = Scrape::of(&app.management()).await;
+    let more = |metric, labels| after.sum(metric, labels) - before.sum(metric, labels);
+    // One token flows in each second. It is taken, and whoever comes next is refused by the bucket.
+    let most = 2.0 * (seconds.floor() + 1.0);
+    let looked_up = more("cache_requests_total", r#"cache="principals""#);
+    assert!(looked_up <= most, "{looked_up} look-ups in {seconds} s");
+    assert!(more("tenant_rate_limited_total", "") >= FLOOD - most, "each refusal is counted");
+    assert_eq!(more("api_calls_total", ""), FLOOD, "and each request is the tenant's");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

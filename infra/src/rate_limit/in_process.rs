@@ -18,7 +18,7 @@ type Buckets = governor::RateLimiter<
 
 /// Buckets in this process.
 #[derive(Debug)]
-pub struct InProcessLimiter {
+pub(super) struct InProcessLimiter {
     free: Buckets,
     pro: Buckets,
     enterprise: Buckets,
@@ -26,8 +26,7 @@ pub struct InProcessLimiter {
 
 impl InProcessLimiter {
     /// Full buckets for everybody.
-    #[must_use]
-    pub fn new(quotas: &Quotas) -> Self {
+    pub(super) fn new(quotas: &Quotas) -> Self {
         let buckets = |quota| governor::RateLimiter::keyed(as_governor(quota)).with_middleware();
         Self { free: buckets(quotas.free), pro: buckets(quotas.pro), enterprise: buckets(quotas.enterprise) }
     }

@@ -9,7 +9,7 @@ use crate::redis::{Redis, RedisError};
 
 /// Buckets in Redis. One script takes a token: Redis runs it as one step, whoever else is asking.
 #[derive(Debug)]
-pub struct RedisLimiter {
+pub(super) struct RedisLimiter {
     redis: Redis,
     quotas: Quotas,
     script: Script,
@@ -17,8 +17,7 @@ pub struct RedisLimiter {
 
 impl RedisLimiter {
     /// Buckets as Redis holds them.
-    #[must_use]
-    pub fn new(redis: Redis, quotas: Quotas) -> Self {
+    pub(super) fn new(redis: Redis, quotas: Quotas) -> Self {
         Self { redis, quotas, script: Script::new(include_str!("token_bucket.lua")) }
     }
 

@@ -7,12 +7,14 @@ use actix_web::{Error, HttpMessage, web};
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::principals::{Principal, Principals};
 use glasshouse_infra::telemetry::metrics::HttpMetrics;
-use glasshouse_infra::tokens::Tokens;
+use glasshouse_infra::tokens::{Claims, Tokens};
 
+use super::limit_rate::refuse_at_once;
 use crate::http::problem::Problem;
 
 /// Finds out who is calling. A request without a token goes on as nobody; the extractors of the handlers
-/// decide whether that is enough. A token that is not good is refused here.
+/// decide whether that is enough. A token that is not good is refused here, and so is a good one of a tenant that has no
+/// requests left, before anything is looked up.
 ///
 /// # Errors
 /// When the next middleware fails.
@@ -20,40 +22,52 @@ pub async fn authenticate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    match principal(&request).await {
-        Ok(Some(principal)) => {
-            let span = tracing::Span::current();
-            span.record("tenant.id", tracing::field::display(principal.tenant));
-            span.record("user.id", tracing::field::display(principal.user));
-            span.record("user.role", principal.role.as_str());
-            if let Some(metrics) = request.app_data::<web::Data<HttpMetrics>>() {
-                let endpoint = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
-                metrics.called_by_tenant(&principal.tenant.to_string(), &endpoint);
-            }
-            if let Some(active_users) = request.app_data::<web::Data<ActiveUsers>>() {
-                active_users.see(principal.user).await;
-            }
-            request.extensions_mut().insert(principal);
-        }
-        Ok(None) => {}
+    let claims = match claims(&request) {
+        Ok(Some(claims)) => claims,
+        Ok(None) => return Ok(next.call(request).await?.map_into_boxed_body()),
         Err(problem) => return Ok(request.error_response(problem)),
+    };
+    let span = tracing::Span::current();
+    span.record("tenant.id", tracing::field::display(claims.tenant));
+    span.record("user.id", tracing::field::display(claims.sub));
+    if let Some(metrics) = request.app_data::<web::Data<HttpMetrics>>() {
+        let endpoint = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
+        metrics.called_by_tenant(&claims.tenant.to_string(), &endpoint);
     }
+    let request = match refuse_at_once(request, claims.tenant) {
+        Ok(request) => request,
+        Err(refusal) => return Ok(refusal),
+    };
+    let principal = match principal(&request, &claims).await {
+        Ok(principal) => principal,
+        Err(problem) => return Ok(request.error_response(problem)),
+    };
+    span.record("user.role", principal.role.as_str());
+    if let Some(active_users) = request.app_data::<web::Data<ActiveUsers>>() {
+        active_users.see(principal.user).await;
+    }
+    request.extensions_mut().insert(principal);
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-async fn principal(request: &ServiceRequest) -> Result<Option<Principal>, Problem> {
+/// What the request's token says, if it has one.
+fn claims(request: &ServiceRequest) -> Result<Option<Claims>, Problem> {
     let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
-    let (Some(tokens), Some(principals)) =
-        (request.app_data::<web::Data<Tokens>>(), request.app_data::<web::Data<Principals>>())
-    else {
-        return Err(Problem::internal("the application has no authentication"));
-    };
+    let tokens = request.app_data::<web::Data<Tokens>>().ok_or_else(no_authentication)?;
     let token = value.to_str().ok().and_then(bearer_token).ok_or_else(not_bearer)?;
-    let claims = tokens.check(token)?;
-    let principal = principals.find(claims.tenant, claims.sub).await?;
+    Ok(Some(tokens.check(token)?))
+}
+
+/// Who that is now.
+async fn principal(request: &ServiceRequest, claims: &Claims) -> Result<Principal, Problem> {
+    let principals = request.app_data::<web::Data<Principals>>().ok_or_else(no_authentication)?;
     let gone =
         || Problem::new(StatusCode::UNAUTHORIZED, "user_inactive", "this user may not log in any more");
-    principal.map(Some).ok_or_else(gone)
+    principals.find(claims.tenant, claims.sub).await?.ok_or_else(gone)
+}
+
+fn no_authentication() -> Problem {
+    Problem::internal("the application has no authentication")
 }
 
 /// The scheme's name is case-insensitive (RFC 9110, section 11.1).

@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
+use glasshouse_domain::id::TenantId;
 use glasshouse_infra::principals::Principal;
 use glasshouse_infra::rate_limit::{Decision, RateLimiter};
 use glasshouse_infra::telemetry::metrics::HttpMetrics;
@@ -24,46 +25,67 @@ pub async fn limit_rate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let Some(decision) = decide(&request).await else {
+    let Some((tenant, decision)) = decide(&request).await else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
-    let mut response = if decision.allowed {
-        next.call(request).await?.map_into_boxed_body()
-    } else {
-        request.error_response(refusal(&decision))
-    };
-    let headers = response.headers_mut();
-    headers.insert(LIMIT, HeaderValue::from(decision.limit));
-    headers.insert(REMAINING, HeaderValue::from(decision.remaining));
-    headers.insert(RESET, HeaderValue::from(whole_seconds(decision.reset)));
+    if !decision.allowed {
+        return Ok(refuse(request, tenant, &decision));
+    }
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    tell_what_is_left(&mut response, &decision);
     Ok(response)
+}
+
+/// Refuses the request if the tenant's last one was refused and its bucket cannot have another token yet. For
+/// [`authenticate`](super::authenticate), which asks before it looks anything up; otherwise gives the request back.
+pub(super) fn refuse_at_once(
+    request: ServiceRequest,
+    tenant: TenantId,
+) -> Result<ServiceRequest, ServiceResponse<BoxBody>> {
+    let limiter = request.app_data::<web::Data<RateLimiter>>();
+    match limiter.and_then(|limiter| limiter.standing_refusal(tenant)) {
+        Some(decision) => Err(refuse(request, tenant, &decision)),
+        None => Ok(request),
+    }
 }
 
 /// `None` where nobody is logged in, or the limiter cannot be asked: then the request passes, because a
 /// limiter that is gone must not take the service down.
-async fn decide(request: &ServiceRequest) -> Option<Decision> {
-    let principal = request.extensions().get::<Principal>().copied()?;
+async fn decide(request: &ServiceRequest) -> Option<(TenantId, Decision)> {
+    let Principal { tenant, plan, .. } = request.extensions().get::<Principal>().copied()?;
     let limiter = request.app_data::<web::Data<RateLimiter>>()?.clone();
-    let decision = match limiter.take(principal.tenant, principal.plan).await {
+    let decision = match limiter.take(tenant, plan).await {
         Ok(decision) => decision,
         Err(error) => {
-            tracing::warn!(tenant_id = %principal.tenant, %error, "rate_limiter_failed");
+            tracing::warn!(tenant_id = %tenant, %error, "rate_limiter_failed");
             return None;
         }
     };
-    if !decision.allowed {
-        if let Some(metrics) = request.app_data::<web::Data<HttpMetrics>>() {
-            metrics.rate_limited(&principal.tenant.to_string());
-        }
-        tracing::warn!(tenant_id = %principal.tenant, "rate_limit_exceeded");
-    } else if decision.remaining == decision.limit / 10 {
+    if decision.allowed && decision.remaining == decision.limit / 10 {
         // Once on the way down, not with every request below it.
-        tracing::warn!(tenant_id = %principal.tenant, remaining = decision.remaining, "rate_limit_approached");
+        tracing::warn!(tenant_id = %tenant, remaining = decision.remaining, "rate_limit_approached");
     }
-    Some(decision)
+    Some((tenant, decision))
 }
 
-fn refusal(decision: &Decision) -> Problem {
+fn refuse(request: ServiceRequest, tenant: TenantId, decision: &Decision) -> ServiceResponse<BoxBody> {
+    if let Some(metrics) = request.app_data::<web::Data<HttpMetrics>>() {
+        metrics.rate_limited(&tenant.to_string());
+    }
+    let limiter = request.app_data::<web::Data<RateLimiter>>();
+    if let Some(refused) = limiter.and_then(|limiter| limiter.count_refusal(tenant)) {
+        tracing::warn!(tenant_id = %tenant, refused, "rate_limit_exceeded");
+    }
     let detail = "your tenant's plan allows no more requests now: wait as long as Retry-After says";
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(decision.reset)
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
+    let mut response = request.error_response(problem.retry_after(decision.reset));
+    tell_what_is_left(&mut response, decision);
+    response
+}
+
+fn tell_what_is_left(response: &mut ServiceResponse<BoxBody>, decision: &Decision) {
+    let headers = response.headers_mut();
+    headers.insert(LIMIT, HeaderValue::from(decision.limit));
+    headers.insert(REMAINING, HeaderValue::from(decision.remaining));
+    headers.insert(RESET, HeaderValue::from(whole_seconds(decision.reset)));
 }

@@ -41,6 +41,9 @@ pub(super) const fn service_of(process: Process) -> &'static str {
 /// The port of the management interface in each container of the service.
 const MANAGEMENT: u16 = 9000;
 
+/// As whom Prometheus and Alertmanager run in their images. Not by `mode`: some versions of runc set that of the image's folder.
+const NOBODY: &str = "uid=65534,gid=65534";
+
 /// What a drill has its own way.
 pub(super) struct Changes<'a> {
     pub(super) project: &'a Project,
@@ -156,7 +159,7 @@ impl Changes<'_> {
             format!("{}:{target}/{name}:ro", self.folder.join(source).display())
         };
         append(service, "volumes", &files.iter().map(mount).collect::<Vec<_>>());
-        append(service, "tmpfs", &[format!("{data}:mode=1777")]);
+        append(service, "tmpfs", &[format!("{data}:{NOBODY}")]);
     }
 }
 
@@ -243,7 +246,7 @@ mod tests {
             texts(&prometheus["volumes"]),
             ["/f/prometheus.json:/etc/prometheus/prometheus.yml:ro", "/f/rules:/etc/prometheus/rules:ro"]
         );
-        assert_eq!(texts(&prometheus["tmpfs"]), ["/prometheus:mode=1777"]);
+        assert_eq!(texts(&prometheus["tmpfs"]), ["/prometheus:uid=65534,gid=65534"]);
         let command = texts(&prometheus["command"]);
         assert!(command.contains(&"--enable-feature=exemplar-storage"), "{command:?}");
         assert!(command.contains(&"--query.lookback-delta=10s"), "{command:?}");

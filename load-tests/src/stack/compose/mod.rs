@@ -9,10 +9,10 @@ mod search;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::ports::Ports;
-use super::{Containers, Player, Setting};
+use super::{Containers, Output, Player, Setting};
 use crate::catalogue::{Part, Process};
 use crate::watch::until;
 use docker::Docker;
@@ -65,11 +65,16 @@ impl Compose {
             build.is_shown = true;
             build.run(BUILD).await.context("the image")?;
         }
-        progress("the containers start");
+        progress("the containers start; images that are missing are fetched first");
         let up = ["up", "--detach", "--wait", "--quiet-pull"].into_iter().chain(SERVICES);
-        docker.compose(up).run(START).await?;
+        let mut events = Events::of(&docker)?;
+        if let Err(error) = docker.compose(up).run(START).await {
+            // Compose tells which one is not well, and not why.
+            let last = epitaph(&docker, &mut events, &BTreeSet::new()).await?.unwrap_or_default();
+            bail!("{error:#}\n{last}");
+        }
         Ok(Self {
-            events: Events::of(&docker)?,
+            events,
             search: Search { tempo, loki, http: reqwest::Client::new() },
             stopped: BTreeSet::new(),
             ready: [addresses.prometheus, addresses.alertmanager]
@@ -95,7 +100,7 @@ impl Compose {
     }
 
     pub(super) async fn alertmanager_lines(&self, with: &str) -> Result<Vec<String>> {
-        Ok(self.log_of("alertmanager", "200").await?.into_iter().filter(|line| line.contains(with)).collect())
+        Ok(log_of(&self.docker, "alertmanager", "200").await?.lines_with(with))
     }
 
     pub(super) async fn has_logged(&self, process: Process, event: &str, since: Instant) -> Result<bool> {
@@ -129,16 +134,8 @@ impl Compose {
     }
 
     pub(super) async fn casualty(&mut self) -> Result<Option<String>> {
-        let mut ended = self.events.ended()?;
-        ended.retain(|service, _| SERVICES.contains(&service.as_str()) && !self.stopped.contains(service.as_str()));
-        let Some((service, exit_code)) = ended.pop_first() else { return Ok(None) };
-        let last = self.log_of(&service, "10").await?.join("\n");
-        Ok(Some(format!("{service} ended ({exit_code}):\n{last}")))
-    }
-
-    async fn log_of(&self, service: &str, lines: &str) -> Result<Vec<String>> {
-        let logs = ["logs", "--no-color", "--no-log-prefix", "--tail", lines, service];
-        Ok(self.docker.compose(logs).run(PATIENCE).await?.lines())
+        let Self { docker, events, stopped, .. } = self;
+        epitaph(docker, events, stopped).await
     }
 
     pub(super) async fn player(&self, scenario: &str, lasting: Option<Duration>) -> Result<Player> {
@@ -164,6 +161,23 @@ impl Compose {
         let arguments = run.arguments.iter().map(|argument| argument.to_string_lossy());
         format!("docker {}", arguments.collect::<Vec<_>>().join(" "))
     }
+}
+
+/// The last lines of the first service that has ended although nobody stopped it.
+async fn epitaph(
+    docker: &Docker,
+    events: &mut Events,
+    stopped: &BTreeSet<&'static str>,
+) -> Result<Option<String>> {
+    let mut ended = events.ended()?;
+    ended.retain(|service, _| SERVICES.contains(&service.as_str()) && !stopped.contains(service.as_str()));
+    let Some((service, exit_code)) = ended.pop_first() else { return Ok(None) };
+    let last = log_of(docker, &service, "10").await?.tail(10);
+    Ok(Some(format!("{service} ended ({exit_code}):\n{last}")))
+}
+
+async fn log_of(docker: &Docker, service: &str, lines: &str) -> Result<Output> {
+    docker.compose(["logs", "--no-color", "--no-log-prefix", "--tail", lines, service]).run(PATIENCE).await
 }
 
 fn service_with(part: Part) -> &'static str {
