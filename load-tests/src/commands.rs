@@ -190,6 +190,7 @@ fn processes(binary: Option<PathBuf>, k6: Option<PathBuf>, postgres: Option<Stri
     }
     let binary = binary.canonicalize()?;
     let k6 = k6.or_else(|| find_program(&["k6"])).context("k6 is not in PATH: `make drills` installs it")?;
-    let postgres = postgres.context("TEST_DATABASE_URL is not set: `make drills` starts a Postgres and sets it")?;
+    let postgres =
+        postgres.context("TEST_DATABASE_URL is not set: `make drills` starts a Postgres and sets it")?;
     Ok(Processes { binary, k6, postgres })
 }

@@ -35,8 +35,7 @@ impl Refusals {
         if refusals.len() >= MANY {
             refusals.retain(|_, refusal| refusal.matters(now));
         }
-        let refusal =
-            refusals.entry(tenant).or_insert(Refusal { decision, until, told: None, untold: 0 });
+        let refusal = refusals.entry(tenant).or_insert(Refusal { decision, until, told: None, untold: 0 });
         (refusal.decision, refusal.until) = (decision, until);
     }
 

@@ -60,7 +60,9 @@ mod tests {
 
     fn event(action: &str, service: &str, code: &str) -> String {
         let attributes = format!(r#"{{"com.docker.compose.service":"{service}","exitCode":"{code}"}}"#);
-        format!(r#"{{"Type":"container","Action":"{action}","Actor":{{"ID":"1","Attributes":{attributes}}}}}"#)
+        format!(
+            r#"{{"Type":"container","Action":"{action}","Actor":{{"ID":"1","Attributes":{attributes}}}}}"#
+        )
     }
 
     #[test]

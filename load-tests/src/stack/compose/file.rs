@@ -211,10 +211,8 @@ mod tests {
         let (compose, addresses) = changed(None);
         let services = compose["services"].as_mapping().unwrap();
         let ports: Vec<_> = services.iter().flat_map(|(_, service)| texts(&service["ports"])).collect();
-        let mut expected: Vec<_> = published(&addresses)
-            .into_iter()
-            .map(|(_, port, address)| format!("{address}:{port}"))
-            .collect();
+        let mut expected: Vec<_> =
+            published(&addresses).into_iter().map(|(_, port, address)| format!("{address}:{port}")).collect();
         expected.sort();
         let mut found = ports.clone();
         found.sort_unstable();

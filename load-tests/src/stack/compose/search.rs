@@ -30,7 +30,8 @@ impl Search {
         let start = before_now(since).unix_timestamp().to_string();
         let end = (OffsetDateTime::now_utc().unix_timestamp() + 1).to_string();
         let url = format!("http://{}/api/search", self.tempo);
-        let answer = self.ask(&url, &[("q", &query), ("start", &start), ("end", &end), ("limit", "1")]).await?;
+        let answer =
+            self.ask(&url, &[("q", &query), ("start", &start), ("end", &end), ("limit", "1")]).await?;
         Ok(is_filled(&answer["traces"]))
     }
 

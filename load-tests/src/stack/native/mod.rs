@@ -174,7 +174,8 @@ impl Native {
         scenario: &str,
         lasting: Option<Duration>,
     ) -> Player {
-        let mut launch = Launch::new("k6", &self.k6).argument("run").argument("--no-color").argument("--quiet");
+        let mut launch =
+            Launch::new("k6", &self.k6).argument("run").argument("--no-color").argument("--quiet");
         launch = launch.argument("--address").argument(addresses.k6.to_string());
         launch = launch.argument(options.project.scenario(scenario));
         launch.environment.extend(environment(options, addresses));

@@ -2,8 +2,8 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 
-use crate::stack::child::{Child, Launch, Output};
 use super::redis;
+use crate::stack::child::{Child, Launch, Output};
 
 /// A process that may be stopped and started again; its output goes on.
 pub(super) struct Running {
