@@ -177,7 +177,9 @@ async fn receive(listen: std::net::SocketAddr) -> Result<bool> {
 fn options(project: &Project, arguments: StackArguments) -> Result<Options> {
     let platform = match arguments.platform.on() {
         // An empty variable counts as none.
-        On::Compose => Platform::Compose(Containers { image: arguments.image.filter(|image| !image.is_empty()) }),
+        On::Compose => {
+            Platform::Compose(Containers { image: arguments.image.filter(|image| !image.is_empty()) })
+        }
         On::Native => Platform::Native(processes(arguments.binary, arguments.k6, arguments.postgres)?),
     };
     Ok(Options { project: project.clone(), speed: arguments.speed, platform })
