@@ -9,7 +9,7 @@ use glasshouse_infra::principals::{Principal, Principals};
 use glasshouse_infra::telemetry::metrics::HttpMetrics;
 use glasshouse_infra::tokens::{Claims, Tokens};
 
-use super::limit_rate::refuse_at_once;
+use super::limit_rate::{refuse, standing_refusal};
 use crate::http::problem::Problem;
 
 /// Finds out who is calling. A request without a token goes on as nobody; the extractors of the handlers
@@ -34,10 +34,9 @@ pub async fn authenticate(
         let endpoint = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
         metrics.called_by_tenant(&claims.tenant.to_string(), &endpoint);
     }
-    let request = match refuse_at_once(request, claims.tenant) {
-        Ok(request) => request,
-        Err(refusal) => return Ok(refusal),
-    };
+    if let Some(decision) = standing_refusal(&request, claims.tenant) {
+        return Ok(refuse(request, claims.tenant, &decision));
+    }
     let principal = match principal(&request, &claims).await {
         Ok(principal) => principal,
         Err(problem) => return Ok(request.error_response(problem)),

@@ -36,17 +36,10 @@ pub async fn limit_rate(
     Ok(response)
 }
 
-/// Refuses the request if the tenant's last one was refused and its bucket cannot have another token yet. For
-/// [`authenticate`](super::authenticate), which asks before it looks anything up; otherwise gives the request back.
-pub(super) fn refuse_at_once(
-    request: ServiceRequest,
-    tenant: TenantId,
-) -> Result<ServiceRequest, ServiceResponse<BoxBody>> {
-    let limiter = request.app_data::<web::Data<RateLimiter>>();
-    match limiter.and_then(|limiter| limiter.standing_refusal(tenant)) {
-        Some(decision) => Err(refuse(request, tenant, &decision)),
-        None => Ok(request),
-    }
+/// The refusal of the tenant's last request, if its bucket cannot have another token yet. For
+/// [`authenticate`](super::authenticate), which asks before it looks anything up.
+pub(super) fn standing_refusal(request: &ServiceRequest, tenant: TenantId) -> Option<Decision> {
+    request.app_data::<web::Data<RateLimiter>>()?.standing_refusal(tenant)
 }
 
 /// `None` where nobody is logged in, or the limiter cannot be asked: then the request passes, because a
@@ -68,7 +61,12 @@ async fn decide(request: &ServiceRequest) -> Option<(TenantId, Decision)> {
     Some((tenant, decision))
 }
 
-fn refuse(request: ServiceRequest, tenant: TenantId, decision: &Decision) -> ServiceResponse<BoxBody> {
+/// Answers 429, counts it, and tells of it once in a while.
+pub(super) fn refuse(
+    request: ServiceRequest,
+    tenant: TenantId,
+    decision: &Decision,
+) -> ServiceResponse<BoxBody> {
     if let Some(metrics) = request.app_data::<web::Data<HttpMetrics>>() {
         metrics.rate_limited(&tenant.to_string());
     }
