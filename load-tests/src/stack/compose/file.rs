@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde_json::json;
 use yaml_serde::{Mapping, Value};
 
 use crate::catalogue::Process;
@@ -110,15 +109,12 @@ impl Changes<'_> {
     fn change(&self, name: &str, service: &mut Mapping) -> Result<()> {
         // One that ends although nobody stopped it shall be missed.
         service.insert("restart".into(), "no".into());
-        if let Some(check) = service.get_mut("healthcheck").and_then(Value::as_mapping_mut) {
-            check.insert("interval".into(), "1s".into());
-        }
         service.remove("ports");
         for (_, port, address) in self.published.iter().filter(|(published, ..)| *published == name) {
             append(service, "ports", &[format!("{address}:{port}")]);
         }
         if service.contains_key("ports") || name == "k6" {
-            service.insert("networks".into(), to_yaml(json!(["private", "published"]))?);
+            service.insert("networks".into(), list(["private", "published"]));
         }
         if service.get("image").and_then(Value::as_str) == Some(OUR_IMAGE)
             && let Some(image) = self.image
@@ -164,7 +160,7 @@ impl Changes<'_> {
 }
 
 /// The image that the Compose file builds of our source.
-pub(super) const OUR_IMAGE: &str = "glasshouse:local";
+const OUR_IMAGE: &str = "glasshouse:local";
 
 fn environment_of(service: &mut Mapping) -> Result<&mut Mapping> {
     service.get_mut("environment").and_then(Value::as_mapping_mut).context("no environment")
@@ -177,14 +173,14 @@ fn set<'a>(service: &mut Mapping, variables: impl IntoIterator<Item = (&'a str, 
 
 /// Adds to a list, which may not be there yet.
 fn append(service: &mut Mapping, name: &str, values: &[String]) {
-    let list = service.entry(name.into()).or_insert_with(|| Value::Sequence(Vec::new()));
+    let list = service.entry(name.into()).or_insert_with(|| list([]));
     if let Value::Sequence(list) = list {
         list.extend(values.iter().map(|value| value.as_str().into()));
     }
 }
 
-fn to_yaml(value: serde_json::Value) -> Result<Value> {
-    Ok(yaml_serde::to_value(value)?)
+fn list<'a>(values: impl IntoIterator<Item = &'a str>) -> Value {
+    Value::Sequence(values.into_iter().map(Value::from).collect())
 }
 
 #[cfg(test)]
