@@ -7,7 +7,8 @@
 // The run fails if p95 of the other tenants is more than a fifth higher in the noise than in the modest times: the two
 // differ in nothing but what goes beyond the plan, which is what the limit must keep from the others. One virtual user
 // measures it, always with the same request, because virtual users share no memory and k6 compares no two metrics. Taking
-// turns puts a machine that becomes slower or faster into both.
+// turns puts a machine that becomes slower or faster into both; at SPEED=1 there is one turn of noise, which is compared with
+// the modest time before it. The comparison is made when noise ends, so a DURATION has to be longer than a turn of noise.
 
 import { sleep } from 'k6';
 import exec from 'k6/execution';
