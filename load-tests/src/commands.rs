@@ -6,7 +6,7 @@ use glasshouse_load_tests::contract::{self, Exported};
 use glasshouse_load_tests::dashboards::{self, Dashboard};
 use glasshouse_load_tests::data_source::Source;
 use glasshouse_load_tests::drill::{Drill, Patience};
-use glasshouse_load_tests::follow::{Follower, Places};
+use glasshouse_load_tests::follow::{Follower, Links, Places};
 use glasshouse_load_tests::project::Project;
 use glasshouse_load_tests::receiver::Receiver;
 use glasshouse_load_tests::report::{Outcome, Report};
@@ -162,7 +162,8 @@ async fn follow(project: &Project, arguments: FollowArguments) -> Result<bool> {
     ];
     let direct = direct.into_iter().filter_map(|(source, url)| Some((source, url?))).collect();
     let dashboards = Dashboard::read_all(&project.dashboards())?;
-    let follower = Follower { places: &Places::new(grafana, direct)?, progress: &print };
+    let links = Links::read(&project.data_sources())?;
+    let follower = Follower { places: &Places::new(grafana, direct)?, links: &links, progress: &print };
     follower.follow(&dashboards).await?;
     print("every link leads where it should");
     Ok(true)

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
+use super::links::Links;
 use super::places::Places;
 use crate::contract::Query;
 use crate::data_source::Source;
@@ -47,13 +48,17 @@ struct Sample {
 }
 
 /// The first query with exemplars: where it stands, and its exemplars, the newest first.
-pub(super) async fn first_of(places: &Places, queries: &[Query]) -> Result<Option<(String, Vec<Exemplar>)>> {
+pub(super) async fn first_of(
+    places: &Places,
+    links: &Links,
+    queries: &[Query],
+) -> Result<Option<(String, Vec<Exemplar>)>> {
     let now = OffsetDateTime::now_utc().unix_timestamp();
     let (start, end) = ((now - WINDOW).to_string(), now.to_string());
     for Query { place, expression } in queries {
         let parameters = [("query", expression.as_str()), ("start", &start), ("end", &end)];
         let answer = places.get(Source::Prometheus, "api/v1/query_exemplars", &parameters).await?;
-        let exemplars = answer.map(newest_first).unwrap_or_default();
+        let exemplars = answer.map(|answer| newest_first(answer, links)).unwrap_or_default();
         if !exemplars.is_empty() {
             return Ok(Some((place.clone(), exemplars)));
         }
@@ -62,11 +67,12 @@ pub(super) async fn first_of(places: &Places, queries: &[Query]) -> Result<Optio
 }
 
 /// One for each trace.
-fn newest_first(answer: Answer<Vec<Series>>) -> Vec<Exemplar> {
+fn newest_first(answer: Answer<Vec<Series>>, links: &Links) -> Vec<Exemplar> {
     let measured = answer.data.into_iter().flat_map(|series| series.exemplars);
     let mut exemplars: Vec<_> = measured
-        .filter_map(|mut one| {
-            Some(Exemplar { trace_id: one.labels.remove("trace_id")?, moment: one.timestamp })
+        .filter_map(|one| {
+            let trace_id = links.trace_of_exemplar(&one.labels)?.to_owned();
+            Some(Exemplar { trace_id, moment: one.timestamp })
         })
         .collect();
     exemplars.sort_by(|one, other| other.moment.total_cmp(&one.moment));
@@ -96,7 +102,7 @@ mod tests {
                 { "labels": {}, "value": "9", "timestamp": 3 } ] },
             { "seriesLabels": {}, "exemplars": [
                 { "labels": { "trace_id": "a" }, "value": "0.1", "timestamp": 4.5 } ] } ] }"#;
-        let found = newest_first(serde_json::from_str(text).unwrap());
+        let found = newest_first(serde_json::from_str(text).unwrap(), &Links::sample());
         let expected =
             [("a", 4.5), ("b", 2.0)].map(|(id, moment)| Exemplar { trace_id: id.to_owned(), moment });
         assert_eq!(found, expected);

@@ -7,13 +7,14 @@ use serde::Deserialize;
 
 use super::places::Places;
 use super::trace::Root;
-use crate::data_source::{LINES, Source};
+use crate::data_source::Source;
 
-/// A line with the field by which Grafana leads to its trace.
+/// A line.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Line {
     pub(super) text: String,
-    pub(super) trace_id: Option<String>,
+    /// Its fields too, which Loki keeps as structured metadata.
+    pub(super) labels: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -33,11 +34,6 @@ struct Stream {
     values: Vec<(String, String)>,
 }
 
-/// Asks for the lines of all services with this value of a field, as the data source Tempo does for a trace.
-pub(super) fn query(field: &str, value: &str) -> String {
-    format!(r#"{LINES} | {field}="{value}""#)
-}
-
 /// What the query finds around a span.
 pub(super) async fn find(places: &Places, query: &str, root: &Root) -> Result<Vec<Line>> {
     let (from, to) = root.around();
@@ -51,8 +47,7 @@ impl Answer {
     fn lines(self) -> Vec<Line> {
         let streams = self.data.result.into_iter();
         let lines = streams.flat_map(|Stream { stream, values }| {
-            let trace_id = stream.get("trace_id").cloned();
-            values.into_iter().map(move |(_, text)| Line { text, trace_id: trace_id.clone() })
+            values.into_iter().map(move |(_, text)| Line { text, labels: stream.clone() })
         });
         lines.collect()
     }
@@ -63,13 +58,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_knows_its_trace() {
+    fn a_line_has_the_labels_of_its_stream() {
         let text = r#"{ "status": "success", "data": { "resultType": "streams", "result": [
-            { "stream": { "service_name": "glasshouse-api", "trace_id": "t" }, "values": [["1", "order_placed"]] },
-            { "stream": {}, "values": [["2", "application_started"]] } ] } }"#;
+            { "stream": { "trace_id": "t" }, "values": [["1", "order_placed"], ["2", "order_paid"]] },
+            { "stream": {}, "values": [["3", "application_started"]] } ] } }"#;
         let answer: Answer = serde_json::from_str(text).unwrap();
         let line =
-            |text: &str, id: Option<&str>| Line { text: text.to_owned(), trace_id: id.map(str::to_owned) };
-        assert_eq!(answer.lines(), [line("order_placed", Some("t")), line("application_started", None)]);
+            |text: &str, labels: &BTreeMap<_, _>| Line { text: text.to_owned(), labels: labels.clone() };
+        let (of_trace, none) = ([("trace_id".to_owned(), "t".to_owned())].into(), BTreeMap::new());
+        let expected = [
+            line("order_placed", &of_trace),
+            line("order_paid", &of_trace),
+            line("application_started", &none),
+        ];
+        assert_eq!(answer.lines(), expected);
     }
 }

@@ -1,10 +1,12 @@
 //! Follows the links between signals as a person would: from a dot in a panel to its trace, from there to the lines,
 //! the profile and the metrics, and from a line back to the trace.
 //!
-//! Everything is asked through Grafana's data sources, so that they are tested too, or of the servers themselves.
+//! Everything is asked through Grafana's data sources, or of the servers themselves, with the queries by which these data
+//! sources lead to each other, so that they are tested too.
 
 mod exemplar;
 mod lines;
+mod links;
 mod places;
 mod profile;
 mod trace;
@@ -14,11 +16,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::dashboards::Dashboard;
+use crate::data_source::LINES;
 use crate::watch::until;
+pub use links::Links;
+use links::NamedQuery;
 pub use places::Places;
 use trace::Trace;
 
-/// How long the first exemplar may take after the start of a stack: it has to be scraped.
+/// How long exemplars may take after the start of a stack: they have to be scraped.
 const EXEMPLAR_PATIENCE: Duration = Duration::from_secs(90);
 /// How long a trace may take: the collector waits for its last spans.
 const TRACE_PATIENCE: Duration = Duration::from_secs(60);
@@ -31,6 +36,8 @@ const FOLLOWED: usize = 20;
 pub struct Follower<'a> {
     /// Where everything is.
     pub places: &'a Places,
+    /// How one thing leads to another.
+    pub links: &'a Links,
     /// Told about each step.
     pub progress: &'a dyn Fn(&str),
 }
@@ -51,11 +58,17 @@ impl Follower<'_> {
         // Panels about requests first: other spans may belong to background work, which has no request at its root.
         queries.sort_by_key(|query| !query.expression.contains("SPAN_KIND_SERVER"));
         ensure!(!queries.is_empty(), "no panel of the dashboards asks for exemplars");
-        let found = until(EXEMPLAR_PATIENCE, async || exemplar::first_of(self.places, &queries).await);
-        let (place, exemplars) = found.await?.with_context(|| {
+        let first = async || exemplar::first_of(self.places, self.links, &queries).await;
+        let enough = async || Ok(first().await?.filter(|(_, exemplars)| exemplars.len() >= FOLLOWED));
+        let found = match until(EXEMPLAR_PATIENCE, enough).await? {
+            Some(found) => Some(found),
+            None => first().await?, // there is little load
+        };
+        let (place, exemplars) = found.with_context(|| {
             format!(
                 "no exemplar within {EXEMPLAR_PATIENCE:?}. Is there load (docker compose --profile average-load up)? Look at \
-                 the target `spans` of Prometheus, and at span_metrics in deploy/otel-collector/config.yml"
+                 the target `spans` of Prometheus, at span_metrics in deploy/otel-collector/config.yml, and at \
+                 exemplarTraceIdDestinations in grafana/provisioning/datasources"
             )
         })?;
         self.tell(
@@ -96,45 +109,49 @@ impl Follower<'_> {
 
     /// The first trace with samples. Requests that take less than a hundredth of a second of CPU time often have none.
     async fn trace_to_profile<'t>(&self, traces: &'t [Trace]) -> Result<&'t Trace> {
-        let with_profile: Vec<_> = traces.iter().filter(|trace| trace.root.profile_id.is_some()).collect();
+        let queries: Vec<_> =
+            traces.iter().filter_map(|trace| Some((trace, self.links.profile(trace)?))).collect();
         ensure!(
-            !with_profile.is_empty(),
+            !queries.is_empty(),
             "none of {} traces has pyroscope.profile.id at its root: PYROSCOPE_SERVER_ADDRESS is not set",
             traces.len()
         );
         let found = until(SIGNAL_PATIENCE, async || {
-            for trace in &with_profile {
-                if let Some(profile) = profile::of(self.places, &trace.root).await? {
-                    return Ok(Some((*trace, profile)));
+            for (trace, query) in &queries {
+                if let Some(profile) = profile::find(self.places, query, &trace.root).await? {
+                    return Ok(Some((*trace, query, profile)));
                 }
             }
             Ok(None)
         });
-        let (trace, profile) = found.await?.with_context(|| {
+        let (trace, query, profile) = found.await?.with_context(|| {
             format!(
                 "no sample for the spans {} in Pyroscope within {SIGNAL_PATIENCE:?}. Does it have profiles of {} at all? Then \
                  their label span_id is lost; otherwise look at profiles_not_accepted in the service's log",
-                with_profile.iter().filter_map(|one| one.root.profile_id.as_deref()).collect::<Vec<_>>().join(", "),
-                traces[0].root.service
+                queries.iter().map(|(_, query)| query.span.as_str()).collect::<Vec<_>>().join(", "),
+                queries[0].1.labels
             )
         })?;
         let root = &trace.root;
         let took = root.seconds();
         let shown = format!(
             "trace {}: {} of {}, {} spans, {took:.3} s",
-            trace.id, root.name, root.service, trace.spans
+            trace.id,
+            root.name,
+            root.service(),
+            trace.spans
         );
         self.tell(&shown, &self.places.trace(trace));
         let shown = format!(
             "trace -> profile: {:.0} ms of CPU time in {} functions",
             profile.milliseconds, profile.functions
         );
-        self.tell(&shown, &self.places.profile(root));
+        self.tell(&shown, &self.places.profile(query, trace));
         Ok(trace)
     }
 
     async fn trace_to_lines(&self, trace: &Trace) -> Result<()> {
-        let query = lines::query("trace_id", &trace.id);
+        let query = self.links.lines(trace)?;
         let lines = self.lines(&query, trace).await?;
         let shown = format!("trace -> log lines: {}, such as “{}”", lines.len(), lines[0].text);
         self.tell(&shown, &self.places.lines(&query, trace));
@@ -151,32 +168,31 @@ impl Follower<'_> {
             format!(
                 "Loki has no line for {query} within {SIGNAL_PATIENCE:?}. Does it have lines of {} at all? Then the field is \
                  not in their structured metadata; otherwise look at the log of otel-collector",
-                trace.root.service
+                trace.root.service()
             )
         })
     }
 
     async fn trace_to_metrics(&self, trace: &Trace) -> Result<()> {
-        let query = trace.root.rate_query();
-        let rate = until(SIGNAL_PATIENCE, async || exemplar::value(self.places, &query).await).await?;
-        let rate = rate.with_context(|| {
-            format!("Prometheus has nothing for {query}: the labels of span_metrics are not what the data source asks for")
-        })?;
-        let shown = format!("trace -> metrics: {rate:.2} spans like its root per second");
-        self.tell(&shown, &self.places.metrics(&query));
+        for NamedQuery { name, query } in self.links.metrics(trace)? {
+            let value = until(SIGNAL_PATIENCE, async || exemplar::value(self.places, &query).await).await?;
+            let value = value.with_context(|| {
+                format!("Prometheus has nothing for {query}: does span_metrics in deploy/otel-collector/config.yml have these labels?")
+            })?;
+            self.tell(&format!("trace -> metrics: “{name}”: {value:.3}"), &self.places.metrics(&query));
+        }
         Ok(())
     }
 
     /// A line that was found by its request, as the caller knows it, leads to the same trace.
     async fn line_to_trace(&self, trace: &Trace) -> Result<()> {
-        let Some(request_id) = &trace.root.request_id else {
+        let Some(request_id) = trace.root.request_id() else {
             bail!("the root of trace {} has no request_id", trace.id);
         };
-        let query = lines::query("request_id", request_id);
+        let query = format!(r#"{LINES} | request_id="{request_id}""#);
         let lines = self.lines(&query, trace).await?;
-        let line = lines.iter().find(|line| line.trace_id.is_some());
-        let line = line.with_context(|| format!("no line of {query} has a trace_id"))?;
-        let id = line.trace_id.as_deref().unwrap_or_default();
+        let found = lines.iter().find_map(|line| Some((line, self.links.trace_of_line(&line.labels)?)));
+        let (line, id) = found.with_context(|| format!("no line of {query} leads to a trace"))?;
         let (back, _) = self.arrived(&[id]).await?;
         let back = back.first().with_context(|| format!("Tempo has no trace {id}"))?;
         ensure!(back.id == trace.id, "it leads to {}, and not back to {}", back.id, trace.id);

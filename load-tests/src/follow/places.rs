@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::profile::ProfileQuery;
 use super::trace::{Root, Trace};
-use crate::data_source::{CPU_TIME, Source};
+use crate::data_source::Source;
 
 /// How long one answer may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -102,14 +103,14 @@ impl Places {
     }
 
     /// The profile of a span.
-    pub(super) fn profile(&self, root: &Root) -> String {
+    pub(super) fn profile(&self, query: &ProfileQuery, trace: &Trace) -> String {
         let query = json!({
             "queryType": "profile",
-            "profileTypeId": CPU_TIME,
-            "labelSelector": super::profile::selector(root),
-            "spanSelector": root.profile_id.as_slice(),
+            "profileTypeId": query.kind,
+            "labelSelector": query.labels,
+            "spanSelector": [query.span],
         });
-        self.explore(Source::Pyroscope, query, Some(root))
+        self.explore(Source::Pyroscope, query, Some(&trace.root))
     }
 
     /// A graph of a query.

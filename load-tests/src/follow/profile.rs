@@ -6,7 +6,18 @@ use serde_json::{Value, json};
 
 use super::places::Places;
 use super::trace::Root;
-use crate::data_source::{CPU_TIME, Source};
+use crate::data_source::Source;
+
+/// What is asked of Pyroscope about a span.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ProfileQuery {
+    /// Such as `process_cpu:cpu:nanoseconds:cpu:nanoseconds`.
+    pub(super) kind: String,
+    /// A selector, such as `{service_name="glasshouse-api"}`.
+    pub(super) labels: String,
+    /// By which Pyroscope knows the span.
+    pub(super) span: String,
+}
 
 /// What a span did on the CPU.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,18 +39,13 @@ struct FlameGraph {
     total: Value,
 }
 
-/// The service of a span, as profiles know it.
-pub(super) fn selector(root: &Root) -> String {
-    format!(r#"{{service_name="{}"}}"#, root.service)
-}
-
 /// The samples of a span; `None` if there are none.
-pub(super) async fn of(places: &Places, root: &Root) -> Result<Option<Profile>> {
+pub(super) async fn find(places: &Places, query: &ProfileQuery, root: &Root) -> Result<Option<Profile>> {
     let (start, end) = root.around();
     let question = json!({
-        "profileTypeID": CPU_TIME,
-        "labelSelector": selector(root),
-        "spanSelector": root.profile_id.as_slice(),
+        "profileTypeID": query.kind,
+        "labelSelector": query.labels,
+        "spanSelector": [query.span],
         "start": start.to_string(),
         "end": end.to_string(),
     });

@@ -1,5 +1,6 @@
 //! A trace in Tempo, as far as its links need it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -24,11 +25,9 @@ pub(super) struct Trace {
 /// The span of the request that a trace is about.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Root {
-    pub(super) service: String,
     pub(super) name: String,
-    pub(super) request_id: Option<String>,
-    /// By which Pyroscope knows it.
-    pub(super) profile_id: Option<String>,
+    /// Its attributes and those of its resource, as far as they are texts.
+    tags: BTreeMap<String, String>,
     start: Duration,
     end: Duration,
 }
@@ -98,11 +97,10 @@ impl Document {
         let moment = |text: &str| -> Result<Duration> {
             Ok(Duration::from_nanos(text.parse().with_context(|| format!("“{text}” is no time of a span"))?))
         };
+        let tags = resource.attributes.iter().chain(&span.attributes).filter_map(Attribute::text);
         let root = Root {
-            service: text(&resource.attributes, "service.name").unwrap_or_default(),
             name: span.name.clone(),
-            request_id: text(&span.attributes, "request_id"),
-            profile_id: text(&span.attributes, "pyroscope.profile.id"),
+            tags: tags.collect(),
             start: moment(&span.start_time_unix_nano)?,
             end: moment(&span.end_time_unix_nano)?,
         };
@@ -122,7 +120,33 @@ impl Span {
     }
 }
 
+impl Attribute {
+    fn text(&self) -> Option<(String, String)> {
+        Some((self.key.clone(), self.value["stringValue"].as_str()?.to_owned()))
+    }
+}
+
 impl Root {
+    /// An attribute of it or of its resource.
+    pub(super) fn tag(&self, key: &str) -> Option<&str> {
+        self.tags.get(key).map(String::as_str)
+    }
+
+    /// Whose it is.
+    pub(super) fn service(&self) -> &str {
+        self.tag("service.name").unwrap_or_default()
+    }
+
+    /// By which its caller knows it.
+    pub(super) fn request_id(&self) -> Option<&str> {
+        self.tag("request_id")
+    }
+
+    /// By which Pyroscope knows it.
+    pub(super) fn profile_id(&self) -> Option<&str> {
+        self.tag("pyroscope.profile.id")
+    }
+
     /// How long it took.
     pub(super) fn seconds(&self) -> f64 {
         self.end.saturating_sub(self.start).as_secs_f64()
@@ -132,19 +156,6 @@ impl Root {
     pub(super) fn around(&self) -> (u128, u128) {
         (self.start.saturating_sub(AROUND).as_millis(), (self.end + AROUND).as_millis())
     }
-
-    /// How many spans like it there are per second, as the data source Tempo asks it of Prometheus.
-    pub(super) fn rate_query(&self) -> String {
-        let Self { service, name, .. } = self;
-        format!(
-            r#"sum by (span_name) (rate(traces_span_metrics_duration_seconds_count{{service_name="{service}", span_name="{name}"}}[5m]))"#
-        )
-    }
-}
-
-fn text(attributes: &[Attribute], key: &str) -> Option<String> {
-    let attribute = attributes.iter().find(|attribute| attribute.key == key)?;
-    attribute.value["stringValue"].as_str().map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -152,6 +163,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    impl Trace {
+        /// A request of its service `api`, with everything by which others know it.
+        pub(in crate::follow) fn sample() -> Self {
+            let tags = [("service.name", "api"), ("request_id", "r-1"), ("pyroscope.profile.id", "0f")];
+            let root = Root {
+                name: "POST /v1/orders".to_owned(),
+                tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+                start: Duration::from_secs(70),
+                end: Duration::from_millis(70_500),
+            };
+            Self { id: "t".to_owned(), spans: 3, root }
+        }
+    }
 
     fn attribute(key: &str, value: &str) -> Value {
         json!({ "key": key, "value": { "stringValue": value } })
@@ -173,11 +198,9 @@ mod tests {
         let parts = [part("gateway", vec![times(child)]), part("api", vec![times(inner), times(root)])];
         let answer: Answer = serde_json::from_value(json!({ "trace": { "resourceSpans": parts } })).unwrap();
         let trace = answer.trace.read("t").unwrap().unwrap();
-        let root = &trace.root;
-        assert_eq!((trace.spans, root.service.as_str(), root.name.as_str()), (3, "api", "POST /v1/orders"));
-        assert_eq!((root.request_id.as_deref(), root.profile_id.as_deref()), (Some("r-1"), Some("0f")));
-        assert_eq!(root.seconds(), 0.5);
-        assert_eq!(root.around(), (10_000, 130_500));
+        assert_eq!(trace, Trace::sample());
+        assert_eq!(trace.root.seconds(), 0.5);
+        assert_eq!(trace.root.around(), (10_000, 130_500));
     }
 
     #[test]
