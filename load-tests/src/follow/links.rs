@@ -211,7 +211,10 @@ fn filled(provisioned: &str, trace: &Trace) -> Result<String> {
             part.split_once('}').with_context(|| format!("a variable has no end in {provisioned}"))?;
         let value = value(variable, trace);
         text += value.with_context(|| {
-            format!("trace {} has no {variable}, without which Grafana shows no link", trace.id)
+            format!(
+                "trace {} has no {variable}; known are __trace.traceId, __span.name and __span.tags",
+                trace.id
+            )
         })?;
         text += rest;
     }
