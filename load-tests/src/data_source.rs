@@ -1,6 +1,12 @@
 //! Grafana's data sources, as `grafana/provisioning/datasources` defines them, and how what is ours is called there.
 
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Deserialize;
 use serde_json::{Value, json};
+
+use crate::project::{files, read_yaml};
 
 /// The log lines of all our services, in LogQL: the text of a line is its event, and its fields are labels.
 pub const LINES: &str = r#"{service_name=~"glasshouse.*"}"#;
@@ -19,6 +25,23 @@ pub enum Source {
     Tempo,
     /// Profiles.
     Pyroscope,
+}
+
+/// The data sources of a folder, each as Grafana is given it.
+///
+/// # Errors
+/// When a file cannot be read, or has no list of data sources.
+pub fn provisioned(folder: &Path) -> Result<Vec<Value>> {
+    #[derive(Deserialize)]
+    struct File {
+        datasources: Vec<Value>,
+    }
+
+    let mut sources = Vec::new();
+    for path in files(folder, "yml")? {
+        sources.extend(read_yaml::<File>(&path)?.datasources);
+    }
+    Ok(sources)
 }
 
 impl Source {

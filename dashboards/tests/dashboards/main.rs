@@ -13,7 +13,8 @@ use std::path::Path;
 
 use glasshouse_load_tests::contract::Query;
 use glasshouse_load_tests::dashboards::{Dashboard, filled};
-use glasshouse_load_tests::project::{Project, files, read_yaml};
+use glasshouse_load_tests::data_source::provisioned;
+use glasshouse_load_tests::project::Project;
 use serde_json::Value;
 
 fn root() -> &'static Path {
@@ -34,9 +35,7 @@ fn dashboard(uid: &str) -> Dashboard {
 
 /// The data sources that Grafana is given.
 fn data_sources() -> Vec<Value> {
-    let read = |path: &std::path::PathBuf| read_yaml::<Value>(path).unwrap()["datasources"].clone();
-    let provisioned: Vec<_> = files(&project().data_sources(), "yml").unwrap().iter().map(read).collect();
-    provisioned.iter().flat_map(|sources| sources.as_array().unwrap()).cloned().collect()
+    provisioned(&project().data_sources()).unwrap()
 }
 
 /// A query of a data source: there `$$` stands for the `$` of a variable, and nothing is chosen.

@@ -11,8 +11,7 @@ use serde_json::Value;
 
 use super::profile::ProfileQuery;
 use super::trace::Trace;
-use crate::data_source::Source;
-use crate::project::{files, read_yaml};
+use crate::data_source::{Source, provisioned};
 
 /// The links of the data sources.
 #[derive(Clone, Debug)]
@@ -20,19 +19,6 @@ pub struct Links {
     prometheus: OfPrometheus,
     tempo: OfTempo,
     loki: OfLoki,
-}
-
-#[derive(Deserialize)]
-struct File {
-    datasources: Vec<DataSource>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DataSource {
-    uid: String,
-    #[serde(default)]
-    json_data: Value,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -112,14 +98,10 @@ impl Links {
     /// # Errors
     /// When a data source or a link is missing, or leads to another server than it should.
     pub fn read(folder: &Path) -> Result<Self> {
-        let mut sources = Vec::new();
-        for path in files(folder, "yml")? {
-            sources.extend(read_yaml::<File>(&path)?.datasources);
-        }
-        Self::of(&sources).with_context(|| folder.display().to_string())
+        Self::of(&provisioned(folder)?).with_context(|| folder.display().to_string())
     }
 
-    fn of(sources: &[DataSource]) -> Result<Self> {
+    fn of(sources: &[Value]) -> Result<Self> {
         let links = Self {
             prometheus: settings(sources, Source::Prometheus)?,
             tempo: settings(sources, Source::Tempo)?,
@@ -188,11 +170,12 @@ impl<T> Link<T> {
     }
 }
 
-fn settings<T: DeserializeOwned>(sources: &[DataSource], source: Source) -> Result<T> {
+fn settings<T: DeserializeOwned>(sources: &[Value], source: Source) -> Result<T> {
     let uid = source.uid();
-    let found = sources.iter().find(|source| source.uid == uid);
+    let found = sources.iter().find(|source| source["uid"] == uid);
     let found = found.with_context(|| format!("there is no data source {uid}"))?;
-    serde_json::from_value(found.json_data.clone()).with_context(|| format!("the links of data source {uid}"))
+    serde_json::from_value(found["jsonData"].clone())
+        .with_context(|| format!("the links of data source {uid}"))
 }
 
 /// A provisioned text with a trace's values for variables such as `$${__span.name}`.
@@ -243,7 +226,8 @@ mod tests {
     }
 
     fn links(text: &str) -> Result<Links> {
-        Links::of(&yaml_serde::from_str::<File>(text)?.datasources)
+        let file: Value = yaml_serde::from_str(text)?;
+        Links::of(file["datasources"].as_array().context("no list")?)
     }
 
     #[test]
