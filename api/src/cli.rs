@@ -5,12 +5,12 @@ use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use glasshouse_infra::telemetry::{Telemetry, TelemetrySettings};
+use glasshouse_telemetry::{Telemetry, TelemetrySettings};
 
+use crate::commands;
+use crate::commands::check_config::CheckedRole;
+use crate::commands::seed::SeedArgs;
 use crate::config::{Config, Reader, Role, environment, read_telemetry};
-use crate::roles;
-use crate::roles::check_config::CheckedRole;
-use crate::roles::seed::SeedArgs;
 
 /// A multi-tenant SaaS backend whose inside can be seen from outside.
 ///
@@ -64,15 +64,15 @@ impl Cli {
 
     fn try_run(self) -> anyhow::Result<()> {
         match self.command.unwrap_or(Command::Demo) {
-            Command::Demo => keep_running(Role::Demo, roles::demo::run),
-            Command::Serve => keep_running(Role::Serve, roles::serve::run),
-            Command::Worker => keep_running(Role::Worker, roles::serve::run),
-            Command::Gateway => keep_running(Role::Gateway, roles::serve::run),
-            Command::Migrate => run_once(roles::migrate::run()),
-            Command::Seed(args) => run_once(roles::seed::run(args)),
-            Command::CheckHealth => run_once(roles::check_health::run()),
-            Command::Openapi => roles::openapi::print(),
-            Command::CheckConfig { role } => roles::check_config::run(role),
+            Command::Demo => keep_running(Role::Demo, commands::demo::run),
+            Command::Serve => keep_running(Role::Serve, commands::serve::run),
+            Command::Worker => keep_running(Role::Worker, commands::serve::run),
+            Command::Gateway => keep_running(Role::Gateway, commands::serve::run),
+            Command::Migrate => run_once(commands::migrate::run()),
+            Command::Seed(args) => run_once(commands::seed::run(args)),
+            Command::CheckHealth => run_once(commands::check_health::run()),
+            Command::Openapi => commands::openapi::print(),
+            Command::CheckConfig { role } => commands::check_config::run(role),
         }
     }
 }

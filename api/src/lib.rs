@@ -3,8 +3,8 @@
 
 pub mod application;
 pub mod cli;
+mod commands;
 pub mod config;
-pub mod gateway;
+pub mod gateway_simulator;
 pub mod http;
-mod roles;
 pub mod worker;

@@ -1,10 +1,10 @@
 //! The alerts, as `deploy/prometheus/rules` and the catalogue have them.
 
 use anyhow::{Context, Result};
-use glasshouse_load_tests::catalogue::Catalogue;
-use glasshouse_load_tests::project::{Project, kebab_case};
-use glasshouse_load_tests::promql::{Condition, conditions, parse};
-use glasshouse_load_tests::rules::{Rule, RuleFiles};
+use glasshouse_drill::catalogue::Catalogue;
+use glasshouse_drill::project::{Project, kebab_case};
+use glasshouse_drill::promql::{Condition, conditions, parse};
+use glasshouse_drill::rules::{Rule, RuleFiles};
 
 use crate::model::{Alert, Badness};
 

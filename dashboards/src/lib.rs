@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use alerts::Alerts;
-use glasshouse_load_tests::project::Project;
+use glasshouse_drill::project::Project;
 
 /// The files of `grafana/dashboards` as they should be: their paths and what is in them.
 pub fn files(root: &Path) -> Result<Vec<(PathBuf, String)>> {

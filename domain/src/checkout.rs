@@ -8,9 +8,11 @@
 //! behind, which [`reconcile`](crate::reconcile) settles later. The payment's id is the gateway's
 //! idempotency key, so nothing is charged twice.
 
+use std::error::Error;
+
 use tracing::{Instrument, info_span};
 
-use crate::failure::{StoreFailure, with_causes};
+use crate::failure::StoreFailure;
 use crate::id::{PaymentId, ProductId};
 use crate::idempotency::{Idempotent, KeyReused, Once};
 use crate::order::{Order, OrderDraft, OrderState, PricingError};
@@ -119,7 +121,7 @@ pub async fn check_out(
             Ok(Once::Done(order.in_state(state)))
         }
         Err(failure) => {
-            let error = with_causes(&failure);
+            let error: &(dyn Error + 'static) = &failure;
             tracing::warn!(order_id = %order.id, payment_id = %draft.payment, error, "payment_left_pending");
             store.record_pending(&order, request).await.map_err(CheckoutError::Settle)?;
             Ok(Once::Done(order))

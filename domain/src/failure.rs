@@ -2,13 +2,6 @@
 
 use std::error::Error;
 
-/// An error and everything behind it, for a log line: `cannot connect: refused: …`.
-#[must_use]
-pub fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(error), |&error| error.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 /// The storage behind a port failed. No rule was broken; the cause is for operators, never for clients.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFailure {

@@ -1,6 +1,8 @@
 //! Refunds and cancellations.
 
-use crate::failure::{StoreFailure, with_causes};
+use std::error::Error;
+
+use crate::failure::StoreFailure;
 use crate::id::{OrderId, PaymentId, UserId};
 use crate::idempotency::{Idempotent, KeyReused, Once};
 use crate::order::{Order, OrderState};
@@ -69,7 +71,8 @@ pub async fn refund(
     match gateway.refund(payment).await {
         Ok(()) => Ok(Once::Done(store.complete_refund(payment, Some(request)).await?)),
         Err(failure) => {
-            tracing::warn!(payment_id = %payment, error = with_causes(&failure), "refund_left_pending");
+            let error: &(dyn Error + 'static) = &failure;
+            tracing::warn!(payment_id = %payment, error, "refund_left_pending");
             store.record_requested(&requested, request).await?;
             Ok(Once::Done(requested))
         }

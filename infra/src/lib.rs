@@ -10,5 +10,4 @@ pub mod payment_gateway;
 pub mod principals;
 pub mod rate_limit;
 pub mod redis;
-pub mod telemetry;
 pub mod tokens;

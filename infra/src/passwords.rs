@@ -10,7 +10,7 @@ use glasshouse_domain::values::{Password, PasswordHash};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
-use crate::telemetry::profiles::Label;
+use glasshouse_telemetry::profiles::Label;
 
 /// The cost of one hash.
 #[derive(Clone, Copy, Debug)]

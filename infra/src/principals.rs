@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::Cache;
 use crate::db::Database;
-use crate::telemetry::metrics::CacheMetrics;
+use glasshouse_telemetry::metrics::CacheMetrics;
 
 /// Somebody who is logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,12 +3,12 @@
 use std::net::{SocketAddr, TcpListener};
 
 use anyhow::{Context, bail};
-use glasshouse_domain::failure::with_causes;
 use glasshouse_infra::db::Database;
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::payment_gateway::GatewayClient;
 use glasshouse_infra::redis::{Redis, RedisError, RedisSettings};
-use glasshouse_infra::telemetry::metrics::Metrics;
+use glasshouse_telemetry::metrics::Metrics;
+use glasshouse_telemetry::with_causes;
 use url::Url;
 
 use crate::config::{PaymentGatewayConfig, StorageConfig};

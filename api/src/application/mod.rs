@@ -12,17 +12,17 @@ use anyhow::{Context, bail};
 use futures_util::future::join_all;
 use glasshouse_infra::db::Database;
 use glasshouse_infra::faults::Faults;
-use glasshouse_infra::telemetry::metrics::Metrics;
+use glasshouse_telemetry::metrics::Metrics;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::connections::{bind, connect, gateway_client};
 use self::servers::{ApiParts, gateway_server, management_server};
 use crate::config::{Config, ShutdownConfig};
-use crate::http::faults::FaultPanel;
 use crate::http::health::Dependencies;
-use crate::http::metrics::Gauges;
-use crate::http::middleware::{Draining, InFlight};
+use crate::http::management::faults::FaultPanel;
+use crate::http::management::metrics::Gauges;
+use crate::http::public::middleware::{Draining, InFlight};
 use crate::worker::Worker;
 
 /// A process that is built and bound to its ports, and not serving yet.

@@ -15,19 +15,23 @@ use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::payment_gateway::GatewayClient;
 use glasshouse_infra::principals::Principals;
 use glasshouse_infra::rate_limit::RateLimiter;
-use glasshouse_infra::telemetry::metrics::{Metrics, RuntimeMetrics};
 use glasshouse_infra::tokens::Tokens;
+use glasshouse_telemetry::metrics::{Metrics, RuntimeMetrics};
 use tracing_actix_web::TracingLogger;
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::config::{ApiConfig, ShutdownConfig};
-use crate::gateway::{self, Simulator};
-use crate::http::faults::{self, FaultPanel};
+use crate::gateway_simulator::{self, Simulator};
 use crate::http::health::{self, Dependencies};
-use crate::http::metrics::{self, Gauges};
-use crate::http::middleware::{Draining, InFlight, RequestSpan, inject_faults, observe, shed_load, time_out};
-use crate::http::{docs, problem, profiles, v1};
+use crate::http::management::faults::{self, FaultPanel};
+use crate::http::management::metrics::{self, Gauges};
+use crate::http::management::profiles;
+use crate::http::problem;
+use crate::http::public::middleware::{
+    Draining, InFlight, RequestSpan, inject_faults, observe, shed_load, time_out,
+};
+use crate::http::public::{docs, v1};
 
 /// Connections that live longer than this are closed once they are idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -180,7 +184,7 @@ pub(super) fn gateway_server(
         runtime.watch("gateway");
         App::new()
             .app_data(web::Data::new(simulator.clone()))
-            .configure(gateway::routes)
+            .configure(gateway_simulator::routes)
             .wrap(TracingLogger::<RequestSpan>::new())
     });
     Ok(server.workers(1).disable_signals().shutdown_timeout(shutdown.grace.as_secs()).listen(listener)?.run())

@@ -14,8 +14,8 @@ pub use telemetry::read as read_telemetry;
 
 use std::net::SocketAddr;
 
-use glasshouse_infra::telemetry::TelemetrySettings;
-use glasshouse_infra::telemetry::metrics::MetricsSettings;
+use glasshouse_telemetry::TelemetrySettings;
+use glasshouse_telemetry::metrics::MetricsSettings;
 
 /// What a process does. Each role needs its own part of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 use std::str::FromStr;
 
-use glasshouse_infra::telemetry::metrics::MetricsSettings;
-use glasshouse_infra::telemetry::{ErrorSettings, InvalidDsn, LogFormat, Sampling, TelemetrySettings};
+use glasshouse_telemetry::metrics::MetricsSettings;
+use glasshouse_telemetry::{ErrorSettings, InvalidDsn, LogFormat, Sampling, TelemetrySettings};
 use url::Url;
 
 use super::{Reader, Role};

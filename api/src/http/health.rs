@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use glasshouse_domain::failure::with_causes;
 use glasshouse_infra::db::Database;
 use glasshouse_infra::redis::Redis;
+use glasshouse_telemetry::with_causes;
 use serde::Serialize;
 
-use super::middleware::Draining;
+use super::public::middleware::Draining;
 
 /// How long a part may take to answer a health check.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,11 +1,7 @@
-//! The public HTTP interface.
+//! HTTP: the public interface, the management interface, and what both answer with.
 
-pub mod docs;
-pub mod extract;
-pub mod faults;
 pub mod health;
-pub mod metrics;
-pub mod middleware;
+pub mod json;
+pub mod management;
 pub mod problem;
-pub mod profiles;
-pub mod v1;
+pub mod public;

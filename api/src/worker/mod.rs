@@ -8,14 +8,15 @@ mod reconciler;
 use std::time::Duration;
 
 use glasshouse_domain::clock;
-use glasshouse_domain::failure::{StoreFailure, with_causes};
+use glasshouse_domain::failure::StoreFailure;
 use glasshouse_infra::db::Database;
 use glasshouse_infra::db::directory::Lease;
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::notifier::LogNotifier;
 use glasshouse_infra::payment_gateway::GatewayClient;
-use glasshouse_infra::telemetry::metrics::OutboxMetrics;
-use glasshouse_infra::telemetry::propagation;
+use glasshouse_telemetry::metrics::OutboxMetrics;
+use glasshouse_telemetry::propagation;
+use glasshouse_telemetry::with_causes;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use glasshouse_domain::clock;
-use glasshouse_domain::failure::{StoreFailure, with_causes};
+use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::outbox::{OutboxMessage, deliver};
+use glasshouse_telemetry::with_causes;
 use tokio_util::sync::CancellationToken;
 
 use tracing::Instrument;

@@ -1,8 +1,9 @@
-use glasshouse_domain::failure::{StoreFailure, with_causes};
+use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::PaymentId;
 use glasshouse_domain::reconcile::{OpenStep, ReconcileError, reconcile};
 use glasshouse_infra::db::TenantStore;
 use glasshouse_infra::db::directory::OpenPayment;
+use glasshouse_telemetry::with_causes;
 use tokio_util::sync::CancellationToken;
 
 use tracing::Instrument;

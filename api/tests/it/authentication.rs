@@ -8,8 +8,8 @@ use glasshouse_domain::login::{HashingFailed, LoginError, PasswordHasher, log_in
 use glasshouse_domain::values::{Email, Password, PasswordHash, Slug};
 use glasshouse_infra::db::{Database, DatabaseSettings};
 use glasshouse_infra::passwords::{Argon2Hasher, Argon2Settings};
-use glasshouse_infra::telemetry::metrics::{Metrics, MetricsSettings};
 use glasshouse_infra::tokens::{TokenSettings, Tokens};
+use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use secrecy::SecretString;
 use serde_json::{Value, json};

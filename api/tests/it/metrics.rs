@@ -3,12 +3,8 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use glasshouse_api::http::docs;
-use glasshouse_domain::clock;
-use glasshouse_domain::id::{OrderId, ProductId, UserId};
-use glasshouse_domain::order::{Order, OrderItem, OrderState};
-use glasshouse_domain::values::{Currency, Money, Name, Quantity, Sku};
-use glasshouse_infra::telemetry::metrics::{Metrics, MetricsSettings};
+use glasshouse_api::http::public::docs;
+use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
 use serde_json::json;
 
 use crate::support::{Backend, Scrape, TestApp, eventually, on_both};
@@ -140,7 +136,7 @@ fn a_thousand_tenants_on_all_endpoints_stay_under_the_cap() {
         metrics.business.signed_up(&tenant, "organic");
         metrics.http.rate_limited(&tenant);
         for product in ["Mug", "Cap", "Pen"] {
-            metrics.business.revenue(&tenant, &an_order_of(product));
+            metrics.business.revenue(&tenant, product, 12.5);
         }
         for endpoint in &endpoints {
             metrics.http.called_by_tenant(&tenant, endpoint);
@@ -160,24 +156,4 @@ fn a_thousand_tenants_on_all_endpoints_stay_under_the_cap() {
     }
     assert_eq!(scrape.sum("revenue_total_usd", ""), 3.0 * 1000.0 * 12.5);
     assert!(scrape.series_of("revenue_total_usd") <= 200 + 201, "pairs, and the rest of each tenant");
-}
-
-/// A paid order of one piece at 12.50 USD.
-fn an_order_of(product: &str) -> Order {
-    let price = Money::new(1250, Currency::USD).unwrap();
-    let item = OrderItem {
-        product: ProductId::new(),
-        sku: Sku::parse("SKU-1").unwrap(),
-        name: Name::parse(product).unwrap(),
-        quantity: Quantity::new(1).unwrap(),
-        unit_price: price,
-    };
-    Order {
-        id: OrderId::new(),
-        placed_by: UserId::new(),
-        state: OrderState::Paid,
-        items: vec![item],
-        total: price,
-        created_at: clock::now(),
-    }
 }

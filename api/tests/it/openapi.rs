@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use glasshouse_api::http::docs;
+use glasshouse_api::http::public::docs;
 use serde_json::Value;
 
 use crate::support::{Backend, Process, Settings, TestApp};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, web};
-use glasshouse_api::http::middleware::{RequestSpan, observe};
+use glasshouse_api::http::public::middleware::{RequestSpan, observe};
 use serde_json::Value;
 use tracing_actix_web::TracingLogger;
 

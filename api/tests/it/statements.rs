@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use glasshouse_api::http::docs;
+use glasshouse_api::http::public::docs;
 use serde_json::{Value, json};
 
 use crate::support::{Backend, Client, TestApp, TestDatabase, WireTap, key};

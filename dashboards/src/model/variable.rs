@@ -1,4 +1,4 @@
-use glasshouse_load_tests::data_source::Source;
+use glasshouse_drill::data_source::Source;
 use serde_json::{Value, json};
 
 /// What people can choose at the top of a dashboard.

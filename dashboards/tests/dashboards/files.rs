@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use glasshouse_load_tests::project::{files, read_yaml};
+use glasshouse_drill::project::{files, read_yaml};
 use serde_json::Value;
 
 use crate::{dashboards, project, root};

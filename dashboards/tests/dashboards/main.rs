@@ -11,10 +11,10 @@ mod syntax;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use glasshouse_load_tests::contract::Query;
-use glasshouse_load_tests::dashboards::{Dashboard, filled};
-use glasshouse_load_tests::data_source::provisioned;
-use glasshouse_load_tests::project::Project;
+use glasshouse_drill::contract::Query;
+use glasshouse_drill::dashboards::{Dashboard, filled};
+use glasshouse_drill::data_source::provisioned;
+use glasshouse_drill::project::Project;
 use serde_json::Value;
 
 fn root() -> &'static Path {

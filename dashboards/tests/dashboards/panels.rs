@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use glasshouse_load_tests::dashboards::Dashboard;
+use glasshouse_drill::dashboards::Dashboard;
 use serde_json::{Value, json};
 
 use crate::{dashboard, dashboards, text};

@@ -2,7 +2,7 @@
 
 use glasshouse_dashboards::alerts::Alerts;
 use glasshouse_dashboards::model::Badness;
-use glasshouse_load_tests::contract::{self, Exported};
+use glasshouse_drill::contract::{self, Exported};
 use serde_json::{Value, json};
 
 use crate::{dashboard, dashboards, data_sources, project, provisioned_query, text};

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use glasshouse_load_tests::dashboards::Dashboard;
-use glasshouse_load_tests::project::files;
+use glasshouse_drill::dashboards::Dashboard;
+use glasshouse_drill::project::files;
 use serde_json::{Value, json};
 
 use crate::{dashboard, dashboards, data_sources, entries, project, text};

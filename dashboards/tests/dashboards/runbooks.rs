@@ -1,9 +1,9 @@
 //! The queries of the runbooks: what somebody is told to ask in the middle of the night has an answer.
 
-use glasshouse_load_tests::contract::{self, Query};
-use glasshouse_load_tests::project::files;
-use glasshouse_load_tests::promql::parse;
-use glasshouse_load_tests::rules::RuleFiles;
+use glasshouse_drill::contract::{self, Query};
+use glasshouse_drill::project::files;
+use glasshouse_drill::promql::parse;
+use glasshouse_drill::rules::RuleFiles;
 
 use crate::queries::documented;
 use crate::{project, root};

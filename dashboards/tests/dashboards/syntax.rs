@@ -4,8 +4,8 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use glasshouse_load_tests::contract::Query;
-use glasshouse_load_tests::promql;
+use glasshouse_drill::contract::Query;
+use glasshouse_drill::promql;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

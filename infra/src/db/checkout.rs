@@ -28,7 +28,7 @@ impl CheckoutStore for TenantStore {
         let order = draft.price(&products)?;
         scope.insert_order(&order, draft.payment, self.database().reconcile_after).await?;
         scope.commit().await?;
-        self.database().business.order(order.state);
+        self.database().business.order(order.state.as_str());
         Ok(Once::Done(order))
     }
 

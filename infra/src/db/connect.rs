@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::{Database, statements};
 use crate::faults::Faults;
-use crate::telemetry::metrics::Metrics;
+use glasshouse_telemetry::metrics::Metrics;
 
 /// How to reach the database, and how patient to be with it.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 //! On Postgres the service's role sees no row without a tenant. The questions here go through functions that
 //! answer one question each (see the migration `m0002_tenant_isolation`).
 
-use glasshouse_domain::failure::{StoreFailure, with_causes};
+use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{PaymentId, TenantId};
 use glasshouse_domain::login::{Credentials, LoginStore};
 use glasshouse_domain::outbox::OutboxMessage;
@@ -11,6 +11,7 @@ use glasshouse_domain::sign_up::{SignUpError, SignUpStore};
 use glasshouse_domain::tenant::Tenant;
 use glasshouse_domain::user::User;
 use glasshouse_domain::values::{Email, PasswordHash, Slug};
+use glasshouse_telemetry::with_causes;
 use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryResult, Statement, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;

@@ -37,7 +37,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::faults::Faults;
-use crate::telemetry::metrics::{BusinessMetrics, DatabaseMetrics};
+use glasshouse_telemetry::metrics::{BusinessMetrics, DatabaseMetrics};
 
 /// A pool of connections. Cloning it is cheap and shares the pool.
 #[derive(Clone, Debug)]

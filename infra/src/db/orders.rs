@@ -12,7 +12,7 @@ use time::Duration;
 
 use super::entity::{order, order_item, payment};
 use super::scope::{Scope, TenantStore};
-use crate::telemetry::propagation;
+use glasshouse_telemetry::propagation;
 
 impl TenantStore {
     /// One order.

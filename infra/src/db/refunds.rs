@@ -65,8 +65,8 @@ impl RefundStore for TenantStore {
         }
         scope.commit().await?;
         if let Some(order) = order {
-            self.database().business.payment(payment.state);
-            self.database().business.order(order);
+            self.database().business.payment(payment.state.as_str());
+            self.database().business.order(order.as_str());
         }
         Ok(payment)
     }
@@ -124,7 +124,7 @@ impl CancelStore for TenantStore {
         scope.run(update).await?;
         scope.record(request, &order).await?;
         scope.commit().await?;
-        self.database().business.order(order.state);
+        self.database().business.order(order.state.as_str());
         Ok(Once::Done(order))
     }
 }

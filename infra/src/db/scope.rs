@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::Database;
 use super::entity::TenantEntity;
 use super::failure::{Constraint, store_failure, violated_constraint};
-use crate::telemetry::propagation;
+use glasshouse_telemetry::propagation;
 
 /// Everything that one tenant owns. Handlers hold one of these, and no way to any other tenant's rows.
 #[derive(Clone, Debug)]

@@ -7,14 +7,15 @@ use glasshouse_domain::order::{Order, OrderState};
 use glasshouse_domain::outbox::OutboxEvent;
 use glasshouse_domain::payment::{ChargeOutcome, PaymentState};
 use glasshouse_domain::settlement::Settlement;
+use glasshouse_domain::values::Currency;
+use glasshouse_telemetry::metrics::BusinessMetrics;
+use glasshouse_telemetry::propagation;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use super::entity::{outbox_message, payment};
 use super::scope::Scope;
 use super::stock::Among;
-use crate::telemetry::metrics::BusinessMetrics;
-use crate::telemetry::propagation;
 
 /// What a settlement came to.
 pub(super) struct Settled {
@@ -34,15 +35,19 @@ impl Settled {
     /// Counts what changed; to be called once it is committed.
     pub(super) fn count(&self, business: &BusinessMetrics, tenant: TenantId, order: Option<&Order>) {
         if let Some(state) = self.settlement.payment_state() {
-            business.payment(state);
+            business.payment(state.as_str());
         }
         if let Some(state) = self.settlement.order_state() {
-            business.order(state);
+            business.order(state.as_str());
         }
         if self.brings_revenue()
             && let Some(order) = order
         {
-            business.revenue(&tenant.to_string(), order);
+            for item in order.items.iter().filter(|item| item.unit_price.currency() == Currency::USD) {
+                // A counter of Prometheus is a float; cents are exact up to 90 trillion dollars.
+                let cents = item.unit_price.minor() as f64 * f64::from(item.quantity.get());
+                business.revenue(&tenant.to_string(), item.name.as_str(), cents / 100.0);
+            }
         }
     }
 }

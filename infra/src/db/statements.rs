@@ -8,7 +8,7 @@ use opentelemetry::{Context, KeyValue, global};
 use sea_orm::metric::Info;
 use sea_orm::{DatabaseConnection, DbBackend};
 
-use crate::telemetry::metrics::DatabaseMetrics;
+use glasshouse_telemetry::metrics::DatabaseMetrics;
 
 /// The most characters of a slow statement in the log.
 const SLOW_QUERY_CHARS: usize = 200;

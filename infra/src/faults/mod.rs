@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use crate::db::Database;
-use crate::telemetry::metrics::FaultMetrics;
+use glasshouse_telemetry::metrics::FaultMetrics;
 
 /// The faults of this process. Cloning it is cheap and shares them.
 #[derive(Clone, Debug, Default)]

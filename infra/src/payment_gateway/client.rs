@@ -12,8 +12,8 @@ use url::Url;
 
 use super::circuit_breaker::{CircuitBreaker, CircuitBreakerSettings};
 use super::wire::{self, ChargeRequest, ChargeStatus, IDEMPOTENCY_KEY};
-use crate::telemetry::metrics::GatewayMetrics;
-use crate::telemetry::propagation;
+use glasshouse_telemetry::metrics::GatewayMetrics;
+use glasshouse_telemetry::propagation;
 
 /// How patient to be with the gateway.
 #[derive(Clone, Copy, Debug)]

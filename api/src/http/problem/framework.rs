@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, error};
 use utoipa::openapi::PathItem;
 
 use super::Problem;
-use crate::http::docs;
+use crate::http::public::docs;
 
 /// How bodies, queries and paths are read: bounded, and with our own errors.
 pub(crate) fn extractor_configs(body_bytes: usize) -> (JsonConfig, QueryConfig, PathConfig) {

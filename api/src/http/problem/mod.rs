@@ -17,7 +17,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use glasshouse_domain::failure::with_causes;
+use glasshouse_telemetry::with_causes;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glasshouse_infra::db::{Database, DatabaseSettings};
-use glasshouse_infra::telemetry::metrics::{Metrics, MetricsSettings};
 use glasshouse_migrations::{Migrator, MigratorTrait};
+use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
 use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, Statement};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;

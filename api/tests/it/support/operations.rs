@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use glasshouse_api::http::docs::openapi;
+use glasshouse_api::http::public::docs::openapi;
 use serde_json::Value;
 
 /// Every operation, such as `PATCH /v1/users/{id}`, with its description.

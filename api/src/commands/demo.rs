@@ -1,0 +1,91 @@
+//! `demo`: everything in one process, ready to be used.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::Context;
+use glasshouse_domain::clock;
+use glasshouse_domain::user::Role as UserRole;
+use glasshouse_infra::db::Database;
+use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_infra::tokens::Tokens;
+use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
+use secrecy::ExposeSecret;
+
+use super::demo_data::{self, DemoTenant, PASSWORD, TENANTS};
+use super::{migrate, serve};
+use crate::application::{Addresses, Application};
+use crate::config::{AuthConfig, Config, StorageConfig};
+
+/// Runs the demo until the process is told to stop.
+pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+    let storage = config.storage.clone().context("the demo has a database")?;
+    let auth = config.api.as_ref().map(|api| api.auth.clone()).context("the demo has an API")?;
+    if let Some(directory) = &storage.data_directory {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("GLASSHOUSE_DATA_DIR: cannot create {}", directory.display()))?;
+    }
+    migrate::migrate(storage.migration_url.clone()).await?;
+    let order = prepare(&storage, &auth).await?;
+    let application = Application::build(config).await?;
+    if io::stdout().is_terminal() {
+        welcome(application.addresses(), order.as_ref())?;
+    }
+    application.run_until(serve::stop_signal()?).await
+}
+
+/// What the ready-made order needs.
+struct DemoOrder {
+    token: String,
+    product: String,
+}
+
+/// Adds the demo's tenants, and prepares an order of the first one.
+async fn prepare(storage: &StorageConfig, auth: &AuthConfig) -> anyhow::Result<Option<DemoOrder>> {
+    let database = Database::connect(&storage.database, &Metrics::new(MetricsSettings::default())?)
+        .await
+        .context("database_connection_failed")?;
+    let hasher = Argon2Hasher::new(auth.argon2)?;
+    for tenant in &TENANTS {
+        tenant.add(&database, &hasher).await?;
+    }
+    let order = demo_order(&TENANTS[0], &database, &Tokens::new(&auth.tokens)).await?;
+    database.close().await;
+    Ok(order)
+}
+
+async fn demo_order(
+    tenant: &DemoTenant,
+    database: &Database,
+    tokens: &Tokens,
+) -> anyhow::Result<Option<DemoOrder>> {
+    let Some((store, owner)) = tenant.find(database).await? else { return Ok(None) };
+    let Some(product) = demo_data::any_product(&store).await? else { return Ok(None) };
+    let token = tokens.issue(store.tenant_id(), owner, clock::now())?;
+    Ok(Some(DemoOrder { token: token.expose_secret().to_owned(), product: product.id.to_string() }))
+}
+
+fn welcome(addresses: Addresses, order: Option<&DemoOrder>) -> io::Result<()> {
+    let url = |address: Option<std::net::SocketAddr>| address.map(|address| format!("http://{address}"));
+    let (api, management) =
+        (url(addresses.http).unwrap_or_default(), url(addresses.management).unwrap_or_default());
+    let gateway = url(addresses.gateway).unwrap_or_default();
+    let mut out = io::stdout().lock();
+    writeln!(out, "\nGlasshouse runs. Stop it with Ctrl-C.\n")?;
+    writeln!(out, "  API              {api}/v1     described at {api}/docs/")?;
+    writeln!(out, "  Management       {management}/metrics     and /health/ready")?;
+    writeln!(out, "  Payment gateway  {gateway}/control     a simulator: make it slow, broken or strict\n")?;
+    writeln!(out, "  Logins: password {PASSWORD}")?;
+    for tenant in &TENANTS {
+        let emails = [UserRole::Owner, UserRole::Admin, UserRole::Member].map(|role| tenant.email(role));
+        writeln!(out, "    tenant {:<7} {}", tenant.slug, emails.join("  "))?;
+    }
+    if let Some(DemoOrder { token, product }) = order {
+        writeln!(out, "\n  Place an order:\n")?;
+        writeln!(out, "curl -s {api}/v1/orders \\")?;
+        writeln!(out, "  -H 'Authorization: Bearer {token}' \\")?;
+        writeln!(out, "  -H \"Idempotency-Key: demo-$(date +%s)-$RANDOM\" \\")?;
+        writeln!(out, "  -H 'Content-Type: application/json' \\")?;
+        writeln!(out, "  -d '{{\"items\":[{{\"product_id\":\"{product}\",\"quantity\":2}}]}}'\n")?;
+    }
+    out.flush()
+}

@@ -1,0 +1,11 @@
+//! `openapi`: prints the description of the public interface.
+
+use std::io::{self, Write};
+
+use crate::http::public::docs;
+
+/// Prints the description as JSON.
+pub(crate) fn print() -> anyhow::Result<()> {
+    writeln!(io::stdout(), "{}", docs::openapi().to_pretty_json()?)?;
+    Ok(())
+}

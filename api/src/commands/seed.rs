@@ -1,0 +1,141 @@
+//! `seed`: the demo's tenants, or many tenants and orders for load tests.
+
+use anyhow::{Context, ensure};
+use glasshouse_domain::clock;
+use glasshouse_domain::id::{OrderId, PaymentId, TenantId, UserId};
+use glasshouse_domain::login::PasswordHasher;
+use glasshouse_domain::order::{Basket, Order, OrderDraft, OrderState};
+use glasshouse_domain::product::Product;
+use glasshouse_domain::sign_up::SignUpStore;
+use glasshouse_domain::tenant::{Plan, Tenant};
+use glasshouse_domain::user::{Role as UserRole, User};
+use glasshouse_domain::values::{Email, Name, Password, PasswordHash, Quantity, Slug};
+use glasshouse_infra::db::{Database, TenantStore};
+use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
+use time::Duration;
+
+use super::demo_data::{self, PASSWORD, TENANTS};
+use crate::config::{AuthConfig, Reader, StorageConfig, environment};
+
+/// What to add.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct SeedArgs {
+    /// The two tenants of the demo, unless they exist.
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// How many new tenants.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) tenants: u32,
+    /// How many orders in all, spread over the new tenants and the last 30 days.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) orders: u32,
+}
+
+/// Adds what the command line asks for.
+pub(crate) async fn run(args: SeedArgs) -> anyhow::Result<()> {
+    ensure!(args.demo || args.tenants > 0, "nothing to add: say --demo, or --tenants N and --orders M");
+    ensure!(args.orders == 0 || args.tenants > 0, "--orders needs --tenants: orders go to the new tenants");
+    let mut env = Reader::new(environment);
+    let storage = StorageConfig::read_for_seed(&mut env);
+    let argon2 = AuthConfig::read_argon2(&mut env);
+    let (storage, argon2) = env.finish((storage, argon2))?;
+    let database = Database::connect(&storage.database, &Metrics::new(MetricsSettings::default())?)
+        .await
+        .context("database_connection_failed")?;
+    database.check_isolation().await?;
+    let hasher = Argon2Hasher::new(argon2)?;
+    if args.demo {
+        for tenant in &TENANTS {
+            tenant.add(&database, &hasher).await?;
+        }
+    }
+    if args.tenants > 0 {
+        add_many(&database, &hasher, args).await?;
+    }
+    tracing::info!(demo = args.demo, tenants = args.tenants, orders = args.orders, "database_seeded");
+    Ok(())
+}
+
+const PRODUCTS: i64 = 10;
+/// Orders a statement: with three items each, well below the 65,535 parameters that Postgres allows.
+const BATCH: u32 = 1000;
+
+async fn add_many(database: &Database, hasher: &Argon2Hasher, args: SeedArgs) -> anyhow::Result<()> {
+    // Hashing takes longest by far, and the password is public: one hash serves all.
+    let hash = hasher.hash(Password::parse(PASSWORD.into())?).await?;
+    for number in 0..args.tenants {
+        let (store, owner, products) = add_tenant(database, number, &hash).await?;
+        let share = args.orders / args.tenants + u32::from(number < args.orders % args.tenants);
+        add_orders(&store, owner, &products, share).await?;
+    }
+    Ok(())
+}
+
+async fn add_tenant(
+    database: &Database,
+    number: u32,
+    hash: &PasswordHash,
+) -> anyhow::Result<(TenantStore, UserId, Vec<Product>)> {
+    let (id, now) = (TenantId::new(), clock::now());
+    // The end of the id is its random part, so that seeding again adds other tenants.
+    let id_text = id.uuid().simple().to_string();
+    let slug = format!("seed-{number}-{}", &id_text[id_text.len() - 8..]);
+    let plan = Plan::ALL[usize::try_from(number)? % Plan::ALL.len()];
+    let tenant = Tenant { id, slug: Slug::parse(&slug)?, name: Name::parse(&slug)?, plan, created_at: now };
+    let owner = User {
+        id: UserId::new(),
+        email: Email::parse(&format!("owner@{slug}.example"))?,
+        role: UserRole::Owner,
+        active: true,
+        version: 1,
+        created_at: now,
+    };
+    database.create_tenant(&tenant, &owner, hash).await?;
+    let store = database.tenant(id);
+    let mut products = Vec::new();
+    for n in 1..=PRODUCTS {
+        let product = demo_data::product(&format!("SEED-{n}"), &format!("Product {n}"), n * 250, now)?;
+        store.add_product(&product).await?;
+        products.push(product);
+    }
+    Ok((store, owner.id, products))
+}
+
+async fn add_orders(
+    store: &TenantStore,
+    owner: UserId,
+    products: &[Product],
+    count: u32,
+) -> anyhow::Result<()> {
+    let mut left = count;
+    while left > 0 {
+        let batch = left.min(BATCH);
+        let orders = (0..batch).map(|n| finished_order(owner, products, left - n));
+        store.seed_orders(&orders.collect::<anyhow::Result<Vec<_>>>()?).await?;
+        left -= batch;
+    }
+    Ok(())
+}
+
+/// An order of one of the last 30 days; one in ten was declined and one in twenty refunded.
+fn finished_order(owner: UserId, products: &[Product], number: u32) -> anyhow::Result<Order> {
+    let index = usize::try_from(number)?;
+    let lines = [(0, 1), (3, 2), (7, 3)].map(|(step, pieces)| {
+        let product = &products[(index + step) % products.len()];
+        Quantity::new(pieces).map(|quantity| (product.id, quantity))
+    });
+    let draft = OrderDraft {
+        order: OrderId::new(),
+        payment: PaymentId::new(),
+        placed_by: owner,
+        basket: Basket::new(lines.into_iter().collect::<Result<_, _>>()?, 3)?,
+        created_at: clock::now() - Duration::minutes(i64::from(number % (30 * 24 * 60))),
+    };
+    let state = match number % 20 {
+        0 => OrderState::Refunded,
+        1 | 2 => OrderState::PaymentFailed,
+        _ => OrderState::Paid,
+    };
+    Ok(draft.price(products)?.in_state(state))
+}

@@ -1,0 +1,84 @@
+//! `/faults`, on the management interface: shows, replaces and ends the faults of this process. Without
+//! `GLASSHOUSE_FAULTS_ENABLED=true` the route does not exist.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use glasshouse_infra::db::Database;
+use glasshouse_infra::faults::{FaultPlan, Faults};
+use serde_json::json;
+
+use crate::http::json::Json;
+use crate::http::problem::{Fields, Problem};
+use crate::http::public::docs;
+
+/// The faults of this process, and what they could hit.
+#[derive(Clone, Debug)]
+pub struct FaultPanel {
+    /// The faults.
+    pub faults: Faults,
+    /// The database, if this process uses one.
+    pub database: Option<Database>,
+    /// Whether this process serves the API.
+    pub has_api: bool,
+    /// Whether this process delivers messages.
+    pub has_worker: bool,
+}
+
+impl FaultPanel {
+    /// Refuses what would change nothing in this process.
+    fn check(&self, plan: &FaultPlan) -> Result<(), Problem> {
+        let on_postgres = self.database.as_ref().is_some_and(|database| !database.is_sqlite());
+        let mut fields = Fields::default();
+        for (fault, is_wanted, is_possible, needs) in [
+            ("latency", plan.latency.is_some(), self.has_api, "the API"),
+            ("errors", plan.errors.is_some(), self.has_api, "the API"),
+            ("panics", plan.panics.is_some(), self.has_api, "the API"),
+            ("cache_errors", plan.cache_errors.is_some(), self.has_api, "the API"),
+            ("slow_queries", plan.slow_queries.is_some(), on_postgres, "Postgres"),
+            ("held_connections", plan.held_connections.is_some(), self.database.is_some(), "a database"),
+            ("stalled_outbox", plan.stalled_outbox.is_some(), self.has_worker, "the worker"),
+        ] {
+            if is_wanted && !is_possible {
+                fields.refuse(fault, format!("needs a process with {needs}, which this one is not"));
+            }
+        }
+        let known = docs::openapi().paths.paths;
+        for (fault, endpoint) in [
+            ("latency", plan.latency.as_ref().and_then(|fault| fault.endpoint.as_ref())),
+            ("errors", plan.errors.as_ref().and_then(|fault| fault.endpoint.as_ref())),
+            ("panics", plan.panics.as_ref().and_then(|fault| fault.endpoint.as_ref())),
+        ] {
+            if let Some(endpoint) = endpoint.filter(|endpoint| !known.contains_key(*endpoint)) {
+                let problem = format!("{endpoint:?} is no route: write it as /openapi.json does");
+                fields.refuse(format!("{fault}.endpoint"), problem);
+            }
+        }
+        if fields.are_fine() { Ok(()) } else { Err(fields.problem()) }
+    }
+}
+
+async fn show(panel: web::Data<FaultPanel>) -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "faults": panel.faults.shown() }))
+}
+
+async fn replace(panel: web::Data<FaultPanel>, Json(plan): Json<FaultPlan>) -> Result<HttpResponse, Problem> {
+    panel.check(&plan)?;
+    panel.faults.inject(plan, panel.database.as_ref());
+    let answer = json!({ "faults": panel.faults.shown() });
+    tracing::warn!(faults = answer["faults"].to_string(), "faults_replaced");
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+async fn end(panel: web::Data<FaultPanel>) -> HttpResponse {
+    panel.faults.inject(FaultPlan::default(), None);
+    tracing::warn!("faults_ended");
+    HttpResponse::build(StatusCode::NO_CONTENT).finish()
+}
+
+/// Adds the route to a server.
+pub fn routes(config: &mut web::ServiceConfig) {
+    let faults = web::resource("/faults");
+    config.service(
+        faults.route(web::get().to(show)).route(web::put().to(replace)).route(web::delete().to(end)),
+    );
+}

@@ -1,0 +1,105 @@
+//! `/metrics`, on the management interface.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use futures_util::future::join3;
+use glasshouse_domain::clock;
+use glasshouse_infra::active_users::ActiveUsers;
+use glasshouse_telemetry::metrics::Metrics;
+use tokio::sync::Mutex;
+
+use crate::http::health::Dependencies;
+use crate::http::problem::Problem;
+
+/// What is measured only when somebody looks.
+#[derive(Clone, Debug)]
+pub struct Gauges(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    metrics: Metrics,
+    dependencies: Dependencies,
+    active_users: Option<ActiveUsers>,
+    /// One measurement at a time.
+    measuring: Mutex<()>,
+}
+
+/// How long a scrape waits for its gauges. A part that is slow or gone must not fail the scrape that would
+/// tell so: its gauges keep their last values, and the next scrape has the new ones.
+const SCRAPE_PATIENCE: Duration = Duration::from_millis(150);
+
+/// How long the database may take to count the messages that wait.
+const BACKLOG_PATIENCE: Duration = Duration::from_secs(2);
+
+impl Gauges {
+    /// Measures `dependencies` into `metrics`, and who was seen, if this process serves the API.
+    #[must_use]
+    pub fn new(metrics: Metrics, dependencies: Dependencies, active_users: Option<ActiveUsers>) -> Self {
+        let measuring = Mutex::new(());
+        Self(Arc::new(Parts { metrics, dependencies, active_users, measuring }))
+    }
+
+    /// The parts that are measured.
+    #[must_use]
+    pub fn dependencies(&self) -> &Dependencies {
+        &self.0.dependencies
+    }
+
+    async fn refresh(&self) {
+        let parts = self.0.clone();
+        let measured = tokio::spawn(async move { parts.measure().await });
+        // What takes longer goes on by itself.
+        let _ = tokio::time::timeout(SCRAPE_PATIENCE, measured).await;
+    }
+}
+
+impl Parts {
+    async fn measure(&self) {
+        let Ok(_one_at_a_time) = self.measuring.try_lock() else { return };
+        if let Some(redis) = &self.dependencies.redis {
+            let (open, idle, max) = redis.pool_state();
+            self.metrics.cache.set_pool(open, idle, max);
+        }
+        if let Some(database) = &self.dependencies.database {
+            database.measure_pool();
+        }
+        join3(self.measure_health(), self.measure_active_users(), self.measure_backlog()).await;
+    }
+
+    async fn measure_health(&self) {
+        for (dependency, verdict) in self.dependencies.check().await {
+            self.metrics.health.set_up(dependency, verdict == "ok");
+        }
+    }
+
+    async fn measure_active_users(&self) {
+        if let Some(active_users) = &self.active_users
+            && let Ok(count) = active_users.count().await
+        {
+            self.metrics.business.set_active_users(count);
+        }
+    }
+
+    async fn measure_backlog(&self) {
+        let Some(database) = &self.dependencies.database else { return };
+        let backlog = tokio::time::timeout(BACKLOG_PATIENCE, database.outbox_backlog()).await;
+        if let Ok(Ok((pending, oldest))) = backlog {
+            let age = oldest.map(|oldest| clock::now() - oldest);
+            let age = age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
+            self.metrics.outbox.set_backlog(pending, age);
+        }
+    }
+}
+
+async fn show(gauges: web::Data<Gauges>) -> Result<HttpResponse, Problem> {
+    gauges.refresh().await;
+    let text = gauges.0.metrics.text().map_err(Problem::internal)?;
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
+}
+
+/// Adds the metrics to a server.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config.route("/metrics", web::get().to(show));
+}

@@ -1,0 +1,75 @@
+use actix_web::{post, web};
+use glasshouse_domain::clock;
+use glasshouse_domain::login::{LoginError, log_in as check_credentials};
+use glasshouse_domain::values::{Email, Slug};
+use glasshouse_infra::db::Database;
+use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_infra::tokens::Tokens;
+use glasshouse_telemetry::metrics::BusinessMetrics;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::http::json::Json;
+use crate::http::problem::{Problem, ProblemBody};
+
+/// Who somebody says they are.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoginBody {
+    /// The tenant's slug.
+    #[schema(example = "acme")]
+    tenant: String,
+    /// The user's address.
+    #[schema(example = "ada@acme.example")]
+    email: String,
+    /// The user's password.
+    #[schema(value_type = String, format = Password)]
+    password: SecretString,
+}
+
+/// A token for the header `Authorization: Bearer TOKEN`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TokenBody {
+    access_token: String,
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// Seconds until the token ends.
+    #[schema(example = 900)]
+    expires_in: u64,
+}
+
+/// Log in: an access token for a user of a tenant.
+#[utoipa::path(
+    tag = "auth",
+    responses(
+        (status = 200, body = TokenBody),
+        (status = 401, description = "Tenant, address or password is wrong", body = ProblemBody),
+    )
+)]
+#[post("/auth/login")]
+pub(super) async fn log_in(
+    Json(body): Json<LoginBody>,
+    database: web::Data<Database>,
+    hasher: web::Data<Argon2Hasher>,
+    tokens: web::Data<Tokens>,
+    metrics: web::Data<BusinessMetrics>,
+) -> Result<web::Json<TokenBody>, Problem> {
+    let LoginBody { tenant, email, password } = body;
+    // What is no slug or no address belongs to nobody: the same answer as for a wrong one.
+    let (Ok(tenant), Ok(email)) = (Slug::parse(&tenant), Email::parse(&email)) else {
+        metrics.login(false);
+        return Err(LoginError::WrongCredentials.into());
+    };
+    let user = check_credentials(database.get_ref(), hasher.get_ref(), &tenant, &email, password).await;
+    if matches!(user, Ok(_) | Err(LoginError::WrongCredentials)) {
+        metrics.login(user.is_ok());
+    }
+    let user = user?;
+    let token = tokens.issue(user.tenant, user.user, clock::now()).map_err(Problem::internal)?;
+    Ok(web::Json(TokenBody {
+        access_token: token.expose_secret().to_owned(),
+        token_type: "Bearer",
+        expires_in: tokens.life().as_secs(),
+    }))
+}

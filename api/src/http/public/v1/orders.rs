@@ -1,0 +1,257 @@
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, get, post, web};
+use glasshouse_domain::checkout::check_out;
+use glasshouse_domain::clock;
+use glasshouse_domain::id::{OrderId, PaymentId};
+use glasshouse_domain::idempotency::{Once, RecordedAnswer};
+use glasshouse_domain::order::{Basket, Order, OrderDraft, OrderItem, OrderState};
+use glasshouse_domain::refund::{CancelStore, Canceller};
+use glasshouse_domain::values::Quantity;
+use glasshouse_infra::payment_gateway::GatewayClient;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::lists::List;
+use super::once;
+use super::payments::PaymentBody;
+use crate::config::Limits;
+use crate::http::json::{Json, objects};
+use crate::http::problem::{Fields, Problem, ProblemBody};
+use crate::http::public::extract::{Caller, IdempotencyHeader, PageQuery};
+use crate::http::public::middleware::RequestSpan;
+
+/// An order of the caller's tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OrderBody {
+    id: Uuid,
+    /// `pending`, `paid`, `payment_failed`, `cancelled` or `refunded`.
+    #[schema(example = "paid")]
+    status: &'static str,
+    /// The user who placed it.
+    placed_by: Uuid,
+    items: Vec<OrderItemBody>,
+    /// The sum, in minor units of the currency (cents for USD).
+    #[schema(example = 2500)]
+    total_minor: i64,
+    /// ISO 4217.
+    #[schema(example = "USD")]
+    currency: &'static str,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+}
+
+/// One product of an order, with its name and price of that moment.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OrderItemBody {
+    product_id: Uuid,
+    sku: String,
+    name: String,
+    quantity: i32,
+    /// The price of one piece, in minor units of the order's currency.
+    unit_price_minor: i64,
+}
+
+impl From<&OrderItem> for OrderItemBody {
+    fn from(item: &OrderItem) -> Self {
+        Self {
+            product_id: item.product.uuid(),
+            sku: item.sku.to_string(),
+            name: item.name.as_str().to_owned(),
+            quantity: item.quantity.get(),
+            unit_price_minor: item.unit_price.minor(),
+        }
+    }
+}
+
+impl From<&Order> for OrderBody {
+    fn from(order: &Order) -> Self {
+        Self {
+            id: order.id.uuid(),
+            status: order.state.as_str(),
+            placed_by: order.placed_by.uuid(),
+            items: order.items.iter().map(Into::into).collect(),
+            total_minor: order.total.minor(),
+            currency: order.total.currency().code(),
+            created_at: order.created_at,
+        }
+    }
+}
+
+impl From<Order> for OrderBody {
+    fn from(order: Order) -> Self {
+        Self::from(&order)
+    }
+}
+
+/// What to order.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlaceOrderBody {
+    /// At least one; several lines of one product are added up.
+    #[serde(deserialize_with = "objects")]
+    items: Vec<PlaceItemBody>,
+}
+
+/// A product and how many of it.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlaceItemBody {
+    product_id: Uuid,
+    #[schema(example = 2, minimum = 1, maximum = 1_000_000)]
+    quantity: i64,
+}
+
+impl PlaceOrderBody {
+    fn draft(&self, caller: &Caller, max_items: usize) -> Result<OrderDraft, Problem> {
+        let mut fields = Fields::default();
+        let mut lines = Vec::with_capacity(self.items.len());
+        for (index, item) in self.items.iter().enumerate() {
+            let quantity = fields.take(format!("items[{index}].quantity"), Quantity::new(item.quantity));
+            lines.extend(quantity.map(|quantity| (item.product_id.into(), quantity)));
+        }
+        if !fields.are_fine() {
+            return Err(fields.problem());
+        }
+        let basket = Basket::new(lines, max_items).map_err(|error| Fields::only("items", error))?;
+        Ok(OrderDraft {
+            order: OrderId::new(),
+            payment: PaymentId::new(),
+            placed_by: caller.user(),
+            basket,
+            created_at: clock::now(),
+        })
+    }
+}
+
+/// Place an order and pay for it.
+#[utoipa::path(
+    tag = "orders", security(("bearer" = [])),
+    params(("Idempotency-Key" = String, Header, description = "A new UUID; the same one to repeat the request")),
+    responses(
+        (status = 201, description = "Decided: `paid` or `payment_failed`", body = OrderBody),
+        (status = 202, description = "The payment gateway has not decided yet: ask for the order later", body = OrderBody),
+        (status = 409, description = "Out of stock", body = ProblemBody),
+        (status = 422, body = ProblemBody),
+    )
+)]
+#[post("/orders")]
+pub(super) async fn place_order(
+    caller: Caller,
+    key: IdempotencyHeader,
+    Json(body): Json<PlaceOrderBody>,
+    gateway: web::Data<GatewayClient>,
+    limits: web::Data<Limits>,
+) -> Result<HttpResponse, Problem> {
+    let draft = body.draft(&caller, limits.order_items)?;
+    let request = key.guards(&caller, &body, place_answer)?;
+    let once = check_out(caller.store(), gateway.get_ref(), &draft, &request).await?;
+    if let Once::Done(order) = &once {
+        RequestSpan::is_about_order(order.id);
+        RequestSpan::is_about_payment(draft.payment);
+    }
+    Ok(once::respond(once, place_answer))
+}
+
+fn place_answer(order: &Order) -> RecordedAnswer {
+    let status = match order.state {
+        OrderState::Pending => StatusCode::ACCEPTED,
+        _ => StatusCode::CREATED,
+    };
+    once::recorded(status, &OrderBody::from(order))
+}
+
+/// Which orders to show.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OrdersQuery {
+    /// Only orders with this status.
+    #[param(example = "paid")]
+    status: Option<String>,
+}
+
+impl OrdersQuery {
+    fn state(&self) -> Result<Option<OrderState>, Problem> {
+        let state = self.status.as_deref().map(str::parse).transpose();
+        let all: Vec<_> = OrderState::ALL.iter().map(|state| state.as_str()).collect();
+        state.map_err(|_| Fields::only("status", format!("must be one of {}", all.join(", "))))
+    }
+}
+
+/// The orders of the tenant, newest first.
+#[utoipa::path(
+    tag = "orders", security(("bearer" = [])), params(PageQuery, OrdersQuery),
+    responses((status = 200, body = List<OrderBody>), (status = 422, body = ProblemBody))
+)]
+#[get("/orders")]
+pub(super) async fn list_orders(
+    caller: Caller,
+    page: web::Query<PageQuery>,
+    filter: web::Query<OrdersQuery>,
+    limits: web::Data<Limits>,
+) -> Result<web::Json<List<OrderBody>>, Problem> {
+    let orders = caller.store().orders(page.parse(&limits)?, filter.state()?).await?;
+    Ok(web::Json(List::of(orders)))
+}
+
+/// One order.
+#[utoipa::path(
+    tag = "orders", security(("bearer" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = OrderBody), (status = 404, body = ProblemBody))
+)]
+#[get("/orders/{id}")]
+pub(super) async fn show_order(caller: Caller, id: web::Path<Uuid>) -> Result<web::Json<OrderBody>, Problem> {
+    let order = caller.store().order(order_of(id)).await?.ok_or_else(no_such_order)?;
+    Ok(web::Json(order.into()))
+}
+
+/// Cancel an order that is still pending: your own, or as an admin anybody's.
+#[utoipa::path(
+    tag = "orders", security(("bearer" = [])),
+    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
+    responses(
+        (status = 200, body = OrderBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 409, description = "Not pending", body = ProblemBody),
+    )
+)]
+#[post("/orders/{id}/cancel")]
+pub(super) async fn cancel_order(
+    caller: Caller,
+    id: web::Path<Uuid>,
+    key: IdempotencyHeader,
+) -> Result<HttpResponse, Problem> {
+    let request = key.guards(&caller, &(), cancel_answer)?;
+    let canceller = Canceller { user: caller.user(), role: caller.role() };
+    let once = caller.store().cancel(order_of(id), canceller, &request).await?;
+    Ok(once::respond(once, cancel_answer))
+}
+
+fn cancel_answer(order: &Order) -> RecordedAnswer {
+    once::recorded(StatusCode::OK, &OrderBody::from(order))
+}
+
+/// The payments of an order.
+#[utoipa::path(
+    tag = "orders", security(("bearer" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = Vec<PaymentBody>), (status = 404, body = ProblemBody))
+)]
+#[get("/orders/{id}/payments")]
+pub(super) async fn list_payments(
+    caller: Caller,
+    id: web::Path<Uuid>,
+) -> Result<web::Json<Vec<PaymentBody>>, Problem> {
+    let payments = caller.store().payments_of(order_of(id)).await?.ok_or_else(no_such_order)?;
+    Ok(web::Json(payments.iter().map(Into::into).collect()))
+}
+
+/// The order that the path names.
+fn order_of(path: web::Path<Uuid>) -> OrderId {
+    let order = path.into_inner().into();
+    RequestSpan::is_about_order(order);
+    order
+}
+
+fn no_such_order() -> Problem {
+    Problem::not_found("there is no such order")
+}

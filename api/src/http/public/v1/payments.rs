@@ -1,0 +1,83 @@
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, post, web};
+use glasshouse_domain::idempotency::RecordedAnswer;
+use glasshouse_domain::payment::{Payment, PaymentState};
+use glasshouse_domain::refund::refund;
+use glasshouse_infra::payment_gateway::GatewayClient;
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::once;
+use crate::http::problem::{Problem, ProblemBody};
+use crate::http::public::extract::{Admin, IdempotencyHeader};
+use crate::http::public::middleware::RequestSpan;
+
+/// The payment of an order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PaymentBody {
+    id: Uuid,
+    order_id: Uuid,
+    /// `pending`, `succeeded`, `declined` or `refunded`.
+    #[schema(example = "succeeded")]
+    status: &'static str,
+    /// In minor units of the currency (cents for USD).
+    #[schema(example = 2500)]
+    amount_minor: i64,
+    /// ISO 4217.
+    #[schema(example = "USD")]
+    currency: &'static str,
+    /// Why it was declined.
+    decline_reason: Option<String>,
+    /// When it was decided that the money goes back.
+    #[serde(with = "time::serde::rfc3339::option")]
+    refund_requested_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+}
+
+impl From<&Payment> for PaymentBody {
+    fn from(payment: &Payment) -> Self {
+        Self {
+            id: payment.id.uuid(),
+            order_id: payment.order.uuid(),
+            status: payment.state.as_str(),
+            amount_minor: payment.amount.minor(),
+            currency: payment.amount.currency().code(),
+            decline_reason: payment.decline_reason.clone(),
+            refund_requested_at: payment.refund_requested_at,
+            created_at: payment.created_at,
+        }
+    }
+}
+
+/// Give the money of a payment back (admin).
+#[utoipa::path(
+    tag = "payments", security(("bearer" = [])),
+    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
+    responses(
+        (status = 200, description = "The money went back", body = PaymentBody),
+        (status = 202, description = "Noted; the payment gateway has not confirmed it yet", body = PaymentBody),
+        (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 409, description = "There is no money to give back", body = ProblemBody),
+    )
+)]
+#[post("/payments/{id}/refund")]
+pub(super) async fn refund_payment(
+    Admin(caller): Admin,
+    id: web::Path<Uuid>,
+    key: IdempotencyHeader,
+    gateway: web::Data<GatewayClient>,
+) -> Result<HttpResponse, Problem> {
+    let payment = id.into_inner().into();
+    RequestSpan::is_about_payment(payment);
+    let request = key.guards(&caller, &(), refund_answer)?;
+    let once = refund(caller.store(), gateway.get_ref(), payment, &request).await?;
+    Ok(once::respond(once, refund_answer))
+}
+
+fn refund_answer(payment: &Payment) -> RecordedAnswer {
+    let status = if payment.state == PaymentState::Refunded { StatusCode::OK } else { StatusCode::ACCEPTED };
+    once::recorded(status, &PaymentBody::from(payment))
+}

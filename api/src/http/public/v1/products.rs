@@ -1,0 +1,269 @@
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, HttpResponseBuilder, delete, get, patch, post, web};
+use glasshouse_domain::clock;
+use glasshouse_domain::id::ProductId;
+use glasshouse_domain::idempotency::RecordedAnswer;
+use glasshouse_domain::product::{Product, ProductChange, StockMovement};
+use glasshouse_domain::values::{Currency, Money, MoneyError, Name, Quantity, Sku};
+use glasshouse_infra::db::ProductError;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::lists::List;
+use super::once;
+use crate::config::Limits;
+use crate::http::json::Json;
+use crate::http::problem::{Fields, Problem, ProblemBody};
+use crate::http::public::extract::{Admin, Caller, IdempotencyHeader, IfMatch, PageQuery};
+
+/// A product of the caller's tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ProductBody {
+    id: Uuid,
+    #[schema(example = "MUG-BLUE")]
+    sku: String,
+    #[schema(example = "Blue mug")]
+    name: String,
+    /// The price of one piece, in minor units of the currency (cents for USD).
+    #[schema(example = 1250)]
+    price_minor: i64,
+    /// ISO 4217.
+    #[schema(example = "USD")]
+    currency: &'static str,
+    /// Pieces that can still be sold.
+    stock: i32,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+}
+
+impl From<&Product> for ProductBody {
+    fn from(product: &Product) -> Self {
+        Self {
+            id: product.id.uuid(),
+            sku: product.sku.to_string(),
+            name: product.name.as_str().to_owned(),
+            price_minor: product.price.minor(),
+            currency: product.price.currency().code(),
+            stock: product.stock,
+            created_at: product.created_at,
+        }
+    }
+}
+
+impl From<Product> for ProductBody {
+    fn from(product: Product) -> Self {
+        Self::from(&product)
+    }
+}
+
+fn with_etag(mut response: HttpResponseBuilder, product: &Product) -> HttpResponse {
+    response.insert_header(IfMatch::etag(product.version)).json(ProductBody::from(product))
+}
+
+/// A new product.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewProductBody {
+    #[schema(example = "MUG-BLUE")]
+    sku: String,
+    #[schema(example = "Blue mug")]
+    name: String,
+    /// The price of one piece, in minor units of the currency (cents for USD).
+    #[schema(example = 1250)]
+    price_minor: i64,
+    /// ISO 4217.
+    #[schema(example = "USD")]
+    currency: String,
+    /// Pieces in stock; 0 if absent.
+    #[schema(example = 100)]
+    stock: Option<i64>,
+}
+
+impl NewProductBody {
+    fn parse(&self) -> Result<Product, Problem> {
+        let mut fields = Fields::default();
+        let sku = fields.take("sku", Sku::parse(&self.sku));
+        let name = fields.take("name", Name::parse(&self.name));
+        let price = price(&mut fields, self.price_minor, &self.currency);
+        let stock = fields.take("stock", initial_stock(self.stock));
+        let (Some(sku), Some(name), Some(price), Some(stock)) = (sku, name, price, stock) else {
+            return Err(fields.problem());
+        };
+        let (id, created_at) = (ProductId::new(), clock::now());
+        Ok(Product { id, sku, name, price, stock, archived: false, version: 1, created_at })
+    }
+}
+
+fn price(fields: &mut Fields, minor: i64, currency: &str) -> Option<Money> {
+    let parsed: Result<Currency, MoneyError> = Money::parse_currency(currency);
+    let currency = fields.take("currency", parsed);
+    let amount = fields.take("price_minor", Money::new(minor, currency.unwrap_or(Currency::USD)));
+    amount.filter(|_| currency.is_some())
+}
+
+fn initial_stock(stock: Option<i64>) -> Result<i32, String> {
+    match i32::try_from(stock.unwrap_or(0)) {
+        Ok(stock @ 0..=Product::MAX_STOCK) => Ok(stock),
+        _ => Err(format!("must be from 0 to {}", Product::MAX_STOCK)),
+    }
+}
+
+/// A change of a product: what is absent stays. A price needs its currency.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProductChangeBody {
+    name: Option<String>,
+    price_minor: Option<i64>,
+    currency: Option<String>,
+}
+
+impl ProductChangeBody {
+    fn parse(&self) -> Result<ProductChange, Problem> {
+        let mut fields = Fields::default();
+        let name = self.name.as_deref().and_then(|name| fields.take("name", Name::parse(name)));
+        let price = match (self.price_minor, self.currency.as_deref()) {
+            (Some(minor), Some(currency)) => price(&mut fields, minor, currency),
+            (None, None) => None,
+            (Some(_), None) => {
+                fields.refuse("currency", "must come with price_minor");
+                None
+            }
+            (None, Some(_)) => {
+                fields.refuse("price_minor", "must come with currency");
+                None
+            }
+        };
+        if fields.are_fine() { Ok(ProductChange { name, price }) } else { Err(fields.problem()) }
+    }
+}
+
+/// Pieces that arrive or leave.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StockBody {
+    /// Pieces to add to the stock; negative to take away. Not 0.
+    #[schema(example = 25)]
+    delta: i64,
+}
+
+impl StockBody {
+    fn parse(&self) -> Result<StockMovement, Problem> {
+        let quantity = Quantity::new(self.delta.checked_abs().unwrap_or(i64::MAX));
+        let refuse =
+            |_| Fields::only("delta", format!("must be from 1 to {0}, or from -{0} to -1", Quantity::MAX));
+        let quantity = quantity.map_err(refuse)?;
+        Ok(if self.delta > 0 { StockMovement::In(quantity) } else { StockMovement::Out(quantity) })
+    }
+}
+
+/// The products that are for sale.
+#[utoipa::path(
+    tag = "products", security(("bearer" = [])), params(PageQuery),
+    responses((status = 200, body = List<ProductBody>))
+)]
+#[get("/products")]
+pub(super) async fn list_products(
+    caller: Caller,
+    page: web::Query<PageQuery>,
+    limits: web::Data<Limits>,
+) -> Result<web::Json<List<ProductBody>>, Problem> {
+    let products = caller.store().products(page.parse(&limits)?).await?;
+    Ok(web::Json(List::of(products)))
+}
+
+/// Add a product (admin).
+#[utoipa::path(
+    tag = "products", security(("bearer" = [])),
+    responses(
+        (status = 201, body = ProductBody), (status = 403, body = ProblemBody),
+        (status = 409, body = ProblemBody), (status = 422, body = ProblemBody),
+    )
+)]
+#[post("/products")]
+pub(super) async fn add_product(
+    Admin(caller): Admin,
+    Json(body): Json<NewProductBody>,
+) -> Result<HttpResponse, Problem> {
+    let product = body.parse()?;
+    caller.store().add_product(&product).await?;
+    Ok(with_etag(HttpResponse::Created(), &product))
+}
+
+/// One product.
+#[utoipa::path(
+    tag = "products", security(("bearer" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = ProductBody), (status = 404, body = ProblemBody))
+)]
+#[get("/products/{id}")]
+pub(super) async fn show_product(caller: Caller, id: web::Path<Uuid>) -> Result<HttpResponse, Problem> {
+    let product = caller.store().product(id.into_inner().into()).await?.ok_or(ProductError::Unknown)?;
+    Ok(with_etag(HttpResponse::Ok(), &product))
+}
+
+/// Change a product's name or price (admin).
+#[utoipa::path(
+    tag = "products", security(("bearer" = [])),
+    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The product's ETag")),
+    responses(
+        (status = 200, body = ProductBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 412, body = ProblemBody), (status = 422, body = ProblemBody), (status = 428, body = ProblemBody),
+    )
+)]
+#[patch("/products/{id}")]
+pub(super) async fn change_product(
+    Admin(caller): Admin,
+    id: web::Path<Uuid>,
+    IfMatch(version): IfMatch,
+    Json(body): Json<ProductChangeBody>,
+) -> Result<HttpResponse, Problem> {
+    let product = caller.store().change_product(id.into_inner().into(), version, &body.parse()?).await?;
+    Ok(with_etag(HttpResponse::Ok(), &product))
+}
+
+/// Take a product off sale (admin). Old orders keep it.
+#[utoipa::path(
+    tag = "products", security(("bearer" = [])),
+    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The product's ETag")),
+    responses(
+        (status = 204), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 412, body = ProblemBody), (status = 428, body = ProblemBody),
+    )
+)]
+#[delete("/products/{id}")]
+pub(super) async fn archive_product(
+    Admin(caller): Admin,
+    id: web::Path<Uuid>,
+    IfMatch(version): IfMatch,
+) -> Result<HttpResponse, Problem> {
+    caller.store().archive_product(id.into_inner().into(), version).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Move pieces into or out of the stock (admin).
+#[utoipa::path(
+    tag = "products", security(("bearer" = [])),
+    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
+    responses(
+        (status = 200, body = ProductBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 409, description = "The stock would leave its range", body = ProblemBody),
+        (status = 422, body = ProblemBody),
+    )
+)]
+#[post("/products/{id}/stock")]
+pub(super) async fn move_product_stock(
+    Admin(caller): Admin,
+    id: web::Path<Uuid>,
+    key: IdempotencyHeader,
+    Json(body): Json<StockBody>,
+) -> Result<HttpResponse, Problem> {
+    let movement = body.parse()?;
+    let request = key.guards(&caller, &body, stock_answer)?;
+    let once = caller.store().move_stock(id.into_inner().into(), movement, &request).await?;
+    Ok(once::respond(once, stock_answer))
+}
+
+fn stock_answer(product: &Product) -> RecordedAnswer {
+    once::recorded(StatusCode::OK, &ProductBody::from(product))
+}

@@ -1,0 +1,127 @@
+use actix_web::{HttpResponse, post, web};
+use glasshouse_domain::clock;
+use glasshouse_domain::sign_up::{SignUp, sign_up as sign_up_tenant};
+use glasshouse_domain::tenant::{Plan, Tenant};
+use glasshouse_domain::values::{Email, Name, Password, Slug};
+use glasshouse_infra::db::Database;
+use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_telemetry::metrics::BusinessMetrics;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::users::UserBody;
+use crate::http::json::{Json, object};
+use crate::http::problem::{Fields, Problem, ProblemBody};
+
+/// A new tenant and its owner.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignUpBody {
+    /// The tenant's name in logins: 3 to 40 characters out of a-z, 0-9 and hyphens.
+    #[schema(example = "acme")]
+    slug: String,
+    /// The tenant's name for people.
+    #[schema(example = "Acme Corporation")]
+    name: String,
+    /// `free` (the default), `pro` or `enterprise`. The plan sets the rate limit.
+    #[schema(example = "free")]
+    plan: Option<String>,
+    /// How you heard of us: `organic` (the default), `referral`, `ads` or `partner`.
+    #[schema(example = "organic")]
+    source: Option<String>,
+    /// The first user.
+    #[serde(deserialize_with = "object")]
+    owner: OwnerBody,
+}
+
+/// The first user of a tenant.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OwnerBody {
+    /// Their address.
+    #[schema(example = "ada@acme.example")]
+    email: String,
+    /// At least 12 characters.
+    #[schema(value_type = String, format = Password)]
+    password: SecretString,
+}
+
+/// Where tenants come from. A short list, since each is a time series.
+const SOURCES: [&str; 4] = ["organic", "referral", "ads", "partner"];
+
+impl SignUpBody {
+    fn parse(self) -> Result<(SignUp, &'static str), Problem> {
+        let mut fields = Fields::default();
+        let slug = fields.take("slug", Slug::parse(&self.slug));
+        let name = fields.take("name", Name::parse(&self.name));
+        let plan = self.plan.as_deref().map_or(Ok(Plan::Free), str::parse);
+        let plan = fields.take("plan", plan.map_err(|_| "must be free, pro or enterprise"));
+        let source = self.source.as_deref().unwrap_or("organic");
+        let source = SOURCES.into_iter().find(|known| *known == source);
+        let source = fields.take("source", source.ok_or(format!("must be one of {}", SOURCES.join(", "))));
+        let owner_email = fields.take("owner.email", Email::parse(&self.owner.email));
+        let owner_password = fields.take("owner.password", Password::parse(self.owner.password));
+        match (slug, name, plan, source, owner_email, owner_password) {
+            (Some(slug), Some(name), Some(plan), Some(source), Some(owner_email), Some(owner_password)) => {
+                Ok((SignUp { slug, name, plan, owner_email, owner_password }, source))
+            }
+            _ => Err(fields.problem()),
+        }
+    }
+}
+
+/// A tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TenantBody {
+    id: Uuid,
+    slug: String,
+    name: String,
+    plan: &'static str,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+}
+
+impl From<Tenant> for TenantBody {
+    fn from(tenant: Tenant) -> Self {
+        Self {
+            id: tenant.id.uuid(),
+            slug: tenant.slug.to_string(),
+            name: tenant.name.as_str().to_owned(),
+            plan: tenant.plan.as_str(),
+            created_at: tenant.created_at,
+        }
+    }
+}
+
+/// A tenant that has just signed up.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SignedUpBody {
+    tenant: TenantBody,
+    owner: UserBody,
+}
+
+/// Sign up: a new tenant with its owner.
+#[utoipa::path(
+    tag = "tenants",
+    responses(
+        (status = 201, body = SignedUpBody),
+        (status = 409, description = "The slug is taken", body = ProblemBody),
+        (status = 422, body = ProblemBody),
+    )
+)]
+#[post("/tenants")]
+pub(super) async fn sign_up(
+    Json(body): Json<SignUpBody>,
+    database: web::Data<Database>,
+    hasher: web::Data<Argon2Hasher>,
+    metrics: web::Data<BusinessMetrics>,
+) -> Result<HttpResponse, Problem> {
+    let (request, source) = body.parse()?;
+    let now = clock::now();
+    let (tenant, owner) = sign_up_tenant(database.get_ref(), hasher.get_ref(), request, now).await?;
+    metrics.signed_up(&tenant.id.to_string(), source);
+    Ok(HttpResponse::Created().json(SignedUpBody { tenant: tenant.into(), owner: owner.into() }))
+}

@@ -1,0 +1,207 @@
+use actix_web::{HttpResponse, delete, get, patch, post, web};
+use glasshouse_domain::clock;
+use glasshouse_domain::id::UserId;
+use glasshouse_domain::login::PasswordHasher;
+use glasshouse_domain::user::{Role, User, UserChange, UserChangeRefused};
+use glasshouse_domain::values::{Email, Password};
+use glasshouse_infra::db::UserError;
+use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_infra::principals::Principals;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::lists::List;
+use crate::config::Limits;
+use crate::http::json::Json;
+use crate::http::problem::{Fields, Problem, ProblemBody};
+use crate::http::public::extract::{Admin, Caller, IfMatch, PageQuery};
+
+/// A user of the caller's tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct UserBody {
+    id: Uuid,
+    email: String,
+    #[schema(example = "member")]
+    role: &'static str,
+    active: bool,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+}
+
+impl From<User> for UserBody {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id.uuid(),
+            email: user.email.as_str().to_owned(),
+            role: user.role.as_str(),
+            active: user.active,
+            created_at: user.created_at,
+        }
+    }
+}
+
+fn with_etag(mut response: actix_web::HttpResponseBuilder, user: User) -> HttpResponse {
+    response.insert_header(IfMatch::etag(user.version)).json(UserBody::from(user))
+}
+
+/// A new user.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewUserBody {
+    #[schema(example = "grace@acme.example")]
+    email: String,
+    /// At least 12 characters.
+    #[schema(value_type = String, format = Password)]
+    password: SecretString,
+    /// `member`, `admin` or `owner`; not above your own.
+    #[schema(example = "member")]
+    role: String,
+}
+
+impl NewUserBody {
+    fn parse(self) -> Result<(User, Password), Problem> {
+        let mut fields = Fields::default();
+        let email = fields.take("email", Email::parse(&self.email));
+        let password = fields.take("password", Password::parse(self.password));
+        let role = fields.take("role", parse_role(&self.role));
+        let (Some(email), Some(password), Some(role)) = (email, password, role) else {
+            return Err(fields.problem());
+        };
+        let (id, created_at) = (UserId::new(), clock::now());
+        Ok((User { id, email, role, active: true, version: 1, created_at }, password))
+    }
+}
+
+fn parse_role(text: &str) -> Result<Role, &'static str> {
+    text.parse().map_err(|_| "must be member, admin or owner")
+}
+
+/// A change of a user: what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserChangeBody {
+    #[schema(example = "admin")]
+    role: Option<String>,
+    /// Whether the user may log in.
+    active: Option<bool>,
+}
+
+impl UserChangeBody {
+    fn parse(&self) -> Result<UserChange, Problem> {
+        let role = self.role.as_deref().map(parse_role).transpose();
+        let role = role.map_err(|message| Fields::only("role", message))?;
+        Ok(UserChange { role, active: self.active })
+    }
+}
+
+/// Who am I?
+#[utoipa::path(tag = "users", security(("bearer" = [])), responses((status = 200, body = UserBody)))]
+#[get("/users/me")]
+pub(super) async fn show_me(caller: Caller) -> Result<HttpResponse, Problem> {
+    let me = caller.store().user(caller.user()).await?.ok_or(UserError::Unknown)?;
+    Ok(with_etag(HttpResponse::Ok(), me))
+}
+
+/// The users of the tenant (admin).
+#[utoipa::path(
+    tag = "users", security(("bearer" = [])), params(PageQuery),
+    responses((status = 200, body = List<UserBody>), (status = 403, body = ProblemBody))
+)]
+#[get("/users")]
+pub(super) async fn list_users(
+    Admin(caller): Admin,
+    page: web::Query<PageQuery>,
+    limits: web::Data<Limits>,
+) -> Result<web::Json<List<UserBody>>, Problem> {
+    let users = caller.store().users(page.parse(&limits)?).await?;
+    Ok(web::Json(List::of(users)))
+}
+
+/// Add a user (admin).
+#[utoipa::path(
+    tag = "users", security(("bearer" = [])),
+    responses((status = 201, body = UserBody), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody))
+)]
+#[post("/users")]
+pub(super) async fn add_user(
+    Admin(caller): Admin,
+    Json(body): Json<NewUserBody>,
+    hasher: web::Data<Argon2Hasher>,
+) -> Result<HttpResponse, Problem> {
+    let (user, password) = body.parse()?;
+    if !caller.role().may_manage(user.role) {
+        return Err(UserChangeRefused::RoleTooLow.into());
+    }
+    let hash = hasher.hash(password).await?;
+    caller.store().add_user(&user, &hash).await?;
+    tracing::info!(tenant_id = %caller.store().tenant_id(), user_id = %user.id, "user_registered");
+    Ok(with_etag(HttpResponse::Created(), user))
+}
+
+/// One user (admin).
+#[utoipa::path(
+    tag = "users", security(("bearer" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = UserBody), (status = 404, body = ProblemBody))
+)]
+#[get("/users/{id}")]
+pub(super) async fn show_user(Admin(caller): Admin, id: web::Path<Uuid>) -> Result<HttpResponse, Problem> {
+    let user = caller.store().user(id.into_inner().into()).await?.ok_or(UserError::Unknown)?;
+    Ok(with_etag(HttpResponse::Ok(), user))
+}
+
+/// Change a user's role, or lock them out (admin).
+#[utoipa::path(
+    tag = "users", security(("bearer" = [])),
+    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The user's ETag")),
+    responses(
+        (status = 200, body = UserBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody), (status = 412, body = ProblemBody), (status = 428, body = ProblemBody),
+    )
+)]
+#[patch("/users/{id}")]
+pub(super) async fn change_user(
+    Admin(caller): Admin,
+    id: web::Path<Uuid>,
+    IfMatch(version): IfMatch,
+    Json(body): Json<UserChangeBody>,
+    principals: web::Data<Principals>,
+) -> Result<HttpResponse, Problem> {
+    let user = apply_change(&caller, id.into_inner(), version, body.parse()?, &principals).await?;
+    Ok(with_etag(HttpResponse::Ok(), user))
+}
+
+/// Lock a user out (admin). Their orders stay.
+#[utoipa::path(
+    tag = "users", security(("bearer" = [])),
+    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The user's ETag")),
+    responses(
+        (status = 204), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody), (status = 412, body = ProblemBody), (status = 428, body = ProblemBody),
+    )
+)]
+#[delete("/users/{id}")]
+pub(super) async fn deactivate_user(
+    Admin(caller): Admin,
+    id: web::Path<Uuid>,
+    IfMatch(version): IfMatch,
+    principals: web::Data<Principals>,
+) -> Result<HttpResponse, Problem> {
+    let change = UserChange { role: None, active: Some(false) };
+    apply_change(&caller, id.into_inner(), version, change, &principals).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+async fn apply_change(
+    caller: &Caller,
+    id: Uuid,
+    version: i32,
+    change: UserChange,
+    principals: &Principals,
+) -> Result<User, Problem> {
+    let user = caller.store().change_user(caller.role(), id.into(), version, change).await?;
+    principals.forget(caller.store().tenant_id(), user.id).await;
+    Ok(user)
+}

@@ -1,0 +1,193 @@
+//! A Compose file, as far as the checks look at it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use glasshouse_drill::project::merge;
+use serde::Deserialize;
+use yaml_serde::Value;
+
+/// A stack: a Compose file with its variables filled in, in its folder.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Stack {
+    #[serde(skip)]
+    pub(crate) folder: PathBuf,
+    pub(crate) services: BTreeMap<String, Service>,
+    #[serde(default)]
+    pub(crate) networks: BTreeMap<String, Option<Network>>,
+    #[serde(default)]
+    pub(crate) volumes: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Service {
+    pub(crate) image: String,
+    pub(crate) build: Option<Value>,
+    pub(crate) entrypoint: Value,
+    pub(crate) command: Value,
+    pub(crate) environment: BTreeMap<String, Value>,
+    pub(crate) volumes: Vec<String>,
+    pub(crate) ports: Vec<String>,
+    pub(crate) networks: Vec<String>,
+    pub(crate) depends_on: BTreeMap<String, Dependency>,
+    pub(crate) profiles: Vec<String>,
+    pub(crate) restart: Option<String>,
+    pub(crate) mem_limit: Option<String>,
+    pub(crate) logging: Option<Logging>,
+    pub(crate) healthcheck: Option<HealthCheck>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Network {
+    pub(crate) internal: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Dependency {
+    pub(crate) condition: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Logging {
+    #[serde(default)]
+    pub(crate) options: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct HealthCheck {
+    pub(crate) test: Value,
+    #[serde(default)]
+    pub(crate) disable: bool,
+}
+
+/// A file or folder of the host inside a container.
+pub(crate) struct Mount {
+    pub(crate) source: PathBuf,
+    pub(crate) target: String,
+    pub(crate) is_read_only: bool,
+}
+
+impl Stack {
+    /// Reads the file in this folder.
+    pub(crate) fn read(folder: &Path) -> Self {
+        let text = std::fs::read_to_string(folder.join("docker-compose.yml")).unwrap();
+        let mut value: Value = yaml_serde::from_str(&filled(&text)).unwrap();
+        merge(&mut value).unwrap();
+        let stack: Self = yaml_serde::from_value(value).unwrap();
+        Self { folder: folder.to_owned(), ..stack }
+    }
+
+    /// The service's files and folders of the host.
+    pub(crate) fn mounts(&self, service: &Service) -> Vec<Mount> {
+        let mount = |volume: &String| {
+            let mut parts = volume.split(':');
+            let source = parts.next().filter(|source| source.starts_with(['.', '/']))?;
+            Some(Mount {
+                source: self.folder.join(source),
+                target: parts.next()?.to_owned(),
+                is_read_only: parts.next() == Some("ro"),
+            })
+        };
+        service.volumes.iter().filter_map(mount).collect()
+    }
+
+    /// Those of them that are the project's: what else the machine has, nobody here can know.
+    pub(crate) fn own_mounts(&self, service: &Service) -> Vec<Mount> {
+        let mut mounts = self.mounts(service);
+        mounts.retain(|mount| mount.source.starts_with(&self.folder));
+        mounts
+    }
+
+    /// The YAML files that the service is given: where they are, and what is in them.
+    pub(crate) fn configurations(&self, service: &Service) -> Vec<(PathBuf, Result<Value, String>)> {
+        let files = self.own_mounts(service).into_iter().flat_map(|mount| files_in(&mount.source));
+        let yaml =
+            files.filter(|path| path.extension().is_some_and(|ending| ending == "yml" || ending == "yaml"));
+        let read = |path: PathBuf| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let value = yaml_serde::from_str(&text).map_err(|error| error.to_string());
+            (path, value)
+        };
+        yaml.map(read).collect()
+    }
+}
+
+impl Mount {
+    /// What a path of the container is on the host, if it lies in here.
+    pub(crate) fn on_host(&self, path: &Path) -> Option<PathBuf> {
+        let rest = path.strip_prefix(&self.target).ok()?;
+        Some(if rest.as_os_str().is_empty() { self.source.clone() } else { self.source.join(rest) })
+    }
+}
+
+impl Service {
+    /// Whether it goes on until somebody stops it.
+    pub(crate) fn keeps_running(&self) -> bool {
+        self.restart.as_deref().is_some_and(|restart| restart != "no")
+    }
+
+    /// Whether Docker asks how it is.
+    pub(crate) fn has_health_check(&self) -> bool {
+        self.healthcheck.as_ref().is_some_and(|check| !check.disable)
+    }
+
+    /// All words that the container is told: of its command, its environment and its health check.
+    pub(crate) fn words(&self) -> Vec<&str> {
+        let check = self.healthcheck.as_ref().map(|check| &check.test);
+        let values =
+            [&self.entrypoint, &self.command].into_iter().chain(self.environment.values()).chain(check);
+        values.flat_map(texts).collect()
+    }
+}
+
+/// All texts in YAML, at any depth, without names.
+pub(crate) fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Sequence(sequence) => sequence.iter().flat_map(texts).collect(),
+        Value::Mapping(mapping) => mapping.values().flat_map(texts).collect(),
+        Value::Tagged(tagged) => texts(&tagged.value),
+        _ => Vec::new(),
+    }
+}
+
+/// The files of a folder and of those below it, or the file itself.
+fn files_in(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_owned()].into_iter().filter(|path| path.is_file()).collect();
+    }
+    std::fs::read_dir(path).unwrap().flat_map(|entry| files_in(&entry.unwrap().path())).collect()
+}
+
+/// Compose's variables, `${NAME:-default}`, with their defaults. Each has one, which also holds where the variable is
+/// empty: that is how .env.example leaves those that a machine may do without.
+fn filled(text: &str) -> String {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (variable, after) = after.split_once('}').unwrap();
+        result += before;
+        let default = variable.split_once(":-").ok_or_else(|| format!("{variable} has no default"));
+        result += default.unwrap().1;
+        rest = after;
+    }
+    result + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_have_their_defaults() {
+        assert_eq!(filled("a:${TAG:-1.2}-${NONE:-}!"), "a:1.2-!");
+    }
+
+    #[test]
+    #[should_panic(expected = "TAG has no default")]
+    fn a_variable_without_a_default_is_named() {
+        filled("a:${TAG}");
+    }
+}

@@ -1,0 +1,72 @@
+//! The fields of events and spans, as JSON values, without what must not leave the process.
+
+use std::error::Error;
+use std::fmt::Debug;
+
+use serde_json::Value;
+use tracing::field::{Field, Visit};
+
+use super::redaction::{REDACTED, is_secret, without_emails};
+
+/// Fields in the order in which they were recorded; a name occurs once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    /// The value of a field.
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// All fields but `message`.
+    pub(super) fn without_message(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.0.iter().filter(|(name, _)| *name != "message").map(|(name, value)| (*name, value))
+    }
+
+    fn set(&mut self, field: &Field, value: Value) {
+        let name = field.name();
+        let value = if is_secret(name) { Value::from(REDACTED) } else { value };
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => self.0.push((name, value)),
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let value = without_emails(value).map_or_else(|| Value::from(value), Value::from);
+        self.set(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.set(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.set(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.set(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.set(field, value.into());
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.record_str(field, &with_causes(value));
+    }
+}
+
+/// An error and the chain of its sources: `cannot connect: refused: …`.
+#[must_use]
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

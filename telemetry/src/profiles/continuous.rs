@@ -1,0 +1,161 @@
+//! Profiles to Pyroscope, all the time.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, SystemTime};
+use std::{io, thread};
+
+use prost::Message;
+use pyroscope::encode::r#gen::push::{PushRequest, RawProfileSeries, RawSample};
+use pyroscope::encode::r#gen::types::LabelPair;
+use reqwest::Client;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use url::Url;
+use uuid::Uuid;
+
+use super::recording::gzip;
+use super::sampler::{Purpose, Subscription};
+
+/// How much time a profile covers.
+const INTERVAL: Duration = Duration::from_secs(10);
+/// How long Pyroscope may take to accept a profile. Shorter than the interval, so that at most one waits.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for the last profile, while the process stops.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Profiles that did not arrive.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// Profiles that did not arrive so far.
+pub(crate) fn lost() -> u64 {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// Where profiles go, and under which labels.
+#[derive(Clone, Debug)]
+pub(crate) struct Receiver {
+    /// Pyroscope, such as `http://pyroscope:4040`.
+    pub(crate) address: Url,
+    /// What is the same for all profiles of this process.
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+/// A thread that sends profiles.
+#[derive(Debug)]
+pub(crate) struct Continuous {
+    stop: oneshot::Sender<()>,
+    /// Closed when the last profile has left.
+    ended: mpsc::Receiver<()>,
+}
+
+/// A thread that sends its last profile.
+#[derive(Debug)]
+pub(crate) struct Stopping(mpsc::Receiver<()>);
+
+impl Continuous {
+    /// Starts. What fails after that goes to the log.
+    pub(crate) fn start(receiver: Receiver) -> io::Result<Self> {
+        let (stop, stopped) = oneshot::channel();
+        let (ending, ended) = mpsc::channel();
+        let handle = Handle::current();
+        // Reading samples takes a while, so it is not done on the async threads.
+        thread::Builder::new().name("profiles".to_owned()).spawn(move || {
+            let _ending: mpsc::Sender<()> = ending;
+            if let Err(error) = handle.block_on(run(receiver, stopped)) {
+                tracing::error!(error = &*error, "profiles_failed");
+            }
+        })?;
+        Ok(Self { stop, ended })
+    }
+
+    /// Begins to send the last profile.
+    pub(crate) fn stop(self) -> Stopping {
+        let Self { stop, ended } = self;
+        // It may have ended by itself.
+        let _ = stop.send(());
+        Stopping(ended)
+    }
+}
+
+impl Stopping {
+    /// Waits for the last profile, but not longer than this.
+    pub(crate) fn wait(&self, patience: Duration) {
+        let _ = self.0.recv_timeout(patience);
+    }
+}
+
+/// Profiles by kind, in the format of pprof.
+type Profiles = Vec<(&'static str, Vec<u8>)>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+async fn run(receiver: Receiver, mut stopped: oneshot::Receiver<()>) -> Result<(), Failure> {
+    let client = Client::builder().timeout(PATIENCE).build()?;
+    let samples = Subscription::start(Purpose::Continuous)?;
+    #[cfg(feature = "heap-profiling")]
+    let mut heap = super::heap::Heap::start();
+    let mut arrives = true;
+    let mut stopping = false;
+    while !stopping {
+        let begun = SystemTime::now();
+        stopping = tokio::time::timeout(INTERVAL, &mut stopped).await.is_ok();
+        let took = begun.elapsed().unwrap_or(INTERVAL);
+        let cpu = samples.take().pprof(begun, took).encode_to_vec();
+        let profiles = vec![("process_cpu", cpu)];
+        #[cfg(feature = "heap-profiling")]
+        let profiles = with_heap(profiles, heap.as_mut());
+        let count = profiles.len() as u64;
+        let push = push(&client, &receiver, profiles);
+        let result = if stopping {
+            tokio::time::timeout(LAST_PATIENCE, push).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
+        } else {
+            tokio::select! {
+                result = push => result,
+                _ = &mut stopped => {
+                    stopping = true;
+                    Err("the process stops".into())
+                }
+            }
+        };
+        if result.is_err() {
+            LOST.fetch_add(count, Ordering::Relaxed);
+        }
+        // Once, and not with every profile.
+        match (&result, arrives) {
+            (Err(error), true) => tracing::warn!(error = &**error, "profiles_not_accepted"),
+            (Ok(()), false) => tracing::info!("profiles_accepted_again"),
+            _ => {}
+        }
+        arrives = result.is_ok();
+    }
+    Ok(())
+}
+
+#[cfg(feature = "heap-profiling")]
+fn with_heap(mut profiles: Profiles, heap: Option<&mut super::heap::Heap>) -> Profiles {
+    profiles.extend(heap.and_then(super::heap::Heap::profile).map(|profile| ("memory", profile)));
+    profiles
+}
+
+async fn push(client: &Client, receiver: &Receiver, profiles: Profiles) -> Result<(), Failure> {
+    let series = profiles.into_iter().map(|(kind, raw_profile)| {
+        let label = |name: &str, value: &str| LabelPair { name: name.to_owned(), value: value.to_owned() };
+        let labels = receiver.labels.iter().map(|(name, value)| label(name, value));
+        let id = Uuid::now_v7().to_string();
+        RawProfileSeries {
+            labels: std::iter::once(label("__name__", kind)).chain(labels).collect(),
+            samples: vec![RawSample { raw_profile, id }],
+        }
+    });
+    let body = gzip(&PushRequest { series: series.collect() }.encode_to_vec())?;
+    let mut url = receiver.address.clone();
+    url.path_segments_mut()
+        .map_err(|()| "the address has no path")?
+        .pop_if_empty()
+        .extend(["push.v1.PusherService", "Push"]);
+    let request = client.post(url).header(CONTENT_TYPE, "application/proto").header(CONTENT_ENCODING, "gzip");
+    request.body(body).send().await?.error_for_status()?;
+    Ok(())
+}
