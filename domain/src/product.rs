@@ -2,7 +2,9 @@
 
 use time::OffsetDateTime;
 
+use crate::failure::StoreFailure;
 use crate::id::ProductId;
+use crate::idempotency::KeyReused;
 use crate::values::{Money, Name, Quantity, Sku};
 
 /// Something that a tenant sells.
@@ -58,4 +60,41 @@ impl StockMovement {
             Self::Out(quantity) => -quantity.get(),
         }
     }
+}
+
+/// Why a product was not added, changed or archived.
+#[derive(Debug, thiserror::Error)]
+pub enum ProductError {
+    /// The tenant has no product with this id, or it is archived.
+    #[error("there is no such product")]
+    NotFound,
+    /// Another product of the tenant has the SKU.
+    #[error("another product has this SKU")]
+    SkuTaken,
+    /// The product has another version than the change was made for.
+    #[error("the product was changed since you read it: read it again and repeat your change")]
+    VersionMismatch,
+    /// The storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+}
+
+/// Why a stock movement was rejected.
+#[derive(Debug, thiserror::Error)]
+pub enum StockError {
+    /// The tenant has no product with this id, or it is archived.
+    #[error("there is no such product")]
+    NotFound,
+    /// The stock would become negative or exceed [`Product::MAX_STOCK`].
+    #[error("the stock would be below 0 or above {}: it is {available} now", Product::MAX_STOCK)]
+    OutOfRange {
+        /// Pieces in stock when the movement was rejected.
+        available: i32,
+    },
+    /// The idempotency key belongs to another request.
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
+    /// The storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
 }

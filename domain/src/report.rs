@@ -2,6 +2,7 @@
 
 use time::Date;
 
+use crate::failure::StoreFailure;
 use crate::values::{Currency, Money};
 
 /// Days, both included, in UTC.
@@ -64,6 +65,24 @@ pub struct DailyRevenue {
     pub gross: Money,
     /// What of it went back.
     pub refunded: Money,
+}
+
+/// Why a report was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The revenue of one day in one currency exceeds [`Money::MAX_MINOR`].
+    #[error("the revenue of {day} in {currency} is too large for a report: {minor} minor units")]
+    SumTooLarge {
+        /// The day in UTC, as `YYYY-MM-DD`.
+        day: String,
+        /// The ISO 4217 code.
+        currency: String,
+        /// The sum in minor units; it may exceed 64 bits.
+        minor: String,
+    },
+    /// The storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use crate::failure::StoreFailure;
 use crate::id::UserId;
 use crate::text_enum::text_enum;
 use crate::values::Email;
@@ -81,6 +82,26 @@ impl UserChange {
         }
         Ok(())
     }
+}
+
+/// Why a user was not added or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    /// The tenant has no user with this id.
+    #[error("there is no such user")]
+    NotFound,
+    /// Another user of the tenant has the address.
+    #[error("another user has this e-mail address")]
+    EmailTaken,
+    /// The user has another version than the change was made for.
+    #[error("the user was changed since you read it: read it again and repeat your change")]
+    VersionMismatch,
+    /// A rule forbids the change.
+    #[error(transparent)]
+    Refused(#[from] UserChangeRefused),
+    /// The storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
 }
 
 #[cfg(test)]

@@ -22,11 +22,8 @@ mod stock;
 mod users;
 
 pub use connect::{ConnectError, DatabaseSettings};
-pub use products::{ProductError, StockError};
-pub use reports::ReportError;
 pub use scope::TenantStore;
 pub use seed::SeedOrders;
-pub use users::UserError;
 
 use std::sync::Arc;
 use std::time::Duration;

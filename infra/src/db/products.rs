@@ -2,9 +2,9 @@
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::ProductId;
-use glasshouse_domain::idempotency::{Idempotent, KeyReused, Once};
+use glasshouse_domain::idempotency::{Idempotent, Once};
 use glasshouse_domain::page::{Page, PageRequest};
-use glasshouse_domain::product::{Product, ProductChange, StockMovement};
+use glasshouse_domain::product::{Product, ProductChange, ProductError, StockError, StockMovement};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
@@ -12,43 +12,6 @@ use super::entity::product::{Column, Entity, Model};
 use super::idempotency::Claim;
 use super::scope::{Scope, TenantStore};
 use super::stock::Among;
-
-/// Why a product is not added or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ProductError {
-    /// No such product in this tenant.
-    #[error("there is no such product")]
-    Unknown,
-    /// Another product of this tenant has the SKU.
-    #[error("another product has this SKU")]
-    SkuTaken,
-    /// Somebody else changed it since it was read.
-    #[error("the product was changed since you read it: read it again and repeat your change")]
-    ChangedMeanwhile,
-    /// The storage failed.
-    #[error(transparent)]
-    Store(#[from] StoreFailure),
-}
-
-/// Why a stock movement is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum StockError {
-    /// No such product in this tenant.
-    #[error("there is no such product")]
-    Unknown,
-    /// More pieces would leave than there are, or more would be in stock than can be counted.
-    #[error("the stock would be below 0 or above {}: it is {available} now", Product::MAX_STOCK)]
-    OutOfRange {
-        /// The stock at that moment.
-        available: i32,
-    },
-    /// The idempotency key belongs to another request.
-    #[error(transparent)]
-    KeyReused(#[from] KeyReused),
-    /// The storage failed.
-    #[error(transparent)]
-    Store(#[from] StoreFailure),
-}
 
 impl TenantStore {
     /// Adds a product.
@@ -142,8 +105,8 @@ impl TenantStore {
                 scope.commit().await?;
                 Ok(product)
             }
-            None if scope.one_row(by_id(&scope, id)).await?.is_some() => Err(ProductError::ChangedMeanwhile),
-            None => Err(ProductError::Unknown),
+            None if scope.one_row(by_id(&scope, id)).await?.is_some() => Err(ProductError::VersionMismatch),
+            None => Err(ProductError::NotFound),
         }
     }
 
@@ -164,7 +127,7 @@ impl TenantStore {
         }
         let moved = scope.move_stock(&[(id, movement.delta())], Among::ForSale).await?;
         let Some(product) = moved.into_iter().next() else {
-            let available = scope.stock_for_sale(id).await?.ok_or(StockError::Unknown)?;
+            let available = scope.stock_for_sale(id).await?.ok_or(StockError::NotFound)?;
             return Err(StockError::OutOfRange { available });
         };
         scope.record(request, &product).await?;

@@ -1,7 +1,7 @@
 //! Reports: one statement each, summed up by the database.
 
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
-use glasshouse_domain::report::{DailyRevenue, Period};
+use glasshouse_domain::report::{DailyRevenue, Period, ReportError};
 use glasshouse_domain::values::Money;
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement, Value};
 use time::macros::{format_description, time};
@@ -18,24 +18,6 @@ const REVENUE: &str = "\
     FROM orders \
     WHERE tenant_id = $1 AND created_at >= $2 AND created_at < $3 AND state IN ('paid', 'refunded') \
     GROUP BY 1, 2 ORDER BY 1, 2";
-
-/// Why there is no report.
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    /// Orders of [`Money::MAX_MINOR`] each are fine, and two of them on one day are more than that.
-    #[error("the revenue of {day} in {currency} is too large for a report: {minor} minor units")]
-    SumTooLarge {
-        /// Of which day.
-        day: String,
-        /// In which currency.
-        currency: String,
-        /// The sum.
-        minor: String,
-    },
-    /// The storage failed.
-    #[error(transparent)]
-    Store(#[from] StoreFailure),
-}
 
 #[derive(FromQueryResult)]
 struct RevenueRow {

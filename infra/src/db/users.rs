@@ -4,7 +4,7 @@ use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::UserId;
 use glasshouse_domain::page::{Page, PageRequest};
 use glasshouse_domain::tenant::Plan;
-use glasshouse_domain::user::{Role, User, UserChange, UserChangeRefused};
+use glasshouse_domain::user::{Role, User, UserChange, UserError};
 use glasshouse_domain::values::PasswordHash;
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -13,26 +13,6 @@ use uuid::Uuid;
 use super::entity::tenant;
 use super::entity::user::{Column, Entity, Model};
 use super::scope::{Scope, TenantStore};
-
-/// Why a user is not added or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum UserError {
-    /// No such user in this tenant.
-    #[error("there is no such user")]
-    Unknown,
-    /// Another user of this tenant has the address.
-    #[error("another user has this e-mail address")]
-    EmailTaken,
-    /// Somebody else changed the user since they were read.
-    #[error("the user was changed since you read it: read it again and repeat your change")]
-    ChangedMeanwhile,
-    /// A rule forbids it.
-    #[error(transparent)]
-    Refused(#[from] UserChangeRefused),
-    /// The storage failed.
-    #[error(transparent)]
-    Store(#[from] StoreFailure),
-}
 
 impl TenantStore {
     /// Adds a user.
@@ -112,7 +92,7 @@ impl TenantStore {
             update = update.col_expr(Column::Active, active.into());
         }
         let changed = scope.run_returning(update).await?;
-        let user = changed.into_iter().next().ok_or(UserError::ChangedMeanwhile)?;
+        let user = changed.into_iter().next().ok_or(UserError::VersionMismatch)?;
         scope.commit().await?;
         Ok(user)
     }
@@ -129,7 +109,7 @@ async fn lock_user_and_owners(scope: &Scope, id: UserId) -> Result<(User, u64), 
         .lock(LockType::Update);
     let (wanted, owners): (Vec<User>, Vec<User>) =
         scope.all(query).await?.into_iter().partition(|user: &User| user.id == id);
-    let user = wanted.into_iter().next().ok_or(UserError::Unknown)?;
+    let user = wanted.into_iter().next().ok_or(UserError::NotFound)?;
     Ok((user, u64::try_from(owners.len()).unwrap_or(u64::MAX)))
 }
 

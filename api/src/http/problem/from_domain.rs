@@ -5,10 +5,11 @@ use glasshouse_domain::checkout::{CheckoutError, ReserveError};
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::idempotency::KeyReused;
 use glasshouse_domain::login::{HashingFailed, LoginError};
+use glasshouse_domain::product::{ProductError, StockError};
 use glasshouse_domain::refund::{CancelError, RefundError};
+use glasshouse_domain::report::ReportError;
 use glasshouse_domain::sign_up::SignUpError;
-use glasshouse_domain::user::UserChangeRefused;
-use glasshouse_infra::db::{ProductError, ReportError, StockError, UserError};
+use glasshouse_domain::user::{UserChangeRefused, UserError};
 use glasshouse_infra::tokens::TokenError;
 
 use super::{Fields, Problem};
@@ -70,9 +71,9 @@ impl From<TokenError> for Problem {
 impl From<UserError> for Problem {
     fn from(error: UserError) -> Self {
         match error {
-            UserError::Unknown => Self::not_found(error),
+            UserError::NotFound => Self::not_found(error),
             UserError::EmailTaken => Self::conflict("email_taken", error),
-            UserError::ChangedMeanwhile => changed_meanwhile(error),
+            UserError::VersionMismatch => version_mismatch(error),
             UserError::Refused(refused) => refused.into(),
             UserError::Store(failure) => failure.into(),
         }
@@ -91,9 +92,9 @@ impl From<UserChangeRefused> for Problem {
 impl From<ProductError> for Problem {
     fn from(error: ProductError) -> Self {
         match error {
-            ProductError::Unknown => Self::not_found(error),
+            ProductError::NotFound => Self::not_found(error),
             ProductError::SkuTaken => Self::conflict("sku_taken", error),
-            ProductError::ChangedMeanwhile => changed_meanwhile(error),
+            ProductError::VersionMismatch => version_mismatch(error),
             ProductError::Store(failure) => failure.into(),
         }
     }
@@ -102,7 +103,7 @@ impl From<ProductError> for Problem {
 impl From<StockError> for Problem {
     fn from(error: StockError) -> Self {
         match error {
-            StockError::Unknown => Self::not_found(error),
+            StockError::NotFound => Self::not_found(error),
             StockError::OutOfRange { .. } => Self::conflict("stock_out_of_range", error),
             StockError::KeyReused(reused) => reused.into(),
             StockError::Store(failure) => failure.into(),
@@ -155,6 +156,6 @@ impl From<RefundError> for Problem {
     }
 }
 
-fn changed_meanwhile(error: impl std::fmt::Display) -> Problem {
+fn version_mismatch(error: impl std::fmt::Display) -> Problem {
     Problem::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", error)
 }

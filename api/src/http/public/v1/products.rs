@@ -3,9 +3,8 @@ use actix_web::{HttpResponse, HttpResponseBuilder, delete, get, patch, post, web
 use glasshouse_domain::clock;
 use glasshouse_domain::id::ProductId;
 use glasshouse_domain::idempotency::RecordedAnswer;
-use glasshouse_domain::product::{Product, ProductChange, StockMovement};
+use glasshouse_domain::product::{Product, ProductChange, ProductError, StockMovement};
 use glasshouse_domain::values::{Currency, Money, MoneyError, Name, Quantity, Sku};
-use glasshouse_infra::db::ProductError;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -198,7 +197,7 @@ pub(super) async fn add_product(
 )]
 #[get("/products/{id}")]
 pub(super) async fn show_product(caller: Caller, id: web::Path<Uuid>) -> Result<HttpResponse, Problem> {
-    let product = caller.store().product(id.into_inner().into()).await?.ok_or(ProductError::Unknown)?;
+    let product = caller.store().product(id.into_inner().into()).await?.ok_or(ProductError::NotFound)?;
     Ok(with_etag(HttpResponse::Ok(), &product))
 }
 

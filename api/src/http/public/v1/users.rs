@@ -2,9 +2,8 @@ use actix_web::{HttpResponse, delete, get, patch, post, web};
 use glasshouse_domain::clock;
 use glasshouse_domain::id::UserId;
 use glasshouse_domain::login::PasswordHasher;
-use glasshouse_domain::user::{Role, User, UserChange, UserChangeRefused};
+use glasshouse_domain::user::{Role, User, UserChange, UserChangeRefused, UserError};
 use glasshouse_domain::values::{Email, Password};
-use glasshouse_infra::db::UserError;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::principals::Principals;
 use secrecy::SecretString;
@@ -101,7 +100,7 @@ impl UserChangeBody {
 #[utoipa::path(tag = "users", security(("bearer" = [])), responses((status = 200, body = UserBody)))]
 #[get("/users/me")]
 pub(super) async fn show_me(caller: Caller) -> Result<HttpResponse, Problem> {
-    let me = caller.store().user(caller.user()).await?.ok_or(UserError::Unknown)?;
+    let me = caller.store().user(caller.user()).await?.ok_or(UserError::NotFound)?;
     Ok(with_etag(HttpResponse::Ok(), me))
 }
 
@@ -148,7 +147,7 @@ pub(super) async fn add_user(
 )]
 #[get("/users/{id}")]
 pub(super) async fn show_user(Admin(caller): Admin, id: web::Path<Uuid>) -> Result<HttpResponse, Problem> {
-    let user = caller.store().user(id.into_inner().into()).await?.ok_or(UserError::Unknown)?;
+    let user = caller.store().user(id.into_inner().into()).await?.ok_or(UserError::NotFound)?;
     Ok(with_etag(HttpResponse::Ok(), user))
 }
 
