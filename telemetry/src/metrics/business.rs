@@ -1,7 +1,9 @@
-use prometheus::{CounterVec, Error, IntCounterVec, IntGauge, Registry};
+//! Sign-ups, logins, orders, payments and revenue.
 
-use super::define::{amounts, counters, gauge};
+use prometheus::{Error, IntGauge};
+
 use super::labels::{CappedLabel, OTHER};
+use super::{CounterVec, IntCounterVec, Registrar};
 use crate::redaction::without_emails;
 
 /// Every status of an order.
@@ -10,14 +12,14 @@ pub const ORDER_STATUSES: [&str; 5] = ["pending", "paid", "payment_failed", "can
 /// Every outcome of a payment.
 pub const PAYMENT_OUTCOMES: [&str; 4] = ["pending", "succeeded", "declined", "refunded"];
 
-/// What tenants and their customers do.
+/// Sign-ups, logins, orders, payments and revenue, in plain values.
 #[derive(Clone, Debug)]
 pub struct BusinessMetrics {
-    revenue: CounterVec,
-    sign_ups: IntCounterVec,
-    orders: IntCounterVec,
-    payments: IntCounterVec,
-    logins: IntCounterVec,
+    revenue: CounterVec<2>,
+    sign_ups: IntCounterVec<2>,
+    orders: IntCounterVec<1>,
+    payments: IntCounterVec<1>,
+    logins: IntCounterVec<1>,
     active_users: IntGauge,
     tenants: CappedLabel,
     products: CappedLabel,
@@ -25,33 +27,30 @@ pub struct BusinessMetrics {
 
 impl BusinessMetrics {
     pub(super) fn register(
-        registry: &Registry,
+        registrar: &mut Registrar,
         tenants: CappedLabel,
         label_cap: usize,
     ) -> Result<Self, Error> {
         let metrics = Self {
-            revenue: amounts(
-                registry,
+            revenue: registrar.counter_vec(
                 "revenue_total_usd",
-                "Money from paid orders in USD, before refunds, by tenant and product. Orders in other currencies do \
-                 not count here; the revenue report has them.",
-                &["tenant_id", "product"],
+                "Revenue of paid orders in USD, before refunds, by tenant and product; other currencies are in the \
+                 revenue report alone. The cap counts pairs of tenant and product.",
+                ["tenant_id", "product"],
             )?,
-            sign_ups: counters(
-                registry,
+            sign_ups: registrar.int_counter_vec(
                 "user_signups_total",
-                "New tenants with their first user, by tenant and where they came from.",
-                &["tenant_id", "source"],
+                "Sign-ups of new tenants, by tenant and source (organic, referral, ads, partner).",
+                ["tenant_id", "source"],
             )?,
-            orders: counters(registry, "orders_total", "Orders that came into a state.", &["status"])?,
-            payments: counters(
-                registry,
+            orders: registrar.int_counter_vec("orders_total", "Orders that entered a status.", ["status"])?,
+            payments: registrar.int_counter_vec(
                 "payments_total",
-                "Payments that came to an outcome.",
-                &["outcome"],
+                "Payments that reached an outcome.",
+                ["outcome"],
             )?,
-            logins: counters(registry, "login_attempts_total", "Logins tried, by result.", &["result"])?,
-            active_users: gauge(registry, "active_users", "Different users seen in the last 15 minutes.")?,
+            logins: registrar.int_counter_vec("login_attempts_total", "Login attempts, by result (success, failure).", ["result"])?,
+            active_users: registrar.int_gauge("active_users", "Distinct users of the last 15 minutes.")?,
             tenants,
             products: CappedLabel::new(label_cap),
         };
@@ -59,35 +58,35 @@ impl BusinessMetrics {
         Ok(metrics)
     }
 
-    /// A series that appears with its first event has no increase for an alert to see.
+    /// Creates series at zero, so that an alert sees the increase of the first event.
     fn begin_at_zero(&self) {
         for status in ORDER_STATUSES {
-            self.orders.with_label_values(&[status]);
+            self.orders.with([status]);
         }
         for outcome in PAYMENT_OUTCOMES {
-            self.payments.with_label_values(&[outcome]);
+            self.payments.with([outcome]);
         }
         for result in [true, false].map(login_result) {
-            self.logins.with_label_values(&[result]);
+            self.logins.with([result]);
         }
     }
 
-    /// An order came into a state.
+    /// Counts an order that entered a status.
     pub fn order(&self, status: &str) {
-        self.orders.with_label_values(&[status]).inc();
+        self.orders.with([status]).inc();
     }
 
-    /// A payment came to an outcome.
+    /// Counts a payment that reached an outcome.
     pub fn payment(&self, outcome: &str) {
-        self.payments.with_label_values(&[outcome]).inc();
+        self.payments.with([outcome]).inc();
     }
 
-    /// An order was paid that has so much of this product in it, in US dollars.
+    /// Counts the revenue of one product in a paid order, in US dollars.
     pub fn revenue(&self, tenant: &str, product: &str, dollars: f64) {
         let hidden = without_emails(product);
         let product = hidden.as_deref().unwrap_or(product);
         let labels = [self.tenants.of(tenant), self.product_of(tenant, product)];
-        self.revenue.with_label_values(&labels).inc_by(dollars);
+        self.revenue.with(labels).inc_by(dollars);
     }
 
     /// The product itself, or `other`. The cap counts the products of each tenant: if it counted names alone,
@@ -97,17 +96,17 @@ impl BusinessMetrics {
         if self.products.of(&pair) == OTHER { OTHER } else { product }
     }
 
-    /// A tenant signed up.
+    /// Counts a sign-up.
     pub fn signed_up(&self, tenant: &str, source: &str) {
-        self.sign_ups.with_label_values(&[self.tenants.of(tenant), source]).inc();
+        self.sign_ups.with([self.tenants.of(tenant), source]).inc();
     }
 
-    /// Somebody tried to log in.
+    /// Counts a login attempt.
     pub fn login(&self, succeeded: bool) {
-        self.logins.with_label_values(&[login_result(succeeded)]).inc();
+        self.logins.with([login_result(succeeded)]).inc();
     }
 
-    /// How many users were seen lately.
+    /// Sets how many distinct users were seen lately.
     pub fn set_active_users(&self, count: u64) {
         self.active_users.set(i64::try_from(count).unwrap_or(i64::MAX));
     }

@@ -1,51 +1,51 @@
-use prometheus::{Error, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+//! Caches, and the connection pool of Redis.
 
-use super::define::{counters, gauge, gauges};
+use prometheus::{Error, IntGauge};
 
-/// The cache, and Redis behind it.
+use super::{IntCounterVec, IntGaugeVec, Registrar};
+
+/// Lookups in caches, and the connection pool of Redis.
 #[derive(Clone, Debug)]
 pub struct CacheMetrics {
-    requests: IntCounterVec,
-    connections: IntGaugeVec,
+    requests: IntCounterVec<2>,
+    connections: IntGaugeVec<1>,
     max: IntGauge,
 }
 
 impl CacheMetrics {
-    pub(super) fn register(registry: &Registry) -> Result<Self, Error> {
+    pub(super) fn register(registrar: &mut Registrar) -> Result<Self, Error> {
         Ok(Self {
-            requests: counters(
-                registry,
+            requests: registrar.int_counter_vec(
                 "cache_requests_total",
-                "Look-ups in a cache, by cache and result (hit, miss, error).",
-                &["cache", "result"],
+                "Cache lookups, by cache and result (hit, miss, error).",
+                ["cache", "result"],
             )?,
-            connections: gauges(
-                registry,
+            connections: registrar.int_gauge_vec(
                 "redis_connections",
-                "Connections of the pool, by state (active, idle).",
-                &["state"],
+                "Open connections of the Redis pool, by state (active, idle).",
+                ["state"],
             )?,
-            max: gauge(registry, "redis_connections_max", "Connections that the pool may open.")?,
+            max: registrar.int_gauge("redis_connections_max", "Maximum size of the Redis pool.")?,
         })
     }
 
-    /// There is a cache of this name: its series begin at zero, not with their first event.
+    /// Creates the series of a cache at zero, so that an alert sees the increase of the first lookup.
     pub fn watch(&self, cache: &str) {
         for result in ["hit", "miss", "error"] {
-            self.requests.with_label_values(&[cache, result]);
+            self.requests.with([cache, result]);
         }
     }
 
-    /// A value was looked up.
+    /// Counts a lookup.
     pub fn looked_up(&self, cache: &str, result: &str) {
-        self.requests.with_label_values(&[cache, result]).inc();
+        self.requests.with([cache, result]).inc();
     }
 
-    /// How the pool stands.
+    /// Sets the state of the Redis pool.
     pub fn set_pool(&self, open: usize, idle: usize, max: usize) {
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        self.connections.with_label_values(&["active"]).set(count(open.saturating_sub(idle)));
-        self.connections.with_label_values(&["idle"]).set(count(idle));
+        self.connections.with(["active"]).set(count(open.saturating_sub(idle)));
+        self.connections.with(["idle"]).set(count(idle));
         self.max.set(count(max));
     }
 }

@@ -1,14 +1,16 @@
+//! Database queries, and the connection pool.
+
 use std::time::Duration;
 
-use prometheus::{Error, Histogram, IntCounter, IntGauge, IntGaugeVec, Registry};
+use prometheus::{Error, Histogram, IntCounter, IntGauge};
 
-use super::define::{counter, duration, gauge, gauges};
+use super::{IntGaugeVec, Registrar};
 
-/// The database and its pool.
+/// Database queries, and the connection pool.
 #[derive(Clone, Debug)]
 pub struct DatabaseMetrics {
     active: IntGauge,
-    connections: IntGaugeVec,
+    connections: IntGaugeVec<1>,
     max: IntGauge,
     acquire_wait: Histogram,
     duration: Histogram,
@@ -16,44 +18,35 @@ pub struct DatabaseMetrics {
 }
 
 impl DatabaseMetrics {
-    pub(super) fn register(registry: &Registry) -> Result<Self, Error> {
+    pub(super) fn register(registrar: &mut Registrar) -> Result<Self, Error> {
         Ok(Self {
-            active: gauge(
-                registry,
-                "active_database_connections",
-                "Connections of the pool that are in use.",
-            )?,
-            connections: gauges(
-                registry,
+            active: registrar
+                .int_gauge("active_database_connections", "Connections of the database pool in use.")?,
+            connections: registrar.int_gauge_vec(
                 "database_connections",
-                "Connections of the pool, by state (active, idle).",
-                &["state"],
+                "Open connections of the database pool, by state (active, idle).",
+                ["state"],
             )?,
-            max: gauge(registry, "database_connections_max", "Connections that the pool may open.")?,
-            acquire_wait: duration(
-                registry,
+            max: registrar.int_gauge("database_connections_max", "Maximum size of the database pool.")?,
+            acquire_wait: registrar.histogram(
                 "database_acquire_wait_seconds",
-                "Time that a transaction waited for a connection and for its BEGIN, in seconds.",
+                "Time that a transaction waited for a connection and its BEGIN, in seconds, timeouts included.",
             )?,
-            duration: duration(
-                registry,
-                "database_query_duration_seconds",
-                "Time of one statement, in seconds.",
-            )?,
-            slow: counter(
-                registry,
+            duration: registrar
+                .histogram("database_query_duration_seconds", "Duration of one query, in seconds.")?,
+            slow: registrar.int_counter(
                 "database_slow_queries_total",
-                "Statements that took longer than GLASSHOUSE_SLOW_QUERY_MS.",
+                "Queries that took longer than GLASSHOUSE_SLOW_QUERY_MS.",
             )?,
         })
     }
 
-    /// A transaction got its connection.
+    /// Observes how long a transaction waited for its connection.
     pub fn acquired(&self, waited: Duration) {
         self.acquire_wait.observe(waited.as_secs_f64());
     }
 
-    /// A statement ended.
+    /// Observes a query.
     pub fn queried(&self, duration: Duration, is_slow: bool) {
         self.duration.observe(duration.as_secs_f64());
         if is_slow {
@@ -61,12 +54,12 @@ impl DatabaseMetrics {
         }
     }
 
-    /// How the pool stands.
+    /// Sets the state of the pool.
     pub fn set_pool(&self, open: u32, idle: u32, max: u32) {
         let active = open.saturating_sub(idle);
         self.active.set(active.into());
-        self.connections.with_label_values(&["active"]).set(active.into());
-        self.connections.with_label_values(&["idle"]).set(idle.into());
+        self.connections.with(["active"]).set(active.into());
+        self.connections.with(["idle"]).set(idle.into());
         self.max.set(max.into());
     }
 }

@@ -1,21 +1,23 @@
-use prometheus::{Error, IntCounterVec, Registry};
+//! Injected faults.
 
-use super::define::counters;
+use prometheus::Error;
 
-/// Faults that were injected on request.
+use super::{IntCounterVec, Registrar};
+
+/// How often injected faults took effect.
 #[derive(Clone, Debug)]
 pub struct FaultMetrics {
-    injected: IntCounterVec,
+    injected: IntCounterVec<1>,
 }
 
 impl FaultMetrics {
-    pub(super) fn register(registry: &Registry) -> Result<Self, Error> {
+    pub(super) fn register(registrar: &mut Registrar) -> Result<Self, Error> {
         let help = "Times that an injected fault took effect, by fault; only where faults are enabled.";
-        Ok(Self { injected: counters(registry, "fault_injected_total", help, &["fault"])? })
+        Ok(Self { injected: registrar.int_counter_vec("fault_injected_total", help, ["fault"])? })
     }
 
     /// A fault took effect.
     pub fn injected(&self, fault: &str) {
-        self.injected.with_label_values(&[fault]).inc();
+        self.injected.with([fault]).inc();
     }
 }

@@ -1,40 +1,40 @@
+//! Calls to the payment gateway.
+
 use std::time::Duration;
 
-use prometheus::{Error, HistogramVec, IntGauge, Registry};
+use prometheus::{Error, IntGauge};
 
-use super::define::{durations, gauge};
+use super::{HistogramVec, Registrar};
 
-/// Calls to the payment gateway.
+/// Attempts to call the payment gateway, and its circuit breaker.
 #[derive(Clone, Debug)]
 pub struct GatewayMetrics {
-    duration: HistogramVec,
+    duration: HistogramVec<2>,
     circuit_open: IntGauge,
 }
 
 impl GatewayMetrics {
-    pub(super) fn register(registry: &Registry) -> Result<Self, Error> {
+    pub(super) fn register(registrar: &mut Registrar) -> Result<Self, Error> {
         Ok(Self {
-            duration: durations(
-                registry,
+            duration: registrar.histogram_vec(
                 "payment_gateway_request_duration_seconds",
-                "Time of one attempt to call the payment gateway, in seconds, by operation and outcome (ok, error, \
+                "Duration of one attempt to call the payment gateway, in seconds, by operation and outcome (ok, error, \
                  timeout).",
-                &["operation", "outcome"],
+                ["operation", "outcome"],
             )?,
-            circuit_open: gauge(
-                registry,
+            circuit_open: registrar.int_gauge(
                 "payment_gateway_circuit_open",
-                "1 while the payment gateway is not asked because it failed too often, 0 otherwise.",
+                "1 while the circuit breaker of the payment gateway rejects calls, 0 otherwise.",
             )?,
         })
     }
 
-    /// One attempt ended.
+    /// Observes one attempt.
     pub fn attempted(&self, operation: &str, outcome: &str, duration: Duration) {
-        self.duration.with_label_values(&[operation, outcome]).observe(duration.as_secs_f64());
+        self.duration.with([operation, outcome]).observe(duration.as_secs_f64());
     }
 
-    /// Whether the circuit is open.
+    /// Sets whether the circuit is open.
     pub fn set_circuit_open(&self, is_open: bool) {
         self.circuit_open.set(i64::from(is_open));
     }

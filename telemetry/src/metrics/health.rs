@@ -1,21 +1,23 @@
-use prometheus::{Error, IntGaugeVec, Registry};
+//! Health of the process's dependencies.
 
-use super::define::gauges;
+use prometheus::Error;
 
-/// Whether the parts are there that readiness depends on.
+use super::{IntGaugeVec, Registrar};
+
+/// Whether each dependency passes its health check.
 #[derive(Clone, Debug)]
 pub struct HealthMetrics {
-    up: IntGaugeVec,
+    up: IntGaugeVec<1>,
 }
 
 impl HealthMetrics {
-    pub(super) fn register(registry: &Registry) -> Result<Self, Error> {
-        let help = "1 if the part answers health checks, 0 if it does not (database, redis).";
-        Ok(Self { up: gauges(registry, "dependency_up", help, &["dependency"])? })
+    pub(super) fn register(registrar: &mut Registrar) -> Result<Self, Error> {
+        let help = "1 if the dependency (database, redis) passes its health check, 0 if not.";
+        Ok(Self { up: registrar.int_gauge_vec("dependency_up", help, ["dependency"])? })
     }
 
-    /// How the health check of a part went.
+    /// Sets the result of a dependency's health check.
     pub fn set_up(&self, dependency: &str, is_up: bool) {
-        self.up.with_label_values(&[dependency]).set(is_up.into());
+        self.up.with([dependency]).set(is_up.into());
     }
 }

@@ -1,93 +1,90 @@
+//! HTTP requests.
+
 use std::time::Duration;
 
-use prometheus::{Error, HistogramVec, IntCounterVec, IntGauge, Registry};
+use prometheus::{Error, IntGauge};
 
-use super::define::{counters, durations, gauge};
 use super::labels::CappedLabel;
+use super::{HistogramVec, IntCounterVec, Registrar};
 
-/// Requests. `endpoint` is the pattern of the route, never the path.
+/// HTTP requests. The label `endpoint` is the route pattern, never the path.
 #[derive(Clone, Debug)]
 pub struct HttpMetrics {
-    requests: IntCounterVec,
-    duration: HistogramVec,
+    requests: IntCounterVec<3>,
+    duration: HistogramVec<2>,
     in_flight: IntGauge,
-    api_calls: IntCounterVec,
-    rate_limited: IntCounterVec,
-    shed: IntCounterVec,
+    api_calls: IntCounterVec<2>,
+    rate_limited: IntCounterVec<1>,
+    shed: IntCounterVec<1>,
     tenants: CappedLabel,
 }
 
 impl HttpMetrics {
-    pub(super) fn register(registry: &Registry, tenants: CappedLabel) -> Result<Self, Error> {
-        let shed = counters(
-            registry,
+    pub(super) fn register(registrar: &mut Registrar, tenants: CappedLabel) -> Result<Self, Error> {
+        let shed = registrar.int_counter_vec(
             "load_shed_total",
-            "Requests refused to protect the service, by reason.",
-            &["reason"],
+            "Requests rejected by load shedding, by reason (concurrency).",
+            ["reason"],
         )?;
-        // A series that appears with the first refusal has no increase for an alert to see.
-        shed.with_label_values(&["concurrency"]);
+        // Created at zero, so that an alert sees the increase of the first rejection.
+        shed.with(["concurrency"]);
         Ok(Self {
-            requests: counters(
-                registry,
-                "http_requests_total",
-                "Requests answered, by method, route pattern and HTTP status.",
-                &["method", "endpoint", "status"],
+            requests: registrar.int_counter_vec(
+                    "http_requests_total",
+                "Completed requests, by method, route pattern and HTTP status.",
+                ["method", "endpoint", "status"],
             )?,
-            duration: durations(
-                registry,
-                "http_request_duration_seconds",
-                "Time from the head of a request to the head of its answer, in seconds.",
-                &["method", "endpoint"],
+            duration: registrar.histogram_vec(
+                    "http_request_duration_seconds",
+                "Duration from the request head to the response head, in seconds.",
+                ["method", "endpoint"],
             )?,
-            in_flight: gauge(registry, "http_requests_in_flight", "Requests that are being served now.")?,
-            api_calls: counters(
-                registry,
-                "api_calls_total",
-                "Requests of tenants, by tenant and route pattern. Tenants beyond the cap count as \"other\".",
-                &["tenant_id", "endpoint"],
+            in_flight: registrar.int_gauge("http_requests_in_flight", "In-flight requests.")?,
+            api_calls: registrar.int_counter_vec(
+                    "api_calls_total",
+                "Authenticated requests, by tenant and route pattern. Tenants beyond the cap count as \"other\".",
+                ["tenant_id", "endpoint"],
             )?,
-            rate_limited: counters(
-                registry,
-                "tenant_rate_limited_total",
-                "Requests refused by the rate limit of the tenant's plan.",
-                &["tenant_id"],
+            rate_limited: registrar.int_counter_vec(
+                    "tenant_rate_limited_total",
+                "Requests rejected by the rate limit of the tenant's plan.",
+                ["tenant_id"],
             )?,
             shed,
             tenants,
         })
     }
 
-    /// A request arrived. When the result is dropped, it has been answered or given up.
+    /// Counts a request as in flight until the result is dropped.
     #[must_use]
     pub fn begin(&self) -> InFlightRequest {
         self.in_flight.inc();
         InFlightRequest(self.in_flight.clone())
     }
 
-    /// A request was answered.
+    /// Counts a completed request.
     pub fn answered(&self, method: &str, endpoint: &str, status: u16, duration: Duration) {
-        self.requests.with_label_values(&[method, endpoint, &status.to_string()]).inc();
-        self.duration.with_label_values(&[method, endpoint]).observe(duration.as_secs_f64());
+        self.requests.with([method, endpoint, &status.to_string()]).inc();
+        self.duration.with([method, endpoint]).observe(duration.as_secs_f64());
     }
 
-    /// The request was a tenant's.
+    /// Counts an authenticated request.
     pub fn called_by_tenant(&self, tenant: &str, endpoint: &str) {
-        self.api_calls.with_label_values(&[self.tenants.of(tenant), endpoint]).inc();
+        self.api_calls.with([self.tenants.of(tenant), endpoint]).inc();
     }
 
-    /// A tenant's request was refused by its rate limit.
+    /// Counts a request that the rate limit rejected.
     pub fn rate_limited(&self, tenant: &str) {
-        self.rate_limited.with_label_values(&[self.tenants.of(tenant)]).inc();
+        self.rate_limited.with([self.tenants.of(tenant)]).inc();
     }
 
-    /// A request was refused to protect the service.
+    /// Counts a request that was shed.
     pub fn shed(&self, reason: &str) {
-        self.shed.with_label_values(&[reason]).inc();
+        self.shed.with([reason]).inc();
     }
 }
 
-/// A request that is being served.
+/// An in-flight request.
 #[derive(Debug)]
 pub struct InFlightRequest(IntGauge);
 

@@ -1,3 +1,5 @@
+//! Labels with a cap on their number of values.
+
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 

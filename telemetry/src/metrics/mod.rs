@@ -1,19 +1,19 @@
-//! Metrics in Prometheus' terms. Each concern has a struct of its own, which its adapter holds; the names are
-//! an interface that dashboards and alerts depend on.
+//! Metrics in Prometheus' terms: a struct for each concern, which its adapter holds. The names are an interface that
+//! dashboards and alerts depend on; the definition of each is part of the telemetry contract.
 
-#[cfg(feature = "heap-profiling")]
 mod allocator;
 mod business;
 mod cache;
 mod database;
-mod define;
 mod faults;
 mod gateway;
 mod health;
 mod http;
+mod labeled;
 mod labels;
 mod outbox;
 mod process;
+mod registrar;
 mod runtime;
 mod telemetry;
 
@@ -24,18 +24,19 @@ pub use faults::FaultMetrics;
 pub use gateway::GatewayMetrics;
 pub use health::HealthMetrics;
 pub use http::HttpMetrics;
+pub use labeled::{CounterVec, HistogramVec, IntCounterVec, IntGaugeVec, Labeled};
 pub use outbox::OutboxMetrics;
+pub use prometheus::{Error, Gauge, Histogram, IntCounter, IntGauge};
+pub use registrar::{MetricDefinition, Registrar};
 pub use runtime::RuntimeMetrics;
 pub use telemetry::TelemetryMetrics;
 
-use prometheus::{Registry, TextEncoder};
-
-/// What metrics have to be told.
+/// Settings of the metrics.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricsSettings {
-    /// The most tenants, and products, that have time series of their own.
+    /// The maximum number of tenants, and of products, with time series of their own.
     pub label_cap: usize,
-    /// The most memory that the process may use, in bytes; the container's limit if it is absent.
+    /// The memory limit of the process, in bytes; `None` takes the container's.
     pub memory_limit: Option<u64>,
 }
 
@@ -48,28 +49,27 @@ impl Default for MetricsSettings {
 /// All metrics of one process.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    registry: Registry,
-    /// Requests.
+    registrar: Registrar,
+    /// HTTP requests.
     pub http: HttpMetrics,
-    /// What tenants and their customers do.
+    /// Sign-ups, logins, orders, payments and revenue.
     pub business: BusinessMetrics,
     /// Calls to the payment gateway.
     pub gateway: GatewayMetrics,
-    /// The database and its pool.
+    /// Database queries, and the connection pool.
     pub database: DatabaseMetrics,
-    /// The cache, and Redis behind it.
+    /// Caches, and the connection pool of Redis.
     pub cache: CacheMetrics,
-    /// Messages that wait for delivery.
+    /// The outbox and its relay.
     pub outbox: OutboxMetrics,
-    /// The parts that the process depends on.
+    /// Health of the dependencies.
     pub health: HealthMetrics,
     /// The async runtimes.
     pub runtime: RuntimeMetrics,
-    /// Faults that were injected.
+    /// Injected faults.
     pub faults: FaultMetrics,
-    /// Telemetry itself.
+    /// Telemetry that was lost.
     pub telemetry: TelemetryMetrics,
-    #[cfg(feature = "heap-profiling")]
     allocator: allocator::AllocatorMetrics,
 }
 
@@ -77,38 +77,48 @@ impl Metrics {
     /// Registers all metrics.
     ///
     /// # Errors
-    /// When two metrics have one name, which is a mistake of this module.
-    pub fn new(settings: MetricsSettings) -> Result<Self, prometheus::Error> {
-        let registry = Registry::new();
+    /// When a name is not valid or not unique, which is a mistake of this module.
+    pub fn new(settings: MetricsSettings) -> Result<Self, Error> {
+        let mut registrar = Registrar::default();
+        let all = &mut registrar;
         let MetricsSettings { label_cap, memory_limit } = settings;
         let tenants = labels::CappedLabel::new(label_cap);
-        process::register(&registry, memory_limit)?;
+        process::register(all.group("process"), memory_limit)?;
         Ok(Self {
-            http: HttpMetrics::register(&registry, tenants.clone())?,
-            business: BusinessMetrics::register(&registry, tenants, label_cap)?,
-            gateway: GatewayMetrics::register(&registry)?,
-            database: DatabaseMetrics::register(&registry)?,
-            cache: CacheMetrics::register(&registry)?,
-            outbox: OutboxMetrics::register(&registry)?,
-            health: HealthMetrics::register(&registry)?,
-            runtime: RuntimeMetrics::register(&registry)?,
-            faults: FaultMetrics::register(&registry)?,
-            telemetry: TelemetryMetrics::register(&registry)?,
-            #[cfg(feature = "heap-profiling")]
-            allocator: allocator::AllocatorMetrics::register(&registry)?,
-            registry,
+            http: HttpMetrics::register(all.group("http"), tenants.clone())?,
+            business: BusinessMetrics::register(all.group("business"), tenants, label_cap)?,
+            gateway: GatewayMetrics::register(all.group("payment gateway"))?,
+            database: DatabaseMetrics::register(all.group("database"))?,
+            cache: CacheMetrics::register(all.group("cache"))?,
+            outbox: OutboxMetrics::register(all.group("outbox"))?,
+            health: HealthMetrics::register(all.group("health"))?,
+            faults: FaultMetrics::register(all.group("faults"))?,
+            telemetry: TelemetryMetrics::register(all.group("telemetry"))?,
+            runtime: RuntimeMetrics::register(all.group("process"))?,
+            allocator: allocator::AllocatorMetrics::register(all)?,
+            registrar,
         })
+    }
+
+    /// Registers further metrics beside these.
+    pub const fn registrar(&mut self) -> &mut Registrar {
+        &mut self.registrar
+    }
+
+    /// The definitions of all metrics.
+    #[must_use]
+    pub fn definitions(&self) -> &[MetricDefinition] {
+        self.registrar.definitions()
     }
 
     /// All metrics in Prometheus' text format.
     ///
     /// # Errors
-    /// When a metric cannot be written, which none of ours does.
-    pub fn text(&self) -> Result<String, prometheus::Error> {
+    /// When a metric cannot be encoded.
+    pub fn text(&self) -> Result<String, Error> {
         self.telemetry.measure();
         self.runtime.measure();
-        #[cfg(feature = "heap-profiling")]
         self.allocator.measure();
-        TextEncoder::new().encode_to_string(&self.registry.gather())
+        self.registrar.text()
     }
 }

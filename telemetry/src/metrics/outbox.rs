@@ -1,42 +1,42 @@
+//! The outbox and its relay.
+
 use std::time::Duration;
 
-use prometheus::{Error, Gauge, IntCounterVec, IntGauge, Registry};
+use prometheus::{Error, Gauge, IntGauge};
 
-use super::define::{counters, gauge, seconds};
+use super::{IntCounterVec, Registrar};
 
-/// Messages that wait for delivery.
+/// The backlog of the outbox, and attempts to deliver its messages.
 #[derive(Clone, Debug)]
 pub struct OutboxMetrics {
     pending: IntGauge,
     oldest_age: Gauge,
-    deliveries: IntCounterVec,
+    deliveries: IntCounterVec<2>,
 }
 
 impl OutboxMetrics {
-    pub(super) fn register(registry: &Registry) -> Result<Self, Error> {
+    pub(super) fn register(registrar: &mut Registrar) -> Result<Self, Error> {
         Ok(Self {
-            pending: gauge(registry, "outbox_pending", "Messages that are not delivered yet.")?,
-            oldest_age: seconds(
-                registry,
+            pending: registrar.int_gauge("outbox_pending", "Undelivered messages of all tenants.")?,
+            oldest_age: registrar.gauge(
                 "outbox_oldest_age_seconds",
-                "Age of the oldest message that is not delivered yet, in seconds; 0 if there is none.",
+                "Age of the oldest undelivered message, in seconds; 0 if the outbox is empty.",
             )?,
-            deliveries: counters(
-                registry,
+            deliveries: registrar.int_counter_vec(
                 "outbox_deliveries_total",
                 "Attempts to deliver a message, by kind and result (delivered, failed).",
-                &["kind", "result"],
+                ["kind", "result"],
             )?,
         })
     }
 
-    /// An attempt to deliver ended.
+    /// Counts an attempt to deliver.
     pub fn attempted(&self, kind: &str, delivered: bool) {
         let result = if delivered { "delivered" } else { "failed" };
-        self.deliveries.with_label_values(&[kind, result]).inc();
+        self.deliveries.with([kind, result]).inc();
     }
 
-    /// What waits.
+    /// Sets the backlog.
     pub fn set_backlog(&self, pending: i64, oldest_age: Duration) {
         self.pending.set(pending);
         self.oldest_age.set(oldest_age.as_secs_f64());

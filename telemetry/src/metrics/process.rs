@@ -1,26 +1,35 @@
+//! CPU, memory and file descriptors of the process, its memory limit, and its build.
+
 use std::fs;
 
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{Error, IntGauge, Opts, Registry};
+use prometheus::{Error, IntGauge, Opts};
 
-use super::define::gauge;
+use super::Registrar;
 
-/// CPU, memory and file descriptors of the process, and which build it is.
-pub(super) fn register(registry: &Registry, memory_limit: Option<u64>) -> Result<(), Error> {
-    registry.register(Box::new(ProcessCollector::for_self()))?;
+/// Registers the metrics of the process. Without `memory_limit` (bytes), the limit is that of the container.
+pub(super) fn register(registrar: &mut Registrar, memory_limit: Option<u64>) -> Result<(), Error> {
+    let process = ProcessCollector::for_self();
+    registrar.describe(&process);
+    registrar.export(process)?;
+    let help = "Memory limit of the process, in bytes: GLASSHOUSE_MEMORY_LIMIT_MIB, or its container's limit; absent \
+                without a limit.";
+    let memory = IntGauge::new("process_memory_limit_bytes", help)?;
+    registrar.describe(&memory);
     if let Some(limit) = memory_limit.or_else(cgroup_memory_limit) {
-        let help = "The most memory that the process may use, in bytes; absent if there is no limit.";
-        gauge(registry, "process_memory_limit_bytes", help)?.set(i64::try_from(limit).unwrap_or(i64::MAX));
+        memory.set(i64::try_from(limit).unwrap_or(i64::MAX));
+        registrar.export(memory)?;
     }
-    let build = Opts::new("build_info", "Always 1; the labels say which build this is.")
+    let build = Opts::new("build_info", "Always 1; the labels identify the build.")
         .const_label("version", env!("CARGO_PKG_VERSION"))
         .const_label("commit", option_env!("GLASSHOUSE_COMMIT").unwrap_or("unknown"));
     let build = IntGauge::with_opts(build)?;
     build.set(1);
-    registry.register(Box::new(build))
+    registrar.register(build)?;
+    Ok(())
 }
 
-/// What the container may use, as a process inside it sees it (cgroups, version 2 and 1).
+/// The memory limit of the container, as a process inside it sees it (cgroups, version 2 and 1).
 fn cgroup_memory_limit() -> Option<u64> {
     let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
     limit_in(&files.iter().find_map(|file| fs::read_to_string(file).ok())?)

@@ -1,25 +1,27 @@
-use prometheus::{Error, IntCounterVec, Registry};
+//! Telemetry that was lost.
 
-use super::define::counters;
+use prometheus::Error;
+
+use super::{IntCounterVec, Registrar};
 use crate::lost;
 
-/// What telemetry lost.
+/// How much telemetry was dropped, by signal.
 #[derive(Clone, Debug)]
 pub struct TelemetryMetrics {
-    dropped: IntCounterVec,
+    dropped: IntCounterVec<1>,
 }
 
 impl TelemetryMetrics {
-    pub(super) fn register(registry: &Registry) -> Result<Self, Error> {
-        let help = "Spans, log lines, error reports and profiles that were dropped because their queue was full or their \
-                    receiver failed.";
-        Ok(Self { dropped: counters(registry, "telemetry_dropped_total", help, &["signal"])? })
+    pub(super) fn register(registrar: &mut Registrar) -> Result<Self, Error> {
+        let help = "Spans (traces), log records (logs), error events (errors) and profiles of 10 seconds (profiles) \
+                    dropped because their queue was full or their receiver failed, by signal.";
+        Ok(Self { dropped: registrar.int_counter_vec("telemetry_dropped_total", help, ["signal"])? })
     }
 
-    /// Brings the counters up to date.
+    /// Updates the counters.
     pub(super) fn measure(&self) {
         for (signal, lost) in lost() {
-            let counter = self.dropped.with_label_values(&[signal]);
+            let counter = self.dropped.with([signal]);
             counter.inc_by(lost.saturating_sub(counter.get()));
         }
     }

@@ -1,0 +1,60 @@
+//! Metric families whose number of labels the compiler checks.
+
+use std::fmt::Debug;
+
+use prometheus::core::{Collector, Desc, MetricVec, MetricVecBuilder};
+use prometheus::proto::MetricFamily;
+
+/// A metric family with `N` labels: a layer over a `prometheus` vector that takes exactly `N` label values.
+///
+/// ```
+/// use glasshouse_telemetry::metrics::Registrar;
+///
+/// let mut registrar = Registrar::default();
+/// let sold = registrar.int_counter_vec("sold_total", "Items sold.", ["product", "channel"])?;
+/// sold.with(["mug", "web"]).inc();
+/// # Ok::<_, prometheus::Error>(())
+/// ```
+///
+/// A call with another number of values does not compile:
+///
+/// ```compile_fail
+/// # use glasshouse_telemetry::metrics::Registrar;
+/// # let mut registrar = Registrar::default();
+/// let sold = registrar.int_counter_vec("sold_total", "Items sold.", ["product", "channel"]).unwrap();
+/// sold.with(["mug"]).inc();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Labeled<V, const N: usize>(V);
+
+/// Counts whole numbers, by `N` labels.
+pub type IntCounterVec<const N: usize> = Labeled<prometheus::IntCounterVec, N>;
+/// Counts amounts that are no whole numbers, by `N` labels.
+pub type CounterVec<const N: usize> = Labeled<prometheus::CounterVec, N>;
+/// Holds whole numbers that go up and down, by `N` labels.
+pub type IntGaugeVec<const N: usize> = Labeled<prometheus::IntGaugeVec, N>;
+/// Observes distributions, by `N` labels.
+pub type HistogramVec<const N: usize> = Labeled<prometheus::HistogramVec, N>;
+
+impl<B: MetricVecBuilder, const N: usize> Labeled<MetricVec<B>, N> {
+    /// Wraps a vector that was made with `N` label names.
+    pub(super) const fn new(vector: MetricVec<B>) -> Self {
+        Self(vector)
+    }
+
+    /// The series with these label values, in the order of the label names. It is created at zero when it is first
+    /// asked for.
+    pub fn with(&self, values: [&str; N]) -> B::M {
+        self.0.with_label_values(&values)
+    }
+}
+
+impl<V: Collector, const N: usize> Collector for Labeled<V, N> {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.0.collect()
+    }
+}
