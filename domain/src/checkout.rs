@@ -14,7 +14,7 @@ use tracing::{Instrument, info_span};
 
 use crate::failure::StoreFailure;
 use crate::id::{PaymentId, ProductId};
-use crate::idempotency::{Idempotent, KeyReused, Once};
+use crate::idempotency::{Idempotent, IdempotentRequest, KeyReused};
 use crate::order::{Order, OrderDraft, OrderState, PricingError};
 use crate::payment::{Charge, ChargeOutcome, PaymentGateway};
 
@@ -26,8 +26,8 @@ pub trait CheckoutStore {
     fn reserve(
         &self,
         draft: &OrderDraft,
-        request: &Idempotent<Order>,
-    ) -> impl Future<Output = Result<Once<Order>, ReserveError>> + Send;
+        request: &IdempotentRequest<Order>,
+    ) -> impl Future<Output = Result<Idempotent<Order>, ReserveError>> + Send;
 
     /// Step 3 in one transaction: applies [`Settlement`](crate::settlement::Settlement), and records the
     /// answer if a request waits for it. Answers where the order stands then.
@@ -42,7 +42,7 @@ pub trait CheckoutStore {
     fn record_pending(
         &self,
         order: &Order,
-        request: &Idempotent<Order>,
+        request: &IdempotentRequest<Order>,
     ) -> impl Future<Output = Result<(), StoreFailure>> + Send;
 }
 
@@ -52,7 +52,7 @@ pub struct Waiting<'a> {
     /// The order, as it was reserved.
     pub order: &'a Order,
     /// Under which key the answer is to be recorded.
-    pub request: &'a Idempotent<Order>,
+    pub request: &'a IdempotentRequest<Order>,
 }
 
 /// Why an order was not placed. Nothing was stored.
@@ -103,11 +103,11 @@ pub async fn check_out(
     store: &impl CheckoutStore,
     gateway: &impl PaymentGateway,
     draft: &OrderDraft,
-    request: &Idempotent<Order>,
-) -> Result<Once<Order>, CheckoutError> {
+    request: &IdempotentRequest<Order>,
+) -> Result<Idempotent<Order>, CheckoutError> {
     let reserve = store.reserve(draft, request).instrument(info_span!("validate_inventory"));
     let order = match reserve.await? {
-        Once::Done(order) => order,
+        Idempotent::Executed(order) => order,
         before => return Ok(before),
     };
     tracing::info!(order_id = %order.id, "order_placed");
@@ -118,13 +118,13 @@ pub async fn check_out(
             let state =
                 store.settle(draft.payment, &outcome, waiting).await.map_err(CheckoutError::Settle)?;
             outcome.log(draft.payment);
-            Ok(Once::Done(order.in_state(state)))
+            Ok(Idempotent::Executed(order.in_state(state)))
         }
         Err(failure) => {
             let error: &(dyn Error + 'static) = &failure;
             tracing::warn!(order_id = %order.id, payment_id = %draft.payment, error, "payment_left_pending");
             store.record_pending(&order, request).await.map_err(CheckoutError::Settle)?;
-            Ok(Once::Done(order))
+            Ok(Idempotent::Executed(order))
         }
     }
 }

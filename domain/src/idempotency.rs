@@ -53,37 +53,41 @@ impl RequestHash {
     }
 }
 
-/// An answer as it went to the client, kept for repetitions.
+/// The response to a request, stored so that a repetition gets the same one.
+///
+/// It is opaque here and in the store: the client-facing interface writes it, reads it, and defines the codes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordedAnswer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The JSON body.
+pub struct StoredResponse {
+    /// The outcome, as a code of the client-facing interface; at most [`i16::MAX`], which is what the store holds.
+    pub code: u16,
+    /// The serialized body.
     pub body: String,
 }
 
-/// A request that may be repeated. The answer is recorded in the transaction of the effect itself, so the
-/// port needs to know how to write it down.
+/// A request that a client may repeat without repeating its effect.
+///
+/// The response is recorded in the transaction of the effect, so each port that has an effect gets the
+/// function that renders it.
 #[derive(Clone, Debug)]
-pub struct Idempotent<T> {
+pub struct IdempotentRequest<T> {
     /// The client's key.
     pub key: IdempotencyKey,
-    /// What the request asks for.
-    pub request: RequestHash,
-    /// Writes down what the client is told about the result.
-    pub answer: fn(&T) -> RecordedAnswer,
+    /// The hash of the request's contents.
+    pub hash: RequestHash,
+    /// Renders the response for a result.
+    pub render: fn(&T) -> StoredResponse,
 }
 
-/// What an operation with an idempotency key comes to.
+/// The outcome of an operation with an idempotency key.
 #[derive(Clone, Debug)]
-pub enum Once<T> {
-    /// It was done now.
-    Done(T),
-    /// It was done before: give this answer again.
-    Replayed(RecordedAnswer),
-    /// It was begun before and its first answer is not recorded: that request is still running, or its
-    /// process died. This is the state of the matter now.
-    Unanswered(T),
+pub enum Idempotent<T> {
+    /// This request is the first with its key, and took effect.
+    Executed(T),
+    /// An earlier request with this key took effect; this is the response that was recorded for it.
+    Replayed(StoredResponse),
+    /// An earlier request with this key has no recorded response: it is still running, or its process
+    /// crashed. This is the current state of the resource.
+    InProgress(T),
 }
 
 /// The key was used before for a different request.

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use crate::failure::StoreFailure;
 use crate::id::{OrderId, PaymentId, UserId};
-use crate::idempotency::{Idempotent, KeyReused, Once};
+use crate::idempotency::{Idempotent, IdempotentRequest, KeyReused};
 use crate::order::{Order, OrderState};
 use crate::payment::{NotRefundable, Payment, PaymentGateway};
 use crate::user::Role;
@@ -15,14 +15,14 @@ pub trait RefundStore {
     fn request_refund(
         &self,
         payment: PaymentId,
-        request: &Idempotent<Payment>,
-    ) -> impl Future<Output = Result<Once<Payment>, RefundError>> + Send;
+        request: &IdempotentRequest<Payment>,
+    ) -> impl Future<Output = Result<Idempotent<Payment>, RefundError>> + Send;
 
     /// Records the answer to a request whose refund the gateway has not confirmed yet.
     fn record_requested(
         &self,
         payment: &Payment,
-        request: &Idempotent<Payment>,
+        request: &IdempotentRequest<Payment>,
     ) -> impl Future<Output = Result<(), StoreFailure>> + Send;
 
     /// In one transaction, after the gateway confirmed: marks payment and order as refunded, and records
@@ -30,7 +30,7 @@ pub trait RefundStore {
     fn complete_refund(
         &self,
         payment: PaymentId,
-        request: Option<&Idempotent<Payment>>,
+        request: Option<&IdempotentRequest<Payment>>,
     ) -> impl Future<Output = Result<Payment, StoreFailure>> + Send;
 }
 
@@ -62,19 +62,19 @@ pub async fn refund(
     store: &impl RefundStore,
     gateway: &impl PaymentGateway,
     payment: PaymentId,
-    request: &Idempotent<Payment>,
-) -> Result<Once<Payment>, RefundError> {
+    request: &IdempotentRequest<Payment>,
+) -> Result<Idempotent<Payment>, RefundError> {
     let requested = match store.request_refund(payment, request).await? {
-        Once::Done(payment) => payment,
+        Idempotent::Executed(payment) => payment,
         before => return Ok(before),
     };
     match gateway.refund(payment).await {
-        Ok(()) => Ok(Once::Done(store.complete_refund(payment, Some(request)).await?)),
+        Ok(()) => Ok(Idempotent::Executed(store.complete_refund(payment, Some(request)).await?)),
         Err(failure) => {
             let error: &(dyn Error + 'static) = &failure;
             tracing::warn!(payment_id = %payment, error, "refund_left_pending");
             store.record_requested(&requested, request).await?;
-            Ok(Once::Done(requested))
+            Ok(Idempotent::Executed(requested))
         }
     }
 }
@@ -142,6 +142,6 @@ pub trait CancelStore {
         &self,
         order: OrderId,
         canceller: Canceller,
-        request: &Idempotent<Order>,
-    ) -> impl Future<Output = Result<Once<Order>, CancelError>> + Send;
+        request: &IdempotentRequest<Order>,
+    ) -> impl Future<Output = Result<Idempotent<Order>, CancelError>> + Send;
 }

@@ -3,7 +3,7 @@
 use glasshouse_domain::checkout::{CheckoutStore, ReserveError, Waiting};
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{OrderId, PaymentId, ProductId};
-use glasshouse_domain::idempotency::{Idempotent, Once};
+use glasshouse_domain::idempotency::{Idempotent, IdempotentRequest};
 use glasshouse_domain::order::{Order, OrderDraft, OrderState, PricingError};
 use glasshouse_domain::payment::ChargeOutcome;
 use glasshouse_domain::product::Product;
@@ -16,12 +16,12 @@ impl CheckoutStore for TenantStore {
     async fn reserve(
         &self,
         draft: &OrderDraft,
-        request: &Idempotent<Order>,
-    ) -> Result<Once<Order>, ReserveError> {
+        request: &IdempotentRequest<Order>,
+    ) -> Result<Idempotent<Order>, ReserveError> {
         let scope = self.write("reserve").await?;
         match scope.claim::<_, ReserveError>(request, draft.order.uuid()).await? {
-            Claim::Answered(answer) => return Ok(Once::Replayed(answer)),
-            Claim::Unanswered(order) => return unanswered(&scope, order.into()).await,
+            Claim::Completed(response) => return Ok(Idempotent::Replayed(response)),
+            Claim::InProgress(order) => return in_progress(&scope, order.into()).await,
             Claim::First => {}
         }
         let products = take_stock(&scope, draft).await?;
@@ -29,7 +29,7 @@ impl CheckoutStore for TenantStore {
         scope.insert_order(&order, draft.payment, self.database().reconcile_after).await?;
         scope.commit().await?;
         self.database().business.order(order.state.as_str());
-        Ok(Once::Done(order))
+        Ok(Idempotent::Executed(order))
     }
 
     async fn settle(
@@ -54,18 +54,22 @@ impl CheckoutStore for TenantStore {
         Ok(settled.order_state)
     }
 
-    async fn record_pending(&self, order: &Order, request: &Idempotent<Order>) -> Result<(), StoreFailure> {
+    async fn record_pending(
+        &self,
+        order: &Order,
+        request: &IdempotentRequest<Order>,
+    ) -> Result<(), StoreFailure> {
         let scope = self.write("record_pending").await?;
         scope.record(request, order).await?;
         scope.commit().await
     }
 }
 
-/// The order of an earlier request with the same key, as it stands.
-async fn unanswered(scope: &Scope, order: OrderId) -> Result<Once<Order>, ReserveError> {
+/// The current order of an earlier request with the same key.
+async fn in_progress(scope: &Scope, order: OrderId) -> Result<Idempotent<Order>, ReserveError> {
     let order = scope.order(order).await?;
     let gone = || StoreFailure::Unexpected("the order of an idempotency key does not exist".into());
-    Ok(Once::Unanswered(order.ok_or_else(gone)?))
+    Ok(Idempotent::InProgress(order.ok_or_else(gone)?))
 }
 
 /// Takes everything that the draft wants, or says what is missing.

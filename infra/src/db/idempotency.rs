@@ -1,8 +1,8 @@
-//! Idempotency keys, claimed and answered in the transaction of the effect that they guard.
+//! Idempotency keys: claimed, and completed with the response, in the transaction of the effect.
 
 use glasshouse_domain::clock;
 use glasshouse_domain::failure::StoreFailure;
-use glasshouse_domain::idempotency::{IdempotencyKey, Idempotent, KeyReused, RecordedAnswer};
+use glasshouse_domain::idempotency::{IdempotencyKey, IdempotentRequest, KeyReused, StoredResponse};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveModelTrait, ColumnTrait, Insert, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
@@ -11,27 +11,27 @@ use super::entity::idempotency_key::{Column, Entity, Model};
 use super::failure::store_failure;
 use super::scope::Scope;
 
-/// Whether this request is the first with its key.
+/// The result of claiming a key.
 pub(super) enum Claim {
-    /// It is.
+    /// The request is the first with its key.
     First,
-    /// It is not, and the first one was answered.
-    Answered(RecordedAnswer),
-    /// It is not, and the first one has no answer yet; it was about this thing.
-    Unanswered(Uuid),
+    /// An earlier request with the key has this recorded response.
+    Completed(StoredResponse),
+    /// An earlier request with the key has no recorded response; it was about the resource with this id.
+    InProgress(Uuid),
 }
 
 impl Scope {
-    /// Claims the key of a request about `subject`. Where another transaction is about to claim the same key,
-    /// this waits for its end.
-    pub(super) async fn claim<T, E>(&self, request: &Idempotent<T>, subject: Uuid) -> Result<Claim, E>
+    /// Claims the key of a request about the resource `subject`. Waits for a transaction that claims the same
+    /// key at the same time.
+    pub(super) async fn claim<T, E>(&self, request: &IdempotentRequest<T>, subject: Uuid) -> Result<Claim, E>
     where
         E: From<StoreFailure> + From<KeyReused>,
     {
         let row = Model {
             tenant_id: self.tenant().uuid(),
             key: request.key.as_str().to_owned(),
-            request_hash: request.request.as_str().to_owned(),
+            request_hash: request.hash.as_str().to_owned(),
             subject_id: Some(subject),
             status: None,
             body: None,
@@ -45,20 +45,24 @@ impl Scope {
         }
         let query = self.find::<Entity>().filter(Column::Key.eq(request.key.as_str()));
         let before = self.one_row(query).await?.ok_or_else(|| vanished(&request.key))?;
-        if before.request_hash != request.request.as_str() {
+        if before.request_hash != request.hash.as_str() {
             return Err(KeyReused.into());
         }
         let subject_before = before.subject_id.unwrap_or(subject);
-        Ok(before.answer().map_or(Claim::Unanswered(subject_before), Claim::Answered))
+        Ok(before.response().map_or(Claim::InProgress(subject_before), Claim::Completed))
     }
 
-    /// Records what the client is told, for repetitions of the request.
-    pub(super) async fn record<T>(&self, request: &Idempotent<T>, result: &T) -> Result<(), StoreFailure> {
-        let answer = (request.answer)(result);
+    /// Records the response, for repetitions of the request.
+    pub(super) async fn record<T>(
+        &self,
+        request: &IdempotentRequest<T>,
+        result: &T,
+    ) -> Result<(), StoreFailure> {
+        let response = (request.render)(result);
         let update = self
             .update::<Entity>()
-            .col_expr(Column::Status, Expr::value(i32::from(answer.status)))
-            .col_expr(Column::Body, Expr::value(answer.body))
+            .col_expr(Column::Status, Expr::value(i32::from(response.code)))
+            .col_expr(Column::Body, Expr::value(response.body))
             .filter(Column::Key.eq(request.key.as_str()));
         self.run(update).await?;
         Ok(())

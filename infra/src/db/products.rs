@@ -2,7 +2,7 @@
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::ProductId;
-use glasshouse_domain::idempotency::{Idempotent, Once};
+use glasshouse_domain::idempotency::{Idempotent, IdempotentRequest};
 use glasshouse_domain::page::{Page, PageRequest};
 use glasshouse_domain::product::{Product, ProductChange, ProductError, StockError, StockMovement};
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -119,11 +119,11 @@ impl TenantStore {
         &self,
         id: ProductId,
         movement: StockMovement,
-        request: &Idempotent<Product>,
-    ) -> Result<Once<Product>, StockError> {
+        request: &IdempotentRequest<Product>,
+    ) -> Result<Idempotent<Product>, StockError> {
         let scope = self.write("move_stock").await?;
-        if let Claim::Answered(answer) = scope.claim::<_, StockError>(request, id.uuid()).await? {
-            return Ok(Once::Replayed(answer));
+        if let Claim::Completed(response) = scope.claim::<_, StockError>(request, id.uuid()).await? {
+            return Ok(Idempotent::Replayed(response));
         }
         let moved = scope.move_stock(&[(id, movement.delta())], Among::ForSale).await?;
         let Some(product) = moved.into_iter().next() else {
@@ -132,7 +132,7 @@ impl TenantStore {
         };
         scope.record(request, &product).await?;
         scope.commit().await?;
-        Ok(Once::Done(product))
+        Ok(Idempotent::Executed(product))
     }
 }
 

@@ -3,7 +3,7 @@
 use glasshouse_domain::clock;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{OrderId, PaymentId};
-use glasshouse_domain::idempotency::{Idempotent, Once};
+use glasshouse_domain::idempotency::{Idempotent, IdempotentRequest};
 use glasshouse_domain::order::{Order, OrderState};
 use glasshouse_domain::outbox::OutboxEvent;
 use glasshouse_domain::payment::{Payment, PaymentState};
@@ -19,17 +19,17 @@ impl RefundStore for TenantStore {
     async fn request_refund(
         &self,
         id: PaymentId,
-        request: &Idempotent<Payment>,
-    ) -> Result<Once<Payment>, RefundError> {
+        request: &IdempotentRequest<Payment>,
+    ) -> Result<Idempotent<Payment>, RefundError> {
         let scope = self.write("request_refund").await?;
         let claim = scope.claim::<_, RefundError>(request, id.uuid()).await?;
-        if let Claim::Answered(answer) = claim {
-            return Ok(Once::Replayed(answer));
+        if let Claim::Completed(response) = claim {
+            return Ok(Idempotent::Replayed(response));
         }
         let found = scope.lock_payment_and_order(scope.payment_by_id(id)).await?;
         let (mut payment, _) = found.ok_or(RefundError::UnknownPayment)?;
-        if let Claim::Unanswered(_) = claim {
-            return Ok(Once::Unanswered(payment));
+        if let Claim::InProgress(_) = claim {
+            return Ok(Idempotent::InProgress(payment));
         }
         payment.ask_for_refund(clock::now())?;
         let reconcile_at = clock::now() + self.database().reconcile_after;
@@ -40,13 +40,13 @@ impl RefundStore for TenantStore {
             .filter(payment::Column::Id.eq(id.uuid()));
         scope.run(update).await?;
         scope.commit().await?;
-        Ok(Once::Done(payment))
+        Ok(Idempotent::Executed(payment))
     }
 
     async fn record_requested(
         &self,
         payment: &Payment,
-        request: &Idempotent<Payment>,
+        request: &IdempotentRequest<Payment>,
     ) -> Result<(), StoreFailure> {
         let scope = self.write("record_requested").await?;
         scope.record(request, payment).await?;
@@ -56,7 +56,7 @@ impl RefundStore for TenantStore {
     async fn complete_refund(
         &self,
         id: PaymentId,
-        request: Option<&Idempotent<Payment>>,
+        request: Option<&IdempotentRequest<Payment>>,
     ) -> Result<Payment, StoreFailure> {
         let scope = self.write("complete_refund").await?;
         let (payment, order) = scope.complete_refund(id).await?;
@@ -103,11 +103,11 @@ impl CancelStore for TenantStore {
         &self,
         id: OrderId,
         canceller: Canceller,
-        request: &Idempotent<Order>,
-    ) -> Result<Once<Order>, CancelError> {
+        request: &IdempotentRequest<Order>,
+    ) -> Result<Idempotent<Order>, CancelError> {
         let scope = self.write("cancel").await?;
-        if let Claim::Answered(answer) = scope.claim::<_, CancelError>(request, id.uuid()).await? {
-            return Ok(Once::Replayed(answer));
+        if let Claim::Completed(response) = scope.claim::<_, CancelError>(request, id.uuid()).await? {
+            return Ok(Idempotent::Replayed(response));
         }
         let found = scope.lock_payment_and_order(scope.payment_by_order(id)).await?;
         let (payment, row) = found.ok_or(CancelError::UnknownOrder)?;
@@ -125,6 +125,6 @@ impl CancelStore for TenantStore {
         scope.record(request, &order).await?;
         scope.commit().await?;
         self.database().business.order(order.state.as_str());
-        Ok(Once::Done(order))
+        Ok(Idempotent::Executed(order))
     }
 }

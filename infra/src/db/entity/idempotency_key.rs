@@ -1,4 +1,4 @@
-use glasshouse_domain::idempotency::RecordedAnswer;
+use glasshouse_domain::idempotency::StoredResponse;
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
@@ -29,9 +29,9 @@ impl TenantEntity for Entity {
 }
 
 impl Model {
-    /// The first answer, once it is recorded.
-    pub(in crate::db) fn answer(self) -> Option<RecordedAnswer> {
-        let status = u16::try_from(self.status?).ok()?;
-        Some(RecordedAnswer { status, body: self.body? })
+    /// The response to the first request, if it is recorded.
+    pub(in crate::db) fn response(self) -> Option<StoredResponse> {
+        let code = u16::try_from(self.status?).ok()?;
+        Some(StoredResponse { code, body: self.body? })
     }
 }

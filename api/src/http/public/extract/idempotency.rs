@@ -2,7 +2,7 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use glasshouse_domain::idempotency::{IdempotencyKey, Idempotent, RecordedAnswer, RequestHash};
+use glasshouse_domain::idempotency::{IdempotencyKey, IdempotentRequest, RequestHash, StoredResponse};
 use serde::Serialize;
 
 use super::Caller;
@@ -20,21 +20,21 @@ impl IdempotencyHeader {
     /// The header's name.
     pub const NAME: &'static str = "Idempotency-Key";
 
-    /// The request behind this key: who asks for what, and how its answer is written down.
+    /// The request with this key: its hash covers the user, the operation and the body.
     ///
     /// # Errors
-    /// When the body cannot be written as JSON, which no body of ours does.
-    pub fn guards<T>(
+    /// When the body cannot be serialized as JSON.
+    pub fn into_request<T>(
         self,
         caller: &Caller,
         body: &impl Serialize,
-        answer: fn(&T) -> RecordedAnswer,
-    ) -> Result<Idempotent<T>, Problem> {
-        // The body as we understood it: blanks and the order of fields make no difference.
+        render: fn(&T) -> StoredResponse,
+    ) -> Result<IdempotentRequest<T>, Problem> {
+        // The parsed body, so that whitespace and the order of fields make no difference.
         let body = serde_json::to_vec(body).map_err(Problem::internal)?;
         let user = caller.user().to_string();
-        let request = RequestHash::of(&[user.as_bytes(), self.operation.as_bytes(), &body]);
-        Ok(Idempotent { key: self.key, request, answer })
+        let hash = RequestHash::of(&[user.as_bytes(), self.operation.as_bytes(), &body]);
+        Ok(IdempotentRequest { key: self.key, hash, render })
     }
 
     fn of(request: &HttpRequest) -> Result<Self, Problem> {

@@ -2,8 +2,8 @@
 //! and write, and nothing else.
 
 mod auth;
+mod idempotent;
 mod lists;
-mod once;
 mod orders;
 mod payments;
 mod products;

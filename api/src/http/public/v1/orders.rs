@@ -3,7 +3,7 @@ use actix_web::{HttpResponse, get, post, web};
 use glasshouse_domain::checkout::check_out;
 use glasshouse_domain::clock;
 use glasshouse_domain::id::{OrderId, PaymentId};
-use glasshouse_domain::idempotency::{Once, RecordedAnswer};
+use glasshouse_domain::idempotency::{Idempotent, StoredResponse};
 use glasshouse_domain::order::{Basket, Order, OrderDraft, OrderItem, OrderState};
 use glasshouse_domain::refund::{CancelStore, Canceller};
 use glasshouse_domain::values::Quantity;
@@ -13,8 +13,8 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::idempotent;
 use super::lists::List;
-use super::once;
 use super::payments::PaymentBody;
 use crate::config::Limits;
 use crate::http::json::{Json, objects};
@@ -145,21 +145,22 @@ pub(super) async fn place_order(
     limits: web::Data<Limits>,
 ) -> Result<HttpResponse, Problem> {
     let draft = body.draft(&caller, limits.order_items)?;
-    let request = key.guards(&caller, &body, place_answer)?;
-    let once = check_out(caller.store(), gateway.get_ref(), &draft, &request).await?;
-    if let Once::Done(order) = &once {
+    let request = key.into_request(&caller, &body, placed_response)?;
+    let outcome = check_out(caller.store(), gateway.get_ref(), &draft, &request).await?;
+    if let Idempotent::Executed(order) = &outcome {
         RequestSpan::is_about_order(order.id);
         RequestSpan::is_about_payment(draft.payment);
     }
-    Ok(once::respond(once, place_answer))
+    Ok(idempotent::respond(outcome, placed_response))
 }
 
-fn place_answer(order: &Order) -> RecordedAnswer {
+/// A declined payment is 201 as well: the order exists, and the client needs its id.
+fn placed_response(order: &Order) -> StoredResponse {
     let status = match order.state {
         OrderState::Pending => StatusCode::ACCEPTED,
         _ => StatusCode::CREATED,
     };
-    once::recorded(status, &OrderBody::from(order))
+    idempotent::response(status, &OrderBody::from(order))
 }
 
 /// Which orders to show.
@@ -221,14 +222,14 @@ pub(super) async fn cancel_order(
     id: web::Path<Uuid>,
     key: IdempotencyHeader,
 ) -> Result<HttpResponse, Problem> {
-    let request = key.guards(&caller, &(), cancel_answer)?;
+    let request = key.into_request(&caller, &(), cancelled_response)?;
     let canceller = Canceller { user: caller.user(), role: caller.role() };
-    let once = caller.store().cancel(order_of(id), canceller, &request).await?;
-    Ok(once::respond(once, cancel_answer))
+    let outcome = caller.store().cancel(order_of(id), canceller, &request).await?;
+    Ok(idempotent::respond(outcome, cancelled_response))
 }
 
-fn cancel_answer(order: &Order) -> RecordedAnswer {
-    once::recorded(StatusCode::OK, &OrderBody::from(order))
+fn cancelled_response(order: &Order) -> StoredResponse {
+    idempotent::response(StatusCode::OK, &OrderBody::from(order))
 }
 
 /// The payments of an order.

@@ -1,6 +1,6 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post, web};
-use glasshouse_domain::idempotency::RecordedAnswer;
+use glasshouse_domain::idempotency::StoredResponse;
 use glasshouse_domain::payment::{Payment, PaymentState};
 use glasshouse_domain::refund::refund;
 use glasshouse_infra::payment_gateway::GatewayClient;
@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::once;
+use super::idempotent;
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::public::extract::{Admin, IdempotencyHeader};
 use crate::http::public::middleware::RequestSpan;
@@ -72,12 +72,12 @@ pub(super) async fn refund_payment(
 ) -> Result<HttpResponse, Problem> {
     let payment = id.into_inner().into();
     RequestSpan::is_about_payment(payment);
-    let request = key.guards(&caller, &(), refund_answer)?;
-    let once = refund(caller.store(), gateway.get_ref(), payment, &request).await?;
-    Ok(once::respond(once, refund_answer))
+    let request = key.into_request(&caller, &(), refund_response)?;
+    let outcome = refund(caller.store(), gateway.get_ref(), payment, &request).await?;
+    Ok(idempotent::respond(outcome, refund_response))
 }
 
-fn refund_answer(payment: &Payment) -> RecordedAnswer {
+fn refund_response(payment: &Payment) -> StoredResponse {
     let status = if payment.state == PaymentState::Refunded { StatusCode::OK } else { StatusCode::ACCEPTED };
-    once::recorded(status, &PaymentBody::from(payment))
+    idempotent::response(status, &PaymentBody::from(payment))
 }

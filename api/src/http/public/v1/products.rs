@@ -2,7 +2,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, HttpResponseBuilder, delete, get, patch, post, web};
 use glasshouse_domain::clock;
 use glasshouse_domain::id::ProductId;
-use glasshouse_domain::idempotency::RecordedAnswer;
+use glasshouse_domain::idempotency::StoredResponse;
 use glasshouse_domain::product::{Product, ProductChange, ProductError, StockMovement};
 use glasshouse_domain::values::{Currency, Money, MoneyError, Name, Quantity, Sku};
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,8 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::idempotent;
 use super::lists::List;
-use super::once;
 use crate::config::Limits;
 use crate::http::json::Json;
 use crate::http::problem::{Fields, Problem, ProblemBody};
@@ -258,11 +258,11 @@ pub(super) async fn move_product_stock(
     Json(body): Json<StockBody>,
 ) -> Result<HttpResponse, Problem> {
     let movement = body.parse()?;
-    let request = key.guards(&caller, &body, stock_answer)?;
-    let once = caller.store().move_stock(id.into_inner().into(), movement, &request).await?;
-    Ok(once::respond(once, stock_answer))
+    let request = key.into_request(&caller, &body, stock_response)?;
+    let outcome = caller.store().move_stock(id.into_inner().into(), movement, &request).await?;
+    Ok(idempotent::respond(outcome, stock_response))
 }
 
-fn stock_answer(product: &Product) -> RecordedAnswer {
-    once::recorded(StatusCode::OK, &ProductBody::from(product))
+fn stock_response(product: &Product) -> StoredResponse {
+    idempotent::response(StatusCode::OK, &ProductBody::from(product))
 }
