@@ -1,12 +1,12 @@
-//! Checkout: from a basket to a paid order, in three steps.
+//! Checkout: places an order and pays for it, in three steps.
 //!
-//! 1. One transaction takes the stock and writes the order with a pending payment.
-//! 2. The gateway is asked to charge, outside any transaction: nothing is locked while a slow party thinks.
-//! 3. One transaction settles payment and order by the gateway's word.
+//! 1. One transaction reserves the stock and writes the order with a pending payment.
+//! 2. The gateway charges the payment. No transaction is open, so a slow gateway holds no locks.
+//! 3. One transaction settles the payment and the order by the outcome of the charge.
 //!
-//! Whatever happens between the steps, a crash or a gateway that does not answer, leaves a pending payment
-//! behind, which [`reconcile`](crate::reconcile) settles later. The payment's id is the gateway's
-//! idempotency key, so nothing is charged twice.
+//! A crash or a gateway failure between the steps leaves a pending payment, which
+//! [`reconcile`](crate::reconcile) settles later. The payment's id is the idempotency key at the gateway, so no
+//! payment is charged twice.
 
 use std::error::Error;
 
@@ -16,29 +16,30 @@ use crate::failure::StoreFailure;
 use crate::id::{PaymentId, ProductId};
 use crate::idempotency::{Idempotent, IdempotentRequest, KeyReused};
 use crate::order::{Order, OrderDraft, OrderState, PricingError};
-use crate::payment::{Charge, ChargeOutcome, PaymentGateway};
+use crate::payment::{ChargeOutcome, PaymentGateway};
 
-/// What checkout needs from one tenant's storage.
+/// The port of checkout to one tenant's storage.
 pub trait CheckoutStore {
-    /// Step 1 in one transaction: claims the key, takes the stock, writes order, items and payment.
+    /// Step 1, in one transaction: claims the idempotency key, reserves the stock, and writes the order, its items
+    /// and its payment.
     ///
-    /// With a key that was used before nothing is written, and the first answer comes back.
+    /// If an earlier request has claimed the key, writes nothing and returns the outcome of that request.
     fn reserve(
         &self,
         draft: &OrderDraft,
         request: &IdempotentRequest<Order>,
     ) -> impl Future<Output = Result<Idempotent<Order>, ReserveError>> + Send;
 
-    /// Step 3 in one transaction: applies [`Settlement`](crate::settlement::Settlement), and records the
-    /// answer if a request waits for it. Answers where the order stands then.
+    /// Step 3, in one transaction: applies the [`Settlement`](crate::settlement::Settlement), and records the
+    /// response if a request is waiting for it. Returns the order's state afterwards.
     fn settle(
         &self,
         payment: PaymentId,
         outcome: &ChargeOutcome,
-        waiting: Option<Waiting<'_>>,
+        response: Option<PendingResponse<'_>>,
     ) -> impl Future<Output = Result<OrderState, StoreFailure>> + Send;
 
-    /// Records the answer to a request whose payment is still open.
+    /// Records the response to a request whose payment is still pending.
     fn record_pending(
         &self,
         order: &Order,
@@ -46,27 +47,27 @@ pub trait CheckoutStore {
     ) -> impl Future<Output = Result<(), StoreFailure>> + Send;
 }
 
-/// A request that waits for its order to be settled.
+/// A response that is recorded when its order is settled.
 #[derive(Clone, Copy, Debug)]
-pub struct Waiting<'a> {
-    /// The order, as it was reserved.
+pub struct PendingResponse<'a> {
+    /// The order as it was reserved.
     pub order: &'a Order,
-    /// Under which key the answer is to be recorded.
+    /// The request that placed the order.
     pub request: &'a IdempotentRequest<Order>,
 }
 
-/// Why an order was not placed. Nothing was stored.
+/// Why an order was not placed. Nothing is stored.
 #[derive(Debug, thiserror::Error)]
 pub enum ReserveError {
-    /// The basket names a product that does not exist, or its total cannot be made.
+    /// The basket cannot be priced.
     #[error(transparent)]
     Pricing(#[from] PricingError),
-    /// Not enough pieces of a product.
+    /// The stock of a product is too low.
     #[error("only {available} of product {product} are in stock")]
     OutOfStock {
-        /// Which product.
+        /// The product that is missing.
         product: ProductId,
-        /// How many there were at that moment.
+        /// The stock in units at the time of the request.
         available: i32,
     },
     /// The idempotency key belongs to another request.
@@ -77,23 +78,23 @@ pub enum ReserveError {
     Store(#[from] StoreFailure),
 }
 
-/// Why a checkout has no answer.
+/// Why a checkout failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckoutError {
     /// The order was not placed.
     #[error(transparent)]
     Reserve(#[from] ReserveError),
-    /// The order was placed, and storing the gateway's word failed. The reconciler will store it.
+    /// The order was placed, but the storage failed afterwards. The reconciler settles the payment.
     #[error(transparent)]
     Settle(StoreFailure),
 }
 
 /// Places an order and pays for it.
 ///
-/// The order comes back `paid`, `payment_failed`, or `pending` if the gateway gave no final word.
+/// The returned order is `paid`, `payment_failed`, or `pending` if the outcome at the gateway is unknown.
 ///
 /// # Errors
-/// When the order cannot be placed, or the storage fails.
+/// [`CheckoutError`] when the order cannot be placed, or the storage fails.
 #[tracing::instrument(
     name = "process_order",
     skip_all,
@@ -108,15 +109,14 @@ pub async fn check_out(
     let reserve = store.reserve(draft, request).instrument(info_span!("validate_inventory"));
     let order = match reserve.await? {
         Idempotent::Executed(order) => order,
-        before => return Ok(before),
+        earlier => return Ok(earlier),
     };
     tracing::info!(order_id = %order.id, "order_placed");
-    let charge = Charge { payment: draft.payment, amount: order.total };
-    match gateway.charge(charge).instrument(info_span!("charge_payment")).await {
+    match gateway.charge(draft.payment, order.total).instrument(info_span!("charge_payment")).await {
         Ok(outcome) => {
-            let waiting = Some(Waiting { order: &order, request });
+            let response = Some(PendingResponse { order: &order, request });
             let state =
-                store.settle(draft.payment, &outcome, waiting).await.map_err(CheckoutError::Settle)?;
+                store.settle(draft.payment, &outcome, response).await.map_err(CheckoutError::Settle)?;
             outcome.log(draft.payment);
             Ok(Idempotent::Executed(order.in_state(state)))
         }

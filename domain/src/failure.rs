@@ -1,26 +1,26 @@
-//! What a port answers when the world behind it fails.
+//! Failures of the storage behind a port.
 
 use std::error::Error;
 
-/// The storage behind a port failed. No rule was broken; the cause is for operators, never for clients.
+/// A technical failure of the storage. The cause is for logs; it is never shown to clients.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFailure {
-    /// The storage cannot be reached or is too busy. Trying again later may help.
+    /// The storage is unreachable or overloaded. A retry may succeed.
     #[error("the storage is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// The storage answered with something that this version cannot make sense of.
+    /// The storage returned an error or a value that this version does not expect. A retry does not help.
     #[error("the storage failed unexpectedly")]
     Unexpected(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// A stored value that breaks a rule of the domain: the database was changed by hand, or a newer version
-/// wrote it.
+/// A stored value that violates a rule of the domain. The database was changed by hand, or a newer version of
+/// the service wrote the value.
 #[derive(Debug, thiserror::Error)]
 #[error("stored {what} is not valid: {value:?}")]
 pub struct Corrupt {
-    /// Which column or type.
+    /// The column or type, such as `order state`.
     pub what: &'static str,
-    /// What was found there.
+    /// The stored value as text.
     pub value: String,
 }
 

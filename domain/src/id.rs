@@ -1,4 +1,4 @@
-//! Identifiers: one type per thing, so that an order's id cannot be passed where a product's is due.
+//! Identifiers: one type for each entity, so that an order's id cannot be passed as a product's.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,14 +13,14 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new id. UUIDv7: ids sort by the time they were made, which pagination relies on.
+            /// Generates a UUIDv7. Ids sort by creation time, and pagination relies on that.
             #[must_use]
-            #[expect(clippy::new_without_default, reason = "a default id would hide that each call differs")]
+            #[expect(clippy::new_without_default, reason = "each call generates another id")]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
             }
 
-            /// The id as the database holds it.
+            /// The id as it is stored.
             #[must_use]
             pub const fn uuid(self) -> Uuid {
                 self.0
@@ -66,10 +66,10 @@ id!(
     OrderId
 );
 id!(
-    /// Identifies a payment. It is also the idempotency key that the payment gateway sees, for life.
+    /// Identifies a payment. It is also the payment's idempotency key at the gateway, in all of its requests.
     PaymentId
 );
 id!(
-    /// Identifies a message in the outbox.
+    /// Identifies an outbox message.
     MessageId
 );

@@ -1,9 +1,8 @@
-//! Idempotency keys: a client that repeats a request gets the first answer again, and the effect happens
-//! once.
+//! Idempotency keys: a repeated request has its effect once, and gets the response of the first one.
 
 use sha2::{Digest, Sha256};
 
-/// A client's own name for one request: 1 to 255 visible ASCII characters, for example a UUID.
+/// The client's identifier of one request: 1 to 255 visible ASCII characters, for example a UUID.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
@@ -13,40 +12,40 @@ pub struct IdempotencyKey(String);
 pub struct IdempotencyKeyError;
 
 impl IdempotencyKey {
-    /// Reads the value of an `Idempotency-Key` header.
+    /// Parses a key.
     ///
     /// # Errors
-    /// When it is empty, too long or has other characters.
+    /// [`IdempotencyKeyError`] when the text is empty, too long or contains other characters.
     pub fn parse(text: &str) -> Result<Self, IdempotencyKeyError> {
         let fits = (1..=255).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
         if fits { Ok(Self(text.to_owned())) } else { Err(IdempotencyKeyError) }
     }
 
-    /// The key as text.
+    /// The key as the client sent it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A hash of what a request asks for: two requests with one key must have the same.
+/// A hash of the contents of a request. Requests with the same key must have the same hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestHash(String);
 
 impl RequestHash {
-    /// The SHA-256 of the parts, in hexadecimal: who asks, for which operation, with which body.
+    /// The SHA-256 of the parts: the user, the operation and the body.
     #[must_use]
     pub fn of(parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
-            // The length first, so that moving a byte from one part to the next makes another hash.
+            // The length comes first, so that a byte that moves from one part to the next changes the hash.
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
         Self(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// The hash as text.
+    /// The hash as 64 hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -100,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_depends_on_every_part_and_their_borders() {
+    fn a_hash_depends_on_the_parts_and_their_boundaries() {
         let hash = RequestHash::of(&[b"POST", b"/v1/orders"]);
         assert_eq!(hash, RequestHash::of(&[b"POST", b"/v1/orders"]));
         assert_ne!(hash, RequestHash::of(&[b"POST/", b"v1/orders"]));

@@ -1,11 +1,12 @@
-//! The business of Glasshouse: what a tenant, an order or a payment is, and the rules they obey.
+//! The business types of Glasshouse (tenant, user, product, order, payment), their rules, and the use cases.
 //!
-//! Nothing here talks to a database, a cache or a network. A use case that has rules (sign-up, login,
-//! checkout, settlement, refund) is a function or service over *ports*: traits whose methods are one
-//! atomic operation each, implemented in the `infra` crate.
+//! This crate performs no I/O, and reads the system clock only for new ids (UUIDv7): use cases take the current
+//! time as an argument. A use case that has rules (sign-up, login, checkout, settlement, refund) is a
+//! function over *ports*: traits that the `infra` crate implements. Each method of a port is one atomic
+//! operation.
 
+pub mod cancel;
 pub mod checkout;
-pub mod clock;
 pub mod failure;
 pub mod id;
 pub mod idempotency;

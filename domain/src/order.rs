@@ -1,4 +1,4 @@
-//! Orders: what somebody wants to buy, and the states that it goes through.
+//! Orders: baskets, prices, and the states of an order.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::text_enum::text_enum;
 use crate::values::{Money, MoneyError, Name, Quantity, QuantityError, Sku};
 
 text_enum! {
-    /// Where an order stands.
+    /// The state of an order.
     ///
     /// ```text
     /// pending ─┬─> paid ──> refunded
@@ -18,24 +18,24 @@ text_enum! {
     ///          └─> cancelled
     /// ```
     pub enum OrderState: "order state" {
-        /// Its stock is taken, its payment is not decided yet.
+        /// The stock is reserved; the payment is pending.
         Pending = "pending",
-        /// Paid for.
+        /// The payment succeeded.
         Paid = "paid",
-        /// The payment was declined; its stock is free again.
+        /// The payment was declined, and the stock released.
         PaymentFailed = "payment_failed",
-        /// Withdrawn before it was paid; its stock is free again.
+        /// Cancelled before it was paid, and the stock released.
         Cancelled = "cancelled",
-        /// Paid for, and the money went back. The stock stays taken: goods come back by a stock movement,
-        /// once they have arrived.
+        /// Paid and refunded. The stock is not released: returned goods are a stock movement, once they have
+        /// arrived.
         Refunded = "refunded",
     }
 }
 
 impl OrderState {
-    /// Whether an order in this state may go to the state `next`.
+    /// Whether the transition from this state to `next` exists.
     #[must_use]
-    pub const fn may_become(self, next: Self) -> bool {
+    pub const fn can_become(self, next: Self) -> bool {
         matches!(
             (self, next),
             (Self::Pending, Self::Paid | Self::PaymentFailed | Self::Cancelled)
@@ -44,29 +44,29 @@ impl OrderState {
     }
 }
 
-/// What somebody asked for, before prices are known: each product once, at least one.
+/// The products and quantities of a new order, without prices: at least one product, each once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Basket(BTreeMap<ProductId, Quantity>);
 
-/// Why a list of products is no basket.
+/// Why a list of products is not a basket.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BasketError {
-    /// Nothing in it.
+    /// The list is empty.
     #[error("must have at least one item")]
     Empty,
-    /// More lines than the configuration allows.
+    /// The list has more lines than allowed, here the maximum.
     #[error("must have at most {0} items")]
     TooManyItems(usize),
-    /// Several lines of one product that together exceed the bound.
+    /// The lines of one product add up to more than [`Quantity::MAX`].
     #[error("the quantity of one product {0}")]
     Quantity(#[from] QuantityError),
 }
 
 impl Basket {
-    /// A basket of these lines. Lines of the same product are added up.
+    /// A basket of these lines. The quantities of lines with the same product are added.
     ///
     /// # Errors
-    /// When there is none, more than `max_items`, or too many pieces of one product.
+    /// [`BasketError`] when there are no lines, more than `max_items`, or too many units of one product.
     pub fn new(lines: Vec<(ProductId, Quantity)>, max_items: usize) -> Result<Self, BasketError> {
         if lines.is_empty() {
             return Err(BasketError::Empty);
@@ -77,7 +77,7 @@ impl Basket {
         let mut basket = BTreeMap::new();
         for (product, quantity) in lines {
             let sum = match basket.get(&product) {
-                Some(&before) => quantity.plus(before)?,
+                Some(&previous) => quantity.plus(previous)?,
                 None => quantity,
             };
             basket.insert(product, sum);
@@ -85,84 +85,84 @@ impl Basket {
         Ok(Self(basket))
     }
 
-    /// The products and how many of each, in the order of their ids: the order in which their rows are
-    /// locked, so that two orders never wait for each other.
+    /// The products and their quantities, ordered by product id. Rows are locked in this order, so that
+    /// concurrent orders cannot deadlock.
     pub fn lines(&self) -> impl ExactSizeIterator<Item = (ProductId, Quantity)> {
         self.0.iter().map(|(product, quantity)| (*product, *quantity))
     }
 }
 
-/// One product of an order, with its name and price of that moment.
+/// One product of an order, with its name and price at the time of the order.
 #[derive(Clone, Debug)]
 pub struct OrderItem {
-    /// Which product.
+    /// The product; its current name and price may differ.
     pub product: ProductId,
-    /// Its code when it was ordered.
+    /// The SKU at the time of the order.
     pub sku: Sku,
-    /// Its name when it was ordered.
+    /// The name at the time of the order.
     pub name: Name,
-    /// Its price when it was ordered.
+    /// The unit price at the time of the order.
     pub unit_price: Money,
-    /// How many.
+    /// The number of units.
     pub quantity: Quantity,
 }
 
 /// A purchase by one user.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// Its id.
+    /// Unique across all tenants.
     pub id: OrderId,
-    /// Who placed it.
+    /// The user who placed the order.
     pub placed_by: UserId,
-    /// Where it stands.
+    /// The current state.
     pub state: OrderState,
-    /// What was bought, at least one.
+    /// The items, at least one.
     pub items: Vec<OrderItem>,
-    /// The sum of all items.
+    /// The sum of all items, in their one currency.
     pub total: Money,
-    /// When it was placed.
+    /// The time of the order, in UTC.
     pub created_at: OffsetDateTime,
 }
 
 impl Order {
-    /// The same order, where it stands now.
+    /// The same order in another state.
     #[must_use]
     pub fn in_state(self, state: OrderState) -> Self {
         Self { state, ..self }
     }
 }
 
-/// The ids and the time of a new order, chosen before anything is stored.
+/// A new order before it is priced and stored.
 #[derive(Clone, Debug)]
 pub struct OrderDraft {
-    /// The order's id to be.
+    /// The id of the order.
     pub order: OrderId,
-    /// The id of its one payment to be.
+    /// The id of its payment.
     pub payment: PaymentId,
-    /// Who places it.
+    /// The user who places the order.
     pub placed_by: UserId,
-    /// What they want.
+    /// The products and quantities.
     pub basket: Basket,
-    /// Now.
+    /// The time of the order, in UTC.
     pub created_at: OffsetDateTime,
 }
 
 /// Why a basket cannot be priced.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PricingError {
-    /// A product of the basket is not among those given.
+    /// No price is given for a product of the basket.
     #[error("there is no product {0}")]
     UnknownProduct(ProductId),
-    /// The sum cannot be made.
+    /// The total cannot be computed.
     #[error("the total {0}")]
     Total(#[from] MoneyError),
 }
 
 impl OrderDraft {
-    /// The order, at the products' prices of now.
+    /// The pending order at the prices of `products`.
     ///
     /// # Errors
-    /// When a product is missing, the currencies differ or the total is too large.
+    /// [`PricingError`] when a product is missing, the currencies differ or the total is too large.
     pub fn price(&self, products: &[Product]) -> Result<Order, PricingError> {
         let items = self
             .basket
@@ -190,7 +190,7 @@ impl OrderDraft {
     }
 }
 
-/// The sum of all items. A basket is never empty, so the first item sets the currency.
+/// The sum of all items, in the currency of the first one. A basket is never empty.
 fn total(items: &[OrderItem]) -> Result<Money, MoneyError> {
     let currency = items.first().map_or(iso_currency::Currency::USD, |item| item.unit_price.currency());
     items.iter().try_fold(Money::zero(currency), |sum, item| sum.plus(item.unit_price.times(item.quantity)?))
@@ -228,19 +228,19 @@ mod tests {
     }
 
     #[test]
-    fn the_states_form_the_graph_of_the_docs() {
+    fn the_transitions_are_those_of_the_diagram() {
         use OrderState::*;
         let allowed: Vec<_> = OrderState::ALL
             .iter()
             .flat_map(|from| OrderState::ALL.iter().map(|to| (*from, *to)))
-            .filter(|(from, to)| from.may_become(*to))
+            .filter(|(from, to)| from.can_become(*to))
             .collect();
         let expected = [(Pending, Paid), (Pending, PaymentFailed), (Pending, Cancelled), (Paid, Refunded)];
         assert_eq!(allowed, expected);
     }
 
     #[test]
-    fn a_basket_adds_up_lines_of_one_product_and_knows_its_bounds() {
+    fn a_basket_adds_lines_of_one_product_and_has_limits() {
         let (mug, two) = (ProductId::new(), Quantity::new(2).unwrap());
         let basket = Basket::new(vec![(mug, two), (mug, two)], 2).unwrap();
         assert_eq!(basket.lines().collect::<Vec<_>>(), [(mug, Quantity::new(4).unwrap())]);
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_total_that_cannot_be_held_is_refused() {
+    fn totals_that_are_too_large_or_mix_currencies_are_rejected() {
         let dear = product(Money::MAX_MINOR, Currency::USD);
         let too_many = draft(vec![(dear.id, 2)]).price(&[dear]);
         assert_eq!(too_many.unwrap_err(), PricingError::Total(MoneyError::TooLarge));

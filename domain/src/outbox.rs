@@ -1,7 +1,6 @@
-//! The outbox: what must happen outside the database because something happened inside it.
+//! The transactional outbox: messages that are written with the change that causes them, and delivered later.
 //!
-//! A message is written in the transaction of the change that causes it, and delivered later, at least
-//! once. Whoever receives it must cope with a repetition.
+//! Delivery is at least once, so a receiver must accept repetitions.
 
 use tracing::Instrument;
 
@@ -9,24 +8,24 @@ use crate::failure::StoreFailure;
 use crate::id::{MessageId, OrderId, TenantId};
 use crate::values::{Email, Money};
 
-/// Something that the world must be told.
+/// An event that is delivered to the customer.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum OutboxEvent {
-    /// An order was paid: confirm it to the customer.
+    /// An order was paid; the customer gets a confirmation.
     OrderPaid {
-        /// Which order.
+        /// The order.
         order: OrderId,
     },
-    /// An order's money went back: tell the customer.
+    /// An order was refunded; the customer is notified.
     OrderRefunded {
-        /// Which order.
+        /// The order.
         order: OrderId,
     },
 }
 
 impl OutboxEvent {
-    /// The kind, as it is stored and counted.
+    /// The kind as it is stored, and as the label `kind` of metrics.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -35,7 +34,7 @@ impl OutboxEvent {
         }
     }
 
-    /// The order that it is about.
+    /// The order that the event is about.
     #[must_use]
     pub const fn order(&self) -> OrderId {
         match self {
@@ -47,34 +46,34 @@ impl OutboxEvent {
 /// A message that the relay has leased for delivery.
 #[derive(Clone, Debug)]
 pub struct OutboxMessage {
-    /// Its id, the same at every attempt.
+    /// The same at each delivery attempt.
     pub id: MessageId,
-    /// Whose message it is.
+    /// The tenant that the message belongs to.
     pub tenant: TenantId,
-    /// What to tell.
+    /// The event to deliver.
     pub event: OutboxEvent,
-    /// The trace in which it was written, as a W3C `traceparent`.
+    /// The trace that wrote the message, as a W3C `traceparent`.
     pub traceparent: Option<String>,
-    /// How often its delivery was tried, this time included.
+    /// The number of this delivery attempt, from 1.
     pub attempt: u32,
 }
 
-/// What the customer is told, and where.
+/// A notification for a customer.
 #[derive(Clone, Debug)]
 pub struct Notification {
-    /// The message behind it; a receiver may use it to drop repetitions.
+    /// The id of the outbox message, with which a receiver can recognize repetitions.
     pub message: MessageId,
-    /// The customer's address.
+    /// The e-mail address of the customer.
     pub recipient: Email,
-    /// What happened.
+    /// The event to report.
     pub event: OutboxEvent,
-    /// The order's total.
+    /// The total of the order.
     pub total: Money,
 }
 
-/// Tells customers what happened.
+/// The port to the service that notifies customers.
 pub trait Notifier {
-    /// Sends one notification.
+    /// Sends one notification. It may be sent more than once.
     fn send(&self, notification: &Notification) -> impl Future<Output = Result<(), NotifyError>> + Send;
 }
 
@@ -83,19 +82,19 @@ pub trait Notifier {
 #[error("the notification could not be sent")]
 pub struct NotifyError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// What delivery needs from one tenant's storage.
+/// The port of delivery to one tenant's storage.
 pub trait OutboxStore {
-    /// What to tell whom; `None` when the order does not exist any more.
+    /// The notification for a message; `None` if the order no longer exists.
     fn notification(
         &self,
         message: &OutboxMessage,
     ) -> impl Future<Output = Result<Option<Notification>, StoreFailure>> + Send;
 
-    /// Marks the message as delivered: no attempt follows.
+    /// Marks the message as delivered, so that it is not leased again.
     fn mark_delivered(&self, message: MessageId) -> impl Future<Output = Result<(), StoreFailure>> + Send;
 }
 
-/// Why a message was not delivered. It stays in the outbox and is tried again.
+/// Why a message was not delivered. It stays in the outbox, and delivery is retried.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
     /// The storage failed.
@@ -106,10 +105,10 @@ pub enum DeliveryError {
     Notify(#[from] NotifyError),
 }
 
-/// Delivers one message. A crash after sending and before marking repeats it later: at least once.
+/// Delivers one message. After a crash between sending and marking it as delivered, it is sent again.
 ///
 /// # Errors
-/// When the storage or the notifier fails; the message then stays in the outbox.
+/// [`DeliveryError`] when the storage or the notifier fails; the message stays in the outbox.
 pub async fn deliver(
     store: &impl OutboxStore,
     notifier: &impl Notifier,
@@ -128,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stored_form_names_its_kind() {
+    fn the_stored_json_names_the_kind() {
         let event = OutboxEvent::OrderPaid { order: OrderId::new() };
         let json = serde_json::to_value(&event).unwrap();
         assert_eq!(json["kind"], event.kind());

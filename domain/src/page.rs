@@ -1,80 +1,80 @@
-//! Cursor pagination: newest first, by id. Ids are UUIDv7, so their order is the order of time.
+//! Cursor pagination: newest first, by id. Ids are UUIDv7, so they sort by creation time.
 
 use uuid::Uuid;
 
-/// Which part of a list somebody asks for.
+/// A request for one page of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest {
-    /// Only what comes after this place in the list.
+    /// The position after which the page starts; `None` for the first page.
     pub after: Option<Cursor>,
-    /// At most so many.
+    /// The maximum number of items.
     pub limit: u64,
 }
 
-/// A place in a list: the id of the last item before it.
+/// A position in a list: the id of the last item before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(Uuid);
 
-/// The text is no cursor.
+/// The text is not a cursor.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not a cursor: use the `next_cursor` of the page before")]
+#[error("is not a cursor: use the `next_cursor` of the previous page")]
 pub struct CursorError;
 
 impl Cursor {
-    /// The place behind the item with this id.
+    /// The position after the item with this id.
     #[must_use]
-    pub const fn behind(id: Uuid) -> Self {
+    pub const fn after(id: Uuid) -> Self {
         Self(id)
     }
 
-    /// Reads what [`Cursor::encode`] wrote.
+    /// Decodes the result of [`Cursor::encode`].
     ///
     /// # Errors
-    /// When the text is anything else.
+    /// [`CursorError`] for any other text.
     pub fn decode(text: &str) -> Result<Self, CursorError> {
         let hex = text.strip_prefix("c1").filter(|hex| hex.len() == 32).ok_or(CursorError)?;
         let id = Uuid::try_parse(hex).map_err(|_| CursorError)?;
         Ok(Self(id))
     }
 
-    /// The cursor as a client sees it: opaque, with a version in front so that its form can change.
+    /// The cursor as text, opaque to clients. It begins with a version, so that the encoding can change.
     #[must_use]
     pub fn encode(self) -> String {
         format!("c1{}", self.0.simple())
     }
 
-    /// The id of the last item before this place.
+    /// The id of the last item before this position.
     #[must_use]
     pub const fn id(self) -> Uuid {
         self.0
     }
 }
 
-/// A part of a list.
+/// One page of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
     /// The items, newest first.
     pub items: Vec<T>,
-    /// Where to go on; `None` at the end.
+    /// The position of the next page; `None` on the last page.
     pub next: Option<Cursor>,
 }
 
 impl<T> Page<T> {
-    /// A page of `rows`, which were fetched with a limit of one more than asked for: that one only tells
-    /// that there is more.
+    /// A page of at most `limit` of the `rows`, which were fetched with the limit `limit + 1`: the additional
+    /// row shows that another page exists.
     #[must_use]
     pub fn from_overfetched(mut rows: Vec<T>, limit: u64, id: impl Fn(&T) -> Uuid) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let has_more = rows.len() > limit;
         rows.truncate(limit);
-        let next = rows.last().filter(|_| has_more).map(|last| Cursor::behind(id(last)));
+        let next = rows.last().filter(|_| has_more).map(|last| Cursor::after(id(last)));
         Self { items: rows, next }
     }
 
-    /// The same page with every item changed.
+    /// Converts each item.
     #[must_use]
-    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(change).collect(), next: self.next }
+    pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(convert).collect(), next: self.next }
     }
 }
 
@@ -86,18 +86,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_reads_back_as_written(id in any::<u128>()) {
-            let cursor = Cursor::behind(Uuid::from_u128(id));
+        fn a_cursor_round_trips(id in any::<u128>()) {
+            let cursor = Cursor::after(Uuid::from_u128(id));
             prop_assert_eq!(Cursor::decode(&cursor.encode()), Ok(cursor));
         }
 
         #[test]
-        fn any_other_text_is_refused_and_never_panics(text in ".*") {
+        fn any_other_text_is_rejected_without_a_panic(text in ".*") {
             prop_assert!(Cursor::decode(&text).is_err() || text.starts_with("c1"));
         }
 
         #[test]
-        fn walking_all_pages_shows_each_item_once(count in 0_u128..60, limit in 1_u64..10) {
+        fn all_pages_together_hold_each_item_once(count in 0_u128..60, limit in 1_u64..10) {
             let all: Vec<Uuid> = (0..count).rev().map(Uuid::from_u128).collect();
             let (mut seen, mut after) = (Vec::new(), None::<Cursor>);
             loop {

@@ -1,4 +1,4 @@
-//! Payments, and the gateway that carries them out.
+//! Payments, and the port of the payment gateway.
 
 use time::OffsetDateTime;
 
@@ -7,23 +7,23 @@ use crate::text_enum::text_enum;
 use crate::values::Money;
 
 text_enum! {
-    /// Where a payment stands: `pending → succeeded → refunded`, or `pending → declined`.
+    /// The state of a payment: `pending → succeeded → refunded`, or `pending → declined`.
     pub enum PaymentState: "payment state" {
-        /// The gateway was not asked yet, or its answer is not known yet.
+        /// The charge was not requested yet, or its outcome is unknown.
         Pending = "pending",
         /// The customer was charged.
         Succeeded = "succeeded",
         /// The customer was not charged and will not be.
         Declined = "declined",
-        /// The customer was charged and got the money back.
+        /// The customer was charged and refunded.
         Refunded = "refunded",
     }
 }
 
 impl PaymentState {
-    /// Whether a payment in this state may go to the state `next`.
+    /// Whether the transition from this state to `next` exists.
     #[must_use]
-    pub const fn may_become(self, next: Self) -> bool {
+    pub const fn can_become(self, next: Self) -> bool {
         matches!(
             (self, next),
             (Self::Pending, Self::Succeeded | Self::Declined) | (Self::Succeeded, Self::Refunded)
@@ -31,38 +31,38 @@ impl PaymentState {
     }
 }
 
-/// The one payment of an order.
+/// The payment of an order; each order has exactly one.
 #[derive(Clone, Debug)]
 pub struct Payment {
-    /// Its id, which is also the gateway's idempotency key.
+    /// Unique across all tenants; also the idempotency key at the gateway.
     pub id: PaymentId,
-    /// What it pays for.
+    /// The order that is paid.
     pub order: OrderId,
-    /// How much.
+    /// The total of the order.
     pub amount: Money,
-    /// Where it stands.
+    /// The current state.
     pub state: PaymentState,
-    /// Why the gateway declined it.
+    /// A machine-readable reason, such as `insufficient_funds`; only if the payment is declined.
     pub decline_reason: Option<String>,
-    /// When somebody decided to give the money back. Until the state is `refunded` the gateway has not
-    /// confirmed it, and the reconciler keeps asking.
+    /// The time at which the refund was requested, in UTC. Until the state is `refunded`, the gateway has not
+    /// confirmed the refund, and the reconciler retries it.
     pub refund_requested_at: Option<OffsetDateTime>,
-    /// When the order was placed.
+    /// The time of the order, in UTC.
     pub created_at: OffsetDateTime,
 }
 
-/// The payment cannot be refunded, because of where it stands.
+/// The payment cannot be refunded in its current state.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a payment that is {0} cannot be refunded")]
+#[error("a payment with status {0} cannot be refunded")]
 pub struct NotRefundable(pub PaymentState);
 
 impl Payment {
-    /// Notes that the money must go back. Asking again keeps the first time.
+    /// Sets `refund_requested_at` to `now`, unless a refund was requested before.
     ///
     /// # Errors
-    /// When no money was taken, or it went back already.
-    pub fn ask_for_refund(&mut self, now: OffsetDateTime) -> Result<(), NotRefundable> {
-        if !self.state.may_become(PaymentState::Refunded) {
+    /// [`NotRefundable`] unless the payment succeeded and is not refunded yet.
+    pub fn request_refund(&mut self, now: OffsetDateTime) -> Result<(), NotRefundable> {
+        if !self.state.can_become(PaymentState::Refunded) {
             return Err(NotRefundable(self.state));
         }
         self.refund_requested_at.get_or_insert(now);
@@ -70,23 +70,14 @@ impl Payment {
     }
 }
 
-/// What the gateway is asked to charge.
-#[derive(Clone, Copy, Debug)]
-pub struct Charge {
-    /// The payment's id: the gateway charges it at most once, however often it is asked.
-    pub payment: PaymentId,
-    /// How much.
-    pub amount: Money,
-}
-
-/// The gateway's final word on a charge.
+/// The final outcome of a charge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChargeOutcome {
     /// The customer was charged.
     Succeeded,
-    /// The customer was not charged and will not be under this payment's id.
+    /// The customer was not charged, and will not be for this payment.
     Declined {
-        /// A short machine-readable reason, such as `insufficient_funds`.
+        /// A machine-readable reason, such as `insufficient_funds`.
         reason: String,
     },
 }
@@ -101,39 +92,44 @@ impl ChargeOutcome {
     }
 }
 
-/// The gateway gave no final word. What it did is unknown until it is asked again.
+/// A call to the gateway that has no known outcome. The gateway may or may not have acted.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayFailure {
-    /// No answer in time, also after retries.
-    #[error("the payment gateway did not answer in time")]
+    /// All attempts timed out.
+    #[error("the payment gateway timed out")]
     TimedOut,
-    /// It failed too often lately, so it was not asked this time.
-    #[error("the payment gateway is not asked for now, because it failed too often")]
+    /// The circuit breaker is open after repeated failures, so no request was sent.
+    #[error("the circuit breaker of the payment gateway is open")]
     CircuitOpen,
-    /// It could not be reached, answered with an error, or not in its own protocol.
+    /// The gateway was unreachable, returned an error, or sent a response that is not in its protocol.
     #[error("the payment gateway failed")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The external party that moves the money. All four calls may be repeated: the payment's id makes each of
-/// them happen at most once.
+/// The external service that charges and refunds customers. All calls are idempotent: the payment's id is their
+/// idempotency key.
 pub trait PaymentGateway {
     /// Charges the customer.
-    fn charge(&self, charge: Charge) -> impl Future<Output = Result<ChargeOutcome, GatewayFailure>> + Send;
+    fn charge(
+        &self,
+        payment: PaymentId,
+        amount: Money,
+    ) -> impl Future<Output = Result<ChargeOutcome, GatewayFailure>> + Send;
 
-    /// What became of a charge; `None` if the gateway has never seen it.
+    /// The outcome of a charge; `None` if the gateway never received it.
     fn find_charge(
         &self,
         payment: PaymentId,
     ) -> impl Future<Output = Result<Option<ChargeOutcome>, GatewayFailure>> + Send;
 
-    /// Makes sure that a payment which was not charged so far never will be: afterwards the outcome is final.
+    /// Declines the charge if it did not happen yet, and returns its outcome. A later [`charge`](Self::charge) of
+    /// the same payment has no effect.
     fn void_charge(
         &self,
         payment: PaymentId,
     ) -> impl Future<Output = Result<ChargeOutcome, GatewayFailure>> + Send;
 
-    /// Gives the money of a succeeded charge back, all of it.
+    /// Refunds a succeeded charge in full.
     fn refund(&self, payment: PaymentId) -> impl Future<Output = Result<(), GatewayFailure>> + Send;
 }
 
@@ -142,12 +138,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_states_form_the_graph_of_the_docs() {
+    fn the_transitions_are_those_of_the_docs() {
         use PaymentState::*;
         let allowed: Vec<_> = PaymentState::ALL
             .iter()
             .flat_map(|from| PaymentState::ALL.iter().map(|to| (*from, *to)))
-            .filter(|(from, to)| from.may_become(*to))
+            .filter(|(from, to)| from.can_become(*to))
             .collect();
         assert_eq!(allowed, [(Pending, Succeeded), (Pending, Declined), (Succeeded, Refunded)]);
     }

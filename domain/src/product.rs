@@ -1,4 +1,4 @@
-//! Products and their stock.
+//! Products, their stock, and the errors of changing both.
 
 use time::OffsetDateTime;
 
@@ -7,29 +7,29 @@ use crate::id::ProductId;
 use crate::idempotency::KeyReused;
 use crate::values::{Money, Name, Quantity, Sku};
 
-/// Something that a tenant sells.
+/// A product that a tenant sells.
 #[derive(Clone, Debug)]
 pub struct Product {
-    /// Its id.
+    /// Unique across all tenants.
     pub id: ProductId,
-    /// The tenant's own code, unique within the tenant.
+    /// The tenant's code for the product; unique within the tenant.
     pub sku: Sku,
-    /// Its name for people.
+    /// The display name.
     pub name: Name,
-    /// The price of one piece.
+    /// The price of one unit.
     pub price: Money,
-    /// Pieces that can still be sold; never below zero.
+    /// The number of units available for sale: 0 to [`Product::MAX_STOCK`].
     pub stock: i32,
-    /// Archived products are kept for old orders, and can no longer be seen or ordered.
+    /// Whether the product is archived: kept for existing orders, but no longer listed or sold.
     pub archived: bool,
-    /// Counts the changes of everything but the stock; the API's `ETag`.
+    /// Starts at 1 and increases with each change except of the stock; a change names the version that it replaces.
     pub version: i32,
-    /// When it was added.
+    /// The time of creation, in UTC.
     pub created_at: OffsetDateTime,
 }
 
 impl Product {
-    /// The most pieces of one product in stock.
+    /// The maximum stock of one product, in units.
     pub const MAX_STOCK: i32 = 1_000_000_000;
 }
 
@@ -38,21 +38,21 @@ impl Product {
 pub struct ProductChange {
     /// The new name.
     pub name: Option<Name>,
-    /// The new price, for orders from now on.
+    /// The new unit price. Existing orders keep the old one.
     pub price: Option<Money>,
 }
 
-/// Pieces that arrive in the stock, or leave it other than by an order.
+/// A change of the stock other than by an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StockMovement {
-    /// Delivered, found or brought back.
+    /// Units that were delivered, found or returned.
     In(Quantity),
-    /// Lost, broken or sent back.
+    /// Units that were lost, damaged or sent back.
     Out(Quantity),
 }
 
 impl StockMovement {
-    /// What to add to the stock; negative where pieces leave.
+    /// The change of the stock in units; negative for [`Self::Out`].
     #[must_use]
     pub const fn delta(self) -> i32 {
         match self {
@@ -71,8 +71,8 @@ pub enum ProductError {
     /// Another product of the tenant has the SKU.
     #[error("another product has this SKU")]
     SkuTaken,
-    /// The product has another version than the change was made for.
-    #[error("the product was changed since you read it: read it again and repeat your change")]
+    /// The product has another version than the change names.
+    #[error("the product has changed since you read it: read it again and repeat your change")]
     VersionMismatch,
     /// The storage failed.
     #[error(transparent)]
@@ -88,7 +88,7 @@ pub enum StockError {
     /// The stock would become negative or exceed [`Product::MAX_STOCK`].
     #[error("the stock would be below 0 or above {}: it is {available} now", Product::MAX_STOCK)]
     OutOfRange {
-        /// Pieces in stock when the movement was rejected.
+        /// The stock in units at the time of the movement.
         available: i32,
     },
     /// The idempotency key belongs to another request.

@@ -1,26 +1,26 @@
-//! Reconciliation: settles what a crash, a time-out or a cancellation left open at the gateway.
+//! Reconciliation: settles payments that a crash, a timeout or a cancellation left open.
 
 use crate::checkout::CheckoutStore;
 use crate::failure::StoreFailure;
 use crate::order::OrderState;
-use crate::payment::{Charge, GatewayFailure, Payment, PaymentGateway, PaymentState};
+use crate::payment::{GatewayFailure, Payment, PaymentGateway, PaymentState};
 use crate::refund::RefundStore;
 
-/// What is left to do for a payment.
+/// The next step of an open payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpenStep {
-    /// Find out whether it was charged, and charge it if not.
+pub enum ReconcileStep {
+    /// Look up the charge, and request it if the gateway never received it.
     Charge,
-    /// Its order was cancelled: make sure that it is never charged.
+    /// Void the charge, because the order is cancelled.
     Void,
-    /// The money must go back.
+    /// Refund the charge.
     Refund,
 }
 
-impl OpenStep {
-    /// What is left to do for a payment of an order in this state, if anything.
+impl ReconcileStep {
+    /// The next step of a payment whose order is in the state `order`; `None` if the payment is not open.
     #[must_use]
-    pub fn of(payment: &Payment, order: OrderState) -> Option<Self> {
+    pub fn next(payment: &Payment, order: OrderState) -> Option<Self> {
         match payment.state {
             PaymentState::Pending if order == OrderState::Pending => Some(Self::Charge),
             PaymentState::Pending => Some(Self::Void),
@@ -30,10 +30,10 @@ impl OpenStep {
     }
 }
 
-/// Why a payment stays open. It is tried again later.
+/// Why a payment stays open. The reconciler retries it later.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
-    /// The gateway gave no final word.
+    /// The outcome at the gateway is unknown.
     #[error(transparent)]
     Gateway(#[from] GatewayFailure),
     /// The storage failed.
@@ -41,34 +41,33 @@ pub enum ReconcileError {
     Store(#[from] StoreFailure),
 }
 
-/// Takes the open step of a payment: asks the gateway and stores its word.
+/// Takes one step of an open payment: calls the gateway and stores the outcome.
 ///
-/// Every step may be repeated, and may run beside the request that left it open: the gateway acts once per
-/// payment, and settlement changes nothing the second time.
+/// Each step is idempotent, and may run concurrently with the request that left the payment open: the gateway
+/// acts once for each payment, and a second settlement changes nothing.
 ///
 /// # Errors
-/// When the gateway gives no final word or the storage fails.
+/// [`ReconcileError`] when the outcome at the gateway is unknown, or the storage fails.
 pub async fn reconcile(
     store: &(impl CheckoutStore + RefundStore),
     gateway: &impl PaymentGateway,
     payment: &Payment,
-    step: OpenStep,
+    step: ReconcileStep,
 ) -> Result<(), ReconcileError> {
     match step {
-        OpenStep::Charge => {
-            let charge = Charge { payment: payment.id, amount: payment.amount };
+        ReconcileStep::Charge => {
             let outcome = match gateway.find_charge(payment.id).await? {
                 Some(outcome) => outcome,
-                None => gateway.charge(charge).await?,
+                None => gateway.charge(payment.id, payment.amount).await?,
             };
             store.settle(payment.id, &outcome, None).await?;
             outcome.log(payment.id);
         }
-        OpenStep::Void => {
+        ReconcileStep::Void => {
             let outcome = gateway.void_charge(payment.id).await?;
             store.settle(payment.id, &outcome, None).await?;
         }
-        OpenStep::Refund => {
+        ReconcileStep::Refund => {
             gateway.refund(payment.id).await?;
             store.complete_refund(payment.id, None).await?;
         }

@@ -1,36 +1,36 @@
-//! Reports: sums over many orders.
+//! Reports: aggregates over the orders of a tenant.
 
 use time::Date;
 
 use crate::failure::StoreFailure;
 use crate::values::{Currency, Money};
 
-/// Days, both included, in UTC.
+/// A range of days in UTC; both ends are included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
     from: Date,
     to: Date,
 }
 
-/// Why two days are no period.
+/// Why two days are not a period.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeriodError {
-    /// It would end before it begins.
+    /// The last day is before the first.
     #[error("must not be before `from`")]
     EndsBeforeItBegins,
-    /// Longer than [`Period::MAX_DAYS`].
+    /// The last day is more than [`Period::MAX_DAYS`] days after the first.
     #[error("must be at most {} days after `from`", Period::MAX_DAYS)]
     TooLong,
 }
 
 impl Period {
-    /// The longest period: it bounds how many rows a report has.
+    /// The maximum distance between the first and the last day, in days. It limits the rows of a report.
     pub const MAX_DAYS: i64 = 366;
 
-    /// A period from one day to another.
+    /// The period from one day to another.
     ///
     /// # Errors
-    /// When it ends before it begins or is too long.
+    /// [`PeriodError`] when the period ends before it begins, or is too long.
     pub fn new(from: Date, to: Date) -> Result<Self, PeriodError> {
         match (to - from).whole_days() {
             ..0 => Err(PeriodError::EndsBeforeItBegins),
@@ -52,22 +52,22 @@ impl Period {
     }
 }
 
-/// What one day brought in one currency, by the day on which the orders were placed.
+/// The revenue of one day in one currency. An order counts for the day on which it was placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DailyRevenue {
     /// The day, in UTC.
     pub day: Date,
     /// The currency of the amounts.
     pub currency: Currency,
-    /// How many orders were paid, refunded ones included.
+    /// The number of paid orders, including refunded ones.
     pub paid_orders: i64,
-    /// What they brought.
+    /// The sum of the paid orders, including refunded ones.
     pub gross: Money,
-    /// What of it went back.
+    /// The sum of the refunded orders.
     pub refunded: Money,
 }
 
-/// Why a report was not made.
+/// Why a report failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The revenue of one day in one currency exceeds [`Money::MAX_MINOR`].
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_period_has_an_order_and_a_bound() {
+    fn a_period_is_ordered_and_limited() {
         assert!(Period::new(date!(2026 - 01 - 01), date!(2026 - 01 - 01)).is_ok());
         let backwards = Period::new(date!(2026 - 01 - 02), date!(2026 - 01 - 01));
         assert_eq!(backwards, Err(PeriodError::EndsBeforeItBegins));

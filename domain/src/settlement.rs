@@ -1,28 +1,27 @@
-//! Settlement: what the gateway's final word on a charge means for the order, the payment and the stock.
+//! Settlement: the effect of a charge's outcome on the payment, the order and the stock.
 
 use crate::id::OrderId;
 use crate::order::OrderState;
 use crate::outbox::OutboxEvent;
 use crate::payment::{ChargeOutcome, PaymentState};
 
-/// What to change when the gateway's word is known.
+/// The changes to make once the outcome of a charge is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settlement {
-    /// The order is paid; the customer gets a confirmation.
+    /// The payment succeeds, the order is paid, and the customer gets a confirmation.
     Paid,
-    /// The payment failed; the stock is free again.
+    /// The payment is declined, the order fails, and the stock is released.
     Failed,
-    /// The order was cancelled while its charge was under way and the charge succeeded: the money must go
-    /// back.
+    /// The charge succeeded after the order was cancelled: the payment succeeds and must be refunded.
     PaidTooLate,
-    /// The order was cancelled and was never charged.
+    /// The charge was declined or voided after the order was cancelled: the payment is declined.
     NeverCharged,
-    /// Somebody else settled it before.
+    /// The payment was settled before; nothing changes.
     AlreadySettled,
 }
 
 impl Settlement {
-    /// Decides, from where the payment and its order stand.
+    /// The settlement of a payment in state `payment`, of an order in state `order`.
     #[must_use]
     pub const fn decide(payment: PaymentState, order: OrderState, outcome: &ChargeOutcome) -> Self {
         match (payment, order, outcome) {
@@ -36,7 +35,7 @@ impl Settlement {
         }
     }
 
-    /// The payment's next state, if it changes.
+    /// The next state of the payment; `None` if it does not change.
     #[must_use]
     pub const fn payment_state(self) -> Option<PaymentState> {
         match self {
@@ -46,7 +45,7 @@ impl Settlement {
         }
     }
 
-    /// The order's next state, if it changes.
+    /// The next state of the order; `None` if it does not change.
     #[must_use]
     pub const fn order_state(self) -> Option<OrderState> {
         match self {
@@ -56,20 +55,20 @@ impl Settlement {
         }
     }
 
-    /// Whether the order's pieces go back to the stock. A cancelled order gave them back when it was
-    /// cancelled.
+    /// Whether the stock of the order is released. The stock of a cancelled order was released by the
+    /// cancellation.
     #[must_use]
     pub const fn releases_stock(self) -> bool {
         matches!(self, Self::Failed)
     }
 
-    /// Whether the money must go back.
+    /// Whether the payment must be refunded.
     #[must_use]
-    pub const fn demands_refund(self) -> bool {
+    pub const fn requires_refund(self) -> bool {
         matches!(self, Self::PaidTooLate)
     }
 
-    /// What the customer is told.
+    /// The outbox event for the customer, if any.
     #[must_use]
     pub const fn event(self, order: OrderId) -> Option<OutboxEvent> {
         match self {
@@ -88,20 +87,20 @@ mod tests {
     }
 
     #[test]
-    fn every_settlement_follows_the_state_graphs() {
+    fn settlements_use_only_existing_transitions() {
         for payment in PaymentState::ALL {
             for order in OrderState::ALL {
                 for outcome in outcomes() {
                     let settlement = Settlement::decide(*payment, *order, &outcome);
-                    assert!(settlement.payment_state().is_none_or(|next| payment.may_become(next)));
-                    assert!(settlement.order_state().is_none_or(|next| order.may_become(next)));
+                    assert!(settlement.payment_state().is_none_or(|next| payment.can_become(next)));
+                    assert!(settlement.order_state().is_none_or(|next| order.can_become(next)));
                 }
             }
         }
     }
 
     #[test]
-    fn a_second_word_changes_nothing() {
+    fn a_second_outcome_changes_nothing() {
         for outcome in outcomes() {
             let first = Settlement::decide(PaymentState::Pending, OrderState::Pending, &outcome);
             let (payment, order) = (first.payment_state().unwrap(), first.order_state().unwrap());
@@ -112,11 +111,11 @@ mod tests {
     }
 
     #[test]
-    fn a_charge_that_overtakes_a_cancellation_goes_back() {
+    fn a_charge_that_succeeds_after_a_cancellation_is_refunded() {
         let [succeeded, declined] = outcomes();
         let late = Settlement::decide(PaymentState::Pending, OrderState::Cancelled, &succeeded);
-        assert!(late.demands_refund() && !late.releases_stock() && late.order_state().is_none());
+        assert!(late.requires_refund() && !late.releases_stock() && late.order_state().is_none());
         let never = Settlement::decide(PaymentState::Pending, OrderState::Cancelled, &declined);
-        assert!(!never.demands_refund() && !never.releases_stock());
+        assert!(!never.requires_refund() && !never.releases_stock());
     }
 }

@@ -1,4 +1,4 @@
-//! Sign-up: a new tenant with its first user, the owner.
+//! Sign-up: creates a tenant with its first user, the owner.
 
 use time::OffsetDateTime;
 
@@ -9,24 +9,24 @@ use crate::tenant::{Plan, Tenant};
 use crate::user::{Role, User};
 use crate::values::{Email, Name, Password, PasswordHash, Slug};
 
-/// What somebody who signs up tells us.
+/// The request to create a tenant.
 #[derive(Clone, Debug)]
 pub struct SignUp {
-    /// The tenant's name in logins.
+    /// The unique name with which the tenant's users log in.
     pub slug: Slug,
-    /// The tenant's name for people.
+    /// The display name.
     pub name: Name,
-    /// What it wants to pay for.
+    /// The subscription.
     pub plan: Plan,
-    /// The owner's address.
+    /// The e-mail address of the owner.
     pub owner_email: Email,
-    /// The owner's password.
+    /// The password of the owner.
     pub owner_password: Password,
 }
 
-/// What sign-up needs from the storage.
+/// The port of sign-up to the storage.
 pub trait SignUpStore {
-    /// Writes both in one transaction.
+    /// Writes the tenant and its owner in one transaction.
     fn create_tenant(
         &self,
         tenant: &Tenant,
@@ -35,7 +35,7 @@ pub trait SignUpStore {
     ) -> impl Future<Output = Result<(), SignUpError>> + Send;
 }
 
-/// Why nobody was signed up.
+/// Why a sign-up failed. Nothing is stored.
 #[derive(Debug, thiserror::Error)]
 pub enum SignUpError {
     /// Another tenant has this slug.
@@ -49,10 +49,10 @@ pub enum SignUpError {
     Store(#[from] StoreFailure),
 }
 
-/// Creates a tenant and its owner.
+/// Creates a tenant and its owner, both with the creation time `now`.
 ///
 /// # Errors
-/// When the slug is taken, or hashing or the storage fails.
+/// [`SignUpError`] when the slug is taken, or hashing or the storage fails.
 pub async fn sign_up(
     store: &impl SignUpStore,
     hasher: &impl PasswordHasher,

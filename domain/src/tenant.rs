@@ -1,4 +1,4 @@
-//! Tenants: the customers of the service, strictly apart from one another.
+//! Tenants: the organizations that use the service, isolated from one another.
 
 use time::OffsetDateTime;
 
@@ -6,29 +6,29 @@ use crate::id::TenantId;
 use crate::text_enum::text_enum;
 use crate::values::{Name, Slug};
 
-/// A customer of the service. Everything else belongs to exactly one tenant.
+/// An organization that uses the service. Each user, product, order and payment belongs to exactly one tenant.
 #[derive(Clone, Debug)]
 pub struct Tenant {
-    /// Its id.
+    /// Unique, and used in all rows of the tenant.
     pub id: TenantId,
-    /// Its unique name in logins.
+    /// The unique name with which its users log in.
     pub slug: Slug,
-    /// Its name for people.
+    /// The display name.
     pub name: Name,
-    /// What it pays for.
+    /// The subscription.
     pub plan: Plan,
-    /// When it signed up.
+    /// The time of sign-up, in UTC.
     pub created_at: OffsetDateTime,
 }
 
 text_enum! {
-    /// What a tenant pays for. The plan sets its rate limit.
+    /// The subscription of a tenant. The plan determines the rate limit.
     pub enum Plan: "plan" {
-        /// To try it out.
+        /// The default, for evaluation.
         Free = "free",
-        /// For a team.
+        /// For teams.
         Pro = "pro",
-        /// For a company.
+        /// For companies.
         Enterprise = "enterprise",
     }
 }

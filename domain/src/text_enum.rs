@@ -1,7 +1,6 @@
-//! Enums that the database, the API and the cache write as text, from one list of names.
+//! A macro for enums that are stored and transmitted as text.
 
-/// Declares an enum with a text for each variant: `ALL`, `as_str`, `Display`, `FromStr` and serde agree
-/// on it by construction.
+/// Declares an enum with a text for each variant. `as_str`, `Display`, `FromStr` and serde use the same texts.
 macro_rules! text_enum {
     (
         $(#[$meta:meta])*
@@ -14,10 +13,10 @@ macro_rules! text_enum {
         }
 
         impl $name {
-            /// All of them, in the order of their declaration.
+            /// All variants, in the order of their declaration.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// As the database and the API write it.
+            /// The text in the database and in the API.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -52,7 +51,7 @@ mod tests {
     use crate::order::OrderState;
 
     #[test]
-    fn every_text_reads_back_and_no_other_does() {
+    fn each_text_round_trips_and_any_other_is_rejected() {
         for state in OrderState::ALL {
             assert_eq!(state.as_str().parse::<OrderState>().unwrap(), *state);
             assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());

@@ -1,4 +1,4 @@
-//! Users and what they may do to each other.
+//! Users, their roles, and the rules for changing them.
 
 use time::OffsetDateTime;
 
@@ -7,39 +7,39 @@ use crate::id::UserId;
 use crate::text_enum::text_enum;
 use crate::values::Email;
 
-/// Somebody who can log in to one tenant. The password's hash is not part of it: only login needs that.
+/// A user of one tenant. The password hash is not part of this type: only login reads it.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// Their id.
+    /// Unique across all tenants.
     pub id: UserId,
-    /// Their address, unique within the tenant.
+    /// The address with which the user logs in; unique within the tenant.
     pub email: Email,
-    /// What they may do.
+    /// The permissions within the tenant.
     pub role: Role,
-    /// Whether they may log in at all.
+    /// Whether the user may log in and use tokens.
     pub active: bool,
-    /// Counts the changes; the API's `ETag`.
+    /// Starts at 1 and increases with each change; a change names the version that it replaces.
     pub version: i32,
-    /// When they were added.
+    /// The time of creation, in UTC.
     pub created_at: OffsetDateTime,
 }
 
 text_enum! {
-    /// What a user may do. The order matters: each role may do all that the ones before it may.
+    /// The permissions of a user. Each role includes the permissions of those before it, in this order.
     pub enum Role: "role" {
-        /// Sees products and orders, and places orders.
+        /// Reads products and orders, and places orders.
         Member = "member",
-        /// Also manages users and products, refunds, and sees reports.
+        /// Also manages users and products, refunds payments, and reads reports.
         Admin = "admin",
-        /// Also manages other owners. Every tenant has at least one active owner.
+        /// Also manages owners. Each tenant has at least one active owner.
         Owner = "owner",
     }
 }
 
 impl Role {
-    /// Whether somebody with this role may add, change or remove a user with the role `other`.
+    /// Whether a user with this role may add, change or deactivate a user with the role `other`.
     #[must_use]
-    pub fn may_manage(self, other: Self) -> bool {
+    pub fn can_manage(self, other: Self) -> bool {
         self >= Self::Admin && self >= other
     }
 }
@@ -49,35 +49,35 @@ impl Role {
 pub struct UserChange {
     /// The new role.
     pub role: Option<Role>,
-    /// Whether the user may log in from now on.
+    /// Whether the user may log in.
     pub active: Option<bool>,
 }
 
-/// Why a user must not be changed so.
+/// The rule that forbids a change of a user.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UserChangeRefused {
-    /// The actor's role is too low for the user's role, the old or the new one.
-    #[error("your role may not manage this role")]
+    /// The actor may not manage the user's current or new role.
+    #[error("your role does not allow managing users with this role")]
     RoleTooLow,
-    /// The tenant would be left without an active owner.
-    #[error("the last active owner must stay one: make somebody else an owner first")]
+    /// The tenant would have no active owner.
+    #[error("this user is the last active owner of the tenant: make another user an owner first")]
     LastOwner,
 }
 
 impl UserChange {
-    /// Checks this change of `user` by somebody with the role `actor`, where `other_owners` more active
-    /// owners exist.
+    /// Checks whether an actor with the role `actor` may make this change of `user`. `other_owners` is the number
+    /// of active owners besides `user`.
     ///
     /// # Errors
-    /// When the actor's role does not allow it, or nobody would own the tenant any more.
+    /// [`UserChangeRefused`] when the actor's role is too low, or the tenant would have no active owner.
     pub fn check(self, actor: Role, user: &User, other_owners: u64) -> Result<(), UserChangeRefused> {
         let new_role = self.role.unwrap_or(user.role);
-        if !actor.may_manage(user.role) || !actor.may_manage(new_role) {
+        if !actor.can_manage(user.role) || !actor.can_manage(new_role) {
             return Err(UserChangeRefused::RoleTooLow);
         }
-        let owns_now = user.active && user.role == Role::Owner;
-        let owns_then = self.active.unwrap_or(user.active) && new_role == Role::Owner;
-        if owns_now && !owns_then && other_owners == 0 {
+        let is_owner = user.active && user.role == Role::Owner;
+        let stays_owner = self.active.unwrap_or(user.active) && new_role == Role::Owner;
+        if is_owner && !stays_owner && other_owners == 0 {
             return Err(UserChangeRefused::LastOwner);
         }
         Ok(())
@@ -93,8 +93,8 @@ pub enum UserError {
     /// Another user of the tenant has the address.
     #[error("another user has this e-mail address")]
     EmailTaken,
-    /// The user has another version than the change was made for.
-    #[error("the user was changed since you read it: read it again and repeat your change")]
+    /// The user has another version than the change names.
+    #[error("the user has changed since you read it: read it again and repeat your change")]
     VersionMismatch,
     /// A rule forbids the change.
     #[error(transparent)]
@@ -121,11 +121,12 @@ mod tests {
     }
 
     #[test]
-    fn nobody_manages_a_role_above_their_own() {
-        let may = |actor: Role| Role::ALL.iter().map(|other| actor.may_manage(*other)).collect::<Vec<_>>();
-        assert_eq!(may(Role::Member), [false, false, false]);
-        assert_eq!(may(Role::Admin), [true, true, false]);
-        assert_eq!(may(Role::Owner), [true, true, true]);
+    fn a_role_manages_itself_and_those_below_from_admin_on() {
+        let manages =
+            |actor: Role| Role::ALL.iter().map(|other| actor.can_manage(*other)).collect::<Vec<_>>();
+        assert_eq!(manages(Role::Member), [false, false, false]);
+        assert_eq!(manages(Role::Admin), [true, true, false]);
+        assert_eq!(manages(Role::Owner), [true, true, true]);
     }
 
     #[test]
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_owner_stays() {
+    fn the_last_owner_cannot_be_demoted_or_deactivated() {
         for change in [
             UserChange { role: Some(Role::Admin), active: None },
             UserChange { role: None, active: Some(false) },

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use deadpool_redis::redis::AsyncCommands;
-use glasshouse_domain::clock;
 use glasshouse_domain::id::UserId;
 
+use crate::clock;
 use crate::redis::{Redis, RedisError};
 
 const MINUTES: i64 = 15;

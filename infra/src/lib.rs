@@ -2,6 +2,7 @@
 
 pub mod active_users;
 pub mod cache;
+pub mod clock;
 pub mod db;
 pub mod faults;
 pub mod notifier;

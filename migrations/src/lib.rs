@@ -1,7 +1,7 @@
-//! The database schema, for Postgres and SQLite.
+//! The migrations of the database schema, for Postgres and SQLite.
 //!
-//! Migrations only expand or contract: the version of the service before a migration must still run after
-//! it. A change that would break it becomes two migrations with a release between them.
+//! Migrations follow expand and contract: the previous version of the service must run on the schema of the next
+//! one. A breaking change is split into two migrations, with a release between them.
 
 mod m0001_tables;
 mod m0002_tenant_isolation;
@@ -9,7 +9,7 @@ mod m0002_tenant_isolation;
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
-/// Applies the migrations, oldest first.
+/// The list of all migrations, oldest first.
 pub struct Migrator;
 
 #[async_trait::async_trait]

@@ -1,5 +1,7 @@
-//! The tables. Every row of a tenant carries `tenant_id`, also where a join would tell: row-level security
-//! looks at one row alone.
+//! Creates the tables and their indexes.
+//!
+//! Each row of a tenant has a `tenant_id`, even where a join would yield it: a policy of row-level security sees a
+//! single row.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
@@ -10,7 +12,7 @@ use sea_orm_migration::schema::{
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// What a partial index cannot express in the schema builder of both databases; the syntax is the same.
+/// The indexes as SQL: partial indexes have the same syntax on Postgres and SQLite, but not in the schema builder.
 const INDEXES: &[&str] = &[
     "CREATE INDEX orders_by_tenant ON orders (tenant_id, id DESC)",
     "CREATE INDEX orders_by_state ON orders (tenant_id, state, id DESC)",
@@ -57,7 +59,7 @@ fn tenants() -> TableCreateStatement {
 }
 
 fn users() -> TableCreateStatement {
-    of_tenant("users")
+    tenant_table("users")
         .col(uuid("id").primary_key())
         .col(string("email"))
         .col(string("password_hash"))
@@ -65,14 +67,14 @@ fn users() -> TableCreateStatement {
         .col(boolean("active"))
         .col(integer("version"))
         .col(timestamp_with_time_zone("created_at"))
-        .index(&mut referable("users_of_tenant_unique"))
+        .index(&mut referenced_key("users_of_tenant_unique"))
         .index(&mut unique("users_email_unique", &["tenant_id", "email"]))
         .check(one_of("users_role_known", "role", &["member", "admin", "owner"]))
         .take()
 }
 
 fn products() -> TableCreateStatement {
-    of_tenant("products")
+    tenant_table("products")
         .col(uuid("id").primary_key())
         .col(string("sku"))
         .col(string("name"))
@@ -82,7 +84,7 @@ fn products() -> TableCreateStatement {
         .col(boolean("archived"))
         .col(integer("version"))
         .col(timestamp_with_time_zone("created_at"))
-        .index(&mut referable("products_of_tenant_unique"))
+        .index(&mut referenced_key("products_of_tenant_unique"))
         .index(&mut unique("products_sku_unique", &["tenant_id", "sku"]))
         .check(("products_price_not_negative", Expr::col("price_minor").gte(0)))
         .check(("products_stock_not_negative", Expr::col("stock").gte(0)))
@@ -91,21 +93,21 @@ fn products() -> TableCreateStatement {
 
 fn orders() -> TableCreateStatement {
     let states = ["pending", "paid", "payment_failed", "cancelled", "refunded"];
-    of_tenant("orders")
+    tenant_table("orders")
         .col(uuid("id").primary_key())
         .col(uuid("placed_by"))
         .col(string("state"))
         .col(big_integer("total_minor"))
         .col(char_len("currency", 3))
         .col(timestamp_with_time_zone("created_at"))
-        .index(&mut referable("orders_of_tenant_unique"))
-        .foreign_key(&mut reference("orders_placed_by_fkey", "orders", "placed_by", "users"))
+        .index(&mut referenced_key("orders_of_tenant_unique"))
+        .foreign_key(&mut tenant_foreign_key("orders_placed_by_fkey", "orders", "placed_by", "users"))
         .check(one_of("orders_state_known", "state", &states))
         .take()
 }
 
 fn order_items() -> TableCreateStatement {
-    of_tenant("order_items")
+    tenant_table("order_items")
         .col(uuid("order_id"))
         .col(uuid("product_id"))
         .col(string("sku"))
@@ -113,14 +115,19 @@ fn order_items() -> TableCreateStatement {
         .col(big_integer("unit_price_minor"))
         .col(integer("quantity"))
         .primary_key(Index::create().name("order_items_pkey").col("order_id").col("product_id"))
-        .foreign_key(&mut reference("order_items_order_fkey", "order_items", "order_id", "orders"))
-        .foreign_key(&mut reference("order_items_product_fkey", "order_items", "product_id", "products"))
+        .foreign_key(&mut tenant_foreign_key("order_items_order_fkey", "order_items", "order_id", "orders"))
+        .foreign_key(&mut tenant_foreign_key(
+            "order_items_product_fkey",
+            "order_items",
+            "product_id",
+            "products",
+        ))
         .check(("order_items_quantity_positive", Expr::col("quantity").gte(1)))
         .take()
 }
 
 fn payments() -> TableCreateStatement {
-    of_tenant("payments")
+    tenant_table("payments")
         .col(uuid("id").primary_key())
         .col(uuid("order_id"))
         .col(big_integer("amount_minor"))
@@ -132,13 +139,13 @@ fn payments() -> TableCreateStatement {
         .col(string_null("traceparent"))
         .col(timestamp_with_time_zone("created_at"))
         .index(&mut unique("payments_order_unique", &["order_id"]))
-        .foreign_key(&mut reference("payments_order_fkey", "payments", "order_id", "orders"))
+        .foreign_key(&mut tenant_foreign_key("payments_order_fkey", "payments", "order_id", "orders"))
         .check(one_of("payments_state_known", "state", &["pending", "succeeded", "declined", "refunded"]))
         .take()
 }
 
 fn idempotency_keys() -> TableCreateStatement {
-    of_tenant("idempotency_keys")
+    tenant_table("idempotency_keys")
         .col(string("key"))
         .col(string("request_hash"))
         .col(uuid_null("subject_id"))
@@ -150,7 +157,7 @@ fn idempotency_keys() -> TableCreateStatement {
 }
 
 fn outbox_messages() -> TableCreateStatement {
-    of_tenant("outbox_messages")
+    tenant_table("outbox_messages")
         .col(uuid("id").primary_key())
         .col(string("kind"))
         .col(json_binary("event"))
@@ -162,8 +169,8 @@ fn outbox_messages() -> TableCreateStatement {
         .take()
 }
 
-/// A table whose rows belong to a tenant.
-fn of_tenant(table: &'static str) -> TableCreateStatement {
+/// Begins a table whose rows belong to a tenant.
+fn tenant_table(table: &'static str) -> TableCreateStatement {
     let mut tenant = ForeignKey::create()
         .name(format!("{table}_tenant_fkey"))
         .from(table, "tenant_id")
@@ -172,9 +179,9 @@ fn of_tenant(table: &'static str) -> TableCreateStatement {
     Table::create().table(table).col(uuid("tenant_id")).foreign_key(&mut tenant).take()
 }
 
-/// A reference to a row of the same tenant. Foreign keys are checked past row-level security, so the tenant is
-/// part of the key: a row cannot point to another tenant's.
-fn reference(
+/// A foreign key to a row of the same tenant. Foreign keys are checked without row-level security, so the tenant is
+/// part of the key: a row cannot reference a row of another tenant.
+fn tenant_foreign_key(
     name: &str,
     from: &'static str,
     column: &'static str,
@@ -183,8 +190,8 @@ fn reference(
     ForeignKey::create().name(name).from(from, ("tenant_id", column)).to(to, ("tenant_id", "id")).take()
 }
 
-/// What [`reference`] points to.
-fn referable(name: &str) -> IndexCreateStatement {
+/// The key that [`tenant_foreign_key`] references.
+fn referenced_key(name: &str) -> IndexCreateStatement {
     unique(name, &["tenant_id", "id"])
 }
 
@@ -196,6 +203,7 @@ fn unique(name: &str, columns: &[&'static str]) -> IndexCreateStatement {
     index
 }
 
+/// A CHECK that allows only these texts in a column.
 fn one_of(name: &'static str, column: &'static str, texts: &[&'static str]) -> (&'static str, Expr) {
     (name, Expr::col(column).is_in(texts.iter().copied()))
 }

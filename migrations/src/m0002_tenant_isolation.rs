@@ -1,8 +1,8 @@
-//! Row-level security on Postgres: a statement sees the rows of the tenant that its transaction named in
-//! `app.tenant_id`, and none where it named none. SQLite has no such thing and is left as it is.
+//! Enables row-level security on Postgres: a query sees only the rows of the tenant whose id the transaction set in
+//! `app.tenant_id`, and no rows if it set none. SQLite has no row-level security, so nothing changes there.
 //!
-//! A few questions are asked before a tenant is known: who has this slug, which messages are due. Each is
-//! one function here that runs as the owner and answers that question alone.
+//! A few queries run before a tenant is known or across tenants, such as the lookup of a slug and the lease of due
+//! messages. Each is a `SECURITY DEFINER` function, which runs as the owner and does only that.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -13,15 +13,15 @@ pub(crate) struct Migration;
 const TENANT_TABLES: [&str; 7] =
     ["users", "products", "orders", "order_items", "payments", "idempotency_keys", "outbox_messages"];
 
-/// The group role of everything that serves requests; login roles are made its members. A database
-/// administrator may create it beforehand, if the owner must not create roles.
+/// The group role of the service; its login roles are members of it. If the owner may not create roles, a database
+/// administrator creates it before the migration.
 const SERVICE_ROLE: &str = "
 DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'glasshouse_service') THEN
         CREATE ROLE glasshouse_service NOLOGIN;
     END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN
-    NULL; -- somebody else created it at the same time: roles are shared by all databases of a server
+    NULL; -- created concurrently: all databases of a server share their roles
 END $$;
 GRANT SELECT ON seaql_migrations TO glasshouse_service;
 ";
@@ -71,7 +71,7 @@ CREATE FUNCTION forget_idempotency_keys(older_than timestamptz) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$ DELETE FROM idempotency_keys WHERE created_at < older_than $$;
 
--- FORCE binds the owner too, and these functions run as the owner: it may do just what they do.
+-- FORCE applies the policies to the owner too. These allow it what the functions above do, and nothing else.
 CREATE POLICY slug_lookup ON tenants FOR SELECT TO CURRENT_USER USING (true);
 CREATE POLICY lease_select ON outbox_messages FOR SELECT TO CURRENT_USER USING (true);
 CREATE POLICY lease_update ON outbox_messages FOR UPDATE TO CURRENT_USER USING (true);
@@ -113,7 +113,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Shows each transaction only the rows whose `column` is its tenant, and lets it write no others.
+/// The SQL that restricts a table to the rows whose `column` equals the transaction's tenant, for reads and writes.
 fn isolate(table: &str, column: &str) -> String {
     format!(
         "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;

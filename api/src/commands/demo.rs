@@ -3,8 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
-use glasshouse_domain::clock;
 use glasshouse_domain::user::Role as UserRole;
+use glasshouse_infra::clock;
 use glasshouse_infra::db::Database;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::tokens::Tokens;

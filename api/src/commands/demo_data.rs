@@ -1,6 +1,5 @@
 //! The two tenants of the demo, with users and products. Everything is added once: a second start finds it.
 
-use glasshouse_domain::clock;
 use glasshouse_domain::id::{ProductId, UserId};
 use glasshouse_domain::login::{LoginStore, PasswordHasher};
 use glasshouse_domain::page::PageRequest;
@@ -9,6 +8,7 @@ use glasshouse_domain::sign_up::{SignUp, SignUpError, sign_up};
 use glasshouse_domain::tenant::Plan;
 use glasshouse_domain::user::{Role, User};
 use glasshouse_domain::values::{Currency, Email, Money, Name, Password, Sku, Slug};
+use glasshouse_infra::clock;
 use glasshouse_infra::db::{Database, TenantStore};
 use glasshouse_infra::passwords::Argon2Hasher;
 use time::OffsetDateTime;

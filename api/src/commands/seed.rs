@@ -1,7 +1,6 @@
 //! `seed`: the demo's tenants, or many tenants and orders for load tests.
 
 use anyhow::{Context, ensure};
-use glasshouse_domain::clock;
 use glasshouse_domain::id::{OrderId, PaymentId, TenantId, UserId};
 use glasshouse_domain::login::PasswordHasher;
 use glasshouse_domain::order::{Basket, Order, OrderDraft, OrderState};
@@ -10,6 +9,7 @@ use glasshouse_domain::sign_up::SignUpStore;
 use glasshouse_domain::tenant::{Plan, Tenant};
 use glasshouse_domain::user::{Role as UserRole, User};
 use glasshouse_domain::values::{Email, Name, Password, PasswordHash, Quantity, Slug};
+use glasshouse_infra::clock;
 use glasshouse_infra::db::{Database, TenantStore};
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};

@@ -16,8 +16,8 @@ pub struct Simulator {
     behaviour: Arc<Mutex<Behaviour>>,
 }
 
-/// An answer, or the failure that the gateway was told to have.
-type Answer = Result<HttpResponse, InternalError<&'static str>>;
+/// A response, or the failure that the current behavior asks for.
+type SimulatorResult = Result<HttpResponse, InternalError<&'static str>>;
 
 const LEDGER_CAPACITY: usize = 1_000_000;
 /// Longer than any caller waits.
@@ -70,7 +70,7 @@ async fn charge(
     request: HttpRequest,
     body: web::Json<ChargeRequest>,
     simulator: web::Data<Simulator>,
-) -> Answer {
+) -> SimulatorResult {
     let key = request.headers().get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok());
     let Some(key) = key.filter(|key| !key.is_empty()) else {
         return Ok(refuse(HttpResponse::BadRequest(), "the header Idempotency-Key is missing"));
@@ -80,20 +80,20 @@ async fn charge(
     Ok(fate.answer(&charge).await)
 }
 
-async fn find(key: web::Path<String>, simulator: web::Data<Simulator>) -> Answer {
+async fn find(key: web::Path<String>, simulator: web::Data<Simulator>) -> SimulatorResult {
     simulator.begin().await?;
     let charge = simulator.ledger().find(&key);
     let unknown = || refuse(HttpResponse::NotFound(), "this key was never seen");
     Ok(charge.map_or_else(unknown, |charge| HttpResponse::Ok().json(charge)))
 }
 
-async fn void(key: web::Path<String>, simulator: web::Data<Simulator>) -> Answer {
+async fn void(key: web::Path<String>, simulator: web::Data<Simulator>) -> SimulatorResult {
     let fate = simulator.begin().await?;
     let charge = simulator.ledger().void(&key);
     Ok(fate.answer(&charge).await)
 }
 
-async fn refund(key: web::Path<String>, simulator: web::Data<Simulator>) -> Answer {
+async fn refund(key: web::Path<String>, simulator: web::Data<Simulator>) -> SimulatorResult {
     let fate = simulator.begin().await?;
     let charge = simulator.ledger().refund(&key);
     match charge {

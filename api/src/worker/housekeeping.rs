@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use glasshouse_domain::clock;
 use glasshouse_domain::failure::StoreFailure;
 
 use super::{Round, Worker};
+use glasshouse_infra::clock;
 
 /// How often.
 pub(super) const PERIOD: Duration = Duration::from_secs(600);

@@ -7,8 +7,8 @@ mod reconciler;
 
 use std::time::Duration;
 
-use glasshouse_domain::clock;
 use glasshouse_domain::failure::StoreFailure;
+use glasshouse_infra::clock;
 use glasshouse_infra::db::Database;
 use glasshouse_infra::db::directory::Lease;
 use glasshouse_infra::faults::Faults;

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use glasshouse_domain::clock;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::outbox::{OutboxMessage, deliver};
+use glasshouse_infra::clock;
 use glasshouse_telemetry::with_causes;
 use tokio_util::sync::CancellationToken;
 

@@ -1,6 +1,6 @@
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::PaymentId;
-use glasshouse_domain::reconcile::{OpenStep, ReconcileError, reconcile};
+use glasshouse_domain::reconcile::{ReconcileError, ReconcileStep, reconcile};
 use glasshouse_infra::db::TenantStore;
 use glasshouse_infra::db::directory::OpenPayment;
 use glasshouse_telemetry::with_causes;
@@ -39,7 +39,7 @@ impl Worker {
 
     async fn reconcile_payment(&self, store: &TenantStore, id: PaymentId) -> Result<(), ReconcileError> {
         let Some((payment, order)) = store.payment(id).await? else { return Ok(()) };
-        let Some(step) = OpenStep::of(&payment, order) else { return Ok(()) };
+        let Some(step) = ReconcileStep::next(&payment, order) else { return Ok(()) };
         reconcile(store, &self.gateway, &payment, step).await?;
         tracing::info!(tenant_id = %store.tenant_id(), payment_id = %id, ?step, "payment_reconciled");
         Ok(())

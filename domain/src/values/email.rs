@@ -1,10 +1,12 @@
+//! E-mail addresses.
+
 use std::fmt;
 
 use email_address::{EmailAddress, Options};
 
-/// An e-mail address, in lower case, so that one person cannot sign up twice by changing the case.
+/// An e-mail address in lower case, so that two addresses that differ only in case are the same user.
 ///
-/// `Debug` hides it: e-mail addresses never appear in telemetry.
+/// `Debug` redacts it: e-mail addresses never appear in telemetry.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Email(String);
 
@@ -14,10 +16,10 @@ pub struct Email(String);
 pub struct EmailError;
 
 impl Email {
-    /// Reads an address, for example `ada@example.com`.
+    /// Parses an address, such as `ada@example.com`. Surrounding whitespace is removed.
     ///
     /// # Errors
-    /// When the text is no plain address with a dot in its domain.
+    /// [`EmailError`] unless the text is an address without a display name and with a dot in its domain.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let plain = Options::default().without_display_text().without_domain_literal().with_required_tld();
         let text = text.trim();
@@ -25,7 +27,7 @@ impl Email {
         Ok(Self(text.to_lowercase()))
     }
 
-    /// The address as text, for the database and the notifier only.
+    /// The address, for the database and the notifier only.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -43,14 +45,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folds_case_and_hides_itself() {
+    fn an_address_is_lower_case_and_redacted() {
         let email = Email::parse(" Ada@Example.COM ").unwrap();
         assert_eq!(email.as_str(), "ada@example.com");
         assert_eq!(format!("{email:?}"), "Email([REDACTED])");
     }
 
     #[test]
-    fn refuses_what_is_no_address() {
+    fn other_texts_are_rejected() {
         let long = format!("{}@example.com", "a".repeat(400));
         for text in [
             "",

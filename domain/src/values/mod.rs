@@ -1,4 +1,4 @@
-//! Value types: a request's text and numbers become these at the edge, and are valid from then on.
+//! Value types: the API parses the texts and numbers of a request into these, which are always valid.
 
 mod email;
 mod money;

@@ -1,41 +1,43 @@
+//! Amounts of money.
+
 use std::fmt;
 
 use iso_currency::Currency;
 
 use super::Quantity;
 
-/// An amount of money: a whole number of the currency's minor unit (cents for USD), never negative.
+/// An amount of money in whole minor units of its currency (cents for USD); never negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Money {
     minor: i64,
     currency: Currency,
 }
 
-/// Why a number and a currency are not an amount, or a sum cannot be made.
+/// Why an amount or a currency is not valid, or a sum or product cannot be computed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
-    /// Below zero.
+    /// The amount is below zero.
     #[error("must not be negative")]
     Negative,
-    /// Above [`Money::MAX_MINOR`].
+    /// The amount exceeds [`Money::MAX_MINOR`].
     #[error("must not exceed {} minor units", Money::MAX_MINOR)]
     TooLarge,
-    /// Not a code of ISO 4217.
+    /// The text is not an ISO 4217 code.
     #[error("must be an ISO 4217 currency code such as USD")]
     UnknownCurrency,
-    /// Two amounts of different currencies.
-    #[error("cannot add {0} to {1}")]
+    /// The amounts have different currencies.
+    #[error("must be in one currency, not {} and {}", .0.code(), .1.code())]
     MixedCurrencies(Currency, Currency),
 }
 
 impl Money {
-    /// The largest amount: 2⁵³ − 1, the largest integer that every JSON client reads exactly.
+    /// The largest amount: 2⁵³ − 1, the largest integer that every JSON client reads exactly (RFC 8259 §6).
     pub const MAX_MINOR: i64 = 9_007_199_254_740_991;
 
-    /// An amount of `minor` units.
+    /// An amount of `minor` minor units.
     ///
     /// # Errors
-    /// When it is negative or above [`Self::MAX_MINOR`].
+    /// [`MoneyError::Negative`], or [`MoneyError::TooLarge`] above [`Self::MAX_MINOR`].
     pub fn new(minor: i64, currency: Currency) -> Result<Self, MoneyError> {
         match minor {
             ..0 => Err(MoneyError::Negative),
@@ -44,15 +46,15 @@ impl Money {
         }
     }
 
-    /// Reads a currency code of ISO 4217, such as `USD`.
+    /// Parses an ISO 4217 currency code, such as `USD`.
     ///
     /// # Errors
-    /// When there is no such currency.
+    /// [`MoneyError::UnknownCurrency`].
     pub fn parse_currency(code: &str) -> Result<Currency, MoneyError> {
         Currency::from_code(code).ok_or(MoneyError::UnknownCurrency)
     }
 
-    /// Nothing, in this currency.
+    /// The amount 0 in this currency.
     #[must_use]
     pub const fn zero(currency: Currency) -> Self {
         Self { minor: 0, currency }
@@ -64,16 +66,16 @@ impl Money {
         self.minor
     }
 
-    /// The currency.
+    /// The currency of the amount.
     #[must_use]
     pub const fn currency(self) -> Currency {
         self.currency
     }
 
-    /// The price of `quantity` pieces.
+    /// The amount multiplied by a quantity.
     ///
     /// # Errors
-    /// When the product is above [`Self::MAX_MINOR`].
+    /// [`MoneyError::TooLarge`] above [`Self::MAX_MINOR`].
     pub fn times(self, quantity: Quantity) -> Result<Self, MoneyError> {
         let minor = self.minor.checked_mul(i64::from(quantity.get())).ok_or(MoneyError::TooLarge)?;
         Self::new(minor, self.currency)
@@ -82,7 +84,7 @@ impl Money {
     /// The sum of two amounts.
     ///
     /// # Errors
-    /// When the currencies differ or the sum is above [`Self::MAX_MINOR`].
+    /// [`MoneyError::MixedCurrencies`], or [`MoneyError::TooLarge`] above [`Self::MAX_MINOR`].
     pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
         if self.currency != other.currency {
             return Err(MoneyError::MixedCurrencies(other.currency, self.currency));
@@ -92,7 +94,7 @@ impl Money {
     }
 }
 
-/// As people write it: `12.50 USD`, `300 JPY`.
+/// In major units with the currency code: `12.50 USD`, `300 JPY`.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = usize::from(self.currency.exponent().unwrap_or(0));
@@ -112,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_as_people_write_it() {
+    fn displays_major_units_and_the_code() {
         let show = |minor, currency| Money::new(minor, currency).unwrap().to_string();
         assert_eq!(show(1250, Currency::USD), "12.50 USD");
         assert_eq!(show(5, Currency::USD), "0.05 USD");
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_it_cannot_hold() {
+    fn invalid_amounts_are_rejected() {
         assert_eq!(Money::new(-1, Currency::USD), Err(MoneyError::Negative));
         assert_eq!(Money::new(Money::MAX_MINOR + 1, Currency::USD), Err(MoneyError::TooLarge));
         let (dollar, euro) = (Money::zero(Currency::USD), Money::zero(Currency::EUR));
@@ -131,7 +133,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arithmetic_is_exact_or_refused(a in 0..=Money::MAX_MINOR, b in 0..=Money::MAX_MINOR, n in 1..=Quantity::MAX) {
+        fn arithmetic_is_exact_or_rejected(a in 0..=Money::MAX_MINOR, b in 0..=Money::MAX_MINOR, n in 1..=Quantity::MAX) {
             let money = |minor| Money::new(minor, Currency::USD).unwrap();
             let exact = |wide: i128| i64::try_from(wide).ok().filter(|minor| *minor <= Money::MAX_MINOR);
             let sum = money(a).plus(money(b)).ok().map(Money::minor);

@@ -1,4 +1,6 @@
-/// A name that people read: of a tenant or a product. 1 to 200 characters, none of them a control character.
+//! Display names.
+
+/// The display name of a tenant or a product: 1 to 200 characters, none of them a control character.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
@@ -8,13 +10,13 @@ pub struct Name(String);
 pub struct NameError;
 
 impl Name {
-    /// The most characters that a name may have.
+    /// The maximum length in characters.
     pub const MAX_CHARS: usize = 200;
 
-    /// Reads a name; blanks at both ends are dropped.
+    /// Parses a name. Surrounding whitespace is removed.
     ///
     /// # Errors
-    /// When it is empty, too long or has control characters.
+    /// [`NameError`] when the name is empty, too long or contains control characters.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let text = text.trim();
         let fits = !text.is_empty() && text.chars().count() <= Self::MAX_CHARS;
@@ -24,7 +26,7 @@ impl Name {
         Ok(Self(text.to_owned()))
     }
 
-    /// The name as text.
+    /// The name as text, without surrounding whitespace.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -36,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trims_and_refuses() {
+    fn names_are_trimmed_and_validated() {
         assert_eq!(Name::parse("  Blue mug ").unwrap().as_str(), "Blue mug");
         for text in ["", "  ", "two\nlines", &"x".repeat(201)] {
             assert_eq!(Name::parse(text), Err(NameError), "{text:?}");

@@ -1,9 +1,11 @@
+//! Passwords and their hashes.
+
 use secrecy::{ExposeSecret, SecretString};
 
-/// A password as somebody typed it: 12 to 128 characters. Its `Debug` shows nothing.
+/// A new password in plain text: 12 to 128 characters. `Debug` redacts it.
 ///
-/// The lower bound follows NIST SP 800-63B (length over composition rules); the upper one keeps the
-/// cost of hashing bounded.
+/// The minimum follows NIST SP 800-63B, which prefers length over composition rules. The maximum bounds the
+/// cost of hashing.
 #[derive(Clone, Debug)]
 pub struct Password(SecretString);
 
@@ -13,15 +15,15 @@ pub struct Password(SecretString);
 pub struct PasswordError;
 
 impl Password {
-    /// The fewest characters of a new password.
+    /// The minimum length in characters.
     pub const MIN_CHARS: usize = 12;
-    /// The most characters of a password.
+    /// The maximum length in characters.
     pub const MAX_CHARS: usize = 128;
 
-    /// A new password.
+    /// Checks the length of a new password.
     ///
     /// # Errors
-    /// When it is too short or too long.
+    /// [`PasswordError`] when it is too short or too long.
     pub fn parse(text: SecretString) -> Result<Self, PasswordError> {
         match text.expose_secret().chars().count() {
             Self::MIN_CHARS..=Self::MAX_CHARS => Ok(Self(text)),
@@ -29,14 +31,14 @@ impl Password {
         }
     }
 
-    /// The text itself, for hashing only.
+    /// The plain text, for hashing only.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-/// A password's argon2id hash in PHC string format. Its `Debug` shows nothing.
+/// The argon2id hash of a password, in PHC string format. `Debug` redacts it.
 #[derive(Clone, Debug)]
 pub struct PasswordHash(SecretString);
 
@@ -59,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_characters_and_hides_itself() {
+    fn length_is_in_characters_and_debug_is_redacted() {
         assert!(Password::parse("ä".repeat(11).into()).is_err());
         assert!(Password::parse("x".repeat(129).into()).is_err());
         let password = Password::parse("correct horse battery".into()).unwrap();

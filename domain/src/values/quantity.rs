@@ -1,4 +1,6 @@
-/// How many pieces of a product: 1 to [`Quantity::MAX`].
+//! Quantities of a product.
+
+/// A number of units of a product: 1 to [`Quantity::MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Quantity(i32);
 
@@ -8,30 +10,30 @@ pub struct Quantity(i32);
 pub struct QuantityError;
 
 impl Quantity {
-    /// The most pieces in one order line, and the largest single change of stock.
+    /// The maximum quantity of one order item and of one stock movement.
     pub const MAX: i32 = 1_000_000;
 
-    /// Reads a number of pieces.
+    /// A quantity of this many units.
     ///
     /// # Errors
-    /// When it is below 1 or above [`Self::MAX`].
-    pub fn new(pieces: i64) -> Result<Self, QuantityError> {
-        match i32::try_from(pieces) {
-            Ok(pieces @ 1..=Self::MAX) => Ok(Self(pieces)),
+    /// [`QuantityError`] below 1 or above [`Self::MAX`].
+    pub fn new(units: i64) -> Result<Self, QuantityError> {
+        match i32::try_from(units) {
+            Ok(units @ 1..=Self::MAX) => Ok(Self(units)),
             _ => Err(QuantityError),
         }
     }
 
-    /// The number of pieces.
+    /// The number of units.
     #[must_use]
     pub const fn get(self) -> i32 {
         self.0
     }
 
-    /// Both together.
+    /// The sum of two quantities.
     ///
     /// # Errors
-    /// When the sum is above [`Self::MAX`].
+    /// [`QuantityError`] above [`Self::MAX`].
     pub fn plus(self, other: Self) -> Result<Self, QuantityError> {
         Self::new(i64::from(self.0) + i64::from(other.0))
     }
@@ -42,9 +44,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stays_in_its_range() {
-        for pieces in [i64::MIN, -1, 0, i64::from(Quantity::MAX) + 1, i64::MAX] {
-            assert_eq!(Quantity::new(pieces), Err(QuantityError));
+    fn quantities_outside_the_range_are_rejected() {
+        for units in [i64::MIN, -1, 0, i64::from(Quantity::MAX) + 1, i64::MAX] {
+            assert_eq!(Quantity::new(units), Err(QuantityError));
         }
         let most = Quantity::new(i64::from(Quantity::MAX)).unwrap();
         assert_eq!(most.plus(Quantity::new(1).unwrap()), Err(QuantityError));

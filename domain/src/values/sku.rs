@@ -1,6 +1,8 @@
+//! Stock keeping units.
+
 use std::fmt;
 
-/// A stock keeping unit: the tenant's own code of a product, such as `MUG-BLUE-01`.
+/// A stock keeping unit: the tenant's code for a product, such as `MUG-BLUE-01`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sku(String);
 
@@ -10,13 +12,13 @@ pub struct Sku(String);
 pub struct SkuError;
 
 impl Sku {
-    /// The most characters that a SKU may have.
+    /// The maximum length in characters.
     pub const MAX_CHARS: usize = 64;
 
-    /// Reads a SKU; lower-case letters become upper-case.
+    /// Parses a SKU. Lower-case letters become upper-case, and surrounding whitespace is removed.
     ///
     /// # Errors
-    /// When it is empty, too long or has other characters.
+    /// [`SkuError`] when it is empty, too long or contains other characters.
     pub fn parse(text: &str) -> Result<Self, SkuError> {
         let text = text.trim().to_ascii_uppercase();
         let allowed = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
@@ -24,7 +26,7 @@ impl Sku {
         if fits && text.chars().all(allowed) { Ok(Self(text)) } else { Err(SkuError) }
     }
 
-    /// The SKU as text.
+    /// The SKU as text, in upper case.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -42,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folds_case_and_refuses_other_characters() {
+    fn skus_are_upper_case_and_validated() {
         assert_eq!(Sku::parse(" mug-blue.01 ").unwrap().as_str(), "MUG-BLUE.01");
         for text in ["", "two words", "größe", &"A".repeat(65)] {
             assert_eq!(Sku::parse(text), Err(SkuError), "{text}");

@@ -1,6 +1,9 @@
+//! Slugs of tenants.
+
 use std::fmt;
 
-/// A tenant's name in URLs and logins: 3 to 40 characters out of a-z, 0-9 and single inner hyphens.
+/// The unique name with which a tenant logs in: 3 to 40 characters out of a-z, 0-9 and single hyphens between
+/// them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Slug(String);
 
@@ -10,11 +13,11 @@ pub struct Slug(String);
 pub struct SlugError;
 
 impl Slug {
-    /// Reads a slug.
+    /// Parses a slug. Upper case is rejected rather than converted, so that the stored slug is the one that the
+    /// client sent.
     ///
     /// # Errors
-    /// When the length or a character is not allowed. Upper case is refused rather than folded, so that
-    /// what people see is what they typed.
+    /// [`SlugError`] when the length or a character is not allowed.
     pub fn parse(text: &str) -> Result<Self, SlugError> {
         let part = |part: &str| {
             !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
@@ -41,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accepts_and_refuses() {
+    fn slugs_are_validated() {
         for text in ["acme", "acme-2", "a1b"] {
             assert_eq!(Slug::parse(text).unwrap().as_str(), text);
         }

@@ -1,6 +1,6 @@
 //! Step 1 of checkout: stock is taken and the order written, or neither. Step 3 is in `settlement`.
 
-use glasshouse_domain::checkout::{CheckoutStore, ReserveError, Waiting};
+use glasshouse_domain::checkout::{CheckoutStore, PendingResponse, ReserveError};
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{OrderId, PaymentId, ProductId};
 use glasshouse_domain::idempotency::{Idempotent, IdempotentRequest};
@@ -36,12 +36,12 @@ impl CheckoutStore for TenantStore {
         &self,
         payment: PaymentId,
         outcome: &ChargeOutcome,
-        waiting: Option<Waiting<'_>>,
+        response: Option<PendingResponse<'_>>,
     ) -> Result<OrderState, StoreFailure> {
         let scope = self.write("settle").await?;
         let settled = scope.settle(payment, outcome).await?;
-        let order = match waiting {
-            Some(Waiting { order, request }) => {
+        let order = match response {
+            Some(PendingResponse { order, request }) => {
                 let order = order.clone().in_state(settled.order_state);
                 scope.record(request, &order).await?;
                 Some(order)

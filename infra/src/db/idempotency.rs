@@ -1,6 +1,5 @@
 //! Idempotency keys: claimed, and completed with the response, in the transaction of the effect.
 
-use glasshouse_domain::clock;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::idempotency::{IdempotencyKey, IdempotentRequest, KeyReused, StoredResponse};
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -10,6 +9,7 @@ use uuid::Uuid;
 use super::entity::idempotency_key::{Column, Entity, Model};
 use super::failure::store_failure;
 use super::scope::Scope;
+use crate::clock;
 
 /// The result of claiming a key.
 pub(super) enum Claim {

@@ -1,6 +1,5 @@
 //! Orders and payments: reading them, and writing a new one.
 
-use glasshouse_domain::clock;
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::{OrderId, PaymentId};
 use glasshouse_domain::order::{Order, OrderState};
@@ -12,6 +11,7 @@ use time::Duration;
 
 use super::entity::{order, order_item, payment};
 use super::scope::{Scope, TenantStore};
+use crate::clock;
 use glasshouse_telemetry::propagation;
 
 impl TenantStore {

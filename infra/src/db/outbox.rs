@@ -1,6 +1,5 @@
 //! Delivery of outbox messages, as one tenant's storage sees it.
 
-use glasshouse_domain::clock;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::MessageId;
 use glasshouse_domain::outbox::{Notification, OutboxMessage, OutboxStore};
@@ -11,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::entity::{order, outbox_message, user};
 use super::scope::TenantStore;
+use crate::clock;
 
 impl OutboxStore for TenantStore {
     async fn notification(&self, message: &OutboxMessage) -> Result<Option<Notification>, StoreFailure> {

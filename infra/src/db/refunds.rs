@@ -1,19 +1,20 @@
 //! Refunds and cancellations.
 
-use glasshouse_domain::clock;
+use glasshouse_domain::cancel::{CancelError, CancelStore, Canceller};
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{OrderId, PaymentId};
 use glasshouse_domain::idempotency::{Idempotent, IdempotentRequest};
 use glasshouse_domain::order::{Order, OrderState};
 use glasshouse_domain::outbox::OutboxEvent;
 use glasshouse_domain::payment::{Payment, PaymentState};
-use glasshouse_domain::refund::{CancelError, CancelStore, Canceller, RefundError, RefundStore};
+use glasshouse_domain::refund::{RefundError, RefundStore};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use super::entity::payment;
 use super::idempotency::Claim;
 use super::scope::{Scope, TenantStore};
+use crate::clock;
 
 impl RefundStore for TenantStore {
     async fn request_refund(
@@ -27,11 +28,11 @@ impl RefundStore for TenantStore {
             return Ok(Idempotent::Replayed(response));
         }
         let found = scope.lock_payment_and_order(scope.payment_by_id(id)).await?;
-        let (mut payment, _) = found.ok_or(RefundError::UnknownPayment)?;
+        let (mut payment, _) = found.ok_or(RefundError::NotFound)?;
         if let Claim::InProgress(_) = claim {
             return Ok(Idempotent::InProgress(payment));
         }
-        payment.ask_for_refund(clock::now())?;
+        payment.request_refund(clock::now())?;
         let reconcile_at = clock::now() + self.database().reconcile_after;
         let update = scope
             .update::<payment::Entity>()
@@ -79,7 +80,7 @@ impl Scope {
         let found = self.lock_payment_and_order(self.payment_by_id(id)).await?;
         let (mut payment, order) =
             found.ok_or_else(|| StoreFailure::Unexpected(format!("payment {id} does not exist").into()))?;
-        if !payment.state.may_become(PaymentState::Refunded) {
+        if !payment.state.can_become(PaymentState::Refunded) {
             return Ok((payment, None));
         }
         payment.state = PaymentState::Refunded;
@@ -89,7 +90,7 @@ impl Scope {
             .filter(payment::Column::Id.eq(id.uuid()));
         self.run(update).await?;
         let mut order_state: OrderState = order.state.parse()?;
-        if order_state.may_become(OrderState::Refunded) {
+        if order_state.can_become(OrderState::Refunded) {
             order_state = OrderState::Refunded;
             self.set_order_state(payment.order, order_state).await?;
         }
@@ -110,7 +111,7 @@ impl CancelStore for TenantStore {
             return Ok(Idempotent::Replayed(response));
         }
         let found = scope.lock_payment_and_order(scope.payment_by_order(id)).await?;
-        let (payment, row) = found.ok_or(CancelError::UnknownOrder)?;
+        let (payment, row) = found.ok_or(CancelError::NotFound)?;
         let order = scope.with_items(row).await?;
         canceller.check(&order)?;
         let order = order.in_state(OrderState::Cancelled);

@@ -1,6 +1,5 @@
 //! Step 3 of checkout: what the gateway's word changes, decided by the domain and applied here.
 
-use glasshouse_domain::clock;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{MessageId, OrderId, PaymentId, TenantId};
 use glasshouse_domain::order::{Order, OrderState};
@@ -16,6 +15,7 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use super::entity::{outbox_message, payment};
 use super::scope::Scope;
 use super::stock::Among;
+use crate::clock;
 
 /// What a settlement came to.
 pub(super) struct Settled {
@@ -66,7 +66,7 @@ impl Scope {
         let order_state: OrderState = order.state.parse()?;
         let settlement = Settlement::decide(payment.state, order_state, outcome);
         if let Some(state) = settlement.payment_state() {
-            self.settle_payment(id, state, outcome, settlement.demands_refund()).await?;
+            self.settle_payment(id, state, outcome, settlement.requires_refund()).await?;
         }
         if let Some(state) = settlement.order_state() {
             self.set_order_state(payment.order, state).await?;
@@ -87,7 +87,7 @@ impl Scope {
         id: PaymentId,
         state: PaymentState,
         outcome: &ChargeOutcome,
-        demands_refund: bool,
+        requires_refund: bool,
     ) -> Result<(), StoreFailure> {
         let mut update = self
             .update::<payment::Entity>()
@@ -96,7 +96,7 @@ impl Scope {
         if let ChargeOutcome::Declined { reason } = outcome {
             update = update.col_expr(payment::Column::DeclineReason, reason.as_str().into());
         }
-        if demands_refund {
+        if requires_refund {
             let now = clock::now();
             update = update
                 .col_expr(payment::Column::RefundRequestedAt, Expr::value(now))

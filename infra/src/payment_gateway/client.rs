@@ -3,7 +3,8 @@ use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 use glasshouse_domain::id::PaymentId;
-use glasshouse_domain::payment::{Charge, ChargeOutcome, GatewayFailure, PaymentGateway};
+use glasshouse_domain::payment::{ChargeOutcome, GatewayFailure, PaymentGateway};
+use glasshouse_domain::values::Money;
 use opentelemetry::propagation::Injector;
 use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -203,14 +204,12 @@ impl From<Attempt> for GatewayFailure {
 }
 
 impl PaymentGateway for GatewayClient {
-    async fn charge(&self, charge: Charge) -> Result<ChargeOutcome, GatewayFailure> {
-        let body = ChargeRequest {
-            amount_minor: charge.amount.minor(),
-            currency: charge.amount.currency().code().to_owned(),
-        };
+    async fn charge(&self, payment: PaymentId, amount: Money) -> Result<ChargeOutcome, GatewayFailure> {
+        let body =
+            ChargeRequest { amount_minor: amount.minor(), currency: amount.currency().code().to_owned() };
         let request = self.request(Method::POST, &[]).json(&body);
-        let request = request.header(IDEMPOTENCY_KEY, charge.payment.to_string());
-        known(self.send(charge.payment, request).await?)
+        let request = request.header(IDEMPOTENCY_KEY, payment.to_string());
+        known(self.send(payment, request).await?)
     }
 
     async fn find_charge(&self, payment: PaymentId) -> Result<Option<ChargeOutcome>, GatewayFailure> {

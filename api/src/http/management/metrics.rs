@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use futures_util::future::join3;
-use glasshouse_domain::clock;
 use glasshouse_infra::active_users::ActiveUsers;
+use glasshouse_infra::clock;
 use glasshouse_telemetry::metrics::Metrics;
 use tokio::sync::Mutex;
 

@@ -1,12 +1,13 @@
 //! The one place where an error of a use case becomes an answer.
 
 use actix_web::http::StatusCode;
+use glasshouse_domain::cancel::CancelError;
 use glasshouse_domain::checkout::{CheckoutError, ReserveError};
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::idempotency::KeyReused;
 use glasshouse_domain::login::{HashingFailed, LoginError};
 use glasshouse_domain::product::{ProductError, StockError};
-use glasshouse_domain::refund::{CancelError, RefundError};
+use glasshouse_domain::refund::RefundError;
 use glasshouse_domain::report::ReportError;
 use glasshouse_domain::sign_up::SignUpError;
 use glasshouse_domain::user::{UserChangeRefused, UserError};
@@ -136,7 +137,7 @@ impl From<CheckoutError> for Problem {
 impl From<CancelError> for Problem {
     fn from(error: CancelError) -> Self {
         match error {
-            CancelError::UnknownOrder => Self::not_found(error),
+            CancelError::NotFound => Self::not_found(error),
             CancelError::NotYours => Self::new(StatusCode::FORBIDDEN, "not_your_order", error),
             CancelError::NotPending(_) => Self::conflict("order_not_pending", error),
             CancelError::KeyReused(reused) => reused.into(),
@@ -148,7 +149,7 @@ impl From<CancelError> for Problem {
 impl From<RefundError> for Problem {
     fn from(error: RefundError) -> Self {
         match error {
-            RefundError::UnknownPayment => Self::not_found(error),
+            RefundError::NotFound => Self::not_found(error),
             RefundError::NotRefundable(_) => Self::conflict("payment_not_refundable", error),
             RefundError::KeyReused(reused) => reused.into(),
             RefundError::Store(failure) => failure.into(),

@@ -1,7 +1,7 @@
 use actix_web::{post, web};
-use glasshouse_domain::clock;
 use glasshouse_domain::login::{LoginError, log_in as check_credentials};
 use glasshouse_domain::values::{Email, Slug};
+use glasshouse_infra::clock;
 use glasshouse_infra::db::Database;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::tokens::Tokens;

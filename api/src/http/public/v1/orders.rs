@@ -1,12 +1,12 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, post, web};
+use glasshouse_domain::cancel::{CancelStore, Canceller};
 use glasshouse_domain::checkout::check_out;
-use glasshouse_domain::clock;
 use glasshouse_domain::id::{OrderId, PaymentId};
 use glasshouse_domain::idempotency::{Idempotent, StoredResponse};
 use glasshouse_domain::order::{Basket, Order, OrderDraft, OrderItem, OrderState};
-use glasshouse_domain::refund::{CancelStore, Canceller};
 use glasshouse_domain::values::Quantity;
+use glasshouse_infra::clock;
 use glasshouse_infra::payment_gateway::GatewayClient;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;

@@ -1,10 +1,10 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, HttpResponseBuilder, delete, get, patch, post, web};
-use glasshouse_domain::clock;
 use glasshouse_domain::id::ProductId;
 use glasshouse_domain::idempotency::StoredResponse;
 use glasshouse_domain::product::{Product, ProductChange, ProductError, StockMovement};
 use glasshouse_domain::values::{Currency, Money, MoneyError, Name, Quantity, Sku};
+use glasshouse_infra::clock;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;

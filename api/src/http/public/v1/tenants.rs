@@ -1,8 +1,8 @@
 use actix_web::{HttpResponse, post, web};
-use glasshouse_domain::clock;
 use glasshouse_domain::sign_up::{SignUp, sign_up as sign_up_tenant};
 use glasshouse_domain::tenant::{Plan, Tenant};
 use glasshouse_domain::values::{Email, Name, Password, Slug};
+use glasshouse_infra::clock;
 use glasshouse_infra::db::Database;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_telemetry::metrics::BusinessMetrics;

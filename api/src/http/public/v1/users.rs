@@ -1,9 +1,9 @@
 use actix_web::{HttpResponse, delete, get, patch, post, web};
-use glasshouse_domain::clock;
 use glasshouse_domain::id::UserId;
 use glasshouse_domain::login::PasswordHasher;
 use glasshouse_domain::user::{Role, User, UserChange, UserChangeRefused, UserError};
 use glasshouse_domain::values::{Email, Password};
+use glasshouse_infra::clock;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::principals::Principals;
 use secrecy::SecretString;
@@ -131,7 +131,7 @@ pub(super) async fn add_user(
     hasher: web::Data<Argon2Hasher>,
 ) -> Result<HttpResponse, Problem> {
     let (user, password) = body.parse()?;
-    if !caller.role().may_manage(user.role) {
+    if !caller.role().can_manage(user.role) {
         return Err(UserChangeRefused::RoleTooLow.into());
     }
     let hash = hasher.hash(password).await?;

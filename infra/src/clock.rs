@@ -1,8 +1,9 @@
-//! The time of now, as it can be stored.
+//! The system clock.
 
 use time::OffsetDateTime;
 
-/// Now in UTC, in whole microseconds: what Postgres keeps. A finer time would read back as another one.
+/// The current time in UTC, truncated to microseconds. Postgres stores microseconds, so the value is the same when
+/// it is read back.
 #[must_use]
 pub fn now() -> OffsetDateTime {
     let now = OffsetDateTime::now_utc();
