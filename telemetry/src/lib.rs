@@ -5,6 +5,7 @@
 
 mod errors;
 mod fields;
+pub mod http;
 mod line;
 mod logs;
 pub mod metrics;

@@ -16,8 +16,8 @@ use glasshouse_infra::payment_gateway::GatewayClient;
 use glasshouse_infra::principals::Principals;
 use glasshouse_infra::rate_limit::RateLimiter;
 use glasshouse_infra::tokens::Tokens;
+use glasshouse_telemetry::http::{Observe, TracingLogger};
 use glasshouse_telemetry::metrics::{Metrics, RuntimeMetrics};
-use tracing_actix_web::TracingLogger;
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -27,9 +27,9 @@ use crate::http::health::{self, Dependencies};
 use crate::http::management::faults::{self, FaultPanel};
 use crate::http::management::metrics::{self, Gauges};
 use crate::http::management::profiles;
-use crate::http::problem;
+use crate::http::problem::{self, ProblemDocuments};
 use crate::http::public::middleware::{
-    Draining, InFlight, RequestSpan, inject_faults, observe, shed_load, time_out,
+    Draining, InFlight, RequestSpan, close_while_draining, inject_faults, shed_load, time_out,
 };
 use crate::http::public::{docs, v1};
 
@@ -122,7 +122,7 @@ impl ApiParts {
                 .app_data(web::Data::new(parts.in_flight))
                 .app_data(web::Data::new(parts.active_users))
                 .app_data(web::Data::new(parts.faults))
-                .app_data(web::Data::new(parts.metrics.http))
+                .app_data(web::Data::new(parts.metrics.http.clone()))
                 .app_data(web::Data::new(parts.metrics.business))
                 .configure(health::routes)
                 .service(web::redirect("/docs", "/docs/"))
@@ -132,7 +132,8 @@ impl ApiParts {
                 .wrap(from_fn(time_out))
                 .wrap(from_fn(shed_load))
                 .wrap(Compress::default())
-                .wrap(from_fn(observe))
+                .wrap(Observe::new(parts.metrics.http).errors(ProblemDocuments))
+                .wrap(from_fn(close_while_draining))
                 .wrap(TracingLogger::<RequestSpan>::new())
         });
         let server = server

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, web};
-use glasshouse_api::http::public::middleware::{RequestSpan, observe};
+use glasshouse_api::http::problem::ProblemDocuments;
+use glasshouse_api::http::public::middleware::RequestSpan;
+use glasshouse_telemetry::http::{Observe, TracingLogger};
 use serde_json::Value;
-use tracing_actix_web::TracingLogger;
 
 use crate::support::{Answer, BehindProxies, Client, Proxy, eventually};
 
@@ -147,7 +147,7 @@ async fn a_panic_in_a_handler_is_a_500_problem_and_the_next_request_is_served() 
         panic!("the password is hunter2");
     }
     let app = App::new()
-        .wrap(from_fn(observe))
+        .wrap(Observe::without_metrics().errors(ProblemDocuments))
         .wrap(TracingLogger::<RequestSpan>::new())
         .route("/panics", web::get().to(panics))
         .route("/works", web::get().to(HttpResponse::Ok));

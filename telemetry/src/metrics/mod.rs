@@ -23,7 +23,7 @@ pub use database::DatabaseMetrics;
 pub use faults::FaultMetrics;
 pub use gateway::GatewayMetrics;
 pub use health::HealthMetrics;
-pub use http::HttpMetrics;
+pub use http::{HttpMetrics, InFlightRequest};
 pub use labeled::{CounterVec, HistogramVec, IntCounterVec, IntGaugeVec, Labeled};
 pub use outbox::OutboxMetrics;
 pub use prometheus::{Error, Gauge, Histogram, IntCounter, IntGauge};

@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use actix_web::dev::Extensions;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
-use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, web};
+use glasshouse_telemetry::http::{Observe, TracingLogger};
 use glasshouse_telemetry::profiles::{Format, RecordError, record};
 use serde::Deserialize;
-use tracing_actix_web::TracingLogger;
 
-use crate::http::problem::{Problem, query_config};
-use crate::http::public::middleware::{RequestSpan, observe};
+use crate::http::problem::{Problem, ProblemDocuments, query_config};
+use crate::http::public::middleware::RequestSpan;
 
 /// How long a recording may be.
 const LONGEST: u64 = 300;
@@ -96,7 +95,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .app_data(query_config())
         .route("/flamegraph", web::get().to(flamegraph))
         .route("/profile", web::get().to(profile))
-        .wrap(from_fn(observe))
+        .wrap(Observe::without_metrics().errors(ProblemDocuments))
         .wrap(TracingLogger::<RequestSpan>::new());
     config.service(scope);
 }

@@ -6,9 +6,11 @@
 mod fields;
 mod framework;
 mod from_domain;
+mod responses;
 
 pub use fields::Fields;
 pub(crate) use framework::{extractor_configs, query_config, unknown_route};
+pub use responses::ProblemDocuments;
 
 use std::error::Error;
 use std::fmt;
@@ -170,7 +172,7 @@ impl ResponseError for Problem {
         self.status
     }
 
-    /// The middleware [`observe`](super::middleware::observe) writes the body anew, with the request's id.
+    /// [`ProblemDocuments`] writes the body anew, with the request's id.
     fn error_response(&self) -> HttpResponse {
         self.response("")
     }

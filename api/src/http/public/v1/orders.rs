@@ -148,8 +148,8 @@ pub(super) async fn place_order(
     let request = key.into_request(&caller, &body, placed_response)?;
     let outcome = check_out(caller.store(), gateway.get_ref(), &draft, &request).await?;
     if let Idempotent::Executed(order) = &outcome {
-        RequestSpan::is_about_order(order.id);
-        RequestSpan::is_about_payment(draft.payment);
+        RequestSpan::record_order(order.id);
+        RequestSpan::record_payment(draft.payment);
     }
     Ok(idempotent::respond(outcome, placed_response))
 }
@@ -249,7 +249,7 @@ pub(super) async fn list_payments(
 /// The order that the path names.
 fn order_of(path: web::Path<Uuid>) -> OrderId {
     let order = path.into_inner().into();
-    RequestSpan::is_about_order(order);
+    RequestSpan::record_order(order);
     order
 }
 

@@ -71,7 +71,7 @@ pub(super) async fn refund_payment(
     gateway: web::Data<GatewayClient>,
 ) -> Result<HttpResponse, Problem> {
     let payment = id.into_inner().into();
-    RequestSpan::is_about_payment(payment);
+    RequestSpan::record_payment(payment);
     let request = key.into_request(&caller, &(), refund_response)?;
     let outcome = refund(caller.store(), gateway.get_ref(), payment, &request).await?;
     Ok(idempotent::respond(outcome, refund_response))

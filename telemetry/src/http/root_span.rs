@@ -1,0 +1,163 @@
+//! The root span of a request, in OpenTelemetry's semantic conventions for HTTP. It continues the caller's trace.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::{Error, HttpMessage};
+use opentelemetry::propagation::Extractor;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use uuid::Uuid;
+
+use super::request_id::RequestId;
+use crate::propagation;
+use crate::redaction::REDACTED;
+
+/// Defines the root span of a service's requests, for [`TracingLogger`](crate::http::TracingLogger).
+///
+/// The span has the attributes of OpenTelemetry's semantic conventions for an HTTP server, `request_id`, and the
+/// fields that are listed here. Those are empty at first; a handler records them on the current span. `tracing`
+/// ignores a field that is not declared.
+///
+/// ```
+/// glasshouse_telemetry::root_span! {
+///     /// The root span of a request to the shop.
+///     pub struct ShopSpan { shop.id, cart.id }
+/// }
+///
+/// async fn handler() -> &'static str {
+///     tracing::Span::current().record("shop.id", "s-1");
+///     "open"
+/// }
+/// ```
+#[macro_export]
+macro_rules! root_span {
+    ($(#[$attribute:meta])* $visibility:vis struct $name:ident { $($($field:ident).+),* $(,)? }) => {
+        $(#[$attribute])*
+        #[derive(Clone, Copy, Debug)]
+        $visibility struct $name;
+
+        impl $crate::http::private::RootSpanBuilder for $name {
+            fn on_request_start(
+                request: &$crate::http::private::actix_web::dev::ServiceRequest,
+            ) -> $crate::http::private::tracing::Span {
+                use $crate::http::private::tracing::field::Empty;
+
+                let facts = $crate::http::private::RequestFacts::new(request);
+                let span = $crate::http::private::tracing::info_span!(
+                    "request",
+                    otel.name = facts.name,
+                    otel.kind = "server",
+                    http.request.method = request.method().as_str(),
+                    http.route = facts.route,
+                    url.path = facts.path,
+                    url.scheme = request.connection_info().scheme(),
+                    http.response.status_code = Empty,
+                    error.type = Empty,
+                    otel.status_code = Empty,
+                    request_id = facts.request_id,
+                    pyroscope.profile.id = Empty,
+                    $($($field).+ = Empty,)*
+                );
+                facts.continue_trace(&span, request);
+                span
+            }
+
+            fn on_request_end<B: $crate::http::private::actix_web::body::MessageBody>(
+                span: $crate::http::private::tracing::Span,
+                outcome: &Result<
+                    $crate::http::private::actix_web::dev::ServiceResponse<B>,
+                    $crate::http::private::actix_web::Error,
+                >,
+            ) {
+                $crate::http::private::finish(&span, outcome);
+            }
+        }
+    };
+}
+
+/// What the root span of a request begins with.
+#[derive(Debug)]
+pub struct RequestFacts {
+    /// `METHOD ROUTE`, or the method alone where no route matches.
+    pub name: String,
+    /// The route pattern.
+    pub route: Option<String>,
+    /// The path without what may be a secret.
+    pub path: String,
+    /// See [`RequestId`].
+    pub request_id: String,
+}
+
+impl RequestFacts {
+    /// Reads the facts of a request, and gives the request its id.
+    #[must_use]
+    pub fn new(request: &ServiceRequest) -> Self {
+        let id = RequestId::of(request);
+        let method = request.method().as_str();
+        let route = request.match_pattern();
+        let name = route.as_deref().map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
+        let path = redacted_path(request.path(), route.as_deref());
+        request.extensions_mut().insert(id.clone());
+        Self { name, route, path, request_id: id.0 }
+    }
+
+    /// Makes the span a child of the caller's.
+    pub fn continue_trace(&self, span: &Span, request: &ServiceRequest) {
+        // Only a span that is closed already rejects a parent.
+        let _ = span.set_parent(propagation::extract(&RequestHeaders(request.headers())));
+    }
+}
+
+/// Records the outcome of a request on its root span.
+pub fn finish<B: MessageBody>(span: &Span, outcome: &Result<ServiceResponse<B>, Error>) {
+    let status = match outcome {
+        Ok(response) => response.status(),
+        Err(error) => error.as_response_error().status_code(),
+    };
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.record("error.type", status.as_str());
+        span.record("otel.status_code", "ERROR");
+    }
+}
+
+/// The path with its literal segments and UUIDs. All other segments are redacted, and all of a path that no route
+/// serves: clients put e-mail addresses and tokens there by mistake.
+fn redacted_path(path: &str, route: Option<&str>) -> String {
+    let Some(route) = route else { return REDACTED.to_owned() };
+    let mut literals = route.split('/');
+    let segments = path.split('/').map(|segment| match literals.next() {
+        Some(literal) if literal == segment => segment,
+        _ if Uuid::try_parse(segment).is_ok() => segment,
+        _ => REDACTED,
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// The headers of a request, as a carrier of trace context.
+struct RequestHeaders<'a>(&'a HeaderMap);
+
+impl Extractor for RequestHeaders<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(HeaderName::as_str).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_shows_literals_and_uuids_alone() {
+        let id = "0190163d-8694-739b-aea5-966c26f8ad91";
+        let order = format!("/v1/orders/{id}");
+        assert_eq!(redacted_path(&order, Some("/v1/orders/{id}")), order);
+        assert_eq!(redacted_path("/v1/orders/secret", Some("/v1/orders/{id}")), "/v1/orders/[REDACTED]");
+        assert_eq!(redacted_path("/secret", None), "[REDACTED]");
+    }
+}
