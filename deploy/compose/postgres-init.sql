@@ -1,19 +1,18 @@
--- The database and its roles. The postgres image runs this once, as superuser, when its data volume is
--- empty. A managed PostgreSQL needs the same: run it with psql, the two variables being in its environment.
+-- Creates the database and its roles. The postgres image runs this once, as superuser, when its data volume is empty.
+-- For a managed Postgres run it with psql, with the three passwords in the environment.
 --
 -- Four roles, because row-level security binds neither superusers nor, unless it is forced, the owner:
 --   glasshouse_owner    owns the database; `glasshouse migrate` logs in as this role, and nothing else does
---   glasshouse_service  a group that cannot log in; the migrations grant it the use of their tables
---   glasshouse_app      the API, the worker and the seeding log in as this member of the group
---   glasshouse_monitor  the exporter of Postgres' own metrics; it reads statistics and not one of our rows
+--   glasshouse_service  a group that cannot log in; the migrations grant it access to their tables
+--   glasshouse_app      the API, the worker and `glasshouse seed` log in as this member of the group
+--   glasshouse_monitor  the Postgres exporter; it can read statistics and no rows of the service
 
 \set ON_ERROR_STOP on
 \getenv owner_password POSTGRES_OWNER_PASSWORD
 \getenv app_password POSTGRES_APP_PASSWORD
 \getenv monitor_password POSTGRES_MONITOR_PASSWORD
 
--- The migrations create this group where it is absent. It is created here, so that the owner does not
--- need CREATEROLE.
+-- The migrations create this group if it is missing. It is created here so that the owner does not need CREATEROLE.
 CREATE ROLE glasshouse_service NOLOGIN;
 
 CREATE ROLE glasshouse_owner LOGIN PASSWORD :'owner_password'

@@ -1,15 +1,15 @@
-// Average load: is the service well on an ordinary day?
+// Average load: a typical day. Does the service meet its latency and error objectives?
 //
-// Twelve customers, about 20 requests a second, for 3 minutes. It breaks nothing, and no alert may fire.
-// CUSTOMERS=n for fewer, as the service `average-load` of docker-compose.yml has it.
+// 12 virtual users (VUS), about 20 requests/s, for 3 minutes. No faults are injected, and no alert may fire. The
+// Compose service `average-load` runs it with fewer virtual users.
 
-import { customersFor, testOptions } from './lib/options.js';
+import { constantLoad, testOptions } from './lib/options.js';
 import { number, steadySeconds } from './lib/settings.js';
-import { openShops } from './lib/tenants.js';
+import { signUpTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 export const options = testOptions(
-  { everyday: customersFor(steadySeconds(180), { customers: number('CUSTOMERS', 12) }) },
+  { everyday: constantLoad(steadySeconds(180), { vus: number('VUS', 12) }) },
   {
     checks: ['rate>0.999'],
     server_errors: ['rate<0.001'],
@@ -19,9 +19,9 @@ export const options = testOptions(
 );
 
 export function setup() {
-  return openShops();
+  return signUpTenants();
 }
 
-export default function (shops) {
-  visit(shops);
+export default function (tenants) {
+  visit(tenants);
 }

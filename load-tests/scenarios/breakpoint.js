@@ -1,13 +1,13 @@
-// Breakpoint: how many visits a second can the service take?
+// Breakpoint: at which rate does the service stop meeting its limits?
 //
-// Visits without think time, from 1 a second up to MAX_VISITS (60; a visit is about 3 requests), over 5 minutes. It
-// ends, and k6 says that a threshold was crossed, as soon as more than 5 % of the requests fail or are refused, or p95
-// is over 2 seconds: the rate at that moment is the answer. If it ends without that, the service can take more than
-// MAX_VISITS. It may fire every alert about errors, latency and load.
+// Visits without think time, ramping from 1/s to MAX_VISITS/s (60; a visit is about 3 requests) over 5 minutes. The
+// run aborts with a crossed threshold (exit code 99) once more than 5 % of the requests fail or are shed, or p95
+// exceeds 2 seconds; the arrival rate at that moment is the result. A run that completes means that the capacity is
+// above MAX_VISITS. Any alert about errors, latency or load may fire.
 
 import { testOptions } from './lib/options.js';
 import { number, steadySeconds } from './lib/settings.js';
-import { openShops } from './lib/tenants.js';
+import { signUpTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 export const options = testOptions(
@@ -26,7 +26,7 @@ export const options = testOptions(
     server_errors: [limit('rate<0.05')],
     shed: [limit('rate<0.05')],
     'http_req_duration{scenario:everyday}': [limit('p(95)<2000')],
-    // Visits for which no customer was free: the service held all of them up.
+    // Iterations without a free virtual user: all of them were waiting for the service.
     dropped_iterations: [limit('count<100')],
   },
 );
@@ -36,9 +36,9 @@ function limit(threshold) {
 }
 
 export function setup() {
-  return openShops(['enterprise', 'enterprise', 'enterprise']);
+  return signUpTenants(['enterprise', 'enterprise', 'enterprise']);
 }
 
-export default function (shops) {
-  visit(shops, { strict: false, hasty: true });
+export default function (tenants) {
+  visit(tenants, { strict: false, thinkTime: false });
 }

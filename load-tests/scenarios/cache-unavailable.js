@@ -1,18 +1,19 @@
-// CacheUnavailable: every look-up in the cache fails.
+// CacheUnavailable: every cache lookup fails.
 //
-// For 6 minutes, on the API. The service goes on without its cache: no request fails, and each costs a statement more.
+// For 6 minutes, on the API. The service falls back to the database: no request fails, and each one costs one more
+// transaction.
 
-import { heal, inject } from './lib/faults.js';
-import { customersFor, testOptions } from './lib/options.js';
+import { clearFaults, inject } from './lib/faults.js';
+import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
-import { openShops } from './lib/tenants.js';
+import { signUpTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 
 export const options = testOptions(
-  { everyday: customersFor(seconds) },
+  { everyday: constantLoad(seconds) },
   {
     ...symptomSeen,
     server_errors: ['rate<0.01'],
@@ -21,23 +22,23 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const shops = openShops();
+  const tenants = signUpTenants();
   inject({ cache_errors: { share: 1 } }, seconds);
-  return { shops, before: lookUps() };
+  return { tenants, before: cacheRequests() };
 }
 
-export default function ({ shops }) {
-  visit(shops, { strict: false });
+export default function ({ tenants }) {
+  visit(tenants, { strict: false });
 }
 
 export function teardown({ before }) {
-  const after = lookUps();
-  heal();
-  const share = (after.errors - before.errors) / (after.all - before.all);
-  expectSymptom(`look-ups in the cache fail (${(100 * share).toFixed(0)} %)`, share > 0.9);
+  const after = cacheRequests();
+  clearFaults();
+  const errorRatio = (after.errors - before.errors) / (after.all - before.all);
+  expectSymptom(`cache requests fail (${(100 * errorRatio).toFixed(0)} %)`, errorRatio > 0.9);
 }
 
-function lookUps() {
+function cacheRequests() {
   const metrics = Metrics.read();
   return {
     all: metrics.sum('cache_requests_total'),

@@ -1,20 +1,20 @@
-// LoginFailuresSpike: somebody tries stolen passwords, one address after the other.
+// LoginFailuresSpike: an attacker tries stolen passwords.
 //
-// For 6 minutes: ATTEMPTS (5) logins a second that all fail, beside eight customers. An attempt costs the service a
-// password hash, whether there is such a user or not, so a high rate is an attack on its CPU too.
+// For 6 minutes: ATTEMPTS (5) failing logins a second, beside the load of eight virtual users. Each attempt costs a
+// password hash, whether the user exists or not, so a high rate is also an attack on the CPU.
 
 import { check } from 'k6';
 import { Client } from './lib/api.js';
-import { customersFor, testOptions } from './lib/options.js';
+import { constantLoad, testOptions } from './lib/options.js';
 import { number, steadySeconds } from './lib/settings.js';
-import { openShops } from './lib/tenants.js';
+import { signUpTenants } from './lib/tenants.js';
 import { oneOf, visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 
 export const options = testOptions(
   {
-    everyday: customersFor(seconds, { customers: 8 }),
+    everyday: constantLoad(seconds, { vus: 8 }),
     attack: {
       executor: 'constant-arrival-rate',
       exec: 'attack',
@@ -28,28 +28,28 @@ export const options = testOptions(
   },
   {
     'checks{role:attacker}': ['rate>0.99'],
-    // The attack shall lock nobody out, and slow nobody down by much.
+    // The attack must not lock users out, nor slow them down much.
     'http_req_failed{scenario:everyday}': ['rate<0.01'],
     'http_req_duration{scenario:everyday}': ['p(95)<1000'],
   },
 );
 
 export function setup() {
-  return openShops();
+  return signUpTenants();
 }
 
-export default function (shops) {
-  visit(shops);
+export default function (tenants) {
+  visit(tenants);
 }
 
-/** One attempt: half of the addresses exist, none of the passwords is right. */
-export function attack(shops) {
-  const { slug, email } = oneOf(oneOf(shops).users);
-  const stranger = `somebody-${crypto.randomUUID()}@${slug}.example`;
+/** One attempt: half of the e-mail addresses exist, no password is correct. */
+export function attack(tenants) {
+  const { slug, email } = oneOf(oneOf(tenants).users);
+  const unknown = `unknown-${crypto.randomUUID()}@${slug}.example`;
   const attacker = new Client(null, { strict: false, expects: [401] });
   const response = attacker.post('/v1/auth/login', {
     tenant: slug,
-    email: Math.random() < 0.5 ? email : stranger,
+    email: Math.random() < 0.5 ? email : unknown,
     password: `stolen ${crypto.randomUUID()}`,
   });
   check(response, { 'the login is refused': ({ status }) => status === 401 });

@@ -1,20 +1,19 @@
-// DatabaseConnectionsExhausted: something holds all connections but one.
+// DatabaseConnectionsExhausted: all connections of the pool but one are held.
 //
-// For 6 minutes, on the API and with Postgres. The last connection is kept busy by statements that take a tenth of a
-// second longer, so all customers queue for it. They wait; hardly any request should fail. HighResponseTime and
-// LatencyBudgetBurn may fire as well.
+// For 6 minutes, on the API with Postgres. Each transaction on the remaining connection takes 100 ms longer, so
+// requests queue for it. Hardly any request should fail. HighResponseTime and LatencyBudgetBurn may fire as well.
 
-import { heal, inject } from './lib/faults.js';
-import { customersFor, testOptions } from './lib/options.js';
+import { clearFaults, inject } from './lib/faults.js';
+import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
-import { openShops } from './lib/tenants.js';
+import { signUpTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 
 export const options = testOptions(
-  { everyday: customersFor(seconds) },
+  { everyday: constantLoad(seconds) },
   {
     ...symptomSeen,
     'http_req_duration{scenario:everyday}': ['p(95)>300'],
@@ -23,22 +22,22 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const shops = openShops();
+  const tenants = signUpTenants();
   const before = waits();
   const pool = Metrics.read().sum('database_connections_max');
   inject({ held_connections: { count: pool - 1 }, slow_queries: { delay_ms: 100 } }, seconds);
-  return { shops, before };
+  return { tenants, before };
 }
 
-export default function ({ shops }) {
-  visit(shops, { strict: false });
+export default function ({ tenants }) {
+  visit(tenants, { strict: false });
 }
 
 export function teardown({ before }) {
   const after = waits();
-  heal();
+  clearFaults();
   const mean = (after.seconds - before.seconds) / (after.count - before.count);
-  expectSymptom(`callers wait for a connection (${(mean * 1000).toFixed(0)} ms on average)`, mean > 0.1);
+  expectSymptom(`requests wait for a connection (${(mean * 1000).toFixed(0)} ms on average)`, mean > 0.1);
 }
 
 function waits() {

@@ -1,16 +1,15 @@
-// NotReady: Redis is gone.
+// NotReady: Redis is down.
 //
-// For 6 minutes. This script is only the customers: somebody has to stop Redis meanwhile, such as with
-// `docker compose stop redis`. The API says that it is not ready, and still serves everybody, without cache and rate
-// limits.
+// For 6 minutes. The script only generates load: stop Redis meanwhile, for example with `docker compose stop redis`.
+// The API reports not ready and continues to serve requests, without cache and rate limits.
 
-import { customersFor, testOptions } from './lib/options.js';
+import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
-import { openShops } from './lib/tenants.js';
+import { signUpTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 export const options = testOptions(
-  { everyday: customersFor(steadySeconds()) },
+  { everyday: constantLoad(steadySeconds()) },
   {
     server_errors: ['rate<0.01'],
     'http_req_duration{scenario:everyday}': ['p(95)<3000'],
@@ -18,9 +17,9 @@ export const options = testOptions(
 );
 
 export function setup() {
-  return openShops();
+  return signUpTenants();
 }
 
-export default function (shops) {
-  visit(shops, { strict: false });
+export default function (tenants) {
+  visit(tenants, { strict: false });
 }

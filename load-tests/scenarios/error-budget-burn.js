@@ -1,28 +1,29 @@
-// ErrorBudgetBurnFast, ErrorBudgetBurnSlow: a few percent of errors, for long.
+// ErrorBudgetBurnFast, ErrorBudgetBurnSlow: a sustained error ratio of a few percent.
 //
-// 4 % of the requests end in a 500: 40 times what an objective of 99.9 % allows, and too few for HighErrorRate.
-// 55 minutes, because the alerts look back 1 and 6 hours; after the start of a new stack, 10 minutes are enough.
+// 4 % of the requests end in a 500. That is 40 times what an objective of 99.9 % allows, and below the threshold of
+// HighErrorRate. It takes 55 minutes, because the alerts use windows of 1 and 6 hours; on a new stack 10 minutes are
+// enough.
 
-import { heal, inject } from './lib/faults.js';
-import { customersFor, testOptions } from './lib/options.js';
+import { clearFaults, inject } from './lib/faults.js';
+import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
-import { openShops } from './lib/tenants.js';
+import { signUpTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds(55 * 60);
 
-export const options = testOptions({ everyday: customersFor(seconds) }, { server_errors: ['rate>0.015', 'rate<0.08'] });
+export const options = testOptions({ everyday: constantLoad(seconds) }, { server_errors: ['rate>0.015', 'rate<0.08'] });
 
 export function setup() {
-  const shops = openShops();
+  const tenants = signUpTenants();
   inject({ errors: { share: 0.04 } }, seconds);
-  return shops;
+  return tenants;
 }
 
-export default function (shops) {
-  visit(shops, { strict: false });
+export default function (tenants) {
+  visit(tenants, { strict: false });
 }
 
 export function teardown() {
-  heal();
+  clearFaults();
 }

@@ -1,33 +1,33 @@
-// HighErrorRate: every fifth request ends in a 500.
+// HighErrorRate: 20 % of the requests end in a 500.
 //
-// For 6 minutes, on the API. Customers see errors; orders that were placed stay paid. ErrorBudgetBurn may fire as well.
+// For 6 minutes, on the API. Orders that were already placed stay paid. ErrorBudgetBurn may fire as well.
 
-import { heal, inject } from './lib/faults.js';
-import { customersFor, testOptions } from './lib/options.js';
+import { clearFaults, inject } from './lib/faults.js';
+import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
-import { openShops } from './lib/tenants.js';
+import { signUpTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 
 export const options = testOptions(
-  { everyday: customersFor(seconds) },
+  { everyday: constantLoad(seconds) },
   {
-    // Well around the injected 20 %: a fault that does nothing fails the run, and so does one that does too much.
+    // Bounds around the injected 20 %: a fault without effect fails the run, and so does one with too much.
     server_errors: ['rate>0.1', 'rate<0.3'],
   },
 );
 
 export function setup() {
-  const shops = openShops();
+  const tenants = signUpTenants();
   inject({ errors: { share: 0.2 } }, seconds);
-  return shops;
+  return tenants;
 }
 
-export default function (shops) {
-  visit(shops, { strict: false });
+export default function (tenants) {
+  visit(tenants, { strict: false });
 }
 
 export function teardown() {
-  heal();
+  clearFaults();
 }

@@ -1,22 +1,22 @@
-// InstanceDown: the API is gone.
+// InstanceDown: the API is down.
 //
-// For 6 minutes. This script is only the customers: somebody has to stop the API meanwhile, such as with
-// `docker compose stop api`. Requests fail then, and are expected to; those that are answered are answered well.
+// For 6 minutes. The script only generates load: stop the API meanwhile, for example with `docker compose stop api`.
+// Requests fail while it is down; the threshold covers the ones that succeed.
 
-import { customersFor, testOptions } from './lib/options.js';
+import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
-import { openShops } from './lib/tenants.js';
+import { signUpTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 export const options = testOptions(
-  { everyday: customersFor(steadySeconds()) },
+  { everyday: constantLoad(steadySeconds()) },
   { 'http_req_duration{scenario:everyday,expected_response:true}': ['p(95)<1000'] },
 );
 
 export function setup() {
-  return openShops();
+  return signUpTenants();
 }
 
-export default function (shops) {
-  visit(shops, { strict: false });
+export default function (tenants) {
+  visit(tenants, { strict: false });
 }

@@ -1,19 +1,19 @@
-// OutboxBacklog: the worker delivers nothing.
+// OutboxBacklog: the worker delivers no messages.
 //
-// For 6 minutes, on the worker, and at least 2 minutes, whatever SPEED is: the alert waits for a message that is a
-// minute old. Customers notice nothing but a late confirmation. After the end the worker delivers what has waited.
+// For 6 minutes on the worker, and for at least 2 whatever SPEED is: the alert needs a message that is a minute old.
+// No request fails; confirmations are late. After the run the worker delivers the backlog.
 
-import { heal, inject } from './lib/faults.js';
-import { customersFor, testOptions } from './lib/options.js';
+import { clearFaults, inject } from './lib/faults.js';
+import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds, urls } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
-import { openShops } from './lib/tenants.js';
-import { SALE, visit } from './lib/visits.js';
+import { signUpTenants } from './lib/tenants.js';
+import { CHECKOUT_MIX, visit } from './lib/visits.js';
 
 const seconds = steadySeconds(360, 120);
 
 export const options = testOptions(
-  { everyday: customersFor(seconds, { customers: 8 }) },
+  { everyday: constantLoad(seconds, { vus: 8 }) },
   {
     ...symptomSeen,
     checks: ['rate>0.99'],
@@ -22,19 +22,19 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const shops = openShops();
+  const tenants = signUpTenants();
   inject({ stalled_outbox: {} }, seconds, urls.workerManagement);
-  return { shops, begun: Date.now() };
+  return { tenants, begun: Date.now() };
 }
 
-export default function ({ shops }) {
-  visit(shops, { mix: SALE });
+export default function ({ tenants }) {
+  visit(tenants, { mix: CHECKOUT_MIX });
 }
 
 export function teardown({ begun }) {
   const oldest = Metrics.read(urls.workerManagement).sum('outbox_oldest_age_seconds');
-  heal(urls.workerManagement);
+  clearFaults(urls.workerManagement);
   const lasted = (Date.now() - begun) / 1000;
-  const what = `messages wait (the oldest for ${oldest.toFixed(0)} of ${lasted.toFixed(0)} seconds)`;
+  const what = `the outbox has a backlog (the oldest message waits for ${oldest.toFixed(0)} of ${lasted.toFixed(0)} s)`;
   expectSymptom(what, oldest > 0.5 * lasted);
 }

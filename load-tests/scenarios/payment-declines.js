@@ -1,18 +1,18 @@
-// PaymentDeclinesHigh: the payment gateway declines six of ten charges.
+// PaymentDeclinesHigh: the payment gateway declines 60 % of the charges.
 //
-// For 6 minutes, on the gateway simulator. Those orders end as `payment_failed` and their stock is released. No request
-// fails.
+// For 6 minutes, on the gateway simulator. The affected orders end as `payment_failed`, and their stock is released.
+// No request fails.
 
-import { controlGateway, releaseGateway } from './lib/faults.js';
-import { customersFor, testOptions } from './lib/options.js';
+import { setGatewayBehavior, resetGateway } from './lib/faults.js';
+import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
-import { openShops } from './lib/tenants.js';
-import { SALE, visit } from './lib/visits.js';
+import { signUpTenants } from './lib/tenants.js';
+import { CHECKOUT_MIX, visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 
 export const options = testOptions(
-  { everyday: customersFor(seconds) },
+  { everyday: constantLoad(seconds) },
   {
     orders_declined: ['rate>0.4', 'rate<0.8'],
     server_errors: ['rate<0.01'],
@@ -20,15 +20,15 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const shops = openShops();
-  controlGateway({ decline_rate: 0.6 });
-  return shops;
+  const tenants = signUpTenants();
+  setGatewayBehavior({ decline_rate: 0.6 });
+  return tenants;
 }
 
-export default function (shops) {
-  visit(shops, { mix: SALE, strict: false });
+export default function (tenants) {
+  visit(tenants, { mix: CHECKOUT_MIX, strict: false });
 }
 
 export function teardown() {
-  releaseGateway();
+  resetGateway();
 }

@@ -1,19 +1,19 @@
-// PaymentGatewayFailing: the payment gateway fails nine of ten requests.
+// PaymentGatewayFailing: 90 % of the payment gateway's responses are errors.
 //
-// For 6 minutes, on the gateway simulator. Orders are accepted and stay pending, and the circuit breaker opens; the
-// worker settles them after the end. No request of a customer fails.
+// For 6 minutes, on the gateway simulator. Orders are accepted and stay pending, and the circuit breaker opens. After
+// the run the worker settles them. No API request fails.
 
-import { controlGateway, releaseGateway } from './lib/faults.js';
-import { customersFor, testOptions } from './lib/options.js';
+import { setGatewayBehavior, resetGateway } from './lib/faults.js';
+import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
-import { openShops } from './lib/tenants.js';
-import { SALE, visit } from './lib/visits.js';
+import { signUpTenants } from './lib/tenants.js';
+import { CHECKOUT_MIX, visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 
 export const options = testOptions(
-  { everyday: customersFor(seconds) },
+  { everyday: constantLoad(seconds) },
   {
     ...symptomSeen,
     orders_pending: ['rate>0.5'],
@@ -22,21 +22,21 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const shops = openShops();
+  const tenants = signUpTenants();
   const before = attempts();
-  controlGateway({ error_rate: 0.9 });
-  return { shops, before };
+  setGatewayBehavior({ error_rate: 0.9 });
+  return { tenants, before };
 }
 
-export default function ({ shops }) {
-  visit(shops, { mix: SALE, strict: false });
+export default function ({ tenants }) {
+  visit(tenants, { mix: CHECKOUT_MIX, strict: false });
 }
 
 export function teardown({ before }) {
   const after = attempts();
-  releaseGateway();
-  const failed = (after.failed - before.failed) / (after.all - before.all);
-  expectSymptom(`attempts to reach the gateway fail (${(100 * failed).toFixed(0)} %)`, failed > 0.5);
+  resetGateway();
+  const errorRatio = (after.failed - before.failed) / (after.all - before.all);
+  expectSymptom(`gateway calls fail (${(100 * errorRatio).toFixed(0)} %)`, errorRatio > 0.5);
 }
 
 function attempts() {

@@ -1,14 +1,14 @@
-// Smoke: does everything work at all, for a customer of each plan?
+// Smoke: do the main user journeys work, for tenants on each plan?
 //
-// Three customers for a minute. It breaks nothing, and no alert may fire.
+// 3 virtual users for a minute. No faults are injected, and no alert may fire.
 
-import { customersFor, testOptions } from './lib/options.js';
+import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
-import { openShops } from './lib/tenants.js';
+import { signUpTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 export const options = testOptions(
-  { everyday: customersFor(steadySeconds(60), { customers: 3 }) },
+  { everyday: constantLoad(steadySeconds(60), { vus: 3 }) },
   {
     checks: ['rate==1'],
     server_errors: ['rate==0'],
@@ -17,9 +17,9 @@ export const options = testOptions(
 );
 
 export function setup() {
-  return openShops();
+  return signUpTenants();
 }
 
-export default function (shops) {
-  visit(shops);
+export default function (tenants) {
+  visit(tenants);
 }

@@ -1,20 +1,20 @@
-// Soak: does the service stay well for long, without leaking memory or connections?
+// Soak: does the service run for long without leaking memory?
 //
-// Twelve customers, about 20 requests a second, for 30 minutes; take hours for a real one (DURATION=8h). It breaks
-// nothing, and no alert may fire.
+// 12 virtual users, about 20 requests/s, for 30 minutes; use hours for a real soak test (DURATION=8h). No faults are
+// injected, and no alert may fire.
 
-import { customersFor, testOptions } from './lib/options.js';
+import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
-import { openShops } from './lib/tenants.js';
+import { signUpTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
-// Every thread that ever hashed a password may keep the 19 MiB that it took; 16 of them do. A leak goes on beyond that.
+// Each of up to 16 threads may keep the 19 MiB of a password hash. A leak grows beyond that.
 const MIB = 1024 * 1024;
 const MAY_GROW = 320 * MIB;
 
 export const options = testOptions(
-  { everyday: customersFor(steadySeconds(1800)) },
+  { everyday: constantLoad(steadySeconds(1800)) },
   {
     ...symptomSeen,
     checks: ['rate>0.999'],
@@ -24,18 +24,18 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const shops = openShops();
-  return { shops, memory: residentMemory() };
+  const tenants = signUpTenants();
+  return { tenants, memory: residentMemory() };
 }
 
-export default function ({ shops }) {
-  visit(shops);
+export default function ({ tenants }) {
+  visit(tenants);
 }
 
 export function teardown({ memory }) {
   const now = residentMemory();
   const mib = (bytes) => `${(bytes / MIB).toFixed(0)} MiB`;
-  const what = `memory stays in bounds (${mib(memory)} at the start, ${mib(now)} at the end)`;
+  const what = `resident memory stays bounded (${mib(memory)} at the start, ${mib(now)} at the end)`;
   expectSymptom(what, now > 0 && now < memory + MAY_GROW);
 }
 

@@ -1,26 +1,25 @@
-// Spike: does the service live through a sudden crowd, and is it well again after it?
+// Spike: does the service survive a sudden increase in load, and recover?
 //
-// From 6 customers to CUSTOMERS (80) within seconds, for a minute, and back; 3 minutes in all. Some requests may be
-// refused while the crowd is there; none may be an error. It may fire LoadShedding, HighResponseTime and the burn-rate
-// alerts.
+// From 6 virtual users to VUS (80) within seconds, for a minute, and back; 3 minutes in all. Requests may be shed
+// during the spike; none may end in an error. LoadShedding, HighResponseTime and the burn-rate alerts may fire.
 
-import { customersInStages, testOptions } from './lib/options.js';
+import { rampingLoad, testOptions } from './lib/options.js';
 import { number, scaled, steadySeconds } from './lib/settings.js';
-import { openShops } from './lib/tenants.js';
+import { signUpTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
-const crowd = number('CUSTOMERS', 80);
-const calm = 6;
+const peak = number('VUS', 80);
+const base = 6;
 
 export const options = testOptions(
   {
-    everyday: customersInStages([
-      [scaled(10), calm],
-      [scaled(30), calm],
-      [scaled(5), crowd],
-      [steadySeconds(60), crowd],
-      [scaled(5), calm],
-      [scaled(60), calm],
+    everyday: rampingLoad([
+      [scaled(10), base],
+      [scaled(30), base],
+      [scaled(5), peak],
+      [steadySeconds(60), peak],
+      [scaled(5), base],
+      [scaled(60), base],
     ]),
   },
   {
@@ -31,9 +30,9 @@ export const options = testOptions(
 );
 
 export function setup() {
-  return openShops(['pro', 'enterprise', 'enterprise']);
+  return signUpTenants(['pro', 'enterprise', 'enterprise']);
 }
 
-export default function (shops) {
-  visit(shops, { strict: false });
+export default function (tenants) {
+  visit(tenants, { strict: false });
 }

@@ -1,22 +1,21 @@
-// Stress: does the service stay well with five times the customers of an ordinary day?
+// Stress: does the service handle five times the average load?
 //
-// Up to CUSTOMERS (60) customers, about 90 requests a second, for 5 minutes. Answers may become slower, and a few may
-// be refused; none may be an error. On a small machine it may fire LoadShedding, HighResponseTime and the burn-rate
-// alerts.
+// Up to VUS (60) virtual users, about 90 requests/s, for 5 minutes. Latency may rise and a few requests may be shed;
+// none may end in an error. On a small machine LoadShedding, HighResponseTime and the burn-rate alerts may fire.
 
-import { customersInStages, testOptions } from './lib/options.js';
+import { rampingLoad, testOptions } from './lib/options.js';
 import { number, scaled, steadySeconds } from './lib/settings.js';
-import { openShops } from './lib/tenants.js';
+import { signUpTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
-const customers = number('CUSTOMERS', 60);
+const vus = number('VUS', 60);
 
 export const options = testOptions(
   {
-    everyday: customersInStages([
-      [scaled(60), customers / 2],
-      [scaled(30), customers],
-      [steadySeconds(180), customers],
+    everyday: rampingLoad([
+      [scaled(60), vus / 2],
+      [scaled(30), vus],
+      [steadySeconds(180), vus],
       [scaled(30), 0],
     ]),
   },
@@ -27,11 +26,11 @@ export const options = testOptions(
   },
 );
 
-// Tenants that pay for this much: the rate limit of free ones is not what is asked about here.
+// Plans whose rate limits are above this load.
 export function setup() {
-  return openShops(['pro', 'enterprise', 'enterprise']);
+  return signUpTenants(['pro', 'enterprise', 'enterprise']);
 }
 
-export default function (shops) {
-  visit(shops, { strict: false });
+export default function (tenants) {
+  visit(tenants, { strict: false });
 }

@@ -1,15 +1,15 @@
-// TelemetryDropped: the receiver of traces and logs is gone.
+// TelemetryDropped: the OTLP receiver is down.
 //
-// For 6 minutes. This script is only the customers: somebody has to stop the receiver meanwhile, such as with
-// `docker compose stop collector`. Spans and lines are dropped and counted; no customer notices.
+// For 6 minutes. The script only generates load: stop the receiver meanwhile, for example with `docker compose stop
+// otel-collector`. Spans and log records are dropped and counted. No request is affected.
 
-import { customersFor, testOptions } from './lib/options.js';
+import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
-import { openShops } from './lib/tenants.js';
+import { signUpTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 export const options = testOptions(
-  { everyday: customersFor(steadySeconds(), { customers: 16 }) },
+  { everyday: constantLoad(steadySeconds(), { vus: 16 }) },
   {
     checks: ['rate>0.999'],
     server_errors: ['rate<0.001'],
@@ -18,9 +18,9 @@ export const options = testOptions(
 );
 
 export function setup() {
-  return openShops();
+  return signUpTenants();
 }
 
-export default function (shops) {
-  visit(shops);
+export default function (tenants) {
+  visit(tenants);
 }

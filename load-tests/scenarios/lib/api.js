@@ -1,32 +1,32 @@
-// Requests to the public interface.
+// A client of the public API that tags and counts its requests.
 
 import http from 'k6/http';
 import { check } from 'k6';
 import { Rate } from 'k6/metrics';
 import { urls } from './settings.js';
 
-/** The share of requests that the service failed: 5xx, or no answer at all. A refusal (`shed`) is no failure. */
+/** Error ratio: 5xx or no response. Requests that were shed do not count. */
 export const serverErrors = new Rate('server_errors');
-/** The share of requests that a tenant's rate limit refused. */
+/** Ratio of requests that were throttled (429). */
 export const rateLimited = new Rate('rate_limited');
-/** The share of requests that were refused because too many were being served. */
+/** Ratio of requests that were shed (503 `overloaded`). */
 export const shed = new Rate('shed');
 
-const TIMEOUT = '20s'; // more than the service gives itself
+const TIMEOUT = '20s'; // longer than the service's own request timeout of 15 s
 
 /**
- * Somebody who calls the API.
+ * An API client with one identity.
  *
- * Every request has the tag `name` with the route's pattern, so that ids do not become time series.
+ * Each request has the tag `name` with the route pattern, so that ids do not become time series.
  */
 export class Client {
   /**
-   * @param {string|null} token null for somebody who is not logged in
+   * @param {string|null} bearer token; null for anonymous requests
    * @param {object} [settings]
-   * @param {object} [settings.tags] for all requests
-   * @param {boolean} [settings.strict] whether anything but a 2xx fails a check. A test that breaks the
-   *   service turns this off, and says in its thresholds what it expects instead.
-   * @param {number[]} [settings.expects] statuses that are no failure, beside 2xx
+   * @param {object} [settings.tags] tags of all requests
+   * @param {boolean} [settings.strict] whether a response other than 2xx fails a check. A scenario that
+   *   injects a fault turns this off, and states the expected error ratio in its thresholds.
+   * @param {number[]} [settings.expects] status codes that count as success, in addition to 2xx
    */
   constructor(token, { tags = {}, strict = true, expects = [] } = {}) {
     this.token = token;
@@ -37,7 +37,7 @@ export class Client {
 
   /**
    * @param {string} route such as `/v1/orders/{id}`
-   * @param {object} [values] what stands for `{id}`, and `query`, the text after the `?`
+   * @param {object} [values] `id` replaces `{id}`; `query` is the query string
    * @returns {Response}
    */
   get(route, values = {}) {
@@ -55,7 +55,7 @@ export class Client {
   }
 
   /**
-   * A request that moves money or stock, and so has a key of its own.
+   * Sends a POST with a new idempotency key, for requests that move money or stock.
    * @param {string} route
    * @param {object} body
    * @param {object} [values]
@@ -93,15 +93,15 @@ export class Client {
 
   count(response) {
     const { status, body } = response;
-    const refused = status === 503 && (body || '').includes('"overloaded"');
-    shed.add(refused, this.tags);
-    serverErrors.add(status === 0 || (status >= 500 && !refused), this.tags);
+    const wasShed = status === 503 && (body || '').includes('"overloaded"');
+    shed.add(wasShed, this.tags);
+    serverErrors.add(status === 0 || (status >= 500 && !wasShed), this.tags);
     rateLimited.add(status === 429, this.tags);
   }
 }
 
 /**
- * Whether a response is a 2xx.
+ * Returns whether a response is a 2xx.
  * @param {Response} response
  * @returns {boolean}
  */

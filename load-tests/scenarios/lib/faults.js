@@ -1,19 +1,19 @@
-// Faults on demand, through the management ports and the payment gateway's control. They are switched on in
-// `setup()` as its last step, and off in `teardown()`, which k6 also runs when it is interrupted.
+// Fault injection through the management ports and the gateway simulator's `/control`. Scenarios inject faults as the
+// last step of `setup()` and clear them in `teardown()`, which k6 also runs when it is interrupted.
 
 import http from 'k6/http';
 import { fail } from 'k6';
 import { urls } from './settings.js';
 
-const LONGEST_SECONDS = 3600; // what the service accepts
-const SPARE_SECONDS = 60; // k6 needs a while to begin and to end
+const LONGEST_SECONDS = 3600; // the maximum that the service accepts
+const SPARE_SECONDS = 60; // for the start and the end of k6
 
 /**
- * Breaks a process for as long as the test runs. If k6 is killed, the fault ends by itself a minute after
- * the test would have.
- * @param {object} faults settings by fault, such as `{ errors: { share: 0.2 } }`
- * @param {number} seconds how long the test runs
- * @param {string} [management] the process's management address; the API's if it is left out
+ * Injects faults into a process for the duration of the test. If k6 is killed, they expire a minute after the
+ * planned end of the test.
+ * @param {object} faults settings by fault, for example `{ errors: { share: 0.2 } }`
+ * @param {number} seconds duration of the test
+ * @param {string} [management] base URL of the process's management port; the API's by default
  */
 export function inject(faults, seconds, management = urls.apiManagement) {
   const lasting = { seconds: Math.min(seconds + SPARE_SECONDS, LONGEST_SECONDS) };
@@ -22,24 +22,24 @@ export function inject(faults, seconds, management = urls.apiManagement) {
 }
 
 /**
- * Ends all faults of a process.
- * @param {string} [management] its management address; the API's if it is left out
+ * Clears all faults of a process.
+ * @param {string} [management] base URL of its management port; the API's by default
  */
-export function heal(management = urls.apiManagement) {
+export function clearFaults(management = urls.apiManagement) {
   remove(`${management}/faults`);
 }
 
 /**
- * Tells the payment gateway how to behave. This has no end of its own: if k6 is killed, end it with
+ * Sets the behavior of the payment-gateway simulator. It does not expire: if k6 is killed, reset it with
  * `curl -X DELETE $GATEWAY_URL/control`.
- * @param {object} behaviour such as `{ decline_rate: 0.6 }`
+ * @param {object} behavior for example `{ decline_rate: 0.6 }`
  */
-export function controlGateway(behaviour) {
-  put(`${urls.gateway}/control`, behaviour, 'Is it the gateway of `glasshouse gateway`?');
+export function setGatewayBehavior(behavior) {
+  put(`${urls.gateway}/control`, behavior, 'Is it the simulator (`glasshouse gateway`)?');
 }
 
-/** Lets the payment gateway behave well again. */
-export function releaseGateway() {
+/** Resets the payment-gateway simulator to its defaults. */
+export function resetGateway() {
   remove(`${urls.gateway}/control`);
 }
 
@@ -54,7 +54,7 @@ function put(url, body, hint) {
 function remove(url) {
   const response = http.del(url, null, { tags: { name: route(url) } });
   if (response.status !== 204) {
-    console.error(`DELETE ${url}: ${response.status || response.error}. The fault may still be on.`);
+    console.error(`DELETE ${url}: ${response.status || response.error}. The fault may still be active.`);
   }
 }
 

@@ -1,9 +1,9 @@
-// What all tests have in common for k6, and the load that most of them share.
+// k6 options and executors that tests share.
 
 import { variable } from './settings.js';
 
 /**
- * The options of a test.
+ * Returns the options of a test.
  * @param {object} scenarios k6 scenarios by name
  * @param {object} thresholds k6 thresholds by metric
  * @returns {object}
@@ -12,8 +12,7 @@ export function testOptions(scenarios, thresholds) {
   return {
     scenarios,
     thresholds,
-    // Few series, however long the test: no `url`, which has ids in it. `name` is the route's pattern.
-    // `testid` keeps apart what runs at the same time.
+    // Low cardinality: no `url`, which contains ids; `name` is the route pattern. `testid` separates concurrent runs.
     tags: { testid: variable('TEST_ID', 'k6') },
     systemTags: ['method', 'name', 'status', 'error_code', 'expected_response', 'check', 'scenario'],
     summaryTrendStats: ['avg', 'med', 'p(90)', 'p(95)', 'p(99)', 'max'],
@@ -24,27 +23,26 @@ export function testOptions(scenarios, thresholds) {
 }
 
 /**
- * The everyday load: some customers who come again and again. There are never more requests at once than
- * customers, so that a slow service is not buried as well. Twelve of them make about 20 requests a second
- * of a healthy service.
- * @param {number} seconds how long
+ * Returns a closed workload with a constant number of virtual users. Concurrency is bounded by their number, so a
+ * slow service is not overloaded as well. 12 virtual users make about 20 requests/s.
+ * @param {number} seconds duration
  * @param {object} [settings]
- * @param {number} [settings.customers] how many at once
- * @param {string} [settings.exec] the function that is one visit
- * @param {object} [settings.tags] for all their requests
+ * @param {number} [settings.vus] number of virtual users
+ * @param {string} [settings.exec] name of the function for one visit
+ * @param {object} [settings.tags] tags of all requests
  * @returns {object} a k6 scenario
  */
-export function customersFor(seconds, { customers = 12, exec = 'default', tags = {} } = {}) {
-  return { executor: 'constant-vus', vus: customers, duration: `${seconds}s`, gracefulStop: '5s', exec, tags };
+export function constantLoad(seconds, { vus = 12, exec = 'default', tags = {} } = {}) {
+  return { executor: 'constant-vus', vus, duration: `${seconds}s`, gracefulStop: '5s', exec, tags };
 }
 
 /**
- * Customers who become more and fewer.
- * @param {Array<[number, number]>} stages seconds, and how many customers there are at their end
- * @param {string} [exec] the function that is one visit
+ * Returns a closed workload whose number of virtual users ramps up and down.
+ * @param {Array<[number, number]>} stages duration in seconds, and the number of virtual users at its end
+ * @param {string} [exec] name of the function for one visit
  * @returns {object} a k6 scenario
  */
-export function customersInStages(stages, exec = 'default') {
+export function rampingLoad(stages, exec = 'default') {
   return {
     executor: 'ramping-vus',
     startVUs: 1,

@@ -1,6 +1,6 @@
-// What the environment says: where the stack is, how fast and how long to run.
+// Settings from environment variables: addresses, speed and duration.
 
-/** Where each part of the stack listens. */
+/** Base URLs of the processes. */
 export const urls = {
   api: variable('BASE_URL', 'http://127.0.0.1:8080'),
   apiManagement: variable('API_MANAGEMENT_URL', 'http://127.0.0.1:9000'),
@@ -11,7 +11,7 @@ export const urls = {
 const speed = number('SPEED', 1);
 
 /**
- * A variable of the environment, where an empty one counts as none.
+ * Returns an environment variable. An empty one counts as unset.
  * @param {string} name
  * @param {string} [fallback]
  * @returns {string|undefined}
@@ -21,7 +21,7 @@ export function variable(name, fallback) {
 }
 
 /**
- * A variable that holds a positive number.
+ * Returns an environment variable as a positive number.
  * @param {string} name
  * @param {number} fallback
  * @returns {number}
@@ -35,8 +35,8 @@ export function number(name, fallback) {
 }
 
 /**
- * How long something that takes `seconds` at SPEED=1 takes now.
- * @param {number} seconds
+ * Divides a duration by SPEED.
+ * @param {number} seconds the duration at SPEED=1
  * @returns {number} whole seconds, at least 1
  */
 export function scaled(seconds) {
@@ -44,9 +44,9 @@ export function scaled(seconds) {
 }
 
 /**
- * How long the steady phase of a scenario lasts: DURATION as it stands, or the default divided by SPEED.
+ * Returns the duration of the steady phase: DURATION unchanged, or the default divided by SPEED.
  * @param {number} [seconds] the default at SPEED=1
- * @param {number} [atLeast] what it may not fall below, whatever SPEED is: some symptoms need real time
+ * @param {number} [atLeast] a lower bound at any SPEED, for symptoms that need real time
  * @returns {number} whole seconds
  */
 export function steadySeconds(seconds = 360, atLeast = 0) {
@@ -59,7 +59,7 @@ function parseDuration(text) {
   const [hours, minutes, seconds] = (parts || []).slice(1).map((part) => Number(part || 0));
   const total = hours * 3600 + minutes * 60 + seconds;
   if (!(total > 0)) {
-    throw new Error(`DURATION must be such as 90s, 5m or 1h30m, not ${text}`);
+    throw new Error(`DURATION must look like 90s, 5m or 1h30m, not ${text}`);
   }
   return total;
 }

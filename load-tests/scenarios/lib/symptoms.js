@@ -1,5 +1,5 @@
-// What a fault does to the service is not always visible to its customers. Here a test reads the service's own
-// metrics, and fails if the fault left no trace in them.
+// Checks on the service's own metrics, for faults that do not show in the responses. A run fails if the expected
+// symptom is missing.
 
 import http from 'k6/http';
 import { Rate } from 'k6/metrics';
@@ -7,12 +7,12 @@ import { urls } from './settings.js';
 
 const seen = new Rate('symptom_seen');
 
-/** The threshold that makes a run fail unless all its symptoms were seen, and there was one to look for. */
+/** Threshold: the run fails unless at least one symptom was checked and all of them were observed. */
 export const symptomSeen = { symptom_seen: ['rate==1'] };
 
 /**
- * Says in `teardown()` whether the service shows what it should.
- * @param {string} what the symptom, with the numbers that were seen
+ * Records in `teardown()` whether the service shows a symptom.
+ * @param {string} what the symptom, with the observed values
  * @param {boolean} holds
  */
 export function expectSymptom(what, holds) {
@@ -20,16 +20,16 @@ export function expectSymptom(what, holds) {
   console[holds ? 'log' : 'error'](`${holds ? 'seen' : 'NOT SEEN'}: ${what}`);
 }
 
-/** The metrics of one process at one moment. */
+/** One scrape of the metrics of a process. */
 export class Metrics {
   constructor(samples) {
     this.samples = samples;
   }
 
   /**
-   * Reads the metrics of a process.
-   * @param {string} [management] its management address; the API's if it is left out
-   * @returns {Metrics} without any sample if the process does not answer
+   * Scrapes a process.
+   * @param {string} [management] base URL of its management port; the API's by default
+   * @returns {Metrics} empty if the process does not answer
    */
   static read(management = urls.apiManagement) {
     const response = http.get(`${management}/metrics`, { tags: { name: '/metrics' } });
@@ -38,9 +38,9 @@ export class Metrics {
   }
 
   /**
-   * The sum of all series of a metric whose labels contain `labels`.
+   * Returns the sum of all series of a metric whose label text contains `labels`.
    * @param {string} name
-   * @param {string} [labels] such as `result="hit"`
+   * @param {string} [labels] for example `result="hit"`
    * @returns {number} 0 if there is no such series
    */
   sum(name, labels = '') {

@@ -1,25 +1,25 @@
-// Tenants of this run's own: nothing here touches data that was there before.
+// Sign-up and login. Each run creates its own tenants and does not touch existing data.
 
 import http from 'k6/http';
 import { fail } from 'k6';
 import { urls } from './settings.js';
 
 const PASSWORD = 'load test password';
-const STOCK = 1000000; // nobody shall stand before empty shelves
+const STOCK = 1000000; // never runs out during a test
 
 /**
- * Signs up tenants, each with staff and products. For `setup()`.
- * @param {string[]} [plans] one tenant for each
+ * Signs up tenants with users and products. For `setup()`.
+ * @param {string[]} [plans] one tenant per plan
  * @param {object} [settings]
- * @param {number} [settings.members] users of each tenant beside its owner
+ * @param {number} [settings.members] users of each tenant in addition to its owner
  * @param {number} [settings.products] products of each tenant
  * @returns {Array<{plan: string, owner: object, users: object[], products: string[]}>}
  */
-export function openShops(plans = ['free', 'pro', 'enterprise'], { members = 2, products = 6 } = {}) {
-  return plans.map((plan) => openShop(plan, members, products));
+export function signUpTenants(plans = ['free', 'pro', 'enterprise'], { members = 2, products = 6 } = {}) {
+  return plans.map((plan) => signUpTenant(plan, members, products));
 }
 
-function openShop(plan, members, products) {
+function signUpTenant(plan, members, products) {
   const slug = `load-${crypto.randomUUID().slice(0, 18)}`;
   const email = `owner@${slug}.example`;
   const name = `Load test, ${plan}`;
@@ -50,9 +50,9 @@ function numbers(count) {
 }
 
 /**
- * Logs somebody in.
+ * Logs a user in.
  * @param {{slug: string, email: string, password: string}} user
- * @returns {object|null} the user with `token` and `tokenEnds`, or null if the service refused or did not answer
+ * @returns {object|null} the user with `token` and `tokenEnds`, or null if the login failed
  */
 export function logIn(user) {
   const body = { tenant: user.slug, email: user.email, password: user.password };
@@ -64,14 +64,14 @@ export function logIn(user) {
   return { ...user, token, tokenEnds: Date.now() + seconds * 1000 };
 }
 
-// The tokens that this virtual user has fetched since the start, by address.
+// Tokens that this virtual user has renewed, by e-mail address.
 const renewed = {};
 const RENEW_BEFORE_MS = 60000;
 
 /**
- * A token of this user that is valid for a while: long tests outlive the first one.
- * @param {object} user as `openShops` returned it
- * @returns {string|null} null if there is none to be had now
+ * Returns a token that is valid for at least a minute. Renews it if needed: long tests outlive the first one.
+ * @param {object} user as `signUpTenants` returned it
+ * @returns {string|null} null if a renewal failed
  */
 export function tokenOf(user) {
   const known = renewed[user.email] || user;

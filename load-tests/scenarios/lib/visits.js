@@ -1,4 +1,4 @@
-// What customers do: one visit is a few requests with time to think between them.
+// User journeys: a visit is a few requests with think time between them.
 
 import { sleep } from 'k6';
 import exec from 'k6/execution';
@@ -6,54 +6,54 @@ import { Rate } from 'k6/metrics';
 import { Client, succeeded } from './api.js';
 import { tokenOf } from './tenants.js';
 
-/** The share of decided orders whose payment was declined. */
+/** Ratio of settled orders whose payment was declined. */
 export const ordersDeclined = new Rate('orders_declined');
-/** The share of placed orders that wait for the payment gateway. */
+/** Ratio of placed orders whose payment is still pending. */
 export const ordersPending = new Rate('orders_pending');
 
-/** How often each kind of visit happens on an ordinary day: most look, some buy. */
-export const ORDINARY_DAY = { browse: 55, buy: 25, look_up_orders: 15, manage: 5 };
-/** A day on which most who come buy: for tests that need payments. */
-export const SALE = { browse: 20, buy: 70, look_up_orders: 5, manage: 5 };
+/** Weights of the kinds of visits on a typical day. */
+export const TYPICAL_MIX = { browse: 55, buy: 25, look_up_orders: 15, manage: 5 };
+/** Weights for scenarios that need many payments. */
+export const CHECKOUT_MIX = { browse: 20, buy: 70, look_up_orders: 5, manage: 5 };
 
 /**
- * One visit of this virtual user, who is always the same customer of the same tenant.
- * @param {object[]} shops as `openShops` returned them
+ * Runs one visit. A virtual user always acts as the same user of the same tenant, or as its owner for `manage`.
+ * @param {object[]} tenants as `signUpTenants` returned them
  * @param {object} [settings]
- * @param {object} [settings.mix] how often each kind of visit happens
+ * @param {object} [settings.mix] weights of the kinds of visits
  * @param {boolean} [settings.strict] whether a failed request fails a check
- * @param {object} [settings.tags] for all requests
- * @param {boolean} [settings.hasty] do not think
+ * @param {object} [settings.tags] tags of all requests
+ * @param {boolean} [settings.thinkTime] whether to pause between requests
  */
-export function visit(shops, { mix = ORDINARY_DAY, strict = true, tags = {}, hasty = false } = {}) {
+export function visit(tenants, { mix = TYPICAL_MIX, strict = true, tags = {}, thinkTime = true } = {}) {
   const number = exec.vu.idInTest - 1;
-  const shop = shops[number % shops.length];
+  const tenant = tenants[number % tenants.length];
   const kind = pick(mix);
-  const nth = Math.floor(number / shops.length) % shop.users.length;
-  const token = tokenOf(kind === 'manage' ? shop.owner : shop.users[nth]);
+  const nth = Math.floor(number / tenants.length) % tenant.users.length;
+  const token = tokenOf(kind === 'manage' ? tenant.owner : tenant.users[nth]);
   if (token === null) {
-    sleep(1); // the service is gone: come back later
+    sleep(1); // no login: back off
     return;
   }
-  const pause = hasty ? () => {} : think;
-  KINDS[kind](new Client(token, { strict, tags }), shop, pause);
+  const pause = thinkTime ? think : () => {};
+  KINDS[kind](new Client(token, { strict, tags }), tenant, pause);
   pause();
 }
 
 const KINDS = { browse, buy, look_up_orders: lookUpOrders, manage };
 
-function browse(client, shop, pause) {
+function browse(client, tenant, pause) {
   client.get('/v1/products', { query: 'limit=20' });
   pause();
-  client.get('/v1/products/{id}', { id: oneOf(shop.products) });
+  client.get('/v1/products/{id}', { id: oneOf(tenant.products) });
   pause();
-  client.get('/v1/products/{id}', { id: oneOf(shop.products) });
+  client.get('/v1/products/{id}', { id: oneOf(tenant.products) });
 }
 
-function buy(client, shop, pause) {
+function buy(client, tenant, pause) {
   client.get('/v1/products', { query: 'limit=20' });
   pause();
-  const product_id = oneOf(shop.products);
+  const product_id = oneOf(tenant.products);
   client.get('/v1/products/{id}', { id: product_id });
   pause();
   const items = [{ product_id, quantity: 1 + Math.floor(Math.random() * 3) }];
@@ -70,7 +70,7 @@ function buy(client, shop, pause) {
   client.get('/v1/orders/{id}/payments', { id });
 }
 
-function lookUpOrders(client, shop, pause) {
+function lookUpOrders(client, tenant, pause) {
   const list = client.get('/v1/orders', { query: 'limit=10' });
   const orders = succeeded(list) ? list.json('items') : [];
   pause();
@@ -79,22 +79,22 @@ function lookUpOrders(client, shop, pause) {
   }
 }
 
-function manage(client, shop, pause) {
+function manage(client, tenant, pause) {
   const day = (days) => new Date(Date.now() - days * 86400000).toISOString().slice(0, 10);
   client.get('/v1/reports/revenue', { query: `from=${day(30)}&to=${day(0)}` });
   pause();
   client.get('/v1/orders', { query: 'limit=20&status=paid' });
   pause();
-  client.postOnce('/v1/products/{id}/stock', { delta: 25 }, { id: oneOf(shop.products) });
+  client.postOnce('/v1/products/{id}/stock', { delta: 25 }, { id: oneOf(tenant.products) });
 }
 
-/** Waits as long as somebody reads a page: 0.3 to 0.9 seconds. */
+/** Think time: 0.3 to 0.9 seconds. */
 export function think() {
   sleep(0.3 + 0.6 * Math.random());
 }
 
 /**
- * One of a list, by chance.
+ * Returns a random element.
  * @template T
  * @param {T[]} list
  * @returns {T}
