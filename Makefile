@@ -1,25 +1,25 @@
-# The front door. Each target is a thin line over a tool that also works without make.
+# Shortcuts: each target runs a tool that also works without make.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench-telemetry lint lint-format lint-clippy lint-docs alerting drills drill \
 	drill-stack drill-program deny openapi dashboards dashboards-check follow-a-trace stack clean-stack
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Run everything in one process, on SQLite; needs only the Rust toolchain
+demo: ## Run everything in one process, on SQLite; needs a Rust toolchain and a C compiler
 	cargo run --locked --bin glasshouse
 
-test: ## Run every test, on SQLite and on a throw-away PostgreSQL and Redis
+test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 	scripts/install-check-tools target/check-tools
 	cargo test --locked --workspace --lib --bins --test catalogue --test dashboards --test stack
 	cargo test --locked --workspace --doc
 	scripts/with-test-services cargo test --locked --workspace --test it
 
-bench-telemetry: ## Measure what each signal costs, and receivers that are gone (a release build, minutes)
+bench-telemetry: ## Measure the overhead of each signal, also with unavailable receivers (release build, minutes)
 	cargo bench --locked --package glasshouse --bench telemetry_cost
 
-lint: lint-format lint-clippy lint-docs ## Check formatting, clippy's lints and the documentation
+lint: lint-format lint-clippy lint-docs ## Check formatting, Clippy lints and the documentation
 
 lint-format:
 	cargo fmt --all --check
@@ -30,43 +30,43 @@ lint-clippy:
 lint-docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
-alerting: ## Check rules, alerts and who hears of them, with Prometheus and Alertmanager themselves
+alerting: ## Check rules, alerts, routes and inhibition with promtool, amtool and Alertmanager
 	scripts/check-alerting
 
-deny: ## Check dependencies: licences, advisories, sources, and unused ones
+deny: ## Check dependencies: licenses, advisories, sources, and unused ones
 	@command -v cargo-deny >/dev/null && command -v cargo-machete >/dev/null || \
 		{ echo "First install them: cargo install --locked cargo-deny cargo-machete" >&2; exit 1; }
 	cargo deny --locked check
 	cargo machete
 
-openapi: ## Write api/openapi.json from the code
+openapi: ## Generate api/openapi.json
 	cargo run --locked --bin glasshouse -- openapi > api/openapi.json.new
 	mv api/openapi.json.new api/openapi.json
 
-dashboards: ## Write grafana/dashboards from the code
+dashboards: ## Generate grafana/dashboards
 	cargo run --locked --bin dashboards
 
-dashboards-check: ## Ask the stack's Prometheus every query of the dashboards, while average-load runs
+dashboards-check: ## Run every dashboard query against the stack's Prometheus, while average-load runs
 	cargo run --locked --bin drill -- dashboards
 
-follow-a-trace: ## Follow the links of the stack's Grafana: panel, trace, log lines, profile, metrics, and back
+follow-a-trace: ## Check the links in the stack's Grafana: panel, trace, logs, profile, metrics, and back
 	cargo run --locked --bin drill -- follow
 
-stack: ## Build the image and run the whole stack in Docker, with Grafana and a few customers
+stack: ## Build the image and run the whole stack in Docker, under a light load
 	docker compose --profile average-load up --build
 
 clean-stack: ## Remove the stack's containers, networks and data
 	docker compose --profile '*' down --volumes --remove-orphans
 
-# How fast alerts and scenarios go: every duration of theirs is divided by it.
+# Divides the durations of rules and scenarios.
 SPEED ?= 30
-# Where `make drills` writes what came of it, for people.
+# Where `make drills` writes its results as Markdown.
 DRILL_PAGE ?= target/drills.md
 
-# On the stack of docker-compose.yml where Docker is there, and otherwise on processes: DRILL_ON=native or compose decides it.
+# Drills run on containers if Docker is available, and otherwise on processes; DRILL_ON=compose or native overrides it.
 WITH_DRILL_TOOLS := SPEED=$(SPEED) scripts/with-drill-tools
 
-drills: drill-program ## Prove every alert: fired, delivered and resolved; and that a broken one is noticed
+drills: drill-program ## Prove that every alert fires, is delivered and resolves; and that drills detect a broken one
 	$(WITH_DRILL_TOOLS) target/debug/drill all --junit target/drills.xml --json target/drills.json --markdown $(DRILL_PAGE)
 	$(WITH_DRILL_TOOLS) cargo test --locked --workspace --test endings --test sabotage -- --test-threads=1
 
@@ -76,7 +76,7 @@ drill: drill-program ## Prove one alert: make drill NAME=HighErrorRate
 drill-stack: drill-program ## Run the stack of the drills until Ctrl-C
 	$(WITH_DRILL_TOOLS) target/debug/drill stack
 
-# Together with the tests that follow: cargo gives the dependencies of tests more features, and would otherwise
-# build everything twice.
+# Built together with the tests of `drills`: test dependencies enable more features, and a separate build would compile
+# everything twice.
 drill-program:
 	cargo build --locked --workspace --bins --test endings --test sabotage

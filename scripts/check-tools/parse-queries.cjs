@@ -1,6 +1,6 @@
-// Parses LogQL and TraceQL with the grammars that Grafana's own editor uses. It reads a list from standard
-// input, [{ "language": "logql" | "traceql", "expression": "…" }], and writes one as long:
-// [{ "isMetric": …, "errors": [where, in UTF-16 units] }].
+// Parses LogQL and TraceQL with the grammars of Grafana's query editor. Reads a list from standard input,
+// [{ "language": "logql" | "traceql", "expression": "…" }], and writes one result per item:
+// [{ "isMetric": …, "errors": [offset in UTF-16 code units] }].
 
 const { readFileSync } = require('node:fs');
 const logql = require('@grafana/lezer-logql');
