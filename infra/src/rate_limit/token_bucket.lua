@@ -1,9 +1,10 @@
--- Takes one token out of a bucket.
--- KEYS[1] the bucket; ARGV[1] tokens per second; ARGV[2] tokens that it holds when full
--- Returns: 1 if there was a token, the tokens left, milliseconds to the next token or to a full bucket
+-- Takes one token from a token bucket.
+-- KEYS[1] the bucket; ARGV[1] refill rate in tokens per second; ARGV[2] capacity in tokens
+-- Returns: 1 if a token was taken, otherwise 0; the remaining tokens; milliseconds until the bucket is full if a token was
+-- taken, otherwise until the next token
 local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 
--- The server's clock, so that processes with different clocks share a bucket fairly.
+-- The clock of Redis, so that processes with skewed clocks use the same time.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + tonumber(time[2]) / 1000
 
@@ -17,7 +18,7 @@ if allowed then
     tokens = tokens - 1
 end
 redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', tostring(now))
--- A bucket that is full again need not be remembered.
+-- A full bucket equals a missing one, so it may expire.
 redis.call('PEXPIRE', KEYS[1], math.ceil((burst - tokens) * 1000 / rate) + 1000)
 
 local missing = allowed and (burst - tokens) or (1 - tokens)
