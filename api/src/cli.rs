@@ -8,13 +8,12 @@ use clap::{Parser, Subcommand};
 use glasshouse_telemetry::{Telemetry, TelemetrySettings};
 
 use crate::commands;
-use crate::commands::check_config::CheckedRole;
 use crate::commands::seed::SeedArgs;
-use crate::config::{Config, Reader, Role, environment, read_telemetry};
+use crate::config::{Config, ProcessKind, Reader, environment, read_telemetry};
 
-/// A multi-tenant SaaS backend whose inside can be seen from outside.
+/// A multi-tenant SaaS backend, instrumented end to end.
 ///
-/// Settings come from environment variables: see .env.example.
+/// Settings are environment variables: see .env.example.
 #[derive(Debug, Parser)]
 #[command(name = "glasshouse", version)]
 pub struct Cli {
@@ -24,38 +23,38 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything in one process, on embedded parts: API, worker, payment gateway, SQLite (the default).
+    /// Run API, worker and payment-gateway simulator in one process, on SQLite (the default).
     Demo,
-    /// The API; needs Postgres, Redis and a payment gateway.
+    /// Run the API; needs Postgres, Redis and a payment gateway.
     Serve,
-    /// The outbox relay and the payment reconciler; needs Postgres and a payment gateway.
+    /// Run the outbox relay and the payment reconciler; needs Postgres and a payment gateway.
     Worker,
-    /// The payment-gateway simulator.
+    /// Run the payment-gateway simulator.
     Gateway,
-    /// Brings the database's schema up to date.
+    /// Apply the pending database migrations.
     Migrate,
-    /// Adds tenants, users, products and orders.
+    /// Add tenants, users, products and orders.
     Seed(SeedArgs),
-    /// Prints the OpenAPI description.
+    /// Print the OpenAPI document.
     Openapi,
-    /// Checks the configuration of a role, and tells every mistake.
+    /// Validate the configuration of a command, and print every error.
     CheckConfig {
-        /// Which role.
+        /// The command whose configuration to validate.
         #[arg(default_value = "serve")]
-        role: CheckedRole,
+        command: ProcessKind,
     },
-    /// Asks the process at the management address whether it is ready; for health checks of containers.
+    /// Exit with 0 if the process at GLASSHOUSE_MANAGEMENT_ADDR is ready; for container health checks.
     CheckHealth,
 }
 
 impl Cli {
-    /// Does what the command line says. A failure is told on the standard error, whatever the log level.
+    /// Runs the command. An error is printed on standard error, whatever the log level.
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self.try_run() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                // Nothing can be done if even this fails.
+                // If even this fails, there is no channel left to report on.
                 let _ = writeln!(io::stderr(), "glasshouse: {error:#}");
                 ExitCode::FAILURE
             }
@@ -64,43 +63,45 @@ impl Cli {
 
     fn try_run(self) -> anyhow::Result<()> {
         match self.command.unwrap_or(Command::Demo) {
-            Command::Demo => keep_running(Role::Demo, commands::demo::run),
-            Command::Serve => keep_running(Role::Serve, commands::serve::run),
-            Command::Worker => keep_running(Role::Worker, commands::serve::run),
-            Command::Gateway => keep_running(Role::Gateway, commands::serve::run),
+            Command::Demo => keep_running(ProcessKind::Demo),
+            Command::Serve => keep_running(ProcessKind::Serve),
+            Command::Worker => keep_running(ProcessKind::Worker),
+            Command::Gateway => keep_running(ProcessKind::Gateway),
             Command::Migrate => run_once(commands::migrate::run()),
             Command::Seed(args) => run_once(commands::seed::run(args)),
             Command::CheckHealth => run_once(commands::check_health::run()),
             Command::Openapi => commands::openapi::print(),
-            Command::CheckConfig { role } => commands::check_config::run(role),
+            Command::CheckConfig { command } => commands::check_config::run(command),
         }
     }
 }
 
-/// Runs a role until the process is told to stop.
-fn keep_running<F: Future<Output = anyhow::Result<()>>>(
-    role: Role,
-    run: impl FnOnce(Config) -> F,
-) -> anyhow::Result<()> {
-    let (telemetry, config) = Config::from_environment(role, io::stdout().is_terminal())?;
-    observed(&telemetry, async { run(config).await })
+/// Runs a long-running process until it receives a signal to stop.
+fn keep_running(kind: ProcessKind) -> anyhow::Result<()> {
+    let (telemetry, config) = Config::from_environment(kind, io::stdout().is_terminal())?;
+    observed(&telemetry, async {
+        match config {
+            Config::Demo(config) => commands::demo::run(config).await,
+            config => commands::serve::run(config).await,
+        }
+    })
 }
 
-/// Runs a task that ends by itself.
+/// Runs a task to completion.
 fn run_once(task: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let mut env = Reader::new(environment);
     let telemetry = read_telemetry(None, &mut env, io::stdout().is_terminal());
-    observed(&env.finish(telemetry)?, task)
+    observed(&env.finish(Some(telemetry))?, task)
 }
 
-/// Runs a task under telemetry, and sends what is left of it at the end, be that a panic.
+/// Runs a task with telemetry, and flushes telemetry at the end, even after a panic.
 fn observed(
     settings: &TelemetrySettings,
     task: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
-    // The servers bring threads of their own for requests; these are for everything else.
+    // The HTTP servers start their own threads for requests; this runtime runs everything else.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    // The exporters speak gRPC on this runtime.
+    // The OTLP exporters need a runtime when they are created.
     let telemetry = runtime.block_on(async { Telemetry::start(settings) })?;
     let result = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(task)));
     telemetry.shut_down();

@@ -1,5 +1,5 @@
-//! The HTTP service of Glasshouse: its public interface, its background work, and the roles that a process
-//! can have.
+//! The service: the public and the management interface, background work, the payment-gateway simulator,
+//! and the commands of the binary.
 
 pub mod application;
 pub mod cli;

@@ -1,4 +1,4 @@
-//! The binary. Everything is in the library, so that tests run what production runs.
+//! The binary `glasshouse`. All of its code is in the library, so that tests run what production runs.
 
 use std::process::ExitCode;
 

@@ -1,33 +1,47 @@
-//! What a process connects to, and where it listens.
+//! Connections to databases, Redis and the payment gateway, and listening sockets.
 
 use std::net::{SocketAddr, TcpListener};
 
-use anyhow::{Context, bail};
-use glasshouse_infra::db::Database;
+use anyhow::Context;
+use glasshouse_infra::db::{Database, DatabaseSettings};
 use glasshouse_infra::faults::Faults;
-use glasshouse_infra::payment_gateway::GatewayClient;
+use glasshouse_infra::payment_gateway::{GatewayClient, GatewaySettings};
 use glasshouse_infra::redis::{Redis, RedisError, RedisSettings};
 use glasshouse_telemetry::metrics::Metrics;
 use glasshouse_telemetry::with_causes;
 use url::Url;
 
-use crate::config::{PaymentGatewayConfig, StorageConfig};
 use crate::http::health::Dependencies;
 
-/// Opens the connections and makes sure that each of them works.
+/// The connections of a process that uses storage.
+#[derive(Clone)]
+pub(super) struct Connections {
+    pub(super) database: Database,
+    pub(super) redis: Option<Redis>,
+}
+
+impl Connections {
+    /// The dependencies that a health check pings.
+    pub(super) fn dependencies(&self) -> Dependencies {
+        Dependencies { database: Some(self.database.clone()), redis: self.redis.clone() }
+    }
+}
+
+/// Connects to the database and checks that it isolates tenants; connects to Redis, if there is one.
 pub(super) async fn connect(
-    storage: &StorageConfig,
+    database: &DatabaseSettings,
+    redis: Option<&RedisSettings>,
     faults: &Faults,
     metrics: &Metrics,
-) -> anyhow::Result<Dependencies> {
-    let database = Database::connect(&storage.database, metrics)
+) -> anyhow::Result<Connections> {
+    let database = Database::connect(database, metrics)
         .await
         .inspect_err(|error| tracing::error!(error = with_causes(error), "database_connection_failed"))
         .context("database_connection_failed")?
         .with_faults(faults);
     database.check_isolation().await.context("database_check_failed")?;
     tracing::info!("database_connection_ok");
-    let redis = match &storage.redis {
+    let redis = match redis {
         Some(settings) => {
             let redis = connect_redis(settings)
                 .await
@@ -38,7 +52,7 @@ pub(super) async fn connect(
         }
         None => None,
     };
-    Ok(Dependencies { database: Some(database), redis })
+    Ok(Connections { database, redis })
 }
 
 async fn connect_redis(settings: &RedisSettings) -> Result<Redis, RedisError> {
@@ -47,23 +61,26 @@ async fn connect_redis(settings: &RedisSettings) -> Result<Redis, RedisError> {
     Ok(redis)
 }
 
+/// Binds a socket; `variable` is the setting that an error names. Returns the address that was bound: with
+/// port 0, the kernel chose the port.
 pub(super) fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(address)
         .with_context(|| format!("cannot listen on {address}: set {variable} to a free address"))?;
-    let bound = listener.local_addr().context("cannot tell the address that was bound")?;
+    let bound = listener.local_addr().context("cannot read the bound address")?;
     Ok((listener, bound))
 }
 
+/// The client of the payment gateway at `url`.
 pub(super) fn gateway_client(
-    config: &PaymentGatewayConfig,
-    simulator: Option<SocketAddr>,
+    url: Url,
+    settings: GatewaySettings,
     metrics: &Metrics,
 ) -> anyhow::Result<GatewayClient> {
-    let url = match (&config.url, simulator) {
-        (Some(url), _) => url.clone(),
-        (None, Some(address)) => Url::parse(&format!("http://{address}"))?,
-        (None, None) => bail!("GLASSHOUSE_PAYMENT_GATEWAY_URL: is not set"),
-    };
-    GatewayClient::new(url, config.settings, metrics.gateway.clone())
-        .context("cannot make a client of the payment gateway")
+    GatewayClient::new(url, settings, metrics.gateway.clone())
+        .context("cannot create the client of the payment gateway")
+}
+
+/// The URL of an HTTP server at `address`.
+pub(super) fn http_url(address: SocketAddr) -> anyhow::Result<Url> {
+    Ok(Url::parse(&format!("http://{address}"))?)
 }

@@ -1,5 +1,7 @@
-//! The whole process, composed in one place: connections, servers and background work, and how they stop.
+//! The composition root: which parts each kind of process is built from, and how a process runs and stops.
 
+mod api_parts;
+mod builder;
 mod connections;
 mod servers;
 
@@ -11,32 +13,28 @@ use actix_web::dev::{Server, ServerHandle};
 use anyhow::{Context, bail};
 use futures_util::future::join_all;
 use glasshouse_infra::db::Database;
-use glasshouse_infra::faults::Faults;
-use glasshouse_telemetry::metrics::Metrics;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::connections::{bind, connect, gateway_client};
-use self::servers::{ApiParts, gateway_server, management_server};
-use crate::config::{Config, ShutdownConfig};
-use crate::http::health::Dependencies;
-use crate::http::management::faults::FaultPanel;
-use crate::http::management::metrics::Gauges;
+use self::builder::Builder;
+use self::connections::http_url;
+use crate::config::{Config, DemoConfig, ServeConfig, ShutdownSettings, WorkerConfig};
 use crate::http::public::middleware::{Draining, InFlight};
 use crate::worker::Worker;
 
-/// A process that is built and bound to its ports, and not serving yet.
+/// A process that is connected and bound to its ports, but not serving yet.
 pub struct Application {
     servers: Vec<Server>,
     addresses: Addresses,
     worker: Option<Worker>,
     database: Option<Database>,
     draining: Draining,
-    in_flight: InFlight,
-    shutdown: ShutdownConfig,
+    /// The in-flight requests of the API, if this process serves it.
+    in_flight: Option<InFlight>,
+    shutdown: ShutdownSettings,
 }
 
-/// Where the process listens. With port 0 in the configuration, these are the ports that it got.
+/// The addresses on which the process listens. With port 0 in the configuration, these hold the actual port.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Addresses {
     /// The public interface.
@@ -48,77 +46,65 @@ pub struct Addresses {
 }
 
 /// How long closing the connections to the database may take.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Application {
-    /// Connects to everything the configuration names, checks that it answers, and binds the ports.
+    /// Connects to everything that the configuration names, checks that it answers, and binds the ports.
     ///
     /// # Errors
-    /// When something cannot be reached or bound: the process must not start half.
+    /// When a connection or a port fails. A process never starts partially.
     pub async fn build(config: Config) -> anyhow::Result<Self> {
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "application_starting");
-        let (draining, mut addresses, mut servers) = (Draining::default(), Addresses::default(), Vec::new());
-        let metrics = Metrics::new(config.metrics)?;
-        metrics.runtime.watch("main");
-        let faults = if config.faults_are_enabled {
-            Faults::enabled(metrics.faults.clone())
-        } else {
-            Faults::disabled()
-        };
-        let dependencies = match &config.storage {
-            Some(storage) => connect(storage, &faults, &metrics).await?,
-            None => Dependencies::default(),
-        };
-        if let Some(address) = config.gateway_addr {
-            let (listener, bound) = bind(address, "GLASSHOUSE_GATEWAY_ADDR")?;
-            addresses.gateway = Some(bound);
-            servers.push(gateway_server(listener, config.shutdown, metrics.runtime.clone())?);
-        }
-        let payment_gateway = match &config.payment_gateway {
-            Some(settings) => Some(gateway_client(settings, addresses.gateway, &metrics)?),
-            None => None,
-        };
-        let in_flight = InFlight::new(config.api.as_ref().map_or(0, |api| api.limits.concurrent_requests));
-        let mut active_users = None;
-        if let (Some(api), Some(gateway)) = (config.api, &payment_gateway) {
-            let (listener, bound) = bind(api.http_addr, "GLASSHOUSE_HTTP_ADDR")?;
-            addresses.http = Some(bound);
-            let parts = ApiParts::new(api, &dependencies, gateway, &draining, &in_flight, &faults, &metrics)?;
-            active_users = Some(parts.active_users());
-            servers.push(parts.server(listener, config.shutdown)?);
-        }
-        let (listener, bound) = bind(config.management_addr, "GLASSHOUSE_MANAGEMENT_ADDR")?;
-        addresses.management = Some(bound);
-        let database = dependencies.database.clone();
-        let outbox = metrics.outbox.clone();
-        let gauges = Gauges::new(metrics, dependencies, active_users);
-        let panel = FaultPanel {
-            faults: faults.clone(),
-            database: database.clone(),
-            has_api: addresses.http.is_some(),
-            has_worker: config.worker.is_some(),
-        };
-        servers.push(management_server(listener, gauges, panel, draining.clone())?);
-        let worker = match (config.worker, &database, payment_gateway) {
-            (Some(worker), Some(database), Some(gateway)) => {
-                Some(Worker::new(database.clone(), gateway, worker, faults, outbox))
+        match config {
+            Config::Demo(config) => Self::demo(config).await,
+            Config::Serve(config) => Self::serve(config).await,
+            Config::Worker(config) => Self::worker(config).await,
+            Config::Gateway(config) => {
+                let mut builder = Builder::new(config.process)?;
+                builder.add_gateway_simulator(config.simulator_address)?;
+                builder.finish()
             }
-            _ => None,
-        };
-        Ok(Self { servers, addresses, worker, database, draining, in_flight, shutdown: config.shutdown })
+        }
     }
 
-    /// Where it listens.
+    async fn demo(config: DemoConfig) -> anyhow::Result<Self> {
+        let mut builder = Builder::new(config.process)?;
+        let connections = builder.connect(&config.storage, config.redis.as_ref()).await?;
+        let simulator = builder.add_gateway_simulator(config.simulator_address)?;
+        let gateway_url = config.payment_gateway_url.map_or_else(|| http_url(simulator), Ok)?;
+        let gateway = builder.gateway_client(gateway_url, config.payment_gateway)?;
+        builder.add_api(config.http, &config.auth, &connections, gateway.clone())?;
+        builder.add_worker(config.worker, &connections, gateway);
+        builder.finish()
+    }
+
+    async fn serve(config: ServeConfig) -> anyhow::Result<Self> {
+        let mut builder = Builder::new(config.process)?;
+        let connections = builder.connect(&config.storage, Some(&config.redis)).await?;
+        let gateway = builder.gateway_client(config.payment_gateway_url, config.payment_gateway)?;
+        builder.add_api(config.http, &config.auth, &connections, gateway)?;
+        builder.finish()
+    }
+
+    async fn worker(config: WorkerConfig) -> anyhow::Result<Self> {
+        let mut builder = Builder::new(config.process)?;
+        let connections = builder.connect(&config.storage, None).await?;
+        let gateway = builder.gateway_client(config.payment_gateway_url, config.payment_gateway)?;
+        builder.add_worker(config.worker, &connections, gateway);
+        builder.finish()
+    }
+
+    /// The addresses on which the process listens.
     #[must_use]
     pub const fn addresses(&self) -> Addresses {
         self.addresses
     }
 
-    /// Serves until `stop`, and then stops in order: readiness turns 503, requests and background work finish,
-    /// connections close.
+    /// Serves until `stop` resolves, and then shuts down gracefully: readiness turns 503, requests and
+    /// background work finish, connections close.
     ///
     /// # Errors
-    /// When a server fails, or the work does not finish in time.
+    /// When a server ends by itself, or requests and background work exceed the grace period.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let handles: Vec<ServerHandle> = self.servers.iter().map(Server::handle).collect();
         let mut serving: JoinSet<io::Result<()>> = self.servers.into_iter().collect();
@@ -146,14 +132,14 @@ impl Application {
         tokio::time::sleep(self.shutdown.drain).await;
         let finish = async {
             working.join_all().await;
-            finish_requests(&self.in_flight).await;
+            finish_requests(self.in_flight.as_ref()).await;
             join_all(handles.iter().map(|handle| handle.stop(true))).await;
             serving.join_all().await;
         };
         let in_time = tokio::time::timeout(self.shutdown.grace, finish).await;
         if let Some(database) = self.database {
-            // Closing waits for connections in use, and a request that is stuck never gives its own back.
-            let _ = tokio::time::timeout(CLOSE_PATIENCE, database.close()).await;
+            // Closing waits for connections in use, and a stuck request never returns its connection.
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, database.close()).await;
         }
         in_time.context("requests or background work did not finish in time")?;
         tracing::info!("application_stopped");
@@ -161,10 +147,10 @@ impl Application {
     }
 }
 
-/// Waits for the requests that are being served. Each server thread has connections to the database that
-/// others use too, so no thread may end before the last request has.
-async fn finish_requests(in_flight: &InFlight) {
-    while in_flight.count() > 0 {
+/// Waits until no request is in flight. Server threads share the database connections that each of them
+/// opened, so no thread may end before the last request has.
+async fn finish_requests(in_flight: Option<&InFlight>) {
+    while in_flight.is_some_and(|in_flight| in_flight.count() > 0) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -1,19 +1,19 @@
-//! `check-health`: a health check for containers without a shell.
+//! `check-health`: the health check of a container without a shell.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use crate::config::{Reader, environment};
+use crate::config::{Reader, environment, read_management_address};
 
-/// Asks the process at the management address whether it is ready.
+/// Requests `/health/ready` from the management address of another process.
 pub(crate) async fn run() -> anyhow::Result<()> {
     let mut env = Reader::new(environment);
-    let address = env.or("GLASSHOUSE_MANAGEMENT_ADDR", SocketAddr::from(([127, 0, 0, 1], 9000)));
-    let mut address = env.finish(address)?;
+    let address = read_management_address(&mut env);
+    let mut address = env.finish(Some(address))?;
     if address.ip().is_unspecified() {
-        // It listens everywhere, here too.
+        // 0.0.0.0 includes the loopback interface.
         address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
     let url = format!("http://{address}/health/ready");

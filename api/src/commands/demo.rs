@@ -1,11 +1,11 @@
-//! `demo`: everything in one process, ready to be used.
+//! `demo`: everything in one process, with a migrated and seeded database.
 
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 use glasshouse_domain::user::Role as UserRole;
 use glasshouse_infra::clock;
-use glasshouse_infra::db::Database;
+use glasshouse_infra::db::{Database, DatabaseSettings};
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::tokens::Tokens;
 use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
@@ -14,34 +14,32 @@ use secrecy::ExposeSecret;
 use super::demo_data::{self, DemoTenant, PASSWORD, TENANTS};
 use super::{migrate, serve};
 use crate::application::{Addresses, Application};
-use crate::config::{AuthConfig, Config, StorageConfig};
+use crate::config::{AuthSettings, Config, DemoConfig};
 
-/// Runs the demo until the process is told to stop.
-pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
-    let storage = config.storage.clone().context("the demo has a database")?;
-    let auth = config.api.as_ref().map(|api| api.auth.clone()).context("the demo has an API")?;
-    if let Some(directory) = &storage.data_directory {
+/// Migrates and seeds the database, and runs the demo until the process receives a signal to stop.
+pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
+    if let Some(directory) = &config.data_directory {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("GLASSHOUSE_DATA_DIR: cannot create {}", directory.display()))?;
     }
-    migrate::migrate(storage.migration_url.clone()).await?;
-    let order = prepare(&storage, &auth).await?;
-    let application = Application::build(config).await?;
+    migrate::migrate(config.storage.migration_url.clone()).await?;
+    let order = prepare(&config.storage.database, &config.auth).await?;
+    let application = Application::build(Config::Demo(config)).await?;
     if io::stdout().is_terminal() {
         welcome(application.addresses(), order.as_ref())?;
     }
     application.run_until(serve::stop_signal()?).await
 }
 
-/// What the ready-made order needs.
+/// What the printed `curl` command that places an order contains.
 struct DemoOrder {
     token: String,
     product: String,
 }
 
-/// Adds the demo's tenants, and prepares an order of the first one.
-async fn prepare(storage: &StorageConfig, auth: &AuthConfig) -> anyhow::Result<Option<DemoOrder>> {
-    let database = Database::connect(&storage.database, &Metrics::new(MetricsSettings::default())?)
+/// Adds the demo's tenants, and prepares an order of the first one; `None` if it has no product.
+async fn prepare(database: &DatabaseSettings, auth: &AuthSettings) -> anyhow::Result<Option<DemoOrder>> {
+    let database = Database::connect(database, &Metrics::new(MetricsSettings::default())?)
         .await
         .context("database_connection_failed")?;
     let hasher = Argon2Hasher::new(auth.argon2)?;
@@ -70,10 +68,13 @@ fn welcome(addresses: Addresses, order: Option<&DemoOrder>) -> io::Result<()> {
         (url(addresses.http).unwrap_or_default(), url(addresses.management).unwrap_or_default());
     let gateway = url(addresses.gateway).unwrap_or_default();
     let mut out = io::stdout().lock();
-    writeln!(out, "\nGlasshouse runs. Stop it with Ctrl-C.\n")?;
-    writeln!(out, "  API              {api}/v1     described at {api}/docs/")?;
-    writeln!(out, "  Management       {management}/metrics     and /health/ready")?;
-    writeln!(out, "  Payment gateway  {gateway}/control     a simulator: make it slow, broken or strict\n")?;
+    writeln!(out, "\nGlasshouse is running. Press Ctrl-C to stop it.\n")?;
+    writeln!(out, "  API                {api}/v1     documentation at {api}/docs/")?;
+    writeln!(out, "  Management         {management}/metrics     and /health/ready")?;
+    writeln!(
+        out,
+        "  Gateway simulator  {gateway}/control     sets latency, error, timeout and decline rates\n"
+    )?;
     writeln!(out, "  Logins: password {PASSWORD}")?;
     for tenant in &TENANTS {
         let emails = [UserRole::Owner, UserRole::Admin, UserRole::Member].map(|role| tenant.email(role));

@@ -1,4 +1,4 @@
-//! `migrate`: brings the database's schema up to date.
+//! `migrate`: applies the pending database migrations.
 
 use std::time::Duration;
 
@@ -8,22 +8,22 @@ use glasshouse_migrations::{Migrator, MigratorTrait};
 use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
 use secrecy::SecretString;
 
-use crate::config::{Reader, StorageConfig, environment};
+use crate::config::{Reader, environment, read_migration_url};
 
-/// Applies all migrations that are missing, as the owner of the database.
+/// Applies the pending migrations, as the owner of the schema.
 pub(crate) async fn run() -> anyhow::Result<()> {
     let mut env = Reader::new(environment);
-    let url = StorageConfig::read_migration_url(&mut env);
+    let url = read_migration_url(&mut env);
     migrate(env.finish(url)?).await
 }
 
-/// Applies all migrations that are missing to the database at `url`.
+/// Applies the pending migrations to the database at `url`.
 pub(crate) async fn migrate(url: SecretString) -> anyhow::Result<()> {
     let settings = DatabaseSettings {
         url,
         pool_size: 1,
         acquire_timeout: Duration::from_secs(10),
-        // A migration may rewrite a large table.
+        // A migration may rewrite a large table, which takes long.
         statement_timeout: Duration::from_secs(3600),
         slow_query: Duration::from_secs(3600),
         reconcile_after: Duration::ZERO,

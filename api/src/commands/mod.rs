@@ -1,4 +1,4 @@
-//! What the binary can do, a file for each command.
+//! The commands of the binary, a file for each.
 
 pub(crate) mod check_config;
 pub(crate) mod check_health;

@@ -1,10 +1,10 @@
-//! `openapi`: prints the description of the public interface.
+//! `openapi`: prints the OpenAPI document of the public interface.
 
 use std::io::{self, Write};
 
 use crate::http::public::docs;
 
-/// Prints the description as JSON.
+/// Prints the document as JSON.
 pub(crate) fn print() -> anyhow::Result<()> {
     writeln!(io::stdout(), "{}", docs::openapi().to_pretty_json()?)?;
     Ok(())

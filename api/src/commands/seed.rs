@@ -16,7 +16,7 @@ use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
 use time::Duration;
 
 use super::demo_data::{self, PASSWORD, TENANTS};
-use crate::config::{AuthConfig, Reader, StorageConfig, environment};
+use crate::config::{Reader, StorageSettings, environment, read_argon2};
 
 /// What to add.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -37,9 +37,8 @@ pub(crate) async fn run(args: SeedArgs) -> anyhow::Result<()> {
     ensure!(args.demo || args.tenants > 0, "nothing to add: say --demo, or --tenants N and --orders M");
     ensure!(args.orders == 0 || args.tenants > 0, "--orders needs --tenants: orders go to the new tenants");
     let mut env = Reader::new(environment);
-    let storage = StorageConfig::read_for_seed(&mut env);
-    let argon2 = AuthConfig::read_argon2(&mut env);
-    let (storage, argon2) = env.finish((storage, argon2))?;
+    let (storage, argon2) = (StorageSettings::read(&mut env), read_argon2(&mut env));
+    let storage = env.finish(storage)?;
     let database = Database::connect(&storage.database, &Metrics::new(MetricsSettings::default())?)
         .await
         .context("database_connection_failed")?;

@@ -1,116 +1,226 @@
-//! Configuration: environment variables, read once, checked all together before anything starts.
+//! Configuration: environment variables, read once and checked together before anything starts.
 //!
-//! `.env.example` lists every variable with its default; a test keeps the two in step.
+//! A `*Config` is the whole configuration of one kind of process. It is made of `*Settings`, one for each
+//! concern. `.env.example` lists every variable with its default; a test compares it with this module.
 
-mod concerns;
+mod auth;
+mod http;
+mod payment_gateway;
+mod process;
 mod reader;
+mod storage;
 mod telemetry;
+mod worker;
 
-pub use concerns::{
-    ApiConfig, AuthConfig, Limits, PaymentGatewayConfig, ShutdownConfig, StorageConfig, WorkerConfig,
-};
+pub use auth::{AuthSettings, read_argon2};
+pub use http::{HttpSettings, Limits};
+pub use process::{ProcessSettings, ShutdownSettings, read_management_address};
 pub use reader::{ConfigErrors, Reader};
+pub use storage::{StorageSettings, read_migration_url};
 pub use telemetry::read as read_telemetry;
+pub use worker::WorkerSettings;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
+use glasshouse_infra::payment_gateway::GatewaySettings;
+use glasshouse_infra::redis::RedisSettings;
 use glasshouse_telemetry::TelemetrySettings;
-use glasshouse_telemetry::metrics::MetricsSettings;
+use url::Url;
 
-/// What a process does. Each role needs its own part of the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Everything in one process, on embedded parts where no others are configured.
+/// The kinds of long-running processes, one for each command that serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ProcessKind {
+    /// API, worker and payment-gateway simulator in one process; see `glasshouse demo`.
     Demo,
-    /// The API.
+    /// The API; see `glasshouse serve`.
     Serve,
-    /// The outbox relay and the payment reconciler.
+    /// The outbox relay and the payment reconciler; see `glasshouse worker`.
     Worker,
-    /// The payment-gateway simulator.
+    /// The payment-gateway simulator; see `glasshouse gateway`.
     Gateway,
 }
 
-impl Role {
-    const fn has_api(self) -> bool {
-        matches!(self, Self::Demo | Self::Serve)
-    }
-
-    const fn has_worker(self) -> bool {
-        matches!(self, Self::Demo | Self::Worker)
-    }
-
-    const fn has_gateway(self) -> bool {
-        matches!(self, Self::Demo | Self::Gateway)
-    }
+/// The configuration of one process: exactly what its kind needs.
+#[derive(Clone, Debug)]
+pub enum Config {
+    /// The configuration of [`ProcessKind::Demo`].
+    Demo(DemoConfig),
+    /// The configuration of [`ProcessKind::Serve`].
+    Serve(ServeConfig),
+    /// The configuration of [`ProcessKind::Worker`].
+    Worker(WorkerConfig),
+    /// The configuration of [`ProcessKind::Gateway`].
+    Gateway(GatewayConfig),
 }
 
-/// The configuration of one process.
+/// Everything in one process, on embedded parts where no external ones are configured.
 #[derive(Clone, Debug)]
-pub struct Config {
-    /// Where the management listener listens.
-    pub management_addr: SocketAddr,
-    /// What the metrics have to be told.
-    pub metrics: MetricsSettings,
-    /// Whether faults may be injected into this process.
-    pub faults_are_enabled: bool,
-    /// How to stop.
-    pub shutdown: ShutdownConfig,
-    /// The API, if this process serves it.
-    pub api: Option<ApiConfig>,
-    /// The worker, if this process runs it.
-    pub worker: Option<WorkerConfig>,
-    /// Where the payment-gateway simulator listens, if this process runs it.
-    pub gateway_addr: Option<SocketAddr>,
-    /// The payment gateway as its client sees it, if this process calls it.
-    pub payment_gateway: Option<PaymentGatewayConfig>,
-    /// The database and Redis, if this process needs them.
-    pub storage: Option<StorageConfig>,
+pub struct DemoConfig {
+    /// What every process has.
+    pub process: ProcessSettings,
+    /// The public HTTP server.
+    pub http: HttpSettings,
+    /// Access tokens and password hashes.
+    pub auth: AuthSettings,
+    /// Background work.
+    pub worker: WorkerSettings,
+    /// The directory of the demo's own SQLite database; `None` if `DATABASE_URL` names another database.
+    pub data_directory: Option<PathBuf>,
+    /// The database.
+    pub storage: StorageSettings,
+    /// Redis; `None` keeps the cache and the rate limiter in this process.
+    pub redis: Option<RedisSettings>,
+    /// The address on which the payment-gateway simulator listens.
+    pub simulator_address: SocketAddr,
+    /// The payment gateway; `None` is the simulator of this process.
+    pub payment_gateway_url: Option<Url>,
+    /// Timeouts, retries and circuit breaker of the payment gateway's client.
+    pub payment_gateway: GatewaySettings,
+}
+
+/// The API.
+#[derive(Clone, Debug)]
+pub struct ServeConfig {
+    /// What every process has.
+    pub process: ProcessSettings,
+    /// The public HTTP server.
+    pub http: HttpSettings,
+    /// Access tokens and password hashes.
+    pub auth: AuthSettings,
+    /// The database.
+    pub storage: StorageSettings,
+    /// Redis, for the cache and the rate limiter.
+    pub redis: RedisSettings,
+    /// The payment gateway.
+    pub payment_gateway_url: Url,
+    /// Timeouts, retries and circuit breaker of the payment gateway's client.
+    pub payment_gateway: GatewaySettings,
+}
+
+/// The outbox relay and the payment reconciler. They use neither the cache nor the rate limiter, so a worker
+/// does not depend on Redis.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// What every process has.
+    pub process: ProcessSettings,
+    /// Background work.
+    pub worker: WorkerSettings,
+    /// The database.
+    pub storage: StorageSettings,
+    /// The payment gateway.
+    pub payment_gateway_url: Url,
+    /// Timeouts, retries and circuit breaker of the payment gateway's client.
+    pub payment_gateway: GatewaySettings,
+}
+
+/// The payment-gateway simulator.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig {
+    /// What every process has.
+    pub process: ProcessSettings,
+    /// The address on which the simulator listens.
+    pub simulator_address: SocketAddr,
 }
 
 impl Config {
-    /// Reads the configuration of a role. `variable` looks an environment variable up.
+    /// Reads the configuration of a process. `variable` looks up an environment variable.
     ///
     /// # Errors
-    /// When a variable is missing or wrong: all of them, with what would be right.
-    pub fn load(role: Role, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
+    /// When variables are missing or wrong. The error lists all of them, each with a valid form.
+    pub fn load(kind: ProcessKind, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let mut env = Reader::new(variable);
-        let config = Self::read(role, &mut env);
+        let config = Self::read(kind, &mut env);
         env.finish(config)
     }
 
-    /// Reads all that a process of this role is told by its environment.
+    /// Reads the configuration of a process and of its telemetry from the environment.
     ///
     /// # Errors
-    /// As [`Config::load`] does; a mistake in the settings of the log does not hide the others.
+    /// As [`Config::load`]. A mistake in the telemetry settings does not hide the others.
     pub fn from_environment(
-        role: Role,
+        kind: ProcessKind,
         on_terminal: bool,
     ) -> Result<(TelemetrySettings, Self), ConfigErrors> {
         let mut env = Reader::new(environment);
-        let config = (telemetry::read(Some(role), &mut env, on_terminal), Self::read(role, &mut env));
-        env.finish(config)
+        let telemetry = telemetry::read(Some(kind), &mut env, on_terminal);
+        let config = Self::read(kind, &mut env);
+        env.finish(config.map(|config| (telemetry, config)))
     }
 
-    /// Reads the configuration of a role; errors are collected by `env`.
-    pub fn read(role: Role, env: &mut Reader) -> Self {
-        let uses_gateway = role.has_api() || role.has_worker();
-        Self {
-            management_addr: env.or("GLASSHOUSE_MANAGEMENT_ADDR", SocketAddr::from(([127, 0, 0, 1], 9000))),
-            metrics: telemetry::read_metrics(env),
-            faults_are_enabled: env.or("GLASSHOUSE_FAULTS_ENABLED", false),
-            shutdown: ShutdownConfig::read(env),
-            api: role.has_api().then(|| ApiConfig::read(role, env)),
-            worker: role.has_worker().then(|| WorkerConfig::read(env)),
-            gateway_addr: role
-                .has_gateway()
-                .then(|| env.or("GLASSHOUSE_GATEWAY_ADDR", SocketAddr::from(([127, 0, 0, 1], 8090)))),
-            payment_gateway: uses_gateway.then(|| PaymentGatewayConfig::read(role, env)),
-            storage: uses_gateway.then(|| StorageConfig::read(role, env)),
+    /// Reads the configuration of a process. `env` collects the errors; `None` if there is one.
+    pub fn read(kind: ProcessKind, env: &mut Reader) -> Option<Self> {
+        match kind {
+            ProcessKind::Demo => DemoConfig::read(env).map(Self::Demo),
+            ProcessKind::Serve => ServeConfig::read(env).map(Self::Serve),
+            ProcessKind::Worker => WorkerConfig::read(env).map(Self::Worker),
+            ProcessKind::Gateway => Some(Self::Gateway(GatewayConfig::read(env))),
         }
     }
 }
 
-/// Looks an environment variable up. One that is no Unicode counts as absent.
+// Each `read` reads all of its sections before the first `?`, so that every error is collected.
+
+impl DemoConfig {
+    fn read(env: &mut Reader) -> Option<Self> {
+        let data_directory = storage::read_data_directory(env);
+        let process = ProcessSettings::read(env);
+        let http = HttpSettings::read(env);
+        let auth = AuthSettings::read_for_demo(env);
+        let worker = WorkerSettings::read(env);
+        let storage = StorageSettings::read_for_demo(data_directory.as_deref(), env);
+        let redis = env.text("REDIS_URL").is_some().then(|| storage::read_redis(env)).flatten();
+        let simulator_address = payment_gateway::read_simulator_address(env);
+        let payment_gateway_url = payment_gateway::read_optional_url(env);
+        let payment_gateway = payment_gateway::read_client(env);
+        let (auth, storage) = (auth?, storage?);
+        Some(Self {
+            process,
+            http,
+            auth,
+            worker,
+            data_directory,
+            storage,
+            redis,
+            simulator_address,
+            payment_gateway_url,
+            payment_gateway,
+        })
+    }
+}
+
+impl ServeConfig {
+    fn read(env: &mut Reader) -> Option<Self> {
+        let (process, http) = (ProcessSettings::read(env), HttpSettings::read(env));
+        let auth = AuthSettings::read(env);
+        let storage = StorageSettings::read(env);
+        let redis = storage::read_redis(env);
+        let payment_gateway_url = payment_gateway::read_url(env);
+        let payment_gateway = payment_gateway::read_client(env);
+        let (auth, storage, redis, payment_gateway_url) = (auth?, storage?, redis?, payment_gateway_url?);
+        Some(Self { process, http, auth, storage, redis, payment_gateway_url, payment_gateway })
+    }
+}
+
+impl WorkerConfig {
+    fn read(env: &mut Reader) -> Option<Self> {
+        let (process, worker) = (ProcessSettings::read(env), WorkerSettings::read(env));
+        let storage = StorageSettings::read(env);
+        let payment_gateway_url = payment_gateway::read_url(env);
+        let payment_gateway = payment_gateway::read_client(env);
+        let (storage, payment_gateway_url) = (storage?, payment_gateway_url?);
+        Some(Self { process, worker, storage, payment_gateway_url, payment_gateway })
+    }
+}
+
+impl GatewayConfig {
+    fn read(env: &mut Reader) -> Self {
+        let simulator_address = payment_gateway::read_simulator_address(env);
+        Self { process: ProcessSettings::read(env), simulator_address }
+    }
+}
+
+/// Looks up an environment variable. One that is not valid Unicode counts as absent.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn environment(name: &str) -> Option<String> {

@@ -1,30 +1,31 @@
+//! Reads environment variables into typed values, and collects what is wrong with them.
+
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Reads variables and collects what is wrong with them, so that people see all of it at once. After an
-/// error it goes on with a default, which nobody will use.
+/// Reads variables and collects every error, so that an operator sees all of them at once.
 pub struct Reader<'a> {
     lookup: Box<Lookup<'a>>,
     errors: Vec<String>,
     seen: BTreeSet<&'static str>,
 }
 
-/// Looks a variable up by its name.
+/// Looks up a variable by its name.
 type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-/// Everything that is wrong with the configuration.
+/// All errors of a configuration, each as `VARIABLE: problem`. Values are left out where they may be secret.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<String>);
 
 impl<'a> Reader<'a> {
-    /// A reader of the variables that `lookup` knows.
+    /// A reader that looks up variables with `lookup`.
     pub fn new(lookup: impl Fn(&str) -> Option<String> + 'a) -> Self {
         Self { lookup: Box::new(lookup), errors: Vec::new(), seen: BTreeSet::new() }
     }
 
-    /// The text of a variable; an empty one counts as absent, as compose files write it.
+    /// The text of a variable. An empty one counts as absent: Compose passes unset variables as empty ones.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.seen.insert(name);
         (self.lookup)(name).filter(|value| !value.trim().is_empty())
@@ -42,7 +43,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A number within bounds, or `default` if it is absent.
+    /// A number within `bounds`, or `default` if the variable is absent.
     pub fn number(&mut self, name: &'static str, default: u64, bounds: std::ops::RangeInclusive<u64>) -> u64 {
         let value = self.or(name, default);
         if bounds.contains(&value) {
@@ -62,40 +63,36 @@ impl<'a> Reader<'a> {
         Duration::from_secs(self.number(name, default, 1..=2_592_000))
     }
 
-    /// A variable that must be there. `hint` says what to set it to.
+    /// A required variable; `None` after an error. `hint` says what to set it to.
     pub fn required<T>(
         &mut self,
         name: &'static str,
         hint: &str,
-        fallback: T,
         parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> T {
+    ) -> Option<T> {
         let parsed = match self.text(name) {
             None => Err(format!("is not set: {hint}")),
             Some(text) => parse(text.trim()),
         };
-        parsed.unwrap_or_else(|problem| {
-            self.wrong(name, &problem);
-            fallback
-        })
+        parsed.map_err(|problem| self.wrong(name, &problem)).ok()
     }
 
-    /// Notes that a variable is wrong.
+    /// Records an error.
     pub fn wrong(&mut self, name: &'static str, problem: &impl Display) {
         self.errors.push(format!("{name}: {problem}"));
     }
 
-    /// The names that were asked for so far.
+    /// The names of the variables that were read so far.
     pub fn seen(&self) -> impl Iterator<Item = &'static str> {
         self.seen.iter().copied()
     }
 
-    /// `value`, if nothing was wrong.
+    /// The value that was read, which is `None` only after an error.
     ///
     /// # Errors
-    /// When something was.
-    pub fn finish<T>(self, value: T) -> Result<T, ConfigErrors> {
-        if self.errors.is_empty() { Ok(value) } else { Err(ConfigErrors(self.errors)) }
+    /// When a variable was wrong.
+    pub fn finish<T>(self, value: Option<T>) -> Result<T, ConfigErrors> {
+        value.filter(|_| self.errors.is_empty()).ok_or(ConfigErrors(self.errors))
     }
 }
 
@@ -122,8 +119,8 @@ mod tests {
         assert_eq!(env.or("PORT", 80_u16), 80);
         assert_eq!(env.number("SIZE", 10, 1..=20), 10);
         assert_eq!(env.or("EMPTY", 7_u16), 7);
-        env.required("URL", "set it to a URL", (), |_| Ok(()));
-        let errors = env.finish(()).unwrap_err().to_string();
+        assert_eq!(env.required("URL", "set it to a URL", |_| Ok(())), None);
+        let errors = env.finish(Some(())).unwrap_err().to_string();
         for part in
             ["PORT: invalid digit", "SIZE: must be from 1 to 20, not 0", "URL: is not set: set it to a URL"]
         {

@@ -1,16 +1,18 @@
+//! Settings of telemetry: where each signal goes, and how much of it.
+
 use std::str::FromStr;
 
 use glasshouse_telemetry::metrics::MetricsSettings;
 use glasshouse_telemetry::{ErrorSettings, InvalidDsn, LogFormat, Sampling, TelemetrySettings};
 use url::Url;
 
-use super::{Reader, Role};
+use super::{ProcessKind, Reader};
 
-/// Reads what a process tells about itself, and whom. On a terminal the log lines are for people, unless
-/// somebody says otherwise.
-pub fn read(role: Option<Role>, env: &mut Reader, on_terminal: bool) -> TelemetrySettings {
+/// Reads the settings of logs, traces, profiles and error events. `kind` is `None` for commands that run to
+/// completion. On a terminal the default log format is the pretty one.
+pub fn read(kind: Option<ProcessKind>, env: &mut Reader, on_terminal: bool) -> TelemetrySettings {
     TelemetrySettings {
-        service_name: env.text("OTEL_SERVICE_NAME").unwrap_or_else(|| service_name(role).to_owned()),
+        service_name: env.text("OTEL_SERVICE_NAME").unwrap_or_else(|| service_name(kind).to_owned()),
         resource_attributes: resource_attributes(env),
         log_format: log_format(env, on_terminal),
         filter: filter(env),
@@ -21,7 +23,7 @@ pub fn read(role: Option<Role>, env: &mut Reader, on_terminal: bool) -> Telemetr
     }
 }
 
-/// Reads what the metrics have to be told.
+/// Reads the settings of the metrics.
 pub(super) fn read_metrics(env: &mut Reader) -> MetricsSettings {
     let MetricsSettings { label_cap, .. } = MetricsSettings::default();
     let label_cap = env.number("GLASSHOUSE_METRIC_LABEL_CAP", label_cap as u64, 1..=100_000);
@@ -33,16 +35,16 @@ pub(super) fn read_metrics(env: &mut Reader) -> MetricsSettings {
     }
 }
 
-const fn service_name(role: Option<Role>) -> &'static str {
-    match role {
-        Some(Role::Serve) => "glasshouse-api",
-        Some(Role::Worker) => "glasshouse-worker",
-        Some(Role::Gateway) => "glasshouse-gateway",
-        Some(Role::Demo) | None => "glasshouse",
+const fn service_name(kind: Option<ProcessKind>) -> &'static str {
+    match kind {
+        Some(ProcessKind::Serve) => "glasshouse-api",
+        Some(ProcessKind::Worker) => "glasshouse-worker",
+        Some(ProcessKind::Gateway) => "glasshouse-gateway",
+        Some(ProcessKind::Demo) | None => "glasshouse",
     }
 }
 
-/// `key=value` pairs with commas between them, as OpenTelemetry defines it.
+/// Comma-separated `key=value` pairs, as the OpenTelemetry specification defines the variable.
 fn resource_attributes(env: &mut Reader) -> Vec<(String, String)> {
     let text = env.text("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
     let mut attributes = Vec::new();
@@ -50,7 +52,7 @@ fn resource_attributes(env: &mut Reader) -> Vec<(String, String)> {
         match pair.split_once('=') {
             Some((name, value)) => attributes.push((name.trim().to_owned(), value.trim().to_owned())),
             None => {
-                let problem = format!("must be key=value pairs with commas between them, not {pair:?}");
+                let problem = format!("must be comma-separated key=value pairs, not {pair:?}");
                 env.wrong("OTEL_RESOURCE_ATTRIBUTES", &problem);
             }
         }
@@ -71,13 +73,13 @@ fn log_format(env: &mut Reader, on_terminal: bool) -> LogFormat {
     }
 }
 
-/// Libraries that tell what is of no use here: notices of the database, each migration, each server thread,
-/// each start of a profile.
-const QUIET: &str =
+/// The default filter. It silences what libraries log at info without use here: database notices, each
+/// migration, each server thread, each start of a profile.
+const DEFAULT_FILTER: &str =
     "info,actix_server=warn,pyroscope=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn";
 
 fn filter(env: &mut Reader) -> String {
-    let filter = env.text("RUST_LOG").unwrap_or_else(|| QUIET.to_owned());
+    let filter = env.text("RUST_LOG").unwrap_or_else(|| DEFAULT_FILTER.to_owned());
     if let Err(error) = tracing_subscriber::EnvFilter::from_str(&filter) {
         env.wrong("RUST_LOG", &error);
     }
@@ -96,7 +98,7 @@ fn url(env: &mut Reader, variable: &'static str, example: &str) -> Option<Url> {
 }
 
 fn sampling(env: &mut Reader) -> Sampling {
-    let ratio = share("OTEL_TRACES_SAMPLER_ARG", 1.0, env);
+    let ratio = ratio("OTEL_TRACES_SAMPLER_ARG", 1.0, env);
     let name = env.text("OTEL_TRACES_SAMPLER").unwrap_or_else(|| "parentbased_always_on".to_owned());
     Sampling::parse(name.trim(), ratio).unwrap_or_else(|error| {
         env.wrong("OTEL_TRACES_SAMPLER", &error);
@@ -104,18 +106,18 @@ fn sampling(env: &mut Reader) -> Sampling {
     })
 }
 
-/// A number from 0 to 1.
-fn share(name: &'static str, default: f64, env: &mut Reader) -> f64 {
-    let share = env.or(name, default);
-    if (0.0..=1.0).contains(&share) {
-        return share;
+/// A ratio: a number from 0 to 1.
+fn ratio(name: &'static str, default: f64, env: &mut Reader) -> f64 {
+    let ratio = env.or(name, default);
+    if (0.0..=1.0).contains(&ratio) {
+        return ratio;
     }
-    env.wrong(name, &format!("must be from 0 to 1, not {share}"));
+    env.wrong(name, &format!("must be from 0 to 1, not {ratio}"));
     default
 }
 
 fn errors(env: &mut Reader) -> Option<ErrorSettings> {
-    let traces_sample_rate = share("SENTRY_TRACES_SAMPLE_RATE", 0.0, env);
+    let traces_sample_rate = ratio("SENTRY_TRACES_SAMPLE_RATE", 0.0, env);
     match env.text("SENTRY_DSN")?.trim().parse() {
         Ok(dsn) => Some(ErrorSettings { dsn, traces_sample_rate }),
         Err(InvalidDsn) => {

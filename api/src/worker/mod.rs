@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::config::WorkerConfig;
+use crate::config::WorkerSettings;
 
 /// What background work needs.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub struct Worker {
     database: Database,
     gateway: GatewayClient,
     notifier: LogNotifier,
-    config: WorkerConfig,
+    config: WorkerSettings,
     faults: Faults,
     metrics: OutboxMetrics,
 }
@@ -40,7 +40,7 @@ impl Worker {
     pub const fn new(
         database: Database,
         gateway: GatewayClient,
-        config: WorkerConfig,
+        config: WorkerSettings,
         faults: Faults,
         metrics: OutboxMetrics,
     ) -> Self {

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use glasshouse_api::config::{Config, Reader, Role, read_telemetry};
+use glasshouse_api::config::{Config, ProcessKind, Reader, read_telemetry};
 
 use crate::support::{
     Backend, Ended, Process, Proxy, Settings, TestDatabase, log_lines, settings, test_variable,
 };
 
 const SECRET: &str = "hunter2";
-const ROLES: [Role; 4] = [Role::Serve, Role::Worker, Role::Gateway, Role::Demo];
+const KINDS: [ProcessKind; 4] =
+    [ProcessKind::Serve, ProcessKind::Worker, ProcessKind::Gateway, ProcessKind::Demo];
 
 /// A wrong value for everything that can be wrong.
 fn wrong_settings() -> Settings {
@@ -35,7 +36,7 @@ fn wrong_settings() -> Settings {
     ])
 }
 
-/// Enough for any role.
+/// All settings that some process requires.
 fn valid_settings() -> Settings {
     settings([
         ("DATABASE_URL", "postgres://app:hunter2@localhost/glasshouse"),
@@ -78,26 +79,26 @@ async fn every_missing_value_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn check_config_accepts_what_each_role_needs_and_no_more() {
+async fn check_config_requires_what_each_process_needs_and_no_more() {
     let only = |names: &[&str]| -> Settings {
         valid_settings().into_iter().filter(|(name, _)| names.contains(&name.as_str())).collect()
     };
     let gateway_client = "GLASSHOUSE_PAYMENT_GATEWAY_URL";
-    for (role, needs) in [
+    for (command, needs) in [
         ("demo", vec![]),
         ("serve", vec!["DATABASE_URL", "REDIS_URL", "JWT_SECRET", gateway_client]),
         ("worker", vec!["DATABASE_URL", gateway_client]),
         ("gateway", vec![]),
     ] {
-        let ended = Process::run(&["check-config", role], &only(&needs)).await;
-        assert_eq!(ended.code, Some(0), "{role}: {ended:?}");
+        let ended = Process::run(&["check-config", command], &only(&needs)).await;
+        assert_eq!(ended.code, Some(0), "{command}: {ended:?}");
         assert_eq!(ended.stdout, "the configuration is valid\n");
         for missing in &needs {
             let rest: Vec<_> = needs.iter().copied().filter(|name| name != missing).collect();
-            assert_refused(&Process::run(&["check-config", role], &only(&rest)).await, &[missing]);
+            assert_refused(&Process::run(&["check-config", command], &only(&rest)).await, &[missing]);
         }
         let wrong = settings([("GLASSHOUSE_MANAGEMENT_ADDR", "9000")]);
-        let ended = Process::run(&["check-config", role], &wrong).await;
+        let ended = Process::run(&["check-config", command], &wrong).await;
         assert_refused(&ended, &["GLASSHOUSE_MANAGEMENT_ADDR"]);
     }
 }
@@ -180,12 +181,12 @@ fn root() -> &'static std::path::Path {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// The names that the configuration asks for, over all roles.
+/// The variables that the configuration reads, over all kinds of processes.
 fn read_by_the_service() -> BTreeSet<String> {
     let mut env = Reader::new(|_: &str| None);
-    for role in ROLES {
-        read_telemetry(Some(role), &mut env, false);
-        Config::read(role, &mut env);
+    for kind in KINDS {
+        read_telemetry(Some(kind), &mut env, false);
+        Config::read(kind, &mut env);
     }
     env.seen().map(str::to_owned).collect()
 }
@@ -200,23 +201,24 @@ fn the_example_names_every_variable_and_no_other() {
 #[test]
 fn the_defaults_in_the_example_are_the_real_ones() {
     let (example, required) = (example(), valid_settings());
-    for role in ROLES {
+    for kind in KINDS {
         let load = |example: &BTreeMap<String, String>| {
             let mut env = Reader::new(|name: &str| {
                 let known = example.get(name).filter(|value| !value.is_empty()).cloned();
                 // The demo's database is the default that is to be compared.
-                let wanted = role != Role::Demo || name == "JWT_SECRET";
+                let wanted = kind != ProcessKind::Demo || name == "JWT_SECRET";
                 known.or_else(|| required.get(name).filter(|_| wanted).cloned())
             });
-            let config = (read_telemetry(Some(role), &mut env, false), Config::read(role, &mut env));
-            format!("{:#?}", env.finish(config).unwrap())
+            let telemetry = read_telemetry(Some(kind), &mut env, false);
+            let config = Config::read(kind, &mut env);
+            format!("{telemetry:#?} {:#?}", env.finish(config).unwrap())
         };
         let mut told = example.clone();
-        if role == Role::Demo {
+        if kind == ProcessKind::Demo {
             // The one default that differs, as the example says.
             assert_eq!(told.remove("GLASSHOUSE_TOKEN_SECONDS").unwrap(), "900");
         }
-        assert_eq!(load(&told), load(&BTreeMap::new()), "{role:?}");
+        assert_eq!(load(&told), load(&BTreeMap::new()), "{kind:?}");
     }
 }
 

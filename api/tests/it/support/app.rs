@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use glasshouse_api::application::{Addresses, Application};
-use glasshouse_api::config::{Config, Role};
+use glasshouse_api::config::{Config, ProcessKind};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -143,7 +143,7 @@ fn configuration(database: &TestDatabase, settings: &[(&str, &str)]) -> Config {
     .into();
     variables.extend(database.settings());
     variables.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    Config::load(Role::Demo, |name| variables.get(name).cloned()).unwrap()
+    Config::load(ProcessKind::Demo, |name| variables.get(name).cloned()).unwrap()
 }
 
 /// The password of every user in the tests.

@@ -1,3 +1,5 @@
+//! Fault injection into requests.
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
@@ -6,18 +8,19 @@ use glasshouse_infra::faults::Faults;
 
 use crate::http::problem::Problem;
 
-/// Hurts requests as the injected faults say. It stands where the handlers begin, so that everything around
-/// them (time-outs, limits, metrics, spans) sees what it would see if a handler did this.
+/// Injects latency, errors and panics into requests of `/v1`. It is the innermost middleware of the server, so
+/// everything around it (timeout, load shedding, metrics, spans) observes a fault as if a handler had caused
+/// it.
 ///
 /// # Errors
-/// When a fault says so, or the handler fails.
+/// When a fault injects an error, or the handler fails.
 pub async fn inject_faults(
+    faults: web::Data<Faults>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let faults = request.app_data::<web::Data<Faults>>().cloned();
     let endpoint = request.match_pattern().filter(|endpoint| endpoint.starts_with("/v1/"));
-    if let (Some(faults), Some(endpoint)) = (faults, endpoint) {
+    if let Some(endpoint) = endpoint {
         if let Some(delay) = faults.delays(&endpoint) {
             tokio::time::sleep(delay).await;
         }

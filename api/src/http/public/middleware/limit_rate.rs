@@ -1,3 +1,5 @@
+//! Rate limits by tenant: rejections with 429, and the `RateLimit-*` headers.
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
@@ -15,38 +17,33 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
-/// Takes a token out of the tenant's bucket, and refuses the request if there is none. Every answer to
-/// somebody who is logged in says how much is left, in the headers `RateLimit-Limit`, `-Remaining` and
-/// `-Reset` (seconds).
+/// Takes a token from the tenant's bucket, and rejects the request with 429 if the bucket is empty. Responses
+/// to authenticated requests have the headers `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`
+/// (seconds).
 ///
 /// # Errors
 /// When the next middleware fails.
 pub async fn limit_rate(
+    limiter: web::Data<RateLimiter>,
+    metrics: web::Data<HttpMetrics>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let Some((tenant, decision)) = decide(&request).await else {
+    let Some((tenant, decision)) = decide(&limiter, &request).await else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
     if !decision.allowed {
-        return Ok(refuse(request, tenant, &decision));
+        return Ok(reject(request, tenant, &decision, &limiter, &metrics));
     }
     let mut response = next.call(request).await?.map_into_boxed_body();
-    tell_what_is_left(&mut response, &decision);
+    insert_headers(&mut response, &decision);
     Ok(response)
 }
 
-/// The refusal of the tenant's last request, if its bucket cannot have another token yet. For
-/// [`authenticate`](super::authenticate), which asks before it looks anything up.
-pub(super) fn standing_refusal(request: &ServiceRequest, tenant: TenantId) -> Option<Decision> {
-    request.app_data::<web::Data<RateLimiter>>()?.standing_refusal(tenant)
-}
-
-/// `None` where nobody is logged in, or the limiter cannot be asked: then the request passes, because a
-/// limiter that is gone must not take the service down.
-async fn decide(request: &ServiceRequest) -> Option<(TenantId, Decision)> {
+/// `None` for an unauthenticated request, and when the limiter fails. The request passes then: an outage of the
+/// limiter must not become an outage of the service.
+async fn decide(limiter: &RateLimiter, request: &ServiceRequest) -> Option<(TenantId, Decision)> {
     let Principal { tenant, plan, .. } = request.extensions().get::<Principal>().copied()?;
-    let limiter = request.app_data::<web::Data<RateLimiter>>()?.clone();
     let decision = match limiter.take(tenant, plan).await {
         Ok(decision) => decision,
         Err(error) => {
@@ -55,33 +52,33 @@ async fn decide(request: &ServiceRequest) -> Option<(TenantId, Decision)> {
         }
     };
     if decision.allowed && decision.remaining == decision.limit / 10 {
-        // Once on the way down, not with every request below it.
+        // Logged when the threshold is crossed, not for every request below it.
         tracing::warn!(tenant_id = %tenant, remaining = decision.remaining, "rate_limit_approached");
     }
     Some((tenant, decision))
 }
 
-/// Answers 429, counts it, and tells of it once in a while.
-pub(super) fn refuse(
+/// Responds with 429 and counts the rejection. Logs at most once a second for each tenant, with the number of
+/// rejections since.
+pub(super) fn reject(
     request: ServiceRequest,
     tenant: TenantId,
     decision: &Decision,
+    limiter: &RateLimiter,
+    metrics: &HttpMetrics,
 ) -> ServiceResponse<BoxBody> {
-    if let Some(metrics) = request.app_data::<web::Data<HttpMetrics>>() {
-        metrics.rate_limited(&tenant.to_string());
-    }
-    let limiter = request.app_data::<web::Data<RateLimiter>>();
-    if let Some(refused) = limiter.and_then(|limiter| limiter.count_refusal(tenant)) {
+    metrics.rate_limited(&tenant.to_string());
+    if let Some(refused) = limiter.count_refusal(tenant) {
         tracing::warn!(tenant_id = %tenant, refused, "rate_limit_exceeded");
     }
     let detail = "your tenant's plan allows no more requests now: wait as long as Retry-After says";
     let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
     let mut response = request.error_response(problem.retry_after(decision.reset));
-    tell_what_is_left(&mut response, decision);
+    insert_headers(&mut response, decision);
     response
 }
 
-fn tell_what_is_left(response: &mut ServiceResponse<BoxBody>, decision: &Decision) {
+fn insert_headers(response: &mut ServiceResponse<BoxBody>, decision: &Decision) {
     let headers = response.headers_mut();
     headers.insert(LIMIT, HeaderValue::from(decision.limit));
     headers.insert(REMAINING, HeaderValue::from(decision.remaining));

@@ -1,3 +1,5 @@
+//! The timeout of a request.
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
@@ -6,18 +8,16 @@ use actix_web::{Error, web};
 use crate::config::Limits;
 use crate::http::problem::Problem;
 
-/// Gives up on a request that takes too long. Whatever it had open rolls back; a payment that it had begun
-/// is settled by the reconciler.
+/// Cancels a request that exceeds the request timeout. Its open transaction rolls back; the reconciler settles
+/// a payment that it had started.
 ///
 /// # Errors
-/// When the time is up, or the next middleware fails.
+/// When the timeout is exceeded, or the next middleware fails.
 pub async fn time_out(
+    limits: web::Data<Limits>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let Some(limits) = request.app_data::<web::Data<Limits>>().cloned() else {
-        return Err(Problem::internal("the application has no limits").into());
-    };
     match tokio::time::timeout(limits.request_timeout, next.call(request)).await {
         Ok(response) => Ok(response?.map_into_boxed_body()),
         Err(elapsed) => {

@@ -1,0 +1,138 @@
+//! The parts of the API, grouped by what uses them. Each part is registered as app data of its own type, so a
+//! middleware or a handler names exactly the parts that it uses.
+
+use std::sync::Arc;
+
+use actix_web::web::{Data, ServiceConfig};
+use glasshouse_infra::active_users::ActiveUsers;
+use glasshouse_infra::cache::Cache;
+use glasshouse_infra::db::Database;
+use glasshouse_infra::faults::Faults;
+use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_infra::payment_gateway::GatewayClient;
+use glasshouse_infra::principals::Principals;
+use glasshouse_infra::rate_limit::{Quotas, RateLimiter};
+use glasshouse_infra::tokens::Tokens;
+use glasshouse_telemetry::metrics::{BusinessMetrics, HttpMetrics, Metrics};
+
+use super::connections::Connections;
+use crate::config::AuthSettings;
+use crate::http::health::Dependencies;
+use crate::http::public::middleware::{Draining, InFlight};
+
+/// All parts of the API. Cloned for each server thread.
+#[derive(Clone)]
+pub(super) struct ApiParts {
+    pub(super) edge: EdgeParts,
+    pub(super) admission: AdmissionParts,
+    pub(super) handlers: HandlerParts,
+}
+
+/// What the middleware around every request and the health checks use.
+#[derive(Clone)]
+pub(super) struct EdgeParts {
+    pub(super) dependencies: Dependencies,
+    pub(super) draining: Draining,
+    pub(super) in_flight: InFlight,
+    pub(super) faults: Faults,
+    pub(super) metrics: HttpMetrics,
+}
+
+/// What authentication and rate limiting use.
+#[derive(Clone)]
+pub(super) struct AdmissionParts {
+    tokens: Tokens,
+    principals: Principals,
+    limiter: Arc<RateLimiter>,
+    active_users: ActiveUsers,
+}
+
+/// What the handlers of `/v1` use, beside tokens and principals.
+#[derive(Clone)]
+pub(super) struct HandlerParts {
+    database: Database,
+    hasher: Argon2Hasher,
+    gateway: GatewayClient,
+    metrics: BusinessMetrics,
+}
+
+impl ApiParts {
+    /// Registers every part.
+    pub(super) fn register(&self, app: &mut ServiceConfig) {
+        self.edge.register(app);
+        self.admission.register(app);
+        self.handlers.register(app);
+    }
+}
+
+impl EdgeParts {
+    fn register(&self, app: &mut ServiceConfig) {
+        app.app_data(Data::new(self.dependencies.clone()))
+            .app_data(Data::new(self.draining.clone()))
+            .app_data(Data::new(self.in_flight.clone()))
+            .app_data(Data::new(self.faults.clone()))
+            .app_data(Data::new(self.metrics.clone()));
+    }
+}
+
+impl AdmissionParts {
+    /// Keeps cache, rate limits and active users in Redis, if there is one, and in this process otherwise.
+    pub(super) fn new(
+        auth: &AuthSettings,
+        quotas: Quotas,
+        connections: &Connections,
+        faults: &Faults,
+        metrics: &Metrics,
+    ) -> Self {
+        let (cache, limiter, active_users) = match &connections.redis {
+            Some(redis) => (
+                Cache::in_redis(redis.clone()),
+                RateLimiter::in_redis(redis.clone(), quotas),
+                ActiveUsers::in_redis(redis.clone()),
+            ),
+            None => (Cache::in_process(10_000), RateLimiter::in_process(&quotas), ActiveUsers::in_process()),
+        };
+        let (database, cache) = (connections.database.clone(), cache.with_faults(faults));
+        Self {
+            tokens: Tokens::new(&auth.tokens),
+            principals: Principals::new(database, cache, metrics.cache.clone()),
+            limiter: Arc::new(limiter),
+            active_users,
+        }
+    }
+
+    /// The users who made a request recently.
+    pub(super) fn active_users(&self) -> ActiveUsers {
+        self.active_users.clone()
+    }
+
+    fn register(&self, app: &mut ServiceConfig) {
+        app.app_data(Data::new(self.tokens.clone()))
+            .app_data(Data::new(self.principals.clone()))
+            .app_data(Data::from(self.limiter.clone()))
+            .app_data(Data::new(self.active_users.clone()));
+    }
+}
+
+impl HandlerParts {
+    pub(super) fn new(
+        auth: &AuthSettings,
+        connections: &Connections,
+        gateway: GatewayClient,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            database: connections.database.clone(),
+            hasher: Argon2Hasher::new(auth.argon2)?,
+            gateway,
+            metrics: metrics.business.clone(),
+        })
+    }
+
+    fn register(&self, app: &mut ServiceConfig) {
+        app.app_data(Data::new(self.database.clone()))
+            .app_data(Data::new(self.hasher.clone()))
+            .app_data(Data::new(self.gateway.clone()))
+            .app_data(Data::new(self.metrics.clone()));
+    }
+}

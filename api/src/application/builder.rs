@@ -1,0 +1,151 @@
+//! Builds a process part by part: connections, servers and background work.
+
+use std::net::SocketAddr;
+
+use actix_web::dev::Server;
+use glasshouse_infra::active_users::ActiveUsers;
+use glasshouse_infra::faults::Faults;
+use glasshouse_infra::payment_gateway::{GatewayClient, GatewaySettings};
+use glasshouse_infra::redis::RedisSettings;
+use glasshouse_telemetry::metrics::Metrics;
+use url::Url;
+
+use super::api_parts::{AdmissionParts, ApiParts, EdgeParts, HandlerParts};
+use super::connections::{Connections, bind, connect, gateway_client};
+use super::servers::{gateway_simulator_server, management_server, public_server};
+use super::{Addresses, Application};
+use crate::config::{AuthSettings, HttpSettings, ProcessSettings, StorageSettings, WorkerSettings};
+use crate::http::management::faults::FaultPanel;
+use crate::http::management::metrics::Gauges;
+use crate::http::public::middleware::{Draining, InFlight};
+use crate::worker::Worker;
+
+/// The parts of a process so far.
+pub(super) struct Builder {
+    settings: ProcessSettings,
+    metrics: Metrics,
+    faults: Faults,
+    draining: Draining,
+    servers: Vec<Server>,
+    addresses: Addresses,
+    connections: Option<Connections>,
+    active_users: Option<ActiveUsers>,
+    in_flight: Option<InFlight>,
+    worker: Option<Worker>,
+}
+
+impl Builder {
+    /// Starts with what every process has.
+    pub(super) fn new(settings: ProcessSettings) -> anyhow::Result<Self> {
+        let metrics = Metrics::new(settings.metrics)?;
+        metrics.runtime.watch("main");
+        let faults = match settings.faults_are_enabled {
+            true => Faults::enabled(metrics.faults.clone()),
+            false => Faults::disabled(),
+        };
+        Ok(Self {
+            settings,
+            metrics,
+            faults,
+            draining: Draining::default(),
+            servers: Vec::new(),
+            addresses: Addresses::default(),
+            connections: None,
+            active_users: None,
+            in_flight: None,
+            worker: None,
+        })
+    }
+
+    /// Connects to the database, and to Redis if there is one.
+    pub(super) async fn connect(
+        &mut self,
+        storage: &StorageSettings,
+        redis: Option<&RedisSettings>,
+    ) -> anyhow::Result<Connections> {
+        let connections = connect(&storage.database, redis, &self.faults, &self.metrics).await?;
+        self.connections = Some(connections.clone());
+        Ok(connections)
+    }
+
+    /// A client of the payment gateway at `url`.
+    pub(super) fn gateway_client(
+        &self,
+        url: Url,
+        settings: GatewaySettings,
+    ) -> anyhow::Result<GatewayClient> {
+        gateway_client(url, settings, &self.metrics)
+    }
+
+    /// Adds the payment-gateway simulator. Returns the address on which it listens.
+    pub(super) fn add_gateway_simulator(&mut self, address: SocketAddr) -> anyhow::Result<SocketAddr> {
+        let (listener, bound) = bind(address, "GLASSHOUSE_GATEWAY_ADDR")?;
+        self.addresses.gateway = Some(bound);
+        let (shutdown, runtime) = (self.settings.shutdown, self.metrics.runtime.clone());
+        self.servers.push(gateway_simulator_server(listener, shutdown, runtime)?);
+        Ok(bound)
+    }
+
+    /// Adds the public HTTP server.
+    pub(super) fn add_api(
+        &mut self,
+        http: HttpSettings,
+        auth: &AuthSettings,
+        connections: &Connections,
+        gateway: GatewayClient,
+    ) -> anyhow::Result<()> {
+        let (listener, bound) = bind(http.address, "GLASSHOUSE_HTTP_ADDR")?;
+        self.addresses.http = Some(bound);
+        let (faults, metrics) = (&self.faults, &self.metrics);
+        let edge = EdgeParts {
+            dependencies: connections.dependencies(),
+            draining: self.draining.clone(),
+            in_flight: InFlight::new(http.limits.concurrent_requests),
+            faults: faults.clone(),
+            metrics: metrics.http.clone(),
+        };
+        let admission = AdmissionParts::new(auth, http.quotas, connections, faults, metrics);
+        let handlers = HandlerParts::new(auth, connections, gateway, metrics)?;
+        self.active_users = Some(admission.active_users());
+        self.in_flight = Some(edge.in_flight.clone());
+        let (parts, shutdown) = (ApiParts { edge, admission, handlers }, self.settings.shutdown);
+        self.servers.push(public_server(listener, http, shutdown, parts, metrics.runtime.clone())?);
+        Ok(())
+    }
+
+    /// Adds background work.
+    pub(super) fn add_worker(
+        &mut self,
+        settings: WorkerSettings,
+        connections: &Connections,
+        gateway: GatewayClient,
+    ) {
+        let (database, outbox) = (connections.database.clone(), self.metrics.outbox.clone());
+        self.worker = Some(Worker::new(database, gateway, settings, self.faults.clone(), outbox));
+    }
+
+    /// Adds the management interface, which reports on all other parts and is therefore the last one.
+    pub(super) fn finish(mut self) -> anyhow::Result<Application> {
+        let (listener, bound) = bind(self.settings.management_address, "GLASSHOUSE_MANAGEMENT_ADDR")?;
+        self.addresses.management = Some(bound);
+        let database = self.connections.as_ref().map(|connections| connections.database.clone());
+        let dependencies = self.connections.as_ref().map(Connections::dependencies).unwrap_or_default();
+        let gauges = Gauges::new(self.metrics, dependencies, self.active_users);
+        let panel = FaultPanel {
+            faults: self.faults,
+            database: database.clone(),
+            has_api: self.addresses.http.is_some(),
+            has_worker: self.worker.is_some(),
+        };
+        self.servers.push(management_server(listener, gauges, panel, self.draining.clone())?);
+        Ok(Application {
+            servers: self.servers,
+            addresses: self.addresses,
+            worker: self.worker,
+            database,
+            draining: self.draining,
+            in_flight: self.in_flight,
+            shutdown: self.settings.shutdown,
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! Settings of background work.
+
+use std::time::Duration;
+
+use super::Reader;
+
+/// The outbox relay, the payment reconciler and housekeeping.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkerSettings {
+    /// How often the relay polls the outbox.
+    pub outbox_poll: Duration,
+    /// How long a message is leased to the worker that took it.
+    pub outbox_lease: Duration,
+    /// How often the reconciler polls for open payments.
+    pub reconcile_poll: Duration,
+    /// How long a payment is leased to the worker that took it.
+    pub reconcile_lease: Duration,
+    /// The maximum number of items of one lease.
+    pub batch: u32,
+    /// How long idempotency keys are kept.
+    pub idempotency_life: Duration,
+}
+
+impl WorkerSettings {
+    pub(super) fn read(env: &mut Reader) -> Self {
+        let batch = env.number("GLASSHOUSE_WORKER_BATCH", 50, 1..=1000);
+        let hours = env.number("GLASSHOUSE_IDEMPOTENCY_HOURS", 24, 1..=720);
+        Self {
+            outbox_poll: env.milliseconds("GLASSHOUSE_OUTBOX_POLL_MS", 500),
+            outbox_lease: env.seconds("GLASSHOUSE_OUTBOX_LEASE_SECONDS", 30),
+            reconcile_poll: env.milliseconds("GLASSHOUSE_RECONCILE_POLL_MS", 2_000),
+            reconcile_lease: env.seconds("GLASSHOUSE_RECONCILE_LEASE_SECONDS", 30),
+            batch: u32::try_from(batch).unwrap_or(50),
+            idempotency_life: Duration::from_secs(hours * 3600),
+        }
+    }
+}
