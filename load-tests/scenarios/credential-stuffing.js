@@ -52,5 +52,5 @@ export function attack(tenants) {
     email: Math.random() < 0.5 ? email : unknown,
     password: `stolen ${crypto.randomUUID()}`,
   });
-  check(response, { 'the login is refused': ({ status }) => status === 401 });
+  check(response, { 'the login is rejected': ({ status }) => status === 401 });
 }
