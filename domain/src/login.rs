@@ -6,13 +6,13 @@ use crate::failure::StoreFailure;
 use crate::id::{TenantId, UserId};
 use crate::values::{Email, Password, PasswordHash, Slug};
 
-/// Hashes and checks passwords. Both take a while on purpose.
+/// Hashes and verifies passwords. Both are slow on purpose, so that guessing is expensive.
 pub trait PasswordHasher {
-    /// A salted hash of a new password.
+    /// Hashes a new password with a random salt.
     fn hash(&self, password: Password) -> impl Future<Output = Result<PasswordHash, HashingFailed>> + Send;
 
-    /// Whether `password` is the one that was hashed. With `None`, for a user who does not exist, it takes
-    /// as long as it would for one who does, and answers `false`.
+    /// Whether `password` matches `hash`. `None`, for a user who does not exist, takes as long and returns `false`,
+    /// so that the duration does not reveal which users exist.
     fn verify(
         &self,
         password: SecretString,
@@ -20,25 +20,25 @@ pub trait PasswordHasher {
     ) -> impl Future<Output = Result<bool, HashingFailed>> + Send;
 }
 
-/// Hashing did not work, for a technical reason.
+/// Hashing or verification failed for a technical reason.
 #[derive(Debug, thiserror::Error)]
 #[error("password hashing failed")]
 pub struct HashingFailed(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// What login compares with.
+/// The stored credentials of a user.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     /// The user's tenant.
     pub tenant: TenantId,
-    /// The user.
+    /// The user's id.
     pub user: UserId,
-    /// The hash of their password.
+    /// The hash of the password.
     pub password: PasswordHash,
-    /// Whether they may log in.
+    /// Whether the user may log in.
     pub active: bool,
 }
 
-/// What login needs from the storage.
+/// The port of login to the storage.
 pub trait LoginStore {
     /// The credentials of a user, or `None` if the tenant or the user does not exist.
     fn credentials(
@@ -48,13 +48,14 @@ pub trait LoginStore {
     ) -> impl Future<Output = Result<Option<Credentials>, StoreFailure>> + Send;
 }
 
-/// Why nobody was logged in.
+/// Why a login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// Tenant, address or password is wrong, or the user may not log in: on purpose nobody learns which.
+    /// The tenant, address or password is wrong, or the user may not log in. The client does not learn which, so
+    /// that it cannot find out which users exist.
     #[error("tenant, e-mail address or password is wrong")]
     WrongCredentials,
-    /// The password could not be checked.
+    /// The password could not be verified.
     #[error(transparent)]
     Hashing(#[from] HashingFailed),
     /// The storage failed.

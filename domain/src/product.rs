@@ -22,7 +22,7 @@ pub struct Product {
     pub stock: i32,
     /// Whether the product is archived: kept for existing orders, but no longer listed or sold.
     pub archived: bool,
-    /// Starts at 1 and increases with each change except of the stock; a change names the version that it replaces.
+    /// Starts at 1 and increases with each change, except of the stock; a change names the version that it replaces.
     pub version: i32,
     /// The time of creation, in UTC.
     pub created_at: OffsetDateTime,

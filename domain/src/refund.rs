@@ -1,4 +1,4 @@
-//! Refunds: give the money of a succeeded payment back.
+//! Refunds: returns the money of a succeeded payment to the customer.
 
 use std::error::Error;
 

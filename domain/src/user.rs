@@ -25,7 +25,7 @@ pub struct User {
 }
 
 text_enum! {
-    /// The permissions of a user. Each role includes the permissions of those before it, in this order.
+    /// The permissions of a user. Each role includes the permissions of the roles declared before it.
     pub enum Role: "role" {
         /// Reads products and orders, and places orders.
         Member = "member",

@@ -12,7 +12,7 @@ use sea_orm_migration::schema::{
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// The indexes as SQL: partial indexes have the same syntax on Postgres and SQLite, but not in the schema builder.
+/// The indexes, as SQL that both Postgres and SQLite accept. The schema builder cannot express partial indexes for both.
 const INDEXES: &[&str] = &[
     "CREATE INDEX orders_by_tenant ON orders (tenant_id, id DESC)",
     "CREATE INDEX orders_by_state ON orders (tenant_id, state, id DESC)",

@@ -9,7 +9,8 @@ use governor::state::keyed::DefaultKeyedStateStore;
 
 use super::{Decision, Quota, Quotas};
 
-type Buckets = governor::RateLimiter<
+/// One bucket for each tenant of a plan.
+type TenantBuckets = governor::RateLimiter<
     TenantId,
     DefaultKeyedStateStore<TenantId>,
     DefaultClock,
@@ -19,9 +20,9 @@ type Buckets = governor::RateLimiter<
 /// Buckets in this process.
 #[derive(Debug)]
 pub(super) struct InProcessLimiter {
-    free: Buckets,
-    pro: Buckets,
-    enterprise: Buckets,
+    free: TenantBuckets,
+    pro: TenantBuckets,
+    enterprise: TenantBuckets,
 }
 
 impl InProcessLimiter {
