@@ -1,5 +1,7 @@
 //! Login: who somebody is, by tenant, address and password.
 
+use std::marker::PhantomData;
+
 use secrecy::SecretString;
 
 use crate::failure::StoreFailure;
@@ -63,24 +65,47 @@ pub enum LoginError {
     Store(#[from] StoreFailure),
 }
 
-/// Checks who somebody is.
+/// Proof of a login: only [`log_in`] makes one. Its type names the store and the hasher that were asked, so that
+/// whoever issues tokens can demand the real ones.
+#[derive(Debug)]
+pub struct LoggedIn<S, H> {
+    tenant: TenantId,
+    user: UserId,
+    checked_by: PhantomData<fn() -> (S, H)>,
+}
+
+impl<S, H> LoggedIn<S, H> {
+    /// The user's tenant.
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The user.
+    #[must_use]
+    pub const fn user(&self) -> UserId {
+        self.user
+    }
+}
+
+/// Authenticates a user by tenant, address and password.
 ///
 /// # Errors
 /// When the credentials are wrong, or hashing or the storage fails.
-pub async fn log_in(
-    store: &impl LoginStore,
-    hasher: &impl PasswordHasher,
+pub async fn log_in<S: LoginStore, H: PasswordHasher>(
+    store: &S,
+    hasher: &H,
     tenant: &Slug,
     email: &Email,
     password: SecretString,
-) -> Result<Credentials, LoginError> {
+) -> Result<LoggedIn<S, H>, LoginError> {
     let credentials = store.credentials(tenant, email).await?;
     let hash = credentials.as_ref().map(|found| found.password.clone());
     let matches = hasher.verify(password, hash).await?;
     match credentials {
         Some(found) if matches && found.active => {
             tracing::info!(tenant_id = %found.tenant, user_id = %found.user, "user_login_successful");
-            Ok(found)
+            Ok(LoggedIn { tenant: found.tenant, user: found.user, checked_by: PhantomData })
         }
         _ => {
             tracing::warn!(tenant = %tenant, "user_login_failed");

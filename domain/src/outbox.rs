@@ -5,7 +5,7 @@
 use tracing::Instrument;
 
 use crate::failure::StoreFailure;
-use crate::id::{MessageId, OrderId, TenantId};
+use crate::id::{MessageId, OrderId};
 use crate::values::{Email, Money};
 
 /// An event that is delivered to the customer.
@@ -48,8 +48,6 @@ impl OutboxEvent {
 pub struct OutboxMessage {
     /// The same at each delivery attempt.
     pub id: MessageId,
-    /// The tenant that the message belongs to.
-    pub tenant: TenantId,
     /// The event to deliver.
     pub event: OutboxEvent,
     /// The trace that wrote the message, as a W3C `traceparent`.

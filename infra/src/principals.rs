@@ -1,8 +1,9 @@
-//! Who makes a request: a token names a user, and this tells what that user may do now.
+//! Authentication: a verified token names a user, and this finds what that user may do now.
 //!
 //! Every request asks, so the answer is cached for a short while. A change of a user forgets the entry, so
 //! that a deactivated user is refused at once, not when the token expires.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
@@ -12,31 +13,67 @@ use glasshouse_domain::user::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::Cache;
-use crate::db::Database;
+use crate::db::{Database, Pool, TenantStore};
+use crate::tokens::Claims;
 use glasshouse_telemetry::metrics::CacheMetrics;
 
-/// Somebody who is logged in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An authenticated user, with the rows of their tenant. Only [`Principals::find`] makes one.
+#[derive(Clone, Debug)]
 pub struct Principal {
-    /// Their tenant.
-    pub tenant: TenantId,
-    /// The user.
-    pub user: UserId,
-    /// What they may do.
-    pub role: Role,
-    /// What their tenant pays for.
-    pub plan: Plan,
+    user: UserId,
+    authority: Authority,
+    store: TenantStore,
 }
 
-/// Looks principals up, in the cache first.
+/// What a user may do; the part of a [`Principal`] that is cached. The cache says nothing of the tenant: that is
+/// the token's alone.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Authority {
+    role: Role,
+    plan: Plan,
+}
+
+impl Principal {
+    /// The user.
+    #[must_use]
+    pub const fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// The user's tenant.
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        self.store.tenant_id()
+    }
+
+    /// What the user may do.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.authority.role
+    }
+
+    /// The plan of the user's tenant.
+    #[must_use]
+    pub const fn plan(&self) -> Plan {
+        self.authority.plan
+    }
+
+    /// The rows of the user's tenant.
+    #[must_use]
+    pub const fn store(&self) -> &TenantStore {
+        &self.store
+    }
+}
+
+/// Finds principals, in the cache first.
 #[derive(Clone, Debug)]
 pub struct Principals {
-    database: Database,
+    pool: Arc<Pool>,
     cache: Cache,
     metrics: CacheMetrics,
 }
 
-/// The cache's name in metrics and log lines.
+/// The cache's name in metrics and log records.
 const CACHE: &str = "principals";
 
 /// The longest that a change made past this service (by hand, in the database) goes unnoticed.
@@ -45,22 +82,30 @@ const LIFE: Duration = Duration::from_secs(30);
 impl Principals {
     /// Looks in `cache`, then in `database`.
     #[must_use]
-    pub fn new(database: Database, cache: Cache, metrics: CacheMetrics) -> Self {
+    pub fn new(database: &Database, cache: Cache, metrics: CacheMetrics) -> Self {
         metrics.watch(CACHE);
-        Self { database, cache, metrics }
+        Self { pool: database.pool(), cache, metrics }
     }
 
-    /// The principal with this id; `None` if the user does not exist or was deactivated.
+    /// The principal of a verified token; `None` if the user does not exist or is deactivated.
     ///
     /// # Errors
     /// When the database fails. A cache that fails is the same as an empty one.
-    pub async fn find(&self, tenant: TenantId, user: UserId) -> Result<Option<Principal>, StoreFailure> {
-        let key = key(tenant, user);
-        match self.cache.get::<Principal>(&key).await {
-            Ok(Some(principal)) => {
+    pub async fn find(&self, claims: &Claims) -> Result<Option<Principal>, StoreFailure> {
+        let (user, store) = (claims.user(), TenantStore::open(self.pool.clone(), claims.tenant()));
+        let authority = match self.cached(&key(&store, user)).await {
+            Some(authority) => Some(authority),
+            None => self.stored(&store, user).await?,
+        };
+        Ok(authority.map(|authority| Principal { user, authority, store }))
+    }
+
+    async fn cached(&self, key: &str) -> Option<Authority> {
+        match self.cache.get::<Authority>(key).await {
+            Ok(Some(authority)) => {
                 self.metrics.looked_up(CACHE, "hit");
                 tracing::debug!(cache = CACHE, "cache_hit");
-                return Ok(Some(principal));
+                return Some(authority);
             }
             Ok(None) => {
                 self.metrics.looked_up(CACHE, "miss");
@@ -71,23 +116,28 @@ impl Principals {
                 tracing::warn!(cache = CACHE, %error, "cache_failed");
             }
         }
-        let found = self.database.tenant(tenant).user_and_plan(user).await?;
+        None
+    }
+
+    /// Asks the database, and caches the answer.
+    async fn stored(&self, store: &TenantStore, user: UserId) -> Result<Option<Authority>, StoreFailure> {
+        let found = store.user_and_plan(user).await?;
         let Some((user, plan)) = found.filter(|(user, _)| user.active) else { return Ok(None) };
-        let principal = Principal { tenant, user: user.id, role: user.role, plan };
-        if let Err(error) = self.cache.set(&key, &principal, LIFE).await {
+        let authority = Authority { role: user.role, plan };
+        if let Err(error) = self.cache.set(&key(store, user.id), &authority, LIFE).await {
             tracing::warn!(cache = CACHE, %error, "cache_failed");
         }
-        Ok(Some(principal))
+        Ok(Some(authority))
     }
 
     /// Makes the next request of this user ask the database. To be called after every change of a user.
-    pub async fn forget(&self, tenant: TenantId, user: UserId) {
-        if let Err(error) = self.cache.forget(&key(tenant, user)).await {
+    pub async fn forget(&self, store: &TenantStore, user: UserId) {
+        if let Err(error) = self.cache.forget(&key(store, user)).await {
             tracing::warn!(cache = CACHE, %error, "cache_failed");
         }
     }
 }
 
-fn key(tenant: TenantId, user: UserId) -> String {
-    format!("glasshouse:principal:{tenant}:{user}")
+fn key(store: &TenantStore, user: UserId) -> String {
+    format!("glasshouse:principal:{}:{user}", store.tenant_id())
 }

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use glasshouse_domain::id::{TenantId, UserId};
+use glasshouse_domain::login::LoggedIn;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+
+use crate::db::Directory;
+use crate::passwords::Argon2Hasher;
 
 /// How to sign tokens.
 #[derive(Clone, Debug)]
@@ -18,21 +22,38 @@ pub struct TokenSettings {
     pub life: Duration,
 }
 
-/// What a token says. The role is not in it: it is looked up, so that a change counts at once.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What a verified token says: [`Tokens::check`] alone makes one. The role is not in it, because it is looked up
+/// with every request, so that a change counts at once.
+#[derive(Clone, Copy, Debug)]
 pub struct Claims {
-    /// The user.
-    pub sub: UserId,
+    tenant: TenantId,
+    user: UserId,
+}
+
+impl Claims {
     /// The user's tenant.
-    pub tenant: TenantId,
-    /// Who issued the token.
-    pub iss: String,
-    /// Whom it is for.
-    pub aud: String,
-    /// When it was issued, in seconds since 1970.
-    pub iat: i64,
-    /// When it ends, in seconds since 1970.
-    pub exp: i64,
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The user.
+    #[must_use]
+    pub const fn user(&self) -> UserId {
+        self.user
+    }
+}
+
+/// The payload of a token (RFC 7519, section 4.1).
+#[derive(Serialize, Deserialize)]
+struct Payload {
+    sub: UserId,
+    tenant: TenantId,
+    iss: String,
+    aud: String,
+    /// In seconds since 1970, as is `exp`.
+    iat: i64,
+    exp: i64,
 }
 
 /// Why a token is refused.
@@ -83,25 +104,28 @@ impl Tokens {
         self.life
     }
 
-    /// A token for a user.
+    /// A token for a user who has logged in: with credentials of the real directory, checked by the real hasher.
     ///
     /// # Errors
     /// When signing fails, for a technical reason.
     pub fn issue(
         &self,
-        tenant: TenantId,
-        user: UserId,
+        login: &LoggedIn<Directory, Argon2Hasher>,
         now: OffsetDateTime,
     ) -> Result<SecretString, jsonwebtoken::errors::Error> {
-        let claims = Claims {
-            sub: user,
-            tenant,
+        self.sign(Claims { tenant: login.tenant(), user: login.user() }, now)
+    }
+
+    fn sign(&self, claims: Claims, now: OffsetDateTime) -> Result<SecretString, jsonwebtoken::errors::Error> {
+        let payload = Payload {
+            sub: claims.user,
+            tenant: claims.tenant,
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
             iat: now.unix_timestamp(),
             exp: (now + self.life).unix_timestamp(),
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map(SecretString::from)
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &payload, &self.encoding).map(SecretString::from)
     }
 
     /// What a token says, if it is ours and still valid.
@@ -109,11 +133,11 @@ impl Tokens {
     /// # Errors
     /// When it is not.
     pub fn check(&self, token: &str) -> Result<Claims, TokenError> {
-        let data = jsonwebtoken::decode(token, &self.decoding, &self.validation);
-        data.map(|data| data.claims).map_err(|error| match error.kind() {
-            ErrorKind::ExpiredSignature => TokenError::Expired,
-            _ => TokenError::Invalid,
-        })
+        match jsonwebtoken::decode::<Payload>(token, &self.decoding, &self.validation) {
+            Ok(data) => Ok(Claims { tenant: data.claims.tenant, user: data.claims.sub }),
+            Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Err(TokenError::Expired),
+            Err(_) => Err(TokenError::Invalid),
+        }
     }
 }
 
@@ -133,7 +157,8 @@ mod tests {
     }
 
     fn issued(tokens: &Tokens, now: OffsetDateTime) -> String {
-        tokens.issue(TenantId::new(), UserId::new(), now).unwrap().expose_secret().to_owned()
+        let claims = Claims { tenant: TenantId::new(), user: UserId::new() };
+        tokens.sign(claims, now).unwrap().expose_secret().to_owned()
     }
 
     #[test]

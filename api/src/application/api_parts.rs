@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::web::{Data, ServiceConfig};
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::cache::Cache;
-use glasshouse_infra::db::Database;
+use glasshouse_infra::db::Directory;
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::payment_gateway::GatewayClient;
@@ -50,7 +50,7 @@ pub(super) struct AdmissionParts {
 /// What the handlers of `/v1` use, beside tokens and principals.
 #[derive(Clone)]
 pub(super) struct HandlerParts {
-    database: Database,
+    directory: Directory,
     hasher: Argon2Hasher,
     gateway: GatewayClient,
     metrics: BusinessMetrics,
@@ -92,10 +92,13 @@ impl AdmissionParts {
             ),
             None => (Cache::in_process(10_000), RateLimiter::in_process(&quotas), ActiveUsers::in_process()),
         };
-        let (database, cache) = (connections.database.clone(), cache.with_faults(faults));
         Self {
             tokens: Tokens::new(&auth.tokens),
-            principals: Principals::new(database, cache, metrics.cache.clone()),
+            principals: Principals::new(
+                &connections.database,
+                cache.with_faults(faults),
+                metrics.cache.clone(),
+            ),
             limiter: Arc::new(limiter),
             active_users,
         }
@@ -122,7 +125,7 @@ impl HandlerParts {
         metrics: &Metrics,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            database: connections.database.clone(),
+            directory: connections.database.directory(),
             hasher: Argon2Hasher::new(auth.argon2)?,
             gateway,
             metrics: metrics.business.clone(),
@@ -130,7 +133,7 @@ impl HandlerParts {
     }
 
     fn register(&self, app: &mut ServiceConfig) {
-        app.app_data(Data::new(self.database.clone()))
+        app.app_data(Data::new(self.directory.clone()))
             .app_data(Data::new(self.hasher.clone()))
             .app_data(Data::new(self.gateway.clone()))
             .app_data(Data::new(self.metrics.clone()));

@@ -120,7 +120,7 @@ impl Builder {
         connections: &Connections,
         gateway: GatewayClient,
     ) {
-        let (database, outbox) = (connections.database.clone(), self.metrics.outbox.clone());
+        let (database, outbox) = (&connections.database, self.metrics.outbox.clone());
         self.worker = Some(Worker::new(database, gateway, settings, self.faults.clone(), outbox));
     }
 
@@ -133,7 +133,7 @@ impl Builder {
         let gauges = Gauges::new(self.metrics, dependencies, self.active_users);
         let panel = FaultPanel {
             faults: self.faults,
-            database: database.clone(),
+            connections: database.as_ref().map(|database| database.connection_holder()),
             has_api: self.addresses.http.is_some(),
             has_worker: self.worker.is_some(),
         };

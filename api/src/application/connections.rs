@@ -1,6 +1,7 @@
 //! Connections to databases, Redis and the payment gateway, and listening sockets.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use anyhow::Context;
 use glasshouse_infra::db::{Database, DatabaseSettings};
@@ -16,14 +17,14 @@ use crate::http::health::Dependencies;
 /// The connections of a process that uses storage.
 #[derive(Clone)]
 pub(super) struct Connections {
-    pub(super) database: Database,
+    pub(super) database: Arc<Database>,
     pub(super) redis: Option<Redis>,
 }
 
 impl Connections {
     /// The dependencies that a health check pings.
     pub(super) fn dependencies(&self) -> Dependencies {
-        Dependencies { database: Some(self.database.clone()), redis: self.redis.clone() }
+        Dependencies { database: Some(self.database.monitor()), redis: self.redis.clone() }
     }
 }
 
@@ -38,7 +39,10 @@ pub(super) async fn connect(
         .await
         .inspect_err(|error| tracing::error!(error = with_causes(error), "database_connection_failed"))
         .context("database_connection_failed")?
-        .with_faults(faults);
+        .with_injected_delay({
+            let faults = faults.clone();
+            move || faults.slow_query()
+        });
     database.check_isolation().await.context("database_check_failed")?;
     tracing::info!("database_connection_ok");
     let redis = match redis {
@@ -52,7 +56,7 @@ pub(super) async fn connect(
         }
         None => None,
     };
-    Ok(Connections { database, redis })
+    Ok(Connections { database: Arc::new(database), redis })
 }
 
 async fn connect_redis(settings: &RedisSettings) -> Result<Redis, RedisError> {

@@ -7,6 +7,7 @@ mod servers;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -27,7 +28,7 @@ pub struct Application {
     servers: Vec<Server>,
     addresses: Addresses,
     worker: Option<Worker>,
-    database: Option<Database>,
+    database: Option<Arc<Database>>,
     draining: Draining,
     /// The in-flight requests of the API, if this process serves it.
     in_flight: Option<InFlight>,

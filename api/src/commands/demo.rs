@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::Context;
 use glasshouse_domain::user::Role as UserRole;
 use glasshouse_infra::clock;
-use glasshouse_infra::db::{Database, DatabaseSettings};
+use glasshouse_infra::db::{Database, DatabaseSettings, Seeder};
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::tokens::Tokens;
 use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
@@ -43,22 +43,25 @@ async fn prepare(database: &DatabaseSettings, auth: &AuthSettings) -> anyhow::Re
         .await
         .context("database_connection_failed")?;
     let hasher = Argon2Hasher::new(auth.argon2)?;
+    let seeder = Seeder::new(database);
     for tenant in &TENANTS {
-        tenant.add(&database, &hasher).await?;
+        tenant.add(&seeder, &hasher).await?;
     }
-    let order = demo_order(&TENANTS[0], &database, &Tokens::new(&auth.tokens)).await?;
-    database.close().await;
+    let order = demo_order(&TENANTS[0], &seeder, &hasher, &Tokens::new(&auth.tokens)).await?;
+    seeder.close().await;
     Ok(order)
 }
 
 async fn demo_order(
     tenant: &DemoTenant,
-    database: &Database,
+    seeder: &Seeder,
+    hasher: &Argon2Hasher,
     tokens: &Tokens,
 ) -> anyhow::Result<Option<DemoOrder>> {
-    let Some((store, owner)) = tenant.find(database).await? else { return Ok(None) };
+    let Some(owner) = tenant.log_in(&seeder.directory(), hasher).await? else { return Ok(None) };
+    let store = seeder.tenant(owner.tenant());
     let Some(product) = demo_data::any_product(&store).await? else { return Ok(None) };
-    let token = tokens.issue(store.tenant_id(), owner, clock::now())?;
+    let token = tokens.issue(&owner, clock::now())?;
     Ok(Some(DemoOrder { token: token.expose_secret().to_owned(), product: product.id.to_string() }))
 }
 

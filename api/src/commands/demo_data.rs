@@ -1,7 +1,7 @@
 //! The two tenants of the demo, with users and products. Everything is added once: a second start finds it.
 
 use glasshouse_domain::id::{ProductId, UserId};
-use glasshouse_domain::login::{LoginStore, PasswordHasher};
+use glasshouse_domain::login::{LoggedIn, LoginError, PasswordHasher, log_in};
 use glasshouse_domain::page::PageRequest;
 use glasshouse_domain::product::Product;
 use glasshouse_domain::sign_up::{SignUp, SignUpError, sign_up};
@@ -9,7 +9,7 @@ use glasshouse_domain::tenant::Plan;
 use glasshouse_domain::user::{Role, User};
 use glasshouse_domain::values::{Currency, Email, Money, Name, Password, Sku, Slug};
 use glasshouse_infra::clock;
-use glasshouse_infra::db::{Database, TenantStore};
+use glasshouse_infra::db::{Directory, Seeder, TenantStore};
 use glasshouse_infra::passwords::Argon2Hasher;
 use time::OffsetDateTime;
 
@@ -53,7 +53,7 @@ impl DemoTenant {
     }
 
     /// Adds the tenant with its users and products, unless it exists.
-    pub(super) async fn add(&self, database: &Database, hasher: &Argon2Hasher) -> anyhow::Result<()> {
+    pub(super) async fn add(&self, seeder: &Seeder, hasher: &Argon2Hasher) -> anyhow::Result<()> {
         let request = SignUp {
             slug: Slug::parse(self.slug)?,
             name: Name::parse(self.name)?,
@@ -62,8 +62,8 @@ impl DemoTenant {
             owner_password: Password::parse(PASSWORD.into())?,
         };
         let now = clock::now();
-        let store = match sign_up(database, hasher, request, now).await {
-            Ok((tenant, _)) => database.tenant(tenant.id),
+        let store = match sign_up(&seeder.directory(), hasher, request, now).await {
+            Ok((tenant, _)) => seeder.tenant(tenant.id),
             Err(SignUpError::SlugTaken) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
@@ -79,11 +79,18 @@ impl DemoTenant {
         Ok(())
     }
 
-    /// The tenant's rows and its owner's id.
-    pub(super) async fn find(&self, database: &Database) -> anyhow::Result<Option<(TenantStore, UserId)>> {
+    /// Logs the owner in; `None` if the tenant or its owner was changed since it was added.
+    pub(super) async fn log_in(
+        &self,
+        directory: &Directory,
+        hasher: &Argon2Hasher,
+    ) -> anyhow::Result<Option<LoggedIn<Directory, Argon2Hasher>>> {
         let (slug, email) = (Slug::parse(self.slug)?, Email::parse(&self.email(Role::Owner))?);
-        let owner = database.credentials(&slug, &email).await?;
-        Ok(owner.map(|owner| (database.tenant(owner.tenant), owner.user)))
+        match log_in(directory, hasher, &slug, &email, PASSWORD.into()).await {
+            Ok(login) => Ok(Some(login)),
+            Err(LoginError::WrongCredentials) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

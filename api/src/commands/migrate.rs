@@ -1,12 +1,8 @@
 //! `migrate`: applies the pending database migrations.
 
-use std::time::Duration;
-
 use anyhow::Context;
-use glasshouse_infra::db::{Database, DatabaseSettings};
-use glasshouse_migrations::{Migrator, MigratorTrait};
-use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
-use secrecy::SecretString;
+use glasshouse_migrations::{Migrator, MigratorTrait, connect};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{Reader, environment, read_migration_url};
 
@@ -19,20 +15,9 @@ pub(crate) async fn run() -> anyhow::Result<()> {
 
 /// Applies the pending migrations to the database at `url`.
 pub(crate) async fn migrate(url: SecretString) -> anyhow::Result<()> {
-    let settings = DatabaseSettings {
-        url,
-        pool_size: 1,
-        acquire_timeout: Duration::from_secs(10),
-        // A migration may rewrite a large table, which takes long.
-        statement_timeout: Duration::from_secs(3600),
-        slow_query: Duration::from_secs(3600),
-        reconcile_after: Duration::ZERO,
-    };
-    let database = Database::connect(&settings, &Metrics::new(MetricsSettings::default())?)
-        .await
-        .context("database_connection_failed")?;
-    Migrator::up(database.connection(), None).await.context("a migration failed")?;
-    database.close().await;
+    let database = connect(url.expose_secret()).await.context("database_connection_failed")?;
+    Migrator::up(&database, None).await.context("a migration failed")?;
+    database.close().await.context("cannot close the connection to the database")?;
     tracing::info!("database_migrated");
     Ok(())
 }

@@ -10,7 +10,7 @@ use glasshouse_domain::tenant::{Plan, Tenant};
 use glasshouse_domain::user::{Role as UserRole, User};
 use glasshouse_domain::values::{Email, Name, Password, PasswordHash, Quantity, Slug};
 use glasshouse_infra::clock;
-use glasshouse_infra::db::{Database, TenantStore};
+use glasshouse_infra::db::{Database, Seeder};
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
 use time::Duration;
@@ -43,14 +43,14 @@ pub(crate) async fn run(args: SeedArgs) -> anyhow::Result<()> {
         .await
         .context("database_connection_failed")?;
     database.check_isolation().await?;
-    let hasher = Argon2Hasher::new(argon2)?;
+    let (seeder, hasher) = (Seeder::new(database), Argon2Hasher::new(argon2)?);
     if args.demo {
         for tenant in &TENANTS {
-            tenant.add(&database, &hasher).await?;
+            tenant.add(&seeder, &hasher).await?;
         }
     }
     if args.tenants > 0 {
-        add_many(&database, &hasher, args).await?;
+        add_many(&seeder, &hasher, args).await?;
     }
     tracing::info!(demo = args.demo, tenants = args.tenants, orders = args.orders, "database_seeded");
     Ok(())
@@ -60,22 +60,22 @@ const PRODUCTS: i64 = 10;
 /// Orders a statement: with three items each, well below the 65,535 parameters that Postgres allows.
 const BATCH: u32 = 1000;
 
-async fn add_many(database: &Database, hasher: &Argon2Hasher, args: SeedArgs) -> anyhow::Result<()> {
+async fn add_many(seeder: &Seeder, hasher: &Argon2Hasher, args: SeedArgs) -> anyhow::Result<()> {
     // Hashing takes longest by far, and the password is public: one hash serves all.
     let hash = hasher.hash(Password::parse(PASSWORD.into())?).await?;
     for number in 0..args.tenants {
-        let (store, owner, products) = add_tenant(database, number, &hash).await?;
+        let (tenant, owner, products) = add_tenant(seeder, number, &hash).await?;
         let share = args.orders / args.tenants + u32::from(number < args.orders % args.tenants);
-        add_orders(&store, owner, &products, share).await?;
+        add_orders(seeder, tenant, owner, &products, share).await?;
     }
     Ok(())
 }
 
 async fn add_tenant(
-    database: &Database,
+    seeder: &Seeder,
     number: u32,
     hash: &PasswordHash,
-) -> anyhow::Result<(TenantStore, UserId, Vec<Product>)> {
+) -> anyhow::Result<(TenantId, UserId, Vec<Product>)> {
     let (id, now) = (TenantId::new(), clock::now());
     // The end of the id is its random part, so that seeding again adds other tenants.
     let id_text = id.uuid().simple().to_string();
@@ -90,19 +90,20 @@ async fn add_tenant(
         version: 1,
         created_at: now,
     };
-    database.create_tenant(&tenant, &owner, hash).await?;
-    let store = database.tenant(id);
+    seeder.directory().create_tenant(&tenant, &owner, hash).await?;
+    let store = seeder.tenant(id);
     let mut products = Vec::new();
     for n in 1..=PRODUCTS {
         let product = demo_data::product(&format!("SEED-{n}"), &format!("Product {n}"), n * 250, now)?;
         store.add_product(&product).await?;
         products.push(product);
     }
-    Ok((store, owner.id, products))
+    Ok((id, owner.id, products))
 }
 
 async fn add_orders(
-    store: &TenantStore,
+    seeder: &Seeder,
+    tenant: TenantId,
     owner: UserId,
     products: &[Product],
     count: u32,
@@ -111,7 +112,7 @@ async fn add_orders(
     while left > 0 {
         let batch = left.min(BATCH);
         let orders = (0..batch).map(|n| finished_order(owner, products, left - n));
-        store.seed_orders(&orders.collect::<anyhow::Result<Vec<_>>>()?).await?;
+        seeder.add_orders(tenant, &orders.collect::<anyhow::Result<Vec<_>>>()?).await?;
         left -= batch;
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use glasshouse_infra::db::Database;
+use glasshouse_infra::db::DatabaseMonitor;
 use glasshouse_infra::redis::Redis;
 use glasshouse_telemetry::with_causes;
 use serde::Serialize;
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, Default)]
 pub struct Dependencies {
     /// The database.
-    pub database: Option<Database>,
+    pub database: Option<DatabaseMonitor>,
     /// Redis.
     pub redis: Option<Redis>,
 }

@@ -1,3 +1,5 @@
+//! Deletes what has expired.
+
 use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
@@ -5,14 +7,14 @@ use glasshouse_domain::failure::StoreFailure;
 use super::{Round, Worker};
 use glasshouse_infra::clock;
 
-/// How often.
+/// The pause between two rounds.
 pub(super) const PERIOD: Duration = Duration::from_secs(600);
 
 impl Worker {
-    /// Removes what nobody needs any more.
-    pub(super) async fn keep_house(&self) -> Result<Round, StoreFailure> {
-        let older_than = clock::now() - self.config.idempotency_life;
-        self.database.forget_idempotency_keys(older_than).await?;
+    /// Deletes the idempotency keys that have expired.
+    pub(super) async fn delete_expired(&self) -> Result<Round, StoreFailure> {
+        let expiry = clock::now() - self.config.idempotency_life;
+        self.housekeeping.delete_idempotency_keys(expiry).await?;
         Ok(Round::Done)
     }
 }

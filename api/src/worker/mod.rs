@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_infra::clock;
-use glasshouse_infra::db::Database;
-use glasshouse_infra::db::directory::Lease;
+use glasshouse_infra::db::{Database, Housekeeping, Lease, WorkQueue};
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::notifier::LogNotifier;
 use glasshouse_infra::payment_gateway::GatewayClient;
@@ -26,7 +25,8 @@ use crate::config::WorkerSettings;
 /// What background work needs.
 #[derive(Clone, Debug)]
 pub struct Worker {
-    database: Database,
+    queue: WorkQueue,
+    housekeeping: Housekeeping,
     gateway: GatewayClient,
     notifier: LogNotifier,
     config: WorkerSettings,
@@ -35,16 +35,17 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker over these parts.
+    /// A worker on `database`.
     #[must_use]
-    pub const fn new(
-        database: Database,
+    pub fn new(
+        database: &Database,
         gateway: GatewayClient,
         config: WorkerSettings,
         faults: Faults,
         metrics: OutboxMetrics,
     ) -> Self {
-        Self { database, gateway, notifier: LogNotifier, config, faults, metrics }
+        let (queue, housekeeping) = (database.work_queue(), database.housekeeping());
+        Self { queue, housekeeping, gateway, notifier: LogNotifier, config, faults, metrics }
     }
 
     /// Works until `stop`, and finishes the item in hand.
@@ -52,7 +53,7 @@ impl Worker {
         let config = &self.config;
         let relay = repeat("outbox_relay", config.outbox_poll, stop, || self.relay_outbox(stop));
         let reconciler = repeat("reconciler", config.reconcile_poll, stop, || self.reconcile_payments(stop));
-        let housekeeping = repeat("housekeeping", housekeeping::PERIOD, stop, || self.keep_house());
+        let housekeeping = repeat("housekeeping", housekeeping::PERIOD, stop, || self.delete_expired());
         futures_util::future::join3(relay, reconciler, housekeeping).await;
     }
 

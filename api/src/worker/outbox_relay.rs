@@ -1,8 +1,11 @@
+//! Delivers the outbox.
+
 use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::outbox::{OutboxMessage, deliver};
 use glasshouse_infra::clock;
+use glasshouse_infra::db::Leased;
 use glasshouse_telemetry::with_causes;
 use tokio_util::sync::CancellationToken;
 
@@ -16,40 +19,41 @@ impl Worker {
         if self.faults.outbox_stalls() {
             return Ok(Round::Done);
         }
-        let messages = self.database.lease_outbox_messages(self.lease(self.config.outbox_lease)).await?;
-        for message in &messages {
+        let messages = self.queue.lease_outbox_messages(self.lease(self.config.outbox_lease)).await?;
+        for leased in &messages {
             if stop.is_cancelled() {
                 // The leases of the others end by themselves.
                 break;
             }
+            let message = leased.item();
             let span = tracing::info_span!(
                 "deliver_message",
                 otel.name = format!("deliver {}", message.event.kind()),
                 otel.kind = "consumer",
                 job = "outbox_relay",
-                tenant.id = %message.tenant,
+                tenant.id = %leased.store().tenant_id(),
                 order.id = %message.event.order(),
             );
             continue_trace(&span, message.traceparent.as_deref());
-            self.deliver(message).instrument(span).await?;
+            self.deliver(leased).instrument(span).await?;
         }
         Ok(Round::of(messages.len(), self.config.batch))
     }
 
-    async fn deliver(&self, message: &OutboxMessage) -> Result<(), StoreFailure> {
-        let store = self.database.tenant(message.tenant);
+    async fn deliver(&self, leased: &Leased<OutboxMessage>) -> Result<(), StoreFailure> {
+        let (message, store) = (leased.item(), leased.store());
         let kind = message.event.kind();
-        match deliver(&store, &self.notifier, message).await {
+        match deliver(store, &self.notifier, message).await {
             Ok(()) => {
                 self.metrics.attempted(kind, true);
-                tracing::info!(tenant_id = %message.tenant, message_id = %message.id, kind, "outbox_delivered");
+                tracing::info!(tenant_id = %store.tenant_id(), message_id = %message.id, kind, "outbox_delivered");
                 Ok(())
             }
             Err(error) => {
                 self.metrics.attempted(kind, false);
                 let (attempt, error) = (message.attempt, with_causes(&error));
                 tracing::warn!(
-                    tenant_id = %message.tenant, message_id = %message.id, kind, attempt, error,
+                    tenant_id = %store.tenant_id(), message_id = %message.id, kind, attempt, error,
                     "outbox_delivery_failed"
                 );
                 store.postpone_delivery(message.id, clock::now() + backoff(attempt)).await

@@ -1,8 +1,9 @@
+//! Settles open payments.
+
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::PaymentId;
 use glasshouse_domain::reconcile::{ReconcileError, ReconcileStep, reconcile};
-use glasshouse_infra::db::TenantStore;
-use glasshouse_infra::db::directory::OpenPayment;
+use glasshouse_infra::db::{OpenPayment, TenantStore};
 use glasshouse_telemetry::with_causes;
 use tokio_util::sync::CancellationToken;
 
@@ -13,20 +14,21 @@ use super::{Round, Worker, continue_trace};
 impl Worker {
     /// Takes the next step of one batch of open payments.
     pub(super) async fn reconcile_payments(&self, stop: &CancellationToken) -> Result<Round, StoreFailure> {
-        let payments = self.database.lease_open_payments(self.lease(self.config.reconcile_lease)).await?;
-        for OpenPayment { tenant, payment, traceparent } in &payments {
+        let payments = self.queue.lease_open_payments(self.lease(self.config.reconcile_lease)).await?;
+        for leased in &payments {
             if stop.is_cancelled() {
                 break;
             }
+            let (store, OpenPayment { payment, traceparent }) = (leased.store(), leased.item());
             let span = tracing::info_span!(
                 "reconcile_payment",
                 otel.kind = "consumer",
                 job = "reconciler",
-                tenant.id = %tenant,
+                tenant.id = %store.tenant_id(),
                 payment.id = %payment,
             );
             continue_trace(&span, traceparent.as_deref());
-            self.try_to_reconcile(&self.database.tenant(*tenant), *payment).instrument(span).await;
+            self.try_to_reconcile(store, *payment).instrument(span).await;
         }
         Ok(Round::of(payments.len(), self.config.batch))
     }

@@ -8,8 +8,9 @@ use glasshouse_domain::order::{Order, OrderDraft, OrderState, PricingError};
 use glasshouse_domain::payment::ChargeOutcome;
 use glasshouse_domain::product::Product;
 
+use super::TenantStore;
 use super::idempotency::Claim;
-use super::scope::{Scope, TenantStore};
+use super::scope::Scope;
 use super::stock::Among;
 
 impl CheckoutStore for TenantStore {
@@ -26,9 +27,9 @@ impl CheckoutStore for TenantStore {
         }
         let products = take_stock(&scope, draft).await?;
         let order = draft.price(&products)?;
-        scope.insert_order(&order, draft.payment, self.database().reconcile_after).await?;
+        scope.insert_order(&order, draft.payment, self.pool().reconcile_after).await?;
         scope.commit().await?;
-        self.database().business.order(order.state.as_str());
+        self.pool().business.order(order.state.as_str());
         Ok(Idempotent::Executed(order))
     }
 
@@ -50,7 +51,7 @@ impl CheckoutStore for TenantStore {
             None => None,
         };
         scope.commit().await?;
-        settled.count(&self.database().business, self.tenant_id(), order.as_ref());
+        settled.count(&self.pool().business, self.tenant_id(), order.as_ref());
         Ok(settled.order_state)
     }
 

@@ -9,8 +9,8 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DbBackend, DbErr, SqlxError, Stat
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
+use super::pool::{InjectedDelay, Pool};
 use super::{Database, statements};
-use crate::faults::Faults;
 use glasshouse_telemetry::metrics::Metrics;
 
 /// How to reach the database, and how patient to be with it.
@@ -99,15 +99,16 @@ impl Database {
         statements::watch(&mut connection, settings.slow_query, metrics.database.clone());
         let is_sqlite = connection.get_database_backend() == DbBackend::Sqlite;
         let sqlite_writer = is_sqlite.then(|| Arc::new(Semaphore::new(1)));
-        Ok(Self {
+        let pool = Pool {
             connection,
             sqlite_writer,
             reconcile_after: settings.reconcile_after,
             metrics: metrics.database.clone(),
             business: metrics.business.clone(),
-            faults: Faults::disabled(),
-            patience: settings.acquire_timeout + settings.statement_timeout,
-        })
+            injected_delay: InjectedDelay::default(),
+            timeout: settings.acquire_timeout + settings.statement_timeout,
+        };
+        Ok(Self { pool: Arc::new(pool) })
     }
 
     /// Makes sure that the role of this pool is bound by row-level security, and that the schema is there.
@@ -115,7 +116,7 @@ impl Database {
     /// # Errors
     /// When it is not.
     pub async fn check_isolation(&self) -> Result<(), ConnectError> {
-        if self.is_sqlite() {
+        if self.pool.is_sqlite() {
             return Ok(());
         }
         let sql = "SELECT current_user::text AS role, \
@@ -124,7 +125,7 @@ impl Database {
                              WHERE oid = to_regclass('users')), false) AS owns, \
                    coalesce(has_table_privilege(to_regclass('outbox_messages'), 'INSERT'), false) AS migrated";
         let statement = Statement::from_string(DbBackend::Postgres, sql);
-        let row = self.connection.query_one_raw(statement).await?.ok_or(ConnectError::NotMigrated)?;
+        let row = self.pool.connection.query_one_raw(statement).await?.ok_or(ConnectError::NotMigrated)?;
         let role: String = row.try_get("", "role")?;
         let not_bound = |reason| Err(ConnectError::RoleNotBound { role, reason });
         if row.try_get("", "bypasses")? {

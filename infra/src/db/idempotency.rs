@@ -2,12 +2,11 @@
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::idempotency::{IdempotencyKey, IdempotentRequest, KeyReused, StoredResponse};
-use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveModelTrait, ColumnTrait, Insert, IntoActiveModel, QueryFilter};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::entity::idempotency_key::{Column, Entity, Model};
-use super::failure::store_failure;
 use super::scope::Scope;
 use crate::clock;
 
@@ -37,10 +36,7 @@ impl Scope {
             body: None,
             created_at: clock::now(),
         };
-        let unless_taken = OnConflict::columns([Column::TenantId, Column::Key]).do_nothing().to_owned();
-        let insert = Insert::one(row.into_active_model().reset_all()).on_conflict(unless_taken);
-        let inserted = insert.exec_without_returning(self.connection()).await.map_err(store_failure)?;
-        if inserted == 1 {
+        if self.insert_unless_taken(row, [Column::TenantId, Column::Key]).await? {
             return Ok(Claim::First);
         }
         let query = self.find::<Entity>().filter(Column::Key.eq(request.key.as_str()));

@@ -1,134 +1,112 @@
-//! The database: Postgres, or SQLite for the demo, behind the same stores.
+//! The database: Postgres, or SQLite for the demo, behind the same handles.
 //!
-//! Rows of a tenant are reached through a [`TenantStore`] alone, which [`Database::tenant`] makes. The few
-//! questions that come before a tenant is known are in [`directory`].
+//! A [`Database`] is the pool of this process. It belongs to the composition of the process, which makes a
+//! narrow handle for each use from it. None of them opens a tenant that its caller names:
+//!
+//! | handle | what it is for |
+//! | --- | --- |
+//! | [`Directory`] | sign-up and login, which come before a tenant is known |
+//! | [`Principals`](crate::principals::Principals) | authentication: opens the tenant of a verified token |
+//! | [`WorkQueue`] | background work: leases items, each with the [`TenantStore`] of its tenant |
+//! | [`Housekeeping`] | cleanup that concerns all tenants |
+//! | [`DatabaseMonitor`] | health checks and gauges |
+//! | [`ConnectionHolder`] | the fault `held_connections` |
+//! | [`Seeder`] | the operator's commands `seed` and `demo` |
 
 mod checkout;
 mod connect;
-pub mod directory;
+mod connection_holder;
+mod directory;
 mod entity;
 mod failure;
+mod housekeeping;
 mod idempotency;
+mod monitor;
 mod orders;
 mod outbox;
+mod pool;
 mod products;
 mod refunds;
 mod reports;
 mod scope;
-mod seed;
+mod seeder;
 mod settlement;
 mod statements;
 mod stock;
+mod tenant_store;
+mod transaction;
 mod users;
+mod work_queue;
 
 pub use connect::{ConnectError, DatabaseSettings};
-pub use scope::TenantStore;
-pub use seed::SeedOrders;
+pub use connection_holder::ConnectionHolder;
+pub use directory::Directory;
+pub use housekeeping::Housekeeping;
+pub use monitor::{Backlog, DatabaseMonitor};
+pub(crate) use pool::Pool;
+pub use seeder::Seeder;
+pub use tenant_store::TenantStore;
+pub use work_queue::{Lease, Leased, OpenPayment, WorkQueue};
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use glasshouse_domain::failure::StoreFailure;
-use glasshouse_domain::id::TenantId;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use self::pool::InjectedDelay;
 
-use crate::faults::Faults;
-use glasshouse_telemetry::metrics::{BusinessMetrics, DatabaseMetrics};
-
-/// A pool of connections. Cloning it is cheap and shares the pool.
-#[derive(Clone, Debug)]
+/// The pool of connections of this process. It cannot be cloned: it is owned by the composition of the
+/// process and is in no handler's reach, which holds one of the handles instead.
+#[derive(Debug)]
 pub struct Database {
-    connection: DatabaseConnection,
-    /// SQLite has one writer at a time: writers queue here, in order, instead of racing for its lock.
-    sqlite_writer: Option<Arc<Semaphore>>,
-    reconcile_after: Duration,
-    /// How long to wait for a connection and its first answer.
-    patience: Duration,
-    metrics: DatabaseMetrics,
-    business: BusinessMetrics,
-    faults: Faults,
+    pool: Arc<Pool>,
 }
 
 impl Database {
-    /// The rows of one tenant, and no others.
+    /// The same pool, where each transaction asks `delay` how long its first statement has to take. Postgres
+    /// only.
     #[must_use]
-    pub fn tenant(&self, tenant: TenantId) -> TenantStore {
-        TenantStore::new(self.clone(), tenant)
+    pub fn with_injected_delay(self, delay: impl Fn() -> Option<Duration> + Send + Sync + 'static) -> Self {
+        let injected_delay = InjectedDelay(Some(Arc::new(delay)));
+        Self { pool: Arc::new(Pool { injected_delay, ..Pool::clone(&self.pool) }) }
     }
 
-    /// The same pool, whose transactions are slow when `faults` say so.
+    /// The handle of sign-up and login.
     #[must_use]
-    pub fn with_faults(self, faults: &Faults) -> Self {
-        Self { faults: faults.clone(), ..self }
+    pub fn directory(&self) -> Directory {
+        Directory::new(self.pool())
     }
 
-    /// Asks the database whether it is there.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub async fn ping(&self) -> Result<(), StoreFailure> {
-        self.connection.execute_unprepared("SELECT 1").await.map_err(failure::store_failure)?;
-        Ok(())
+    /// The handle of background work.
+    #[must_use]
+    pub fn work_queue(&self) -> WorkQueue {
+        WorkQueue::new(self.pool())
+    }
+
+    /// The handle of cleanup.
+    #[must_use]
+    pub fn housekeeping(&self) -> Housekeeping {
+        Housekeeping::new(self.pool())
+    }
+
+    /// The handle of health checks and gauges.
+    #[must_use]
+    pub fn monitor(&self) -> DatabaseMonitor {
+        DatabaseMonitor::new(self.pool())
+    }
+
+    /// The handle of the fault `held_connections`.
+    #[must_use]
+    pub fn connection_holder(&self) -> ConnectionHolder {
+        ConnectionHolder::new(self.pool())
     }
 
     /// Closes all connections, after those in use were given back.
     pub async fn close(&self) {
-        if let Err(error) = self.connection.close_by_ref().await {
+        if let Err(error) = self.pool.connection.close_by_ref().await {
             tracing::warn!(%error, "database_close_failed");
         }
     }
 
-    /// Brings the pool's gauges up to date.
-    pub fn measure_pool(&self) {
-        let (open, idle, max) = if self.is_sqlite() {
-            let pool = self.connection.get_sqlite_connection_pool();
-            (pool.size(), pool.num_idle(), pool.options().get_max_connections())
-        } else {
-            let pool = self.connection.get_postgres_connection_pool();
-            (pool.size(), pool.num_idle(), pool.options().get_max_connections())
-        };
-        self.metrics.set_pool(open, u32::try_from(idle).unwrap_or(u32::MAX), max);
-    }
-
-    /// The pool itself, for migrations and for checks in tests; it is bound to no tenant.
-    #[must_use]
-    pub const fn connection(&self) -> &DatabaseConnection {
-        &self.connection
-    }
-
-    /// A client span, in OpenTelemetry's terms for databases. It has no values, only the operation's name.
-    fn operation_span(&self, operation: &'static str) -> tracing::Span {
-        let system = if self.is_sqlite() { "sqlite" } else { "postgresql" };
-        tracing::info_span!(
-            "database",
-            otel.name = operation,
-            otel.kind = "client",
-            db.system.name = system,
-            db.operation.name = operation,
-            otel.status_code = tracing::field::Empty,
-        )
-    }
-
-    /// Gives up when the database does not answer at all. Its own statement time-out is of no use then, and
-    /// a request would hang until its client has gone.
-    async fn in_time<T>(
-        &self,
-        answer: impl Future<Output = Result<T, StoreFailure>>,
-    ) -> Result<T, StoreFailure> {
-        let silent = |elapsed: tokio::time::error::Elapsed| StoreFailure::Unavailable(elapsed.into());
-        tokio::time::timeout(self.patience, answer).await.map_err(silent)?
-    }
-
-    /// Waits until this is SQLite's one writer; at once on Postgres, which has as many as it likes.
-    async fn writers_turn(&self) -> Option<OwnedSemaphorePermit> {
-        // The queue is never closed, so there is always a turn.
-        self.sqlite_writer.clone()?.acquire_owned().await.ok()
-    }
-
-    /// Whether this is SQLite, and not Postgres.
-    #[must_use]
-    pub fn is_sqlite(&self) -> bool {
-        self.connection.get_database_backend() == DbBackend::Sqlite
+    pub(crate) fn pool(&self) -> Arc<Pool> {
+        self.pool.clone()
     }
 }

@@ -5,12 +5,13 @@ use glasshouse_domain::id::{OrderId, PaymentId};
 use glasshouse_domain::order::{Order, OrderState};
 use glasshouse_domain::page::{Page, PageRequest};
 use glasshouse_domain::payment::{Payment, PaymentState};
-use sea_orm::sea_query::LockType;
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use time::Duration;
 
+use super::TenantStore;
 use super::entity::{order, order_item, payment};
-use super::scope::{Scope, TenantStore};
+use super::scope::Scope;
 use crate::clock;
 use glasshouse_telemetry::propagation;
 
@@ -72,9 +73,14 @@ impl TenantStore {
     /// When the database fails.
     pub async fn payment(&self, id: PaymentId) -> Result<Option<(Payment, OrderState)>, StoreFailure> {
         let scope = self.read("payment").await?;
-        let found = scope.payment_and_order(scope.payment_by_id(id)).await?;
+        let query = scope.find_with::<payment::Entity, order::Entity>();
+        let found = scope.one_pair(query.filter(payment::Column::Id.eq(id.uuid()))).await?;
         scope.commit().await?;
-        found.map(|(payment, order)| Ok((payment, order.state.parse::<OrderState>()?))).transpose()
+        let payment = |row| {
+            let (payment, order) = payment_and_order(row)?;
+            Ok((payment, order.state.parse()?))
+        };
+        found.map(payment).transpose()
     }
 }
 
@@ -115,35 +121,14 @@ impl Scope {
         self.insert([rows.payment]).await
     }
 
-    /// A query for one payment.
-    pub(super) fn payment_by_id(&self, id: PaymentId) -> Select<payment::Entity> {
-        self.find::<payment::Entity>().filter(payment::Column::Id.eq(id.uuid()))
-    }
-
-    /// A query for the payment of an order.
-    pub(super) fn payment_by_order(&self, id: OrderId) -> Select<payment::Entity> {
-        self.find::<payment::Entity>().filter(payment::Column::OrderId.eq(id.uuid()))
-    }
-
-    /// A payment and its order, in one statement.
-    pub(super) async fn payment_and_order(
-        &self,
-        query: Select<payment::Entity>,
-    ) -> Result<Option<(Payment, order::Model)>, StoreFailure> {
-        let row = self.within(query.find_also_related(order::Entity).one(self.connection())).await?;
-        let Some((payment, Some(order))) = row else { return Ok(None) };
-        Ok(Some((Payment::try_from(payment)?, order)))
-    }
-
-    /// The same, and nobody else may change either of them until the end of this transaction.
+    /// A payment and its order, locked until the end of this transaction: `filter` says which.
     pub(super) async fn lock_payment_and_order(
         &self,
-        query: Select<payment::Entity>,
+        filter: Expr,
     ) -> Result<Option<(Payment, order::Model)>, StoreFailure> {
         // An inner join: Postgres locks no rows of the optional side of an outer one.
-        let query = query.find_both_related(order::Entity).lock(LockType::Update);
-        let row = self.within(query.one(self.connection())).await?;
-        row.map(|(payment, order)| Ok((Payment::try_from(payment)?, order))).transpose()
+        let query = self.find_with::<payment::Entity, order::Entity>().filter(filter).lock(LockType::Update);
+        self.one_pair(query).await?.map(payment_and_order).transpose()
     }
 
     /// Moves an order to another state.
@@ -155,6 +140,12 @@ impl Scope {
         self.run(update).await?;
         Ok(())
     }
+}
+
+fn payment_and_order(
+    (payment, order): (payment::Model, order::Model),
+) -> Result<(Payment, order::Model), StoreFailure> {
+    Ok((payment.try_into()?, order))
 }
 
 /// A new order as rows.

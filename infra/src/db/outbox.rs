@@ -8,15 +8,16 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, QueryFilter};
 use time::OffsetDateTime;
 
+use super::TenantStore;
 use super::entity::{order, outbox_message, user};
-use super::scope::TenantStore;
 use crate::clock;
 
 impl OutboxStore for TenantStore {
     async fn notification(&self, message: &OutboxMessage) -> Result<Option<Notification>, StoreFailure> {
         let scope = self.read("notification").await?;
-        let query = scope.find::<order::Entity>().filter(order::Column::Id.eq(message.event.order().uuid()));
-        let row = scope.within(query.find_both_related(user::Entity).one(scope.connection())).await?;
+        let query = scope.find_with::<order::Entity, user::Entity>();
+        let query = query.filter(order::Column::Id.eq(message.event.order().uuid()));
+        let row = scope.one_pair(query).await?;
         scope.commit().await?;
         let Some((order, customer)) = row else { return Ok(None) };
         Ok(Some(Notification {

@@ -8,9 +8,10 @@ use glasshouse_domain::product::{Product, ProductChange, ProductError, StockErro
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
+use super::TenantStore;
 use super::entity::product::{Column, Entity, Model};
 use super::idempotency::Claim;
-use super::scope::{Scope, TenantStore};
+use super::scope::Scope;
 use super::stock::Among;
 
 impl TenantStore {

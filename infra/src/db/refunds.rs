@@ -11,9 +11,10 @@ use glasshouse_domain::refund::{RefundError, RefundStore};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, QueryFilter};
 
+use super::TenantStore;
 use super::entity::payment;
 use super::idempotency::Claim;
-use super::scope::{Scope, TenantStore};
+use super::scope::Scope;
 use crate::clock;
 
 impl RefundStore for TenantStore {
@@ -27,13 +28,13 @@ impl RefundStore for TenantStore {
         if let Claim::Completed(response) = claim {
             return Ok(Idempotent::Replayed(response));
         }
-        let found = scope.lock_payment_and_order(scope.payment_by_id(id)).await?;
+        let found = scope.lock_payment_and_order(payment::Column::Id.eq(id.uuid())).await?;
         let (mut payment, _) = found.ok_or(RefundError::NotFound)?;
         if let Claim::InProgress(_) = claim {
             return Ok(Idempotent::InProgress(payment));
         }
         payment.request_refund(clock::now())?;
-        let reconcile_at = clock::now() + self.database().reconcile_after;
+        let reconcile_at = clock::now() + self.pool().reconcile_after;
         let update = scope
             .update::<payment::Entity>()
             .col_expr(payment::Column::RefundRequestedAt, Expr::value(payment.refund_requested_at))
@@ -66,8 +67,8 @@ impl RefundStore for TenantStore {
         }
         scope.commit().await?;
         if let Some(order) = order {
-            self.database().business.payment(payment.state.as_str());
-            self.database().business.order(order.as_str());
+            self.pool().business.payment(payment.state.as_str());
+            self.pool().business.order(order.as_str());
         }
         Ok(payment)
     }
@@ -77,7 +78,7 @@ impl Scope {
     /// Marks a payment as refunded, and its order too unless that was cancelled. The second time it changes
     /// nothing.
     async fn complete_refund(&self, id: PaymentId) -> Result<(Payment, Option<OrderState>), StoreFailure> {
-        let found = self.lock_payment_and_order(self.payment_by_id(id)).await?;
+        let found = self.lock_payment_and_order(payment::Column::Id.eq(id.uuid())).await?;
         let (mut payment, order) =
             found.ok_or_else(|| StoreFailure::Unexpected(format!("payment {id} does not exist").into()))?;
         if !payment.state.can_become(PaymentState::Refunded) {
@@ -110,7 +111,7 @@ impl CancelStore for TenantStore {
         if let Claim::Completed(response) = scope.claim::<_, CancelError>(request, id.uuid()).await? {
             return Ok(Idempotent::Replayed(response));
         }
-        let found = scope.lock_payment_and_order(scope.payment_by_order(id)).await?;
+        let found = scope.lock_payment_and_order(payment::Column::OrderId.eq(id.uuid())).await?;
         let (payment, row) = found.ok_or(CancelError::NotFound)?;
         let order = scope.with_items(row).await?;
         canceller.check(&order)?;
@@ -125,7 +126,7 @@ impl CancelStore for TenantStore {
         scope.run(update).await?;
         scope.record(request, &order).await?;
         scope.commit().await?;
-        self.database().business.order(order.state.as_str());
+        self.pool().business.order(order.state.as_str());
         Ok(Idempotent::Executed(order))
     }
 }

@@ -3,12 +3,12 @@
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::report::{DailyRevenue, Period, ReportError};
 use glasshouse_domain::values::Money;
-use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement, Value};
+use sea_orm::{DbBackend, FromQueryResult, QueryResult};
 use time::macros::{format_description, time};
 use time::{Date, OffsetDateTime};
 
+use super::TenantStore;
 use super::failure::store_failure;
-use super::scope::TenantStore;
 
 /// The sums are cast to text: `sum(bigint)` is `numeric` on Postgres, and may be larger than an integer.
 const REVENUE: &str = "\
@@ -35,25 +35,29 @@ impl TenantStore {
     /// When a sum is too large to be shown, or the database fails.
     pub async fn revenue(&self, period: Period) -> Result<Vec<DailyRevenue>, ReportError> {
         let scope = self.read("revenue").await?;
-        let rows = scope.within(scope.connection().query_all_raw(self.revenue_statement(period))).await?;
+        let rows = match scope.backend() {
+            DbBackend::Sqlite => {
+                // SQLite stores a time as text, which begins with its day and sorts by it.
+                let days = [period.from().to_string().into(), day_after(period).to_string().into()];
+                scope.query(&REVENUE.replace("{day}", "substr(created_at, 1, 10)"), days).await?
+            }
+            _ => {
+                let day = "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')";
+                let midnights = [midnight(period.from()).into(), midnight(day_after(period)).into()];
+                scope.query(&REVENUE.replace("{day}", day), midnights).await?
+            }
+        };
         scope.commit().await?;
         rows.iter().map(daily_revenue).collect()
     }
+}
 
-    fn revenue_statement(&self, period: Period) -> Statement {
-        let next_day = period.to().next_day().unwrap_or(Date::MAX);
-        let (day, from, to): (_, Value, Value) = if self.database().is_sqlite() {
-            // SQLite keeps a time as text, which begins with its day and sorts by it.
-            ("substr(created_at, 1, 10)", period.from().to_string().into(), next_day.to_string().into())
-        } else {
-            let midnight = |day: Date| OffsetDateTime::new_utc(day, time!(00:00));
-            let day = "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')";
-            (day, midnight(period.from()).into(), midnight(next_day).into())
-        };
-        let backend = self.database().connection().get_database_backend();
-        let values = [self.tenant_id().uuid().into(), from, to];
-        Statement::from_sql_and_values(backend, REVENUE.replace("{day}", day), values)
-    }
+fn day_after(period: Period) -> Date {
+    period.to().next_day().unwrap_or(Date::MAX)
+}
+
+const fn midnight(day: Date) -> OffsetDateTime {
+    OffsetDateTime::new_utc(day, time!(00:00))
 }
 
 fn daily_revenue(row: &QueryResult) -> Result<DailyRevenue, ReportError> {

@@ -60,7 +60,7 @@ impl Scope {
         id: PaymentId,
         outcome: &ChargeOutcome,
     ) -> Result<Settled, StoreFailure> {
-        let found = self.lock_payment_and_order(self.payment_by_id(id)).await?;
+        let found = self.lock_payment_and_order(payment::Column::Id.eq(id.uuid())).await?;
         let (payment, order) =
             found.ok_or_else(|| StoreFailure::Unexpected(format!("payment {id} does not exist").into()))?;
         let order_state: OrderState = order.state.parse()?;

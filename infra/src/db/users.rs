@@ -10,9 +10,10 @@ use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
+use super::TenantStore;
 use super::entity::tenant;
 use super::entity::user::{Column, Entity, Model};
-use super::scope::{Scope, TenantStore};
+use super::scope::Scope;
 
 impl TenantStore {
     /// Adds a user.
@@ -59,8 +60,8 @@ impl TenantStore {
     /// When the database fails.
     pub async fn user_and_plan(&self, id: UserId) -> Result<Option<(User, Plan)>, StoreFailure> {
         let scope = self.read("user_and_plan").await?;
-        let query = scope.find::<Entity>().filter(Column::Id.eq(id.uuid())).find_both_related(tenant::Entity);
-        let row = scope.within(query.one(scope.connection())).await?;
+        let query = scope.find_with::<Entity, tenant::Entity>().filter(Column::Id.eq(id.uuid()));
+        let row = scope.one_pair(query).await?;
         scope.commit().await?;
         row.map(|(user, tenant)| Ok((User::try_from(user)?, tenant.plan.parse::<Plan>()?))).transpose()
     }

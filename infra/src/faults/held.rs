@@ -2,25 +2,14 @@
 
 use std::time::Duration;
 
-use sea_orm::TransactionTrait;
-
 use super::{HeldConnections, Memory};
-use crate::db::Database;
+use crate::db::ConnectionHolder;
 
 const MIB: usize = 1024 * 1024;
 
 /// Takes connections from the pool, and keeps them until the fault ends.
-pub(super) async fn hold_connections(fault: HeldConnections, database: Database) {
-    let mut held = Vec::new();
-    let hold = async {
-        for _ in 0..fault.count.get() {
-            match database.connection().begin().await {
-                Ok(transaction) => held.push(transaction),
-                Err(error) => tracing::warn!(%error, "fault_could_not_hold_connection"),
-            }
-        }
-        std::future::pending::<()>().await;
-    };
+pub(super) async fn hold_connections(fault: HeldConnections, connections: ConnectionHolder) {
+    let hold = connections.hold(fault.count.get());
     let _ended = tokio::time::timeout(fault.seconds.duration(), hold).await;
 }
 

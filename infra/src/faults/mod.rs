@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
-use crate::db::Database;
+use crate::db::ConnectionHolder;
 use glasshouse_telemetry::metrics::FaultMetrics;
 
 /// The faults of this process. Cloning it is cheap and shares them.
@@ -78,14 +78,14 @@ impl Faults {
         self.0.is_some()
     }
 
-    /// Carries out this plan instead of the one before. Connections are held in `database`. To be called
+    /// Carries out this plan instead of the one before; `connections` are those that it may hold. To be called
     /// where tasks can be spawned.
-    pub fn inject(&self, plan: FaultPlan, database: Option<&Database>) {
+    pub fn inject(&self, plan: FaultPlan, connections: Option<&ConnectionHolder>) {
         let Some(board) = &self.0 else { return };
         let mut holders = JoinSet::new();
-        if let (Some(fault), Some(database)) = (&plan.held_connections, database) {
+        if let (Some(fault), Some(connections)) = (&plan.held_connections, connections) {
             board.metrics.injected("held_connections");
-            holders.spawn(held::hold_connections(fault.clone(), database.clone()));
+            holders.spawn(held::hold_connections(fault.clone(), connections.clone()));
         }
         if let Some(fault) = &plan.memory {
             board.metrics.injected("memory");
@@ -135,7 +135,8 @@ impl Faults {
     }
 
     /// How long the first statement of a transaction has to take.
-    pub(crate) fn slow_query(&self) -> Option<Duration> {
+    #[must_use]
+    pub fn slow_query(&self) -> Option<Duration> {
         self.strike("slow_queries", |now| {
             let fault = now.plan.slow_queries.as_ref()?;
             now.hits(fault.seconds, fault.share)?;

@@ -3,7 +3,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use glasshouse_infra::db::Database;
+use glasshouse_infra::db::ConnectionHolder;
 use glasshouse_infra::faults::{FaultPlan, Faults};
 use serde_json::json;
 
@@ -16,8 +16,8 @@ use crate::http::public::docs;
 pub struct FaultPanel {
     /// The faults.
     pub faults: Faults,
-    /// The database, if this process uses one.
-    pub database: Option<Database>,
+    /// The connections to the database, if this process has any.
+    pub connections: Option<ConnectionHolder>,
     /// Whether this process serves the API.
     pub has_api: bool,
     /// Whether this process delivers messages.
@@ -27,7 +27,7 @@ pub struct FaultPanel {
 impl FaultPanel {
     /// Refuses what would change nothing in this process.
     fn check(&self, plan: &FaultPlan) -> Result<(), Problem> {
-        let on_postgres = self.database.as_ref().is_some_and(|database| !database.is_sqlite());
+        let on_postgres = self.connections.as_ref().is_some_and(ConnectionHolder::is_postgres);
         let mut fields = Fields::default();
         for (fault, is_wanted, is_possible, needs) in [
             ("latency", plan.latency.is_some(), self.has_api, "the API"),
@@ -35,7 +35,7 @@ impl FaultPanel {
             ("panics", plan.panics.is_some(), self.has_api, "the API"),
             ("cache_errors", plan.cache_errors.is_some(), self.has_api, "the API"),
             ("slow_queries", plan.slow_queries.is_some(), on_postgres, "Postgres"),
-            ("held_connections", plan.held_connections.is_some(), self.database.is_some(), "a database"),
+            ("held_connections", plan.held_connections.is_some(), self.connections.is_some(), "a database"),
             ("stalled_outbox", plan.stalled_outbox.is_some(), self.has_worker, "the worker"),
         ] {
             if is_wanted && !is_possible {
@@ -63,7 +63,7 @@ async fn show(panel: web::Data<FaultPanel>) -> HttpResponse {
 
 async fn replace(panel: web::Data<FaultPanel>, Json(plan): Json<FaultPlan>) -> Result<HttpResponse, Problem> {
     panel.check(&plan)?;
-    panel.faults.inject(plan, panel.database.as_ref());
+    panel.faults.inject(plan, panel.connections.as_ref());
     let answer = json!({ "faults": panel.faults.shown() });
     tracing::warn!(faults = answer["faults"].to_string(), "faults_replaced");
     Ok(HttpResponse::Ok().json(answer))

@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, web};
 use futures_util::future::join3;
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::clock;
+use glasshouse_infra::db::Backlog;
 use glasshouse_telemetry::metrics::Metrics;
 use tokio::sync::Mutex;
 
@@ -85,7 +86,7 @@ impl Parts {
     async fn measure_backlog(&self) {
         let Some(database) = &self.dependencies.database else { return };
         let backlog = tokio::time::timeout(BACKLOG_PATIENCE, database.outbox_backlog()).await;
-        if let Ok(Ok((pending, oldest))) = backlog {
+        if let Ok(Ok(Backlog { pending, oldest })) = backlog {
             let age = oldest.map(|oldest| clock::now() - oldest);
             let age = age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
             self.metrics.outbox.set_backlog(pending, age);

@@ -1,9 +1,6 @@
 use std::sync::Arc;
-use std::time::Duration;
 
-use glasshouse_infra::db::{Database, DatabaseSettings};
 use glasshouse_migrations::{Migrator, MigratorTrait};
-use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
 use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, Statement};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -147,18 +144,9 @@ async fn make_template() -> String {
 }
 
 async fn migrate(url: &str) {
-    let settings = DatabaseSettings {
-        url: url.into(),
-        pool_size: 1,
-        acquire_timeout: Duration::from_secs(10),
-        statement_timeout: Duration::from_secs(60),
-        slow_query: Duration::from_secs(60),
-        reconcile_after: Duration::ZERO,
-    };
-    let database =
-        Database::connect(&settings, &Metrics::new(MetricsSettings::default()).unwrap()).await.unwrap();
-    Migrator::up(database.connection(), None).await.unwrap();
-    database.close().await;
+    let connection = glasshouse_migrations::connect(url).await.unwrap();
+    Migrator::up(&connection, None).await.unwrap();
+    connection.close().await.unwrap();
 }
 
 async fn as_superuser(statements: &[String]) {

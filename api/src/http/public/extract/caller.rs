@@ -1,45 +1,42 @@
+//! Authority of a request: who makes it, and the rows that it may reach.
+
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use glasshouse_domain::id::UserId;
 use glasshouse_domain::user::Role;
-use glasshouse_infra::db::{Database, TenantStore};
+use glasshouse_infra::db::TenantStore;
 use glasshouse_infra::principals::Principal;
 
 use crate::http::problem::Problem;
 
-/// Somebody who is logged in, and the rows of their tenant: the only way a handler gets at any.
+/// The authenticated user who makes the request, and the rows of their tenant: the only way of a handler to any
+/// row.
 ///
-/// The middleware [`authenticate`](crate::http::public::middleware::authenticate) has checked the token.
+/// The middleware [`authenticate`](crate::http::public::middleware::authenticate) has verified the token.
 #[derive(Clone, Debug)]
-pub struct Caller {
-    principal: Principal,
-    store: TenantStore,
-}
+pub struct Caller(Principal);
 
 impl Caller {
     /// The user.
     pub const fn user(&self) -> UserId {
-        self.principal.user
+        self.0.user()
     }
 
-    /// What they may do.
+    /// The user's role.
     pub const fn role(&self) -> Role {
-        self.principal.role
+        self.0.role()
     }
 
-    /// The rows of their tenant.
+    /// The rows of the user's tenant.
     pub const fn store(&self) -> &TenantStore {
-        &self.store
+        self.0.store()
     }
 
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let principal = request.extensions().get::<Principal>().copied().ok_or_else(log_in_first)?;
-        let database = request.app_data::<web::Data<Database>>();
-        let database = database.ok_or_else(|| Problem::internal("the application has no database"))?;
-        Ok(Self { principal, store: database.tenant(principal.tenant) })
+        request.extensions().get::<Principal>().cloned().map(Self).ok_or_else(log_in_first)
     }
 }
 
@@ -57,7 +54,7 @@ impl FromRequest for Caller {
     }
 }
 
-/// A [`Caller`] who is at least an admin of their tenant.
+/// A [`Caller`] with the role admin or owner.
 #[derive(Clone, Debug)]
 pub struct Admin(pub Caller);
 

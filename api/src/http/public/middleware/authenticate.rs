@@ -37,19 +37,19 @@ pub async fn authenticate(
         Err(problem) => return Ok(request.error_response(problem)),
     };
     let span = tracing::Span::current();
-    span.record("tenant.id", tracing::field::display(claims.tenant));
-    span.record("user.id", tracing::field::display(claims.sub));
+    span.record("tenant.id", tracing::field::display(claims.tenant()));
+    span.record("user.id", tracing::field::display(claims.user()));
     let endpoint = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
-    metrics.called_by_tenant(&claims.tenant.to_string(), &endpoint);
-    if let Some(decision) = limiter.standing_refusal(claims.tenant) {
-        return Ok(reject(request, claims.tenant, &decision, &limiter, &metrics));
+    metrics.called_by_tenant(&claims.tenant().to_string(), &endpoint);
+    if let Some(decision) = limiter.standing_refusal(claims.tenant()) {
+        return Ok(reject(request, claims.tenant(), &decision, &limiter, &metrics));
     }
     let principal = match principal(&principals, &claims).await {
         Ok(principal) => principal,
         Err(problem) => return Ok(request.error_response(problem)),
     };
-    span.record("user.role", principal.role.as_str());
-    active_users.see(principal.user).await;
+    span.record("user.role", principal.role().as_str());
+    active_users.see(principal.user()).await;
     request.extensions_mut().insert(principal);
     Ok(next.call(request).await?.map_into_boxed_body())
 }
@@ -64,7 +64,7 @@ fn claims(tokens: &Tokens, request: &ServiceRequest) -> Result<Option<Claims>, P
 /// The token's user with its current role and plan: the token holds neither.
 async fn principal(principals: &Principals, claims: &Claims) -> Result<Principal, Problem> {
     let inactive = || Problem::new(StatusCode::UNAUTHORIZED, "user_inactive", "this user is deactivated");
-    principals.find(claims.tenant, claims.sub).await?.ok_or_else(inactive)
+    principals.find(claims).await?.ok_or_else(inactive)
 }
 
 /// The name of the scheme is case-insensitive (RFC 9110, section 11.1).

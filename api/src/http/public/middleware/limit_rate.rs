@@ -43,7 +43,11 @@ pub async fn limit_rate(
 /// `None` for an unauthenticated request, and when the limiter fails. The request passes then: an outage of the
 /// limiter must not become an outage of the service.
 async fn decide(limiter: &RateLimiter, request: &ServiceRequest) -> Option<(TenantId, Decision)> {
-    let Principal { tenant, plan, .. } = request.extensions().get::<Principal>().copied()?;
+    let (tenant, plan) = {
+        let extensions = request.extensions();
+        let principal = extensions.get::<Principal>()?;
+        (principal.tenant(), principal.plan())
+    };
     let decision = match limiter.take(tenant, plan).await {
         Ok(decision) => decision,
         Err(error) => {

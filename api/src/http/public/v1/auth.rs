@@ -2,7 +2,7 @@ use actix_web::{post, web};
 use glasshouse_domain::login::{LoginError, log_in as check_credentials};
 use glasshouse_domain::values::{Email, Slug};
 use glasshouse_infra::clock;
-use glasshouse_infra::db::Database;
+use glasshouse_infra::db::Directory;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::tokens::Tokens;
 use glasshouse_telemetry::metrics::BusinessMetrics;
@@ -50,7 +50,7 @@ pub(super) struct TokenBody {
 #[post("/auth/login")]
 pub(super) async fn log_in(
     Json(body): Json<LoginBody>,
-    database: web::Data<Database>,
+    directory: web::Data<Directory>,
     hasher: web::Data<Argon2Hasher>,
     tokens: web::Data<Tokens>,
     metrics: web::Data<BusinessMetrics>,
@@ -61,12 +61,11 @@ pub(super) async fn log_in(
         metrics.login(false);
         return Err(LoginError::WrongCredentials.into());
     };
-    let user = check_credentials(database.get_ref(), hasher.get_ref(), &tenant, &email, password).await;
-    if matches!(user, Ok(_) | Err(LoginError::WrongCredentials)) {
-        metrics.login(user.is_ok());
+    let login = check_credentials(directory.get_ref(), hasher.get_ref(), &tenant, &email, password).await;
+    if matches!(login, Ok(_) | Err(LoginError::WrongCredentials)) {
+        metrics.login(login.is_ok());
     }
-    let user = user?;
-    let token = tokens.issue(user.tenant, user.user, clock::now()).map_err(Problem::internal)?;
+    let token = tokens.issue(&login?, clock::now()).map_err(Problem::internal)?;
     Ok(web::Json(TokenBody {
         access_token: token.expose_secret().to_owned(),
         token_type: "Bearer",

@@ -3,7 +3,7 @@ use glasshouse_domain::sign_up::{SignUp, sign_up as sign_up_tenant};
 use glasshouse_domain::tenant::{Plan, Tenant};
 use glasshouse_domain::values::{Email, Name, Password, Slug};
 use glasshouse_infra::clock;
-use glasshouse_infra::db::Database;
+use glasshouse_infra::db::Directory;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_telemetry::metrics::BusinessMetrics;
 use secrecy::SecretString;
@@ -115,13 +115,13 @@ pub(super) struct SignedUpBody {
 #[post("/tenants")]
 pub(super) async fn sign_up(
     Json(body): Json<SignUpBody>,
-    database: web::Data<Database>,
+    directory: web::Data<Directory>,
     hasher: web::Data<Argon2Hasher>,
     metrics: web::Data<BusinessMetrics>,
 ) -> Result<HttpResponse, Problem> {
     let (request, source) = body.parse()?;
     let now = clock::now();
-    let (tenant, owner) = sign_up_tenant(database.get_ref(), hasher.get_ref(), request, now).await?;
+    let (tenant, owner) = sign_up_tenant(directory.get_ref(), hasher.get_ref(), request, now).await?;
     metrics.signed_up(&tenant.id.to_string(), source);
     Ok(HttpResponse::Created().json(SignedUpBody { tenant: tenant.into(), owner: owner.into() }))
 }

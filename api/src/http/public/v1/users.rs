@@ -201,6 +201,6 @@ async fn apply_change(
     principals: &Principals,
 ) -> Result<User, Problem> {
     let user = caller.store().change_user(caller.role(), id.into(), version, change).await?;
-    principals.forget(caller.store().tenant_id(), user.id).await;
+    principals.forget(caller.store(), user.id).await;
     Ok(user)
 }

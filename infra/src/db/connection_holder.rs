@@ -1,0 +1,37 @@
+//! Takes connections away from the pool, for the fault `held_connections`.
+
+use std::sync::Arc;
+
+use sea_orm::TransactionTrait;
+
+use super::Pool;
+
+/// Holds connections of the pool without using them.
+#[derive(Clone, Debug)]
+pub struct ConnectionHolder {
+    pool: Arc<Pool>,
+}
+
+impl ConnectionHolder {
+    pub(super) const fn new(pool: Arc<Pool>) -> Self {
+        Self { pool }
+    }
+
+    /// Whether the database is Postgres, where faults can delay statements too.
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        !self.pool.is_sqlite()
+    }
+
+    /// Takes `count` connections and never resolves. Dropping the future gives them back.
+    pub async fn hold(&self, count: u64) {
+        let mut held = Vec::new();
+        for _ in 0..count {
+            match self.pool.connection.begin().await {
+                Ok(transaction) => held.push(transaction),
+                Err(error) => tracing::warn!(%error, "fault_could_not_hold_connection"),
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+}

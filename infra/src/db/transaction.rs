@@ -1,0 +1,136 @@
+//! Begins a transaction in the scope of one tenant.
+
+use std::time::{Duration, Instant};
+
+use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::id::TenantId;
+use glasshouse_domain::values::Slug;
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
+};
+use tracing::{Instrument, Span};
+use uuid::Uuid;
+
+use super::Pool;
+use super::failure::store_failure;
+use super::scope::Scope;
+use glasshouse_telemetry::propagation;
+
+/// What a transaction does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
+/// What names the tenant of a transaction.
+#[derive(Clone, Copy)]
+pub(super) enum TenantKey<'a> {
+    Id(TenantId),
+    Slug(&'a Slug),
+}
+
+impl Pool {
+    /// Begins a transaction of one tenant, and the client span `operation` of all its statements. A tenant that
+    /// does not exist has no row, and takes as many round trips as one that does.
+    pub(super) async fn begin(
+        &self,
+        operation: &'static str,
+        access: Access,
+        tenant: TenantKey<'_>,
+    ) -> Result<Scope, StoreFailure> {
+        let span = self.operation_span(operation);
+        self.begin_in(span.clone(), access, tenant).instrument(span).await
+    }
+
+    async fn begin_in(
+        &self,
+        span: Span,
+        access: Access,
+        tenant: TenantKey<'_>,
+    ) -> Result<Scope, StoreFailure> {
+        let turn = match access {
+            Access::Read => None,
+            Access::Write => self.writers_turn().await,
+        };
+        // A SQLite transaction that begins as a reader and becomes a writer later can fail at once, whatever
+        // its busy time-out: writers say so at the beginning.
+        let mode = match access {
+            Access::Read => SqliteTransactionMode::Deferred,
+            Access::Write => SqliteTransactionMode::Immediate,
+        };
+        let options =
+            TransactionOptions { sqlite_transaction_mode: Some(mode), ..TransactionOptions::default() };
+        let begin = async {
+            let asked = Instant::now();
+            let begun = self.connection.begin_with_options(options).await;
+            self.metrics.acquired(asked.elapsed());
+            let transaction = begun.map_err(store_failure)?;
+            let tenant = if self.is_sqlite() {
+                sqlite_tenant(&transaction, tenant).await?
+            } else {
+                set_tenant(&transaction, tenant).await?
+            };
+            if let Some(delay) = self.injected_delay.next() {
+                sleep_in_database(&transaction, delay).await?;
+            }
+            Ok((transaction, tenant))
+        };
+        let (transaction, tenant) = self.in_time(begin).await?;
+        Ok(Scope::new(span, transaction, tenant, turn))
+    }
+}
+
+/// Binds the transaction to a tenant: from here on, row-level security shows this tenant's rows alone.
+async fn set_tenant(
+    transaction: &DatabaseTransaction,
+    tenant: TenantKey<'_>,
+) -> Result<TenantId, StoreFailure> {
+    let (sql, value) = match tenant {
+        TenantKey::Id(tenant) => {
+            let sql = "SELECT set_config('application_name', $2, true), set_config('app.tenant_id', $1, true) AS tenant";
+            (sql, tenant.to_string())
+        }
+        TenantKey::Slug(slug) => (
+            "SELECT set_config('application_name', $2, true), \
+                    set_config('app.tenant_id', tenant_id_by_slug($1)::text, true) AS tenant",
+            slug.to_string(),
+        ),
+    };
+    // So that `pg_stat_activity` and the server's log lead to the trace.
+    let application_name = match propagation::trace_id() {
+        Some(trace_id) => format!("glasshouse/{trace_id}"),
+        None => "glasshouse".to_owned(),
+    };
+    let values = [value.into(), application_name.into()];
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+    let row = transaction.query_one_raw(statement).await.map_err(store_failure)?;
+    let tenant: Option<String> =
+        row.map(|row| row.try_get("", "tenant")).transpose().map_err(store_failure)?.flatten();
+    Ok(tenant.and_then(|id| id.parse().ok()).unwrap_or_else(|| TenantId::from(Uuid::nil())))
+}
+
+/// SQLite has no row-level security: the filters of [`Scope`] keep tenants apart.
+async fn sqlite_tenant(
+    transaction: &DatabaseTransaction,
+    tenant: TenantKey<'_>,
+) -> Result<TenantId, StoreFailure> {
+    let slug = match tenant {
+        TenantKey::Id(tenant) => return Ok(tenant),
+        TenantKey::Slug(slug) => slug.to_string(),
+    };
+    let sql = "SELECT id FROM tenants WHERE slug = ?";
+    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, [slug.into()]);
+    let row = transaction.query_one_raw(statement).await.map_err(store_failure)?;
+    let id: Option<Uuid> = row.map(|row| row.try_get("", "id")).transpose().map_err(store_failure)?;
+    Ok(id.unwrap_or_else(Uuid::nil).into())
+}
+
+/// An injected fault: a statement that really takes this long.
+async fn sleep_in_database(transaction: &DatabaseTransaction, delay: Duration) -> Result<(), StoreFailure> {
+    let (sql, seconds) = ("SELECT pg_sleep($1)", delay.as_secs_f64());
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [seconds.into()]);
+    transaction.execute_raw(statement).await.map_err(store_failure)?;
+    Ok(())
+}

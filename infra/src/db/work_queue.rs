@@ -1,0 +1,146 @@
+//! Work that is due, of all tenants: outbox messages to deliver and open payments to reconcile. An item is
+//! leased, so that any number of workers may run side by side.
+
+use std::sync::Arc;
+
+use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::id::PaymentId;
+use glasshouse_domain::outbox::OutboxMessage;
+use glasshouse_telemetry::with_causes;
+use sea_orm::{QueryResult, TryGetable, Value};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::failure::store_failure;
+use super::pool::DialectSql;
+use super::{Pool, TenantStore};
+
+/// Leases the work that is due.
+#[derive(Clone, Debug)]
+pub struct WorkQueue {
+    pool: Arc<Pool>,
+}
+
+/// The terms of a lease.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease {
+    /// Leases what was due by then: now.
+    pub due: OffsetDateTime,
+    /// When the lease ends. An item that is not finished by then may be leased again.
+    pub until: OffsetDateTime,
+    /// The maximum number of items.
+    pub at_most: u32,
+}
+
+/// An item of work that this process has leased, with the rows of its tenant.
+#[derive(Clone, Debug)]
+pub struct Leased<T> {
+    item: T,
+    store: TenantStore,
+}
+
+impl<T> Leased<T> {
+    /// What to do.
+    pub const fn item(&self) -> &T {
+        &self.item
+    }
+
+    /// The rows of the tenant that the item belongs to.
+    pub const fn store(&self) -> &TenantStore {
+        &self.store
+    }
+}
+
+/// A payment that is not settled, or whose refund is requested and not completed.
+#[derive(Clone, Debug)]
+pub struct OpenPayment {
+    /// The payment.
+    pub payment: PaymentId,
+    /// The trace of the request that opened it, as a W3C `traceparent`.
+    pub traceparent: Option<String>,
+}
+
+const LEASE_OUTBOX_MESSAGES: DialectSql = DialectSql {
+    sqlite: "UPDATE outbox_messages SET available_at = $2, attempts = attempts + 1 WHERE id IN ( \
+                 SELECT id FROM outbox_messages WHERE delivered_at IS NULL AND available_at <= $1 \
+                 ORDER BY available_at LIMIT $3) \
+             RETURNING id, tenant_id, event, traceparent, attempts",
+    postgres: "SELECT id, tenant_id, event, traceparent, attempts FROM lease_outbox_messages($1, $2, $3)",
+};
+
+const LEASE_OPEN_PAYMENTS: DialectSql = DialectSql {
+    sqlite: "UPDATE payments SET reconcile_at = $2 WHERE id IN ( \
+                 SELECT id FROM payments \
+                 WHERE (state = 'pending' OR (state = 'succeeded' AND refund_requested_at IS NOT NULL)) \
+                   AND reconcile_at <= $1 ORDER BY reconcile_at LIMIT $3) \
+             RETURNING id, tenant_id, traceparent",
+    postgres: "SELECT id, tenant_id, traceparent FROM lease_open_payments($1, $2, $3)",
+};
+
+impl WorkQueue {
+    pub(super) const fn new(pool: Arc<Pool>) -> Self {
+        Self { pool }
+    }
+
+    /// Leases undelivered outbox messages of all tenants, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lease_outbox_messages(
+        &self,
+        lease: Lease,
+    ) -> Result<Vec<Leased<OutboxMessage>>, StoreFailure> {
+        let rows = self.lease(LEASE_OUTBOX_MESSAGES, lease).await?;
+        // A message that a newer version wrote may be unreadable here. It must not hold up its batch, and
+        // stays in the outbox.
+        let unreadable = |failure: &StoreFailure| {
+            tracing::error!(error = with_causes(failure), "outbox_message_unreadable");
+        };
+        let messages = rows.iter().map(|row| self.leased(row, outbox_message));
+        Ok(messages.filter_map(|message| message.inspect_err(unreadable).ok()).collect())
+    }
+
+    /// Leases open payments of all tenants whose request has had its time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lease_open_payments(&self, lease: Lease) -> Result<Vec<Leased<OpenPayment>>, StoreFailure> {
+        let rows = self.lease(LEASE_OPEN_PAYMENTS, lease).await?;
+        rows.iter().map(|row| self.leased(row, open_payment)).collect()
+    }
+
+    async fn lease(&self, sql: DialectSql, lease: Lease) -> Result<Vec<QueryResult>, StoreFailure> {
+        let at_most = i32::try_from(lease.at_most).unwrap_or(i32::MAX);
+        let values: [Value; 3] = [lease.due.into(), lease.until.into(), at_most.into()];
+        let _turn = self.pool.writers_turn().await;
+        self.pool.in_time(self.pool.query(sql, values)).await
+    }
+
+    /// An item and the rows of the tenant that its row names.
+    fn leased<T>(
+        &self,
+        row: &QueryResult,
+        item: fn(&QueryResult) -> Result<T, StoreFailure>,
+    ) -> Result<Leased<T>, StoreFailure> {
+        let tenant = get::<Uuid>(row, "tenant_id")?.into();
+        Ok(Leased { item: item(row)?, store: TenantStore::open(self.pool.clone(), tenant) })
+    }
+}
+
+fn outbox_message(row: &QueryResult) -> Result<OutboxMessage, StoreFailure> {
+    let event: serde_json::Value = get(row, "event")?;
+    Ok(OutboxMessage {
+        id: get::<Uuid>(row, "id")?.into(),
+        event: serde_json::from_value(event).map_err(|error| StoreFailure::Unexpected(error.into()))?,
+        traceparent: get(row, "traceparent")?,
+        attempt: u32::try_from(get::<i32>(row, "attempts")?).unwrap_or(u32::MAX),
+    })
+}
+
+fn open_payment(row: &QueryResult) -> Result<OpenPayment, StoreFailure> {
+    Ok(OpenPayment { payment: get::<Uuid>(row, "id")?.into(), traceparent: get(row, "traceparent")? })
+}
+
+fn get<T: TryGetable>(row: &QueryResult, column: &str) -> Result<T, StoreFailure> {
+    row.try_get("", column).map_err(store_failure)
+}
