@@ -1,4 +1,4 @@
-//! Login: who somebody is, by tenant, address and password.
+//! Login: authenticates a user by tenant, e-mail address and password.
 
 use std::marker::PhantomData;
 
@@ -65,33 +65,35 @@ pub enum LoginError {
     Store(#[from] StoreFailure),
 }
 
-/// Proof of a login: only [`log_in`] makes one. Its type names the store and the hasher that were asked, so that
-/// whoever issues tokens can demand the real ones.
+/// Proof of a successful login; only [`log_in`] creates it.
+///
+/// The type parameters are the store and the hasher that verified the credentials, so that the issuer of tokens can
+/// require the production ones.
 #[derive(Debug)]
 pub struct LoggedIn<S, H> {
     tenant: TenantId,
     user: UserId,
-    checked_by: PhantomData<fn() -> (S, H)>,
+    verified_by: PhantomData<fn() -> (S, H)>,
 }
 
 impl<S, H> LoggedIn<S, H> {
-    /// The user's tenant.
+    /// The tenant of the authenticated user.
     #[must_use]
     pub const fn tenant(&self) -> TenantId {
         self.tenant
     }
 
-    /// The user.
+    /// The id of the authenticated user.
     #[must_use]
     pub const fn user(&self) -> UserId {
         self.user
     }
 }
 
-/// Authenticates a user by tenant, address and password.
+/// Authenticates a user by tenant, e-mail address and password.
 ///
 /// # Errors
-/// When the credentials are wrong, or hashing or the storage fails.
+/// [`LoginError`] when the credentials are wrong, or hashing or the storage fails.
 pub async fn log_in<S: LoginStore, H: PasswordHasher>(
     store: &S,
     hasher: &H,
@@ -105,7 +107,7 @@ pub async fn log_in<S: LoginStore, H: PasswordHasher>(
     match credentials {
         Some(found) if matches && found.active => {
             tracing::info!(tenant_id = %found.tenant, user_id = %found.user, "user_login_successful");
-            Ok(LoggedIn { tenant: found.tenant, user: found.user, checked_by: PhantomData })
+            Ok(LoggedIn { tenant: found.tenant, user: found.user, verified_by: PhantomData })
         }
         _ => {
             tracing::warn!(tenant = %tenant, "user_login_failed");
