@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-/// The unique name with which a tenant logs in: 3 to 40 characters out of a-z, 0-9 and single hyphens between
-/// them.
+/// The unique name of a tenant in logins: 3 to 40 characters out of a-z, 0-9 and single hyphens between them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Slug(String);
 
