@@ -8,15 +8,13 @@
 //! [`reconcile`](crate::reconcile) settles later. The payment's id is the idempotency key at the gateway, so no
 //! payment is charged twice.
 
-use std::error::Error;
-
 use tracing::{Instrument, info_span};
 
 use crate::failure::StoreFailure;
 use crate::id::{PaymentId, ProductId};
 use crate::idempotency::{Idempotent, IdempotentRequest, KeyReused};
 use crate::order::{Order, OrderDraft, OrderState, PricingError};
-use crate::payment::{ChargeOutcome, PaymentGateway};
+use crate::payment::{ChargeOutcome, GatewayFailure, PaymentGateway};
 
 /// The port of checkout to one tenant's storage.
 pub trait CheckoutStore {
@@ -39,10 +37,12 @@ pub trait CheckoutStore {
         response: Option<PendingResponse<'_>>,
     ) -> impl Future<Output = Result<OrderState, StoreFailure>> + Send;
 
-    /// Records the response to a request whose payment is still pending.
+    /// Records the response to a request whose payment is still pending after `failure`.
     fn record_pending(
         &self,
         order: &Order,
+        payment: PaymentId,
+        failure: &GatewayFailure,
         request: &IdempotentRequest<Order>,
     ) -> impl Future<Output = Result<(), StoreFailure>> + Send;
 }
@@ -111,19 +111,16 @@ pub async fn check_out(
         Idempotent::Executed(order) => order,
         earlier => return Ok(earlier),
     };
-    tracing::info!(order_id = %order.id, "order_placed");
     match gateway.charge(draft.payment, order.total).instrument(info_span!("charge_payment")).await {
         Ok(outcome) => {
             let response = Some(PendingResponse { order: &order, request });
             let state =
                 store.settle(draft.payment, &outcome, response).await.map_err(CheckoutError::Settle)?;
-            outcome.log(draft.payment);
             Ok(Idempotent::Executed(order.in_state(state)))
         }
         Err(failure) => {
-            let error: &(dyn Error + 'static) = &failure;
-            tracing::warn!(order_id = %order.id, payment_id = %draft.payment, error, "payment_left_pending");
-            store.record_pending(&order, request).await.map_err(CheckoutError::Settle)?;
+            let recorded = store.record_pending(&order, draft.payment, &failure, request);
+            recorded.await.map_err(CheckoutError::Settle)?;
             Ok(Idempotent::Executed(order))
         }
     }

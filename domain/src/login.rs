@@ -106,12 +106,8 @@ pub async fn log_in<S: LoginStore, H: PasswordHasher>(
     let matches = hasher.verify(password, hash).await?;
     match credentials {
         Some(found) if matches && found.active => {
-            tracing::info!(tenant_id = %found.tenant, user_id = %found.user, "user_login_successful");
             Ok(LoggedIn { tenant: found.tenant, user: found.user, verified_by: PhantomData })
         }
-        _ => {
-            tracing::warn!(tenant = %tenant, "user_login_failed");
-            Err(LoginError::WrongCredentials)
-        }
+        _ => Err(LoginError::WrongCredentials),
     }
 }

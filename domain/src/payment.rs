@@ -82,16 +82,6 @@ pub enum ChargeOutcome {
     },
 }
 
-impl ChargeOutcome {
-    /// Tells the log how a payment was settled.
-    pub(crate) fn log(&self, payment: PaymentId) {
-        match self {
-            Self::Succeeded => tracing::info!(payment_id = %payment, "payment_succeeded"),
-            Self::Declined { reason } => tracing::warn!(payment_id = %payment, reason, "payment_declined"),
-        }
-    }
-}
-
 /// A call to the gateway that has no known outcome. The gateway may or may not have acted.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayFailure {

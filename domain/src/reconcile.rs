@@ -61,7 +61,6 @@ pub async fn reconcile(
                 None => gateway.charge(payment.id, payment.amount).await?,
             };
             store.settle(payment.id, &outcome, None).await?;
-            outcome.log(payment.id);
         }
         ReconcileStep::Void => {
             let outcome = gateway.void_charge(payment.id).await?;

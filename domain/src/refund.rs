@@ -1,11 +1,9 @@
 //! Refunds: returns the money of a succeeded payment to the customer.
 
-use std::error::Error;
-
 use crate::failure::StoreFailure;
 use crate::id::PaymentId;
 use crate::idempotency::{Idempotent, IdempotentRequest, KeyReused};
-use crate::payment::{NotRefundable, Payment, PaymentGateway};
+use crate::payment::{GatewayFailure, NotRefundable, Payment, PaymentGateway};
 
 /// The port of refunds to one tenant's storage.
 pub trait RefundStore {
@@ -17,10 +15,11 @@ pub trait RefundStore {
         request: &IdempotentRequest<Payment>,
     ) -> impl Future<Output = Result<Idempotent<Payment>, RefundError>> + Send;
 
-    /// Records the response to a request whose refund the gateway has not confirmed yet.
+    /// Records the response to a request whose refund the gateway has not confirmed yet, because of `failure`.
     fn record_requested(
         &self,
         payment: &Payment,
+        failure: &GatewayFailure,
         request: &IdempotentRequest<Payment>,
     ) -> impl Future<Output = Result<(), StoreFailure>> + Send;
 
@@ -70,9 +69,7 @@ pub async fn refund(
     match gateway.refund(payment).await {
         Ok(()) => Ok(Idempotent::Executed(store.complete_refund(payment, Some(request)).await?)),
         Err(failure) => {
-            let error: &(dyn Error + 'static) = &failure;
-            tracing::warn!(payment_id = %payment, error, "refund_left_pending");
-            store.record_requested(&requested, request).await?;
+            store.record_requested(&requested, &failure, request).await?;
             Ok(Idempotent::Executed(requested))
         }
     }

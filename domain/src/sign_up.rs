@@ -71,6 +71,5 @@ pub async fn sign_up(
         created_at: now,
     };
     store.create_tenant(&tenant, &owner, &hash).await?;
-    tracing::info!(tenant_id = %tenant.id, user_id = %owner.id, "user_registered");
     Ok((tenant, owner))
 }

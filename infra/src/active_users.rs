@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use deadpool_redis::redis::AsyncCommands;
 use glasshouse_domain::id::UserId;
+use glasshouse_telemetry::events::cache::ActiveUsersNotCounted;
 
 use crate::clock;
 use crate::redis::{Redis, RedisError};
@@ -53,7 +54,7 @@ impl ActiveUsers {
         });
         let added: Result<(), RedisError> = add.await;
         if let Err(error) = added {
-            tracing::debug!(%error, "active_users_not_counted");
+            ActiveUsersNotCounted { error: &error }.emit();
         }
     }
 

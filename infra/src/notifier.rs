@@ -2,6 +2,7 @@
 //! from payment to confirmation can be watched without a mail server.
 
 use glasshouse_domain::outbox::{Notification, Notifier, NotifyError};
+use glasshouse_telemetry::events::outbox::NotificationSent;
 
 /// Logs that a notification was sent; never to whom.
 #[derive(Clone, Copy, Debug, Default)]
@@ -9,12 +10,12 @@ pub struct LogNotifier;
 
 impl Notifier for LogNotifier {
     async fn send(&self, notification: &Notification) -> Result<(), NotifyError> {
-        tracing::info!(
-            message_id = %notification.message,
-            order_id = %notification.event.order(),
-            kind = notification.event.kind(),
-            "notification_sent"
-        );
+        NotificationSent {
+            message_id: &notification.message,
+            order_id: &notification.event.order(),
+            kind: notification.event.kind(),
+        }
+        .emit();
         Ok(())
     }
 }

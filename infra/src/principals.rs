@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::cache::Cache;
 use crate::db::{Database, Pool, TenantStore};
 use crate::tokens::Claims;
+use glasshouse_telemetry::events::cache::{CacheFailed, CacheHit, CacheMiss};
 use glasshouse_telemetry::metrics::CacheMetrics;
 
 /// An authenticated user, with the rows of their tenant. Only [`Principals::find`] makes one.
@@ -103,17 +104,12 @@ impl Principals {
     async fn cached(&self, key: &str) -> Option<Authority> {
         match self.cache.get::<Authority>(key).await {
             Ok(Some(authority)) => {
-                self.metrics.looked_up(CACHE, "hit");
-                tracing::debug!(cache = CACHE, "cache_hit");
+                CacheHit { cache: CACHE }.emit(&self.metrics);
                 return Some(authority);
             }
-            Ok(None) => {
-                self.metrics.looked_up(CACHE, "miss");
-                tracing::debug!(cache = CACHE, "cache_miss");
-            }
+            Ok(None) => CacheMiss { cache: CACHE }.emit(&self.metrics),
             Err(error) => {
-                self.metrics.looked_up(CACHE, "error");
-                tracing::warn!(cache = CACHE, %error, "cache_failed");
+                CacheFailed { cache: CACHE, error: &error, is_lookup: true }.emit(&self.metrics);
             }
         }
         None
@@ -125,7 +121,7 @@ impl Principals {
         let Some((user, plan)) = found.filter(|(user, _)| user.active) else { return Ok(None) };
         let authority = Authority { role: user.role, plan };
         if let Err(error) = self.cache.set(&key(store, user.id), &authority, LIFE).await {
-            tracing::warn!(cache = CACHE, %error, "cache_failed");
+            CacheFailed { cache: CACHE, error: &error, is_lookup: false }.emit(&self.metrics);
         }
         Ok(Some(authority))
     }
@@ -133,7 +129,7 @@ impl Principals {
     /// Makes the next request of this user ask the database. To be called after every change of a user.
     pub async fn forget(&self, store: &TenantStore, user: UserId) {
         if let Err(error) = self.cache.forget(&key(store, user)).await {
-            tracing::warn!(cache = CACHE, %error, "cache_failed");
+            CacheFailed { cache: CACHE, error: &error, is_lookup: false }.emit(&self.metrics);
         }
     }
 }

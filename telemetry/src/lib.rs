@@ -4,6 +4,7 @@
 //! drops and counts when it is full, and nothing waits for a receiver.
 
 mod errors;
+pub mod events;
 mod fields;
 pub mod http;
 mod line;

@@ -2,8 +2,7 @@
 
 use std::panic::PanicHookInfo;
 
-/// The target of the line, by which a panic is told from other errors.
-pub(super) const TARGET: &str = module_path!();
+use crate::events::panics::Panicked;
 
 /// From now on each panic of this process is logged, on the thread and in the span where it happens.
 pub(super) fn log_all() {
@@ -14,5 +13,5 @@ fn log(panic: &PanicHookInfo<'_>) {
     let message = panic.payload_as_str().unwrap_or("no message");
     let location = panic.location().map(ToString::to_string);
     let thread = std::thread::current();
-    tracing::error!(panic = message, location, thread = thread.name(), "panicked");
+    Panicked { panic: message, location: location.as_deref(), thread: thread.name() }.emit();
 }

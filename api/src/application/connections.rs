@@ -8,6 +8,8 @@ use glasshouse_infra::db::{Database, DatabaseSettings};
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::payment_gateway::{GatewayClient, GatewaySettings};
 use glasshouse_infra::redis::{Redis, RedisError, RedisSettings};
+use glasshouse_telemetry::events::cache::{RedisConnectionFailed, RedisConnectionOk};
+use glasshouse_telemetry::events::database::{DatabaseConnectionFailed, DatabaseConnectionOk};
 use glasshouse_telemetry::metrics::Metrics;
 use glasshouse_telemetry::with_causes;
 use url::Url;
@@ -37,21 +39,21 @@ pub(super) async fn connect(
 ) -> anyhow::Result<Connections> {
     let database = Database::connect(database, metrics)
         .await
-        .inspect_err(|error| tracing::error!(error = with_causes(error), "database_connection_failed"))
+        .inspect_err(|error| DatabaseConnectionFailed { error: &with_causes(error) }.emit())
         .context("database_connection_failed")?
         .with_injected_delay({
             let faults = faults.clone();
             move || faults.slow_query()
         });
     database.check_isolation().await.context("database_check_failed")?;
-    tracing::info!("database_connection_ok");
+    DatabaseConnectionOk {}.emit();
     let redis = match redis {
         Some(settings) => {
             let redis = connect_redis(settings)
                 .await
-                .inspect_err(|error| tracing::error!(error = with_causes(error), "redis_connection_failed"))
+                .inspect_err(|error| RedisConnectionFailed { error: &with_causes(error) }.emit())
                 .context("redis_connection_failed")?;
-            tracing::info!("redis_connection_ok");
+            RedisConnectionOk {}.emit();
             Some(redis)
         }
         None => None,

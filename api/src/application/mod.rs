@@ -5,6 +5,7 @@ mod builder;
 mod connections;
 mod servers;
 
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +15,9 @@ use actix_web::dev::{Server, ServerHandle};
 use anyhow::{Context, bail};
 use futures_util::future::join_all;
 use glasshouse_infra::db::Database;
+use glasshouse_telemetry::events::process::{
+    ApplicationStarted, ApplicationStarting, ApplicationStopped, ApplicationStopping,
+};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -55,7 +59,7 @@ impl Application {
     /// # Errors
     /// When a connection or a port fails. A process never starts partially.
     pub async fn build(config: Config) -> anyhow::Result<Self> {
-        tracing::info!(version = env!("CARGO_PKG_VERSION"), "application_starting");
+        ApplicationStarting { version: env!("CARGO_PKG_VERSION") }.emit();
         match config {
             Config::Demo(config) => Self::demo(config).await,
             Config::Serve(config) => Self::serve(config).await,
@@ -116,18 +120,18 @@ impl Application {
             working.spawn(async move { worker.run(&stop).await });
         }
         let Addresses { http, management, gateway } = self.addresses;
-        tracing::info!(
-            http_addr = http.map(display),
-            management_addr = management.map(display),
-            gateway_addr = gateway.map(display),
-            "application_started"
-        );
+        ApplicationStarted {
+            http_addr: displayed(&http),
+            management_addr: displayed(&management),
+            gateway_addr: displayed(&gateway),
+        }
+        .emit();
         tokio::select! {
             () = stop => {}
             Some(ended) = serving.join_next() => bail!("a server stopped by itself: {ended:?}"),
         }
 
-        tracing::info!("application_stopping");
+        ApplicationStopping {}.emit();
         self.draining.start();
         stop_working.cancel();
         tokio::time::sleep(self.shutdown.drain).await;
@@ -143,9 +147,13 @@ impl Application {
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, database.close()).await;
         }
         in_time.context("requests or background work did not finish in time")?;
-        tracing::info!("application_stopped");
+        ApplicationStopped {}.emit();
         Ok(())
     }
+}
+
+fn displayed(address: &Option<SocketAddr>) -> Option<&dyn Display> {
+    address.as_ref().map(|address| address as &dyn Display)
 }
 
 /// Waits until no request is in flight. Server threads share the database connections that each of them

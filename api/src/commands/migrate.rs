@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use glasshouse_migrations::{Migrator, MigratorTrait, connect};
+use glasshouse_telemetry::events::process::DatabaseMigrated;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{Reader, environment, read_migration_url};
@@ -18,6 +19,6 @@ pub(crate) async fn migrate(url: SecretString) -> anyhow::Result<()> {
     let database = connect(url.expose_secret()).await.context("database_connection_failed")?;
     Migrator::up(&database, None).await.context("a migration failed")?;
     database.close().await.context("cannot close the connection to the database")?;
-    tracing::info!("database_migrated");
+    DatabaseMigrated {}.emit();
     Ok(())
 }

@@ -12,6 +12,7 @@ use glasshouse_domain::values::{Email, Name, Password, PasswordHash, Quantity, S
 use glasshouse_infra::clock;
 use glasshouse_infra::db::{Database, Seeder};
 use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_telemetry::events::process::DatabaseSeeded;
 use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
 use time::Duration;
 
@@ -52,7 +53,7 @@ pub(crate) async fn run(args: SeedArgs) -> anyhow::Result<()> {
     if args.tenants > 0 {
         add_many(&seeder, &hasher, args).await?;
     }
-    tracing::info!(demo = args.demo, tenants = args.tenants, orders = args.orders, "database_seeded");
+    DatabaseSeeded { demo: args.demo, tenants: args.tenants, orders: args.orders }.emit();
     Ok(())
 }
 

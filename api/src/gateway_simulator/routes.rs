@@ -4,6 +4,7 @@ use std::time::Duration;
 use actix_web::error::InternalError;
 use actix_web::{HttpRequest, HttpResponse, web};
 use glasshouse_infra::payment_gateway::wire::{Charge, ChargeRequest, IDEMPOTENCY_KEY};
+use glasshouse_telemetry::events::payment_gateway::{GatewayBehaviourChanged, GatewayBehaviourReset};
 use serde_json::json;
 
 use super::behaviour::{Behaviour, Fate};
@@ -119,13 +120,13 @@ async fn set_behaviour(body: web::Json<Behaviour>, simulator: web::Data<Simulato
         return refuse(HttpResponse::UnprocessableEntity(), &problem);
     }
     *simulator.behaviour() = behaviour;
-    tracing::info!(?behaviour, "gateway_behaviour_changed");
+    GatewayBehaviourChanged { behaviour: &format!("{behaviour:?}") }.emit();
     HttpResponse::Ok().json(behaviour)
 }
 
 async fn reset_behaviour(simulator: web::Data<Simulator>) -> HttpResponse {
     *simulator.behaviour() = Behaviour::default();
-    tracing::info!("gateway_behaviour_reset");
+    GatewayBehaviourReset {}.emit();
     HttpResponse::NoContent().finish()
 }
 

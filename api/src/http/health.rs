@@ -8,13 +8,14 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use glasshouse_infra::db::DatabaseMonitor;
 use glasshouse_infra::redis::Redis;
+use glasshouse_telemetry::events::health::{HealthCheckFailed, HealthCheckTimedOut};
 use glasshouse_telemetry::with_causes;
 use serde::Serialize;
 
 use super::public::middleware::Draining;
 
 /// How long a part may take to answer a health check.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What readiness depends on: the parts that this process uses.
 #[derive(Clone, Debug, Default)]
@@ -56,14 +57,14 @@ async fn verdict<E: std::error::Error + 'static>(
     check: &'static str,
     ping: impl Future<Output = Result<(), E>>,
 ) -> &'static str {
-    match tokio::time::timeout(PATIENCE, ping).await {
+    match tokio::time::timeout(TIMEOUT, ping).await {
         Ok(Ok(())) => "ok",
         Ok(Err(error)) => {
-            tracing::warn!(check, error = with_causes(&error), "health_check_failed");
+            HealthCheckFailed { check, error: &with_causes(&error) }.emit();
             "error: unavailable"
         }
         Err(_elapsed) => {
-            tracing::warn!(check, patience = ?PATIENCE, "health_check_timed_out");
+            HealthCheckTimedOut { check, timeout: TIMEOUT }.emit();
             "error: timed out"
         }
     }

@@ -13,6 +13,7 @@ use glasshouse_infra::db::{Database, Housekeeping, Lease, WorkQueue};
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::notifier::LogNotifier;
 use glasshouse_infra::payment_gateway::GatewayClient;
+use glasshouse_telemetry::events::process::BackgroundJobFailed;
 use glasshouse_telemetry::metrics::OutboxMetrics;
 use glasshouse_telemetry::propagation;
 use glasshouse_telemetry::with_causes;
@@ -77,7 +78,7 @@ async fn repeat<F: Future<Output = Result<Round, StoreFailure>>>(
             Ok(Round::Full) => continue,
             Ok(Round::Done) => {}
             Err(failure) => {
-                tracing::error!(job, error = with_causes(&failure), "background_job_failed");
+                BackgroundJobFailed { job, error: &with_causes(&failure) }.emit();
             }
         }
         tokio::select! {

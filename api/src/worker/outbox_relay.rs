@@ -6,6 +6,7 @@ use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::outbox::{OutboxMessage, deliver};
 use glasshouse_infra::clock;
 use glasshouse_infra::db::Leased;
+use glasshouse_telemetry::events::outbox::{OutboxDelivered, OutboxDeliveryFailed};
 use glasshouse_telemetry::with_causes;
 use tokio_util::sync::CancellationToken;
 
@@ -42,20 +43,15 @@ impl Worker {
 
     async fn deliver(&self, leased: &Leased<OutboxMessage>) -> Result<(), StoreFailure> {
         let (message, store) = (leased.item(), leased.store());
-        let kind = message.event.kind();
+        let (tenant_id, message_id, kind) = (&store.tenant_id(), &message.id, message.event.kind());
         match deliver(store, &self.notifier, message).await {
             Ok(()) => {
-                self.metrics.attempted(kind, true);
-                tracing::info!(tenant_id = %store.tenant_id(), message_id = %message.id, kind, "outbox_delivered");
+                OutboxDelivered { tenant_id, message_id, kind }.emit(&self.metrics);
                 Ok(())
             }
             Err(error) => {
-                self.metrics.attempted(kind, false);
-                let (attempt, error) = (message.attempt, with_causes(&error));
-                tracing::warn!(
-                    tenant_id = %store.tenant_id(), message_id = %message.id, kind, attempt, error,
-                    "outbox_delivery_failed"
-                );
+                let (attempt, error) = (message.attempt, &*with_causes(&error));
+                OutboxDeliveryFailed { tenant_id, message_id, kind, attempt, error }.emit(&self.metrics);
                 store.postpone_delivery(message.id, clock::now() + backoff(attempt)).await
             }
         }

@@ -4,6 +4,7 @@ use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::PaymentId;
 use glasshouse_domain::reconcile::{ReconcileError, ReconcileStep, reconcile};
 use glasshouse_infra::db::{OpenPayment, TenantStore};
+use glasshouse_telemetry::events::payments::{PaymentReconciled, PaymentStaysOpen};
 use glasshouse_telemetry::with_causes;
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +36,7 @@ impl Worker {
 
     async fn try_to_reconcile(&self, store: &TenantStore, payment: PaymentId) {
         if let Err(error) = self.reconcile_payment(store, payment).await {
-            tracing::warn!(payment_id = %payment, error = with_causes(&error), "payment_stays_open");
+            PaymentStaysOpen { payment_id: &payment, error: &with_causes(&error) }.emit();
         }
     }
 
@@ -43,7 +44,8 @@ impl Worker {
         let Some((payment, order)) = store.payment(id).await? else { return Ok(()) };
         let Some(step) = ReconcileStep::next(&payment, order) else { return Ok(()) };
         reconcile(store, &self.gateway, &payment, step).await?;
-        tracing::info!(tenant_id = %store.tenant_id(), payment_id = %id, ?step, "payment_reconciled");
+        let step = format!("{step:?}");
+        PaymentReconciled { tenant_id: &store.tenant_id(), payment_id: &id, step: &step }.emit();
         Ok(())
     }
 }

@@ -5,8 +5,10 @@ use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{OrderId, PaymentId, ProductId};
 use glasshouse_domain::idempotency::{Idempotent, IdempotentRequest};
 use glasshouse_domain::order::{Order, OrderDraft, OrderState, PricingError};
-use glasshouse_domain::payment::ChargeOutcome;
+use glasshouse_domain::payment::{ChargeOutcome, GatewayFailure};
 use glasshouse_domain::product::Product;
+use glasshouse_telemetry::events::orders::OrderPlaced;
+use glasshouse_telemetry::events::payments::PaymentLeftPending;
 
 use super::TenantStore;
 use super::idempotency::Claim;
@@ -29,7 +31,7 @@ impl CheckoutStore for TenantStore {
         let order = draft.price(&products)?;
         scope.insert_order(&order, draft.payment, self.pool().reconcile_after).await?;
         scope.commit().await?;
-        self.pool().business.order(order.state.as_str());
+        OrderPlaced { order_id: &order.id }.emit(&self.pool().business);
         Ok(Idempotent::Executed(order))
     }
 
@@ -51,15 +53,18 @@ impl CheckoutStore for TenantStore {
             None => None,
         };
         scope.commit().await?;
-        settled.count(&self.pool().business, self.tenant_id(), order.as_ref());
+        settled.emit(&self.pool().business, self.tenant_id(), outcome, order.as_ref());
         Ok(settled.order_state)
     }
 
     async fn record_pending(
         &self,
         order: &Order,
+        payment: PaymentId,
+        failure: &GatewayFailure,
         request: &IdempotentRequest<Order>,
     ) -> Result<(), StoreFailure> {
+        PaymentLeftPending { order_id: &order.id, payment_id: &payment, error: failure }.emit();
         let scope = self.write("record_pending").await?;
         scope.record(request, order).await?;
         scope.commit().await

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use glasshouse_telemetry::events::faults::FaultCouldNotHoldConnection;
 use sea_orm::TransactionTrait;
 
 use super::Pool;
@@ -29,7 +30,7 @@ impl ConnectionHolder {
         for _ in 0..count {
             match self.pool.connection.begin().await {
                 Ok(transaction) => held.push(transaction),
-                Err(error) => tracing::warn!(%error, "fault_could_not_hold_connection"),
+                Err(error) => FaultCouldNotHoldConnection { error: &error }.emit(),
             }
         }
         std::future::pending::<()>().await;

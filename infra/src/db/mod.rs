@@ -51,6 +51,8 @@ pub use work_queue::{Lease, Leased, OpenPayment, WorkQueue};
 use std::sync::Arc;
 use std::time::Duration;
 
+use glasshouse_telemetry::events::database::DatabaseCloseFailed;
+
 use self::pool::InjectedDelay;
 
 /// The pool of connections of this process. It cannot be cloned: it is owned by the composition of the
@@ -102,7 +104,7 @@ impl Database {
     /// Closes all connections, after those in use were given back.
     pub async fn close(&self) {
         if let Err(error) = self.pool.connection.close_by_ref().await {
-            tracing::warn!(%error, "database_close_failed");
+            DatabaseCloseFailed { error: &error }.emit();
         }
     }
 

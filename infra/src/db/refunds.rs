@@ -6,8 +6,10 @@ use glasshouse_domain::id::{OrderId, PaymentId};
 use glasshouse_domain::idempotency::{Idempotent, IdempotentRequest};
 use glasshouse_domain::order::{Order, OrderState};
 use glasshouse_domain::outbox::OutboxEvent;
-use glasshouse_domain::payment::{Payment, PaymentState};
+use glasshouse_domain::payment::{GatewayFailure, Payment, PaymentState};
 use glasshouse_domain::refund::{RefundError, RefundStore};
+use glasshouse_telemetry::events::orders::OrderCancelled;
+use glasshouse_telemetry::events::payments::{PaymentRefunded, RefundLeftPending};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, QueryFilter};
 
@@ -48,8 +50,10 @@ impl RefundStore for TenantStore {
     async fn record_requested(
         &self,
         payment: &Payment,
+        failure: &GatewayFailure,
         request: &IdempotentRequest<Payment>,
     ) -> Result<(), StoreFailure> {
+        RefundLeftPending { payment_id: &payment.id, error: failure }.emit();
         let scope = self.write("record_requested").await?;
         scope.record(request, payment).await?;
         scope.commit().await
@@ -67,8 +71,8 @@ impl RefundStore for TenantStore {
         }
         scope.commit().await?;
         if let Some(order) = order {
-            self.pool().business.payment(payment.state.as_str());
-            self.pool().business.order(order.as_str());
+            let order_status = Some(order.as_str());
+            PaymentRefunded { payment_id: &payment.id, order_status }.emit(&self.pool().business);
         }
         Ok(payment)
     }
@@ -126,7 +130,7 @@ impl CancelStore for TenantStore {
         scope.run(update).await?;
         scope.record(request, &order).await?;
         scope.commit().await?;
-        self.pool().business.order(order.state.as_str());
+        OrderCancelled { order_id: &order.id }.emit(&self.pool().business);
         Ok(Idempotent::Executed(order))
     }
 }

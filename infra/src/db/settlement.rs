@@ -7,7 +7,8 @@ use glasshouse_domain::outbox::OutboxEvent;
 use glasshouse_domain::payment::{ChargeOutcome, PaymentState};
 use glasshouse_domain::settlement::Settlement;
 use glasshouse_domain::values::Currency;
-use glasshouse_telemetry::metrics::BusinessMetrics;
+use glasshouse_telemetry::events::payments::{PaymentDeclined, PaymentSucceeded};
+use glasshouse_telemetry::metrics::{BusinessMetrics, Sale};
 use glasshouse_telemetry::propagation;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, QueryFilter};
@@ -20,6 +21,7 @@ use crate::clock;
 /// What a settlement came to.
 pub(super) struct Settled {
     settlement: Settlement,
+    payment: PaymentId,
     /// The order that it was about.
     pub(super) order: OrderId,
     /// Where the order stands now.
@@ -27,29 +29,47 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// Whether counting it needs the order.
+    /// Whether its event needs the order.
     pub(super) fn brings_revenue(&self) -> bool {
         self.settlement == Settlement::Paid
     }
 
-    /// Counts what changed; to be called once it is committed.
-    pub(super) fn count(&self, business: &BusinessMetrics, tenant: TenantId, order: Option<&Order>) {
-        if let Some(state) = self.settlement.payment_state() {
-            business.payment(state.as_str());
+    /// Emits the event of what changed; to be called once it is committed.
+    pub(super) fn emit(
+        &self,
+        business: &BusinessMetrics,
+        tenant: TenantId,
+        outcome: &ChargeOutcome,
+        order: Option<&Order>,
+    ) {
+        if self.settlement == Settlement::AlreadySettled {
+            return;
         }
-        if let Some(state) = self.settlement.order_state() {
-            business.order(state.as_str());
-        }
-        if self.brings_revenue()
-            && let Some(order) = order
-        {
-            for item in order.items.iter().filter(|item| item.unit_price.currency() == Currency::USD) {
-                // A counter of Prometheus is a float; cents are exact up to 90 trillion dollars.
-                let cents = item.unit_price.minor() as f64 * f64::from(item.quantity.get());
-                business.revenue(&tenant.to_string(), item.name.as_str(), cents / 100.0);
+        let payment_id = &self.payment;
+        let order_status = self.settlement.order_state().map(|state| state.as_str());
+        match outcome {
+            ChargeOutcome::Succeeded => {
+                let tenant_id = tenant.to_string();
+                let order = order.filter(|_| self.brings_revenue());
+                let sales = order.map(|order| sales(&tenant_id, order)).unwrap_or_default();
+                PaymentSucceeded { payment_id, order_status, sales: &sales }.emit(business);
+            }
+            ChargeOutcome::Declined { reason } => {
+                PaymentDeclined { payment_id, reason, order_status }.emit(business);
             }
         }
     }
+}
+
+/// What an order has of each product in US dollars. Other currencies are in no metric.
+fn sales<'a>(tenant_id: &'a str, order: &'a Order) -> Vec<Sale<'a>> {
+    let in_dollars = order.items.iter().filter(|item| item.unit_price.currency() == Currency::USD);
+    let sale = in_dollars.map(|item| {
+        // A counter of Prometheus is a float; cents are exact up to 90 trillion dollars.
+        let cents = item.unit_price.minor() as f64 * f64::from(item.quantity.get());
+        Sale { tenant_id, product: item.name.as_str(), usd: cents / 100.0 }
+    });
+    sale.collect()
 }
 
 impl Scope {
@@ -79,7 +99,7 @@ impl Scope {
             self.append_to_outbox(event).await?;
         }
         let order_state = settlement.order_state().unwrap_or(order_state);
-        Ok(Settled { settlement, order: payment.order, order_state })
+        Ok(Settled { settlement, payment: id, order: payment.order, order_state })
     }
 
     async fn settle_payment(

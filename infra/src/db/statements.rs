@@ -8,6 +8,7 @@ use opentelemetry::{Context, KeyValue, global};
 use sea_orm::metric::Info;
 use sea_orm::{DatabaseConnection, DbBackend};
 
+use glasshouse_telemetry::events::database::SlowQuery;
 use glasshouse_telemetry::metrics::DatabaseMetrics;
 
 /// The most characters of a slow statement in the log.
@@ -20,11 +21,11 @@ const SPAN_QUERY_CHARS: usize = 1000;
 pub(super) fn watch(connection: &mut DatabaseConnection, slow: Duration, metrics: DatabaseMetrics) {
     connection.set_metric_callback(move |statement| {
         let is_slow = statement.elapsed > slow;
-        metrics.queried(statement.elapsed, is_slow);
+        metrics.queried(statement.elapsed);
         record_span(statement);
         if is_slow {
             let duration = statement.elapsed.as_secs_f64();
-            tracing::warn!(duration, query = beginning(statement, SLOW_QUERY_CHARS), "slow_query");
+            SlowQuery { duration, query: &beginning(statement, SLOW_QUERY_CHARS) }.emit(&metrics);
         }
     });
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::PaymentId;
 use glasshouse_domain::outbox::OutboxMessage;
+use glasshouse_telemetry::events::outbox::OutboxMessageUnreadable;
 use glasshouse_telemetry::with_causes;
 use sea_orm::{QueryResult, TryGetable, Value};
 use time::OffsetDateTime;
@@ -94,7 +95,7 @@ impl WorkQueue {
         // A message that a newer version wrote may be unreadable here. It must not hold up its batch, and
         // stays in the outbox.
         let unreadable = |failure: &StoreFailure| {
-            tracing::error!(error = with_causes(failure), "outbox_message_unreadable");
+            OutboxMessageUnreadable { error: &with_causes(failure) }.emit();
         };
         let messages = rows.iter().map(|row| self.leased(row, outbox_message));
         Ok(messages.filter_map(|message| message.inspect_err(unreadable).ok()).collect())

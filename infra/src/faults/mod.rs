@@ -19,6 +19,7 @@ use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use crate::db::ConnectionHolder;
+use glasshouse_telemetry::events::faults::FaultInjected;
 use glasshouse_telemetry::metrics::FaultMetrics;
 
 /// The faults of this process. Cloning it is cheap and shares them.
@@ -84,11 +85,11 @@ impl Faults {
         let Some(board) = &self.0 else { return };
         let mut holders = JoinSet::new();
         if let (Some(fault), Some(connections)) = (&plan.held_connections, connections) {
-            board.metrics.injected("held_connections");
+            FaultInjected { fault: "held_connections" }.emit(&board.metrics);
             holders.spawn(held::hold_connections(fault.clone(), connections.clone()));
         }
         if let Some(fault) = &plan.memory {
-            board.metrics.injected("memory");
+            FaultInjected { fault: "memory" }.emit(&board.metrics);
             holders.spawn(held::grow_memory(fault.clone()));
         }
         let injected = Injected { plan, since: Instant::now(), _holders: holders };
@@ -174,8 +175,7 @@ impl Faults {
     fn strike<T>(&self, fault: &'static str, hit: impl FnOnce(&Injected) -> Option<T>) -> Option<T> {
         let board = self.0.as_ref()?;
         let hit = hit(&board.now.read().unwrap_or_else(PoisonError::into_inner))?;
-        board.metrics.injected(fault);
-        tracing::warn!(fault, "fault_injected");
+        FaultInjected { fault }.emit(&board.metrics);
         Some(hit)
     }
 }

@@ -3,6 +3,11 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use glasshouse_telemetry::events::payment_gateway::{
+    PaymentGatewayCircuitClosed, PaymentGatewayCircuitOpened,
+};
+use glasshouse_telemetry::metrics::GatewayMetrics;
+
 /// When to stop asking and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct CircuitBreakerSettings {
@@ -20,6 +25,7 @@ pub struct CircuitBreakerSettings {
 pub(super) struct CircuitBreaker {
     settings: CircuitBreakerSettings,
     state: Mutex<State>,
+    metrics: GatewayMetrics,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +36,8 @@ enum State {
 }
 
 impl CircuitBreaker {
-    pub(super) const fn new(settings: CircuitBreakerSettings) -> Self {
-        Self { settings, state: Mutex::new(State::Closed { failures: 0 }) }
+    pub(super) const fn new(settings: CircuitBreakerSettings, metrics: GatewayMetrics) -> Self {
+        Self { settings, state: Mutex::new(State::Closed { failures: 0 }), metrics }
     }
 
     /// Whether a call may be made now. A caller who is let through must report what came of it.
@@ -46,35 +52,32 @@ impl CircuitBreaker {
         })
     }
 
-    /// Whether calls are held back now.
-    pub(super) fn is_open(&self) -> bool {
-        self.update(|state| (state, !matches!(state, State::Closed { .. })))
-    }
-
     /// The party answered.
     pub(super) fn succeeded(&self) {
-        let opened =
-            self.update(|state| (State::Closed { failures: 0 }, !matches!(state, State::Closed { .. })));
-        if opened {
-            tracing::info!("payment_gateway_circuit_closed");
-        }
+        self.update(|state| {
+            if !matches!(state, State::Closed { .. }) {
+                PaymentGatewayCircuitClosed {}.emit(&self.metrics);
+            }
+            (State::Closed { failures: 0 }, ())
+        });
     }
 
     /// The party failed.
     pub(super) fn failed(&self, now: Instant) {
-        let opens = self.update(|state| match state {
+        self.update(|state| match state {
             State::Closed { failures } if failures + 1 < self.settings.failures => {
-                (State::Closed { failures: failures + 1 }, false)
+                (State::Closed { failures: failures + 1 }, ())
             }
-            State::Closed { .. } | State::HalfOpen { .. } => (State::Open { since: now }, true),
+            State::Closed { .. } | State::HalfOpen { .. } => {
+                PaymentGatewayCircuitOpened { pause: self.settings.pause }.emit(&self.metrics);
+                (State::Open { since: now }, ())
+            }
             // A call that was under way when the circuit opened.
-            State::Open { .. } => (state, false),
+            State::Open { .. } => (state, ()),
         });
-        if opens {
-            tracing::warn!(pause = ?self.settings.pause, "payment_gateway_circuit_opened");
-        }
     }
 
+    /// Changes the state, and emits under its lock, so that the metric ends as the state does.
     fn update<T>(&self, change: impl FnOnce(State) -> (State, T)) -> T {
         // A state is a plain value and always whole, so a panic elsewhere cannot have spoiled it.
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -86,12 +89,19 @@ impl CircuitBreaker {
 
 #[cfg(test)]
 mod tests {
+    use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
+
     use super::*;
 
     const PAUSE: Duration = Duration::from_secs(10);
 
+    fn closed() -> CircuitBreaker {
+        let metrics = Metrics::new(MetricsSettings::default()).unwrap().gateway;
+        CircuitBreaker::new(CircuitBreakerSettings { failures: 2, pause: PAUSE }, metrics)
+    }
+
     fn opened(now: Instant) -> CircuitBreaker {
-        let breaker = CircuitBreaker::new(CircuitBreakerSettings { failures: 2, pause: PAUSE });
+        let breaker = closed();
         breaker.failed(now);
         assert!(breaker.let_through(now), "one failure is not enough");
         breaker.failed(now);
@@ -101,7 +111,7 @@ mod tests {
     #[test]
     fn opens_after_failures_in_a_row_and_only_then() {
         let now = Instant::now();
-        let breaker = CircuitBreaker::new(CircuitBreakerSettings { failures: 2, pause: PAUSE });
+        let breaker = closed();
         for _ in 0..5 {
             breaker.failed(now);
             breaker.succeeded();

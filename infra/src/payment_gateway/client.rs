@@ -13,6 +13,7 @@ use url::Url;
 
 use super::circuit_breaker::{CircuitBreaker, CircuitBreakerSettings};
 use super::wire::{self, ChargeRequest, ChargeStatus, IDEMPOTENCY_KEY};
+use glasshouse_telemetry::events::payment_gateway::PaymentGatewayTimeout;
 use glasshouse_telemetry::metrics::GatewayMetrics;
 use glasshouse_telemetry::propagation;
 
@@ -47,7 +48,7 @@ impl GatewayClient {
     /// When no HTTP client can be made on this machine.
     pub fn new(url: Url, settings: GatewaySettings, metrics: GatewayMetrics) -> Result<Self, reqwest::Error> {
         let http = Client::builder().timeout(settings.attempt_timeout).build()?;
-        let breaker = Arc::new(CircuitBreaker::new(settings.circuit_breaker));
+        let breaker = Arc::new(CircuitBreaker::new(settings.circuit_breaker, metrics.clone()));
         Ok(Self { http, url, settings, breaker, metrics })
     }
 
@@ -83,10 +84,9 @@ impl GatewayClient {
             Err(failure) if failure.is_the_gateways_fault() => self.breaker.failed(Instant::now()),
             _ => self.breaker.succeeded(),
         }
-        self.metrics.set_circuit_open(self.breaker.is_open());
         let result = result.map_err(GatewayFailure::from);
         if let Err(GatewayFailure::TimedOut) = result {
-            tracing::error!(payment_id = %payment, "payment_gateway_timeout");
+            PaymentGatewayTimeout { payment_id: &payment }.emit();
         }
         result
     }

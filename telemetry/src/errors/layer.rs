@@ -13,9 +13,9 @@ use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use super::transport::Unsent;
 use super::{Reporter, report};
+use crate::events::panics;
 use crate::fields::Fields;
 use crate::line::Line;
-use crate::panics;
 
 /// A span with one of these fields is a unit of work: a request, or an item of background work.
 const UNIT_FIELDS: [&str; 2] = ["request_id", "job"];

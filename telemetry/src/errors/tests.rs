@@ -97,7 +97,7 @@ fn a_panic_is_reported_once_with_its_stack_and_the_next_error_again() {
         let _request = request("r-1").entered();
         info!("before");
         let hook = panic::take_hook();
-        panics::log_all();
+        crate::panics::log_all();
         let caught = panic::catch_unwind(|| panic!("no {}", "ada@example.com"));
         panic::set_hook(hook);
         caught.unwrap_err();

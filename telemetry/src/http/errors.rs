@@ -5,13 +5,15 @@ use std::any::Any;
 use actix_web::http::StatusCode;
 use actix_web::{Error, HttpResponse, ResponseError};
 
+use crate::events::http::UnhandledException;
+
 /// How a service logs and answers requests that end in an error. [`OwnResponses`] is the default.
 pub trait ErrorResponses: Clone + 'static {
     /// Logs the cause of an error whose response has this status. A record at level `ERROR` becomes an error event.
     /// By default, errors of the server are logged, and those of the client are not.
     fn log(&self, error: &Error, status: StatusCode) {
         if status.is_server_error() {
-            tracing::error!(cause = %error, "unhandled_exception");
+            UnhandledException { problem: None, cause: error }.emit();
         }
     }
 

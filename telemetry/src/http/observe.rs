@@ -16,6 +16,7 @@ use futures_util::FutureExt;
 
 use super::errors::{ErrorResponses, OwnResponses, Panicked};
 use super::request_id::{REQUEST_ID, RequestId};
+use crate::events::http::{RequestCompleted, UnhandledException};
 use crate::metrics::{HttpMetrics, InFlightRequest};
 use crate::profiles::Label;
 use crate::propagation;
@@ -168,11 +169,9 @@ impl Observation {
             headers.insert(name, value.clone());
         }
         let (status_code, duration) = (response.status().as_u16(), self.begun.elapsed());
-        if let Some(metrics) = &self.metrics {
-            metrics.answered(&self.method, &self.endpoint, status_code, duration);
-        }
         let duration_ms = duration.as_secs_f64() * 1000.0;
-        tracing::info!(status_code, duration_ms, "request_completed");
+        let (method, endpoint) = (&*self.method, &*self.endpoint);
+        RequestCompleted { status_code, duration_ms, method, endpoint }.emit(&self.metrics);
     }
 }
 
@@ -197,6 +196,6 @@ fn answered<B: MessageBody + 'static>(
 }
 
 fn no_root_span() -> Error {
-    tracing::error!(cause = "Observe is not inside of TracingLogger", "unhandled_exception");
+    UnhandledException { problem: None, cause: &"Observe is not inside of TracingLogger" }.emit();
     InternalError::new("the root span is missing", StatusCode::INTERNAL_SERVER_ERROR).into()
 }

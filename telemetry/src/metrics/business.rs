@@ -1,8 +1,10 @@
 //! Sign-ups, logins, orders, payments and revenue.
 
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
 use prometheus::{Error, IntGauge};
 
-use super::labels::{CappedLabel, OTHER};
+use super::labels::{Capped, CappedLabel, OTHER};
 use super::{CounterVec, IntCounterVec, Registrar};
 use crate::redaction::without_emails;
 
@@ -15,14 +17,12 @@ pub const PAYMENT_OUTCOMES: [&str; 4] = ["pending", "succeeded", "declined", "re
 /// Sign-ups, logins, orders, payments and revenue, in plain values.
 #[derive(Clone, Debug)]
 pub struct BusinessMetrics {
-    revenue: CounterVec<2>,
-    sign_ups: IntCounterVec<2>,
-    orders: IntCounterVec<1>,
-    payments: IntCounterVec<1>,
-    logins: IntCounterVec<1>,
+    pub(crate) revenue: Revenue,
+    pub(crate) sign_ups: Capped<IntCounterVec<2>>,
+    pub(crate) orders: IntCounterVec<1>,
+    pub(crate) payments: IntCounterVec<1>,
+    pub(crate) logins: IntCounterVec<1>,
     active_users: IntGauge,
-    tenants: CappedLabel,
-    products: CappedLabel,
 }
 
 impl BusinessMetrics {
@@ -31,28 +31,40 @@ impl BusinessMetrics {
         tenants: CappedLabel,
         label_cap: usize,
     ) -> Result<Self, Error> {
-        let metrics = Self {
-            revenue: registrar.counter_vec(
+        let revenue = Revenue {
+            family: registrar.counter_vec(
                 "revenue_total_usd",
                 "Revenue of paid orders in USD, before refunds, by tenant and product; other currencies are in the \
                  revenue report alone. The cap counts pairs of tenant and product.",
                 ["tenant_id", "product"],
             )?,
-            sign_ups: registrar.int_counter_vec(
-                "user_signups_total",
-                "Sign-ups of new tenants, by tenant and source (organic, referral, ads, partner).",
-                ["tenant_id", "source"],
+            tenants: tenants.clone(),
+            products: CappedLabel::new(label_cap),
+        };
+        let sign_ups = registrar.int_counter_vec(
+            "user_signups_total",
+            "Sign-ups of new tenants, by tenant and source (organic, referral, ads, partner).",
+            ["tenant_id", "source"],
+        )?;
+        let metrics = Self {
+            revenue,
+            sign_ups: Capped::new(sign_ups, tenants),
+            orders: registrar.int_counter_vec(
+                "orders_total",
+                "Orders that entered a status, by status.",
+                ["status"],
             )?,
-            orders: registrar.int_counter_vec("orders_total", "Orders that entered a status.", ["status"])?,
             payments: registrar.int_counter_vec(
                 "payments_total",
-                "Payments that reached an outcome.",
+                "Payments that reached an outcome, by outcome.",
                 ["outcome"],
             )?,
-            logins: registrar.int_counter_vec("login_attempts_total", "Login attempts, by result (success, failure).", ["result"])?,
+            logins: registrar.int_counter_vec(
+                "login_attempts_total",
+                "Login attempts, by result (success, failure).",
+                ["result"],
+            )?,
             active_users: registrar.int_gauge("active_users", "Distinct users of the last 15 minutes.")?,
-            tenants,
-            products: CappedLabel::new(label_cap),
         };
         metrics.begin_at_zero();
         Ok(metrics)
@@ -66,44 +78,9 @@ impl BusinessMetrics {
         for outcome in PAYMENT_OUTCOMES {
             self.payments.with([outcome]);
         }
-        for result in [true, false].map(login_result) {
+        for result in ["success", "failure"] {
             self.logins.with([result]);
         }
-    }
-
-    /// Counts an order that entered a status.
-    pub fn order(&self, status: &str) {
-        self.orders.with([status]).inc();
-    }
-
-    /// Counts a payment that reached an outcome.
-    pub fn payment(&self, outcome: &str) {
-        self.payments.with([outcome]).inc();
-    }
-
-    /// Counts the revenue of one product in a paid order, in US dollars.
-    pub fn revenue(&self, tenant: &str, product: &str, dollars: f64) {
-        let hidden = without_emails(product);
-        let product = hidden.as_deref().unwrap_or(product);
-        let labels = [self.tenants.of(tenant), self.product_of(tenant, product)];
-        self.revenue.with(labels).inc_by(dollars);
-    }
-
-    /// The product itself, or `other`. The cap counts the products of each tenant: if it counted names alone,
-    /// there could be as many series as its square.
-    fn product_of<'a>(&self, tenant: &str, product: &'a str) -> &'a str {
-        let pair = format!("{tenant} {product}");
-        if self.products.of(&pair) == OTHER { OTHER } else { product }
-    }
-
-    /// Counts a sign-up.
-    pub fn signed_up(&self, tenant: &str, source: &str) {
-        self.sign_ups.with([self.tenants.of(tenant), source]).inc();
-    }
-
-    /// Counts a login attempt.
-    pub fn login(&self, succeeded: bool) {
-        self.logins.with([login_result(succeeded)]).inc();
     }
 
     /// Sets how many distinct users were seen lately.
@@ -112,6 +89,50 @@ impl BusinessMetrics {
     }
 }
 
-const fn login_result(succeeded: bool) -> &'static str {
-    if succeeded { "success" } else { "failure" }
+/// What an order has of one product.
+#[derive(Clone, Copy, Debug)]
+pub struct Sale<'a> {
+    /// The tenant that sells.
+    pub tenant_id: &'a str,
+    /// The product's name.
+    pub product: &'a str,
+    /// The price of all pieces, in US dollars.
+    pub usd: f64,
+}
+
+/// Revenue by tenant and product.
+#[derive(Clone, Debug)]
+pub(crate) struct Revenue {
+    family: CounterVec<2>,
+    tenants: CappedLabel,
+    products: CappedLabel,
+}
+
+impl Revenue {
+    /// Counts the sales of a paid order.
+    pub(crate) fn add(&self, sales: &[Sale<'_>]) {
+        for Sale { tenant_id, product, usd } in sales {
+            let redacted = without_emails(product);
+            let product = redacted.as_deref().unwrap_or(product);
+            let labels = [self.tenants.of(tenant_id), self.product_of(tenant_id, product)];
+            self.family.with(labels).inc_by(*usd);
+        }
+    }
+
+    /// The product itself, or `other`. The cap counts the products of each tenant: if it counted names alone,
+    /// there could be as many series as its square.
+    fn product_of<'a>(&self, tenant_id: &str, product: &'a str) -> &'a str {
+        let pair = format!("{tenant_id} {product}");
+        if self.products.of(&pair) == OTHER { OTHER } else { product }
+    }
+}
+
+impl Collector for Revenue {
+    fn desc(&self) -> Vec<&Desc> {
+        self.family.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.family.collect()
+    }
 }

@@ -7,7 +7,7 @@ use super::{IntCounterVec, IntGaugeVec, Registrar};
 /// Lookups in caches, and the connection pool of Redis.
 #[derive(Clone, Debug)]
 pub struct CacheMetrics {
-    requests: IntCounterVec<2>,
+    pub(crate) requests: IntCounterVec<2>,
     connections: IntGaugeVec<1>,
     max: IntGauge,
 }
@@ -34,11 +34,6 @@ impl CacheMetrics {
         for result in ["hit", "miss", "error"] {
             self.requests.with([cache, result]);
         }
-    }
-
-    /// Counts a lookup.
-    pub fn looked_up(&self, cache: &str, result: &str) {
-        self.requests.with([cache, result]).inc();
     }
 
     /// Sets the state of the Redis pool.

@@ -14,7 +14,7 @@ pub struct DatabaseMetrics {
     max: IntGauge,
     acquire_wait: Histogram,
     duration: Histogram,
-    slow: IntCounter,
+    pub(crate) slow: IntCounter,
 }
 
 impl DatabaseMetrics {
@@ -47,11 +47,8 @@ impl DatabaseMetrics {
     }
 
     /// Observes a query.
-    pub fn queried(&self, duration: Duration, is_slow: bool) {
+    pub fn queried(&self, duration: Duration) {
         self.duration.observe(duration.as_secs_f64());
-        if is_slow {
-            self.slow.inc();
-        }
     }
 
     /// Sets the state of the pool.

@@ -7,17 +7,12 @@ use super::{IntCounterVec, Registrar};
 /// How often injected faults took effect.
 #[derive(Clone, Debug)]
 pub struct FaultMetrics {
-    injected: IntCounterVec<1>,
+    pub(crate) injected: IntCounterVec<1>,
 }
 
 impl FaultMetrics {
     pub(super) fn register(registrar: &mut Registrar) -> Result<Self, Error> {
         let help = "Times that an injected fault took effect, by fault; only where faults are enabled.";
         Ok(Self { injected: registrar.int_counter_vec("fault_injected_total", help, ["fault"])? })
-    }
-
-    /// A fault took effect.
-    pub fn injected(&self, fault: &str) {
-        self.injected.with([fault]).inc();
     }
 }

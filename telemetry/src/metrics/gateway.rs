@@ -10,7 +10,7 @@ use super::{HistogramVec, Registrar};
 #[derive(Clone, Debug)]
 pub struct GatewayMetrics {
     duration: HistogramVec<2>,
-    circuit_open: IntGauge,
+    pub(crate) circuit_open: IntGauge,
 }
 
 impl GatewayMetrics {
@@ -32,10 +32,5 @@ impl GatewayMetrics {
     /// Observes one attempt.
     pub fn attempted(&self, operation: &str, outcome: &str, duration: Duration) {
         self.duration.with([operation, outcome]).observe(duration.as_secs_f64());
-    }
-
-    /// Sets whether the circuit is open.
-    pub fn set_circuit_open(&self, is_open: bool) {
-        self.circuit_open.set(i64::from(is_open));
     }
 }

@@ -3,6 +3,11 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use prometheus::core::{Collector, Desc, MetricVec, MetricVecBuilder};
+use prometheus::proto::MetricFamily;
+
+use super::Labeled;
+
 /// A label with many possible values, of which the first ones have series of their own; the rest count under
 /// `other`. However many tenants there are, a scrape stays small, and counts still add up.
 #[derive(Clone, Debug)]
@@ -37,6 +42,39 @@ impl CappedLabel {
         } else {
             OTHER
         }
+    }
+}
+
+/// A metric family whose first label is capped.
+#[derive(Clone, Debug)]
+pub(crate) struct Capped<F> {
+    family: F,
+    first: CappedLabel,
+}
+
+impl<F> Capped<F> {
+    pub(super) const fn new(family: F, first: CappedLabel) -> Self {
+        Self { family, first }
+    }
+}
+
+impl<B: MetricVecBuilder, const N: usize> Capped<Labeled<MetricVec<B>, N>> {
+    /// The series with these label values, or that of `other`.
+    pub(crate) fn with(&self, mut values: [&str; N]) -> B::M {
+        if let Some(first) = values.first_mut() {
+            *first = self.first.of(first);
+        }
+        self.family.with(values)
+    }
+}
+
+impl<F: Collector> Collector for Capped<F> {
+    fn desc(&self) -> Vec<&Desc> {
+        self.family.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.family.collect()
     }
 }
 

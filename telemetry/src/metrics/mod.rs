@@ -17,7 +17,7 @@ mod registrar;
 mod runtime;
 mod telemetry;
 
-pub use business::{BusinessMetrics, ORDER_STATUSES, PAYMENT_OUTCOMES};
+pub use business::{BusinessMetrics, ORDER_STATUSES, PAYMENT_OUTCOMES, Sale};
 pub use cache::CacheMetrics;
 pub use database::DatabaseMetrics;
 pub use faults::FaultMetrics;
@@ -122,3 +122,24 @@ impl Metrics {
         self.registrar.text()
     }
 }
+
+/// Each event takes the metrics of its concern from here.
+macro_rules! as_ref {
+    ($($field:ident: $metrics:ty),+ $(,)?) => {
+        $(impl AsRef<$metrics> for Metrics {
+            fn as_ref(&self) -> &$metrics {
+                &self.$field
+            }
+        })+
+    };
+}
+
+as_ref!(
+    http: HttpMetrics,
+    business: BusinessMetrics,
+    gateway: GatewayMetrics,
+    database: DatabaseMetrics,
+    cache: CacheMetrics,
+    outbox: OutboxMetrics,
+    faults: FaultMetrics,
+);

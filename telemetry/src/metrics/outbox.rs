@@ -11,7 +11,7 @@ use super::{IntCounterVec, Registrar};
 pub struct OutboxMetrics {
     pending: IntGauge,
     oldest_age: Gauge,
-    deliveries: IntCounterVec<2>,
+    pub(crate) deliveries: IntCounterVec<2>,
 }
 
 impl OutboxMetrics {
@@ -28,12 +28,6 @@ impl OutboxMetrics {
                 ["kind", "result"],
             )?,
         })
-    }
-
-    /// Counts an attempt to deliver.
-    pub fn attempted(&self, kind: &str, delivered: bool) {
-        let result = if delivered { "delivered" } else { "failed" };
-        self.deliveries.with([kind, result]).inc();
     }
 
     /// Sets the backlog.

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::recording::gzip;
 use super::sampler::{Purpose, Subscription};
+use crate::events::profiles::{ProfilesAcceptedAgain, ProfilesFailed, ProfilesNotAccepted};
 
 /// How much time a profile covers.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -65,7 +66,7 @@ impl Continuous {
         thread::Builder::new().name("profiles".to_owned()).spawn(move || {
             let _ending: mpsc::Sender<()> = ending;
             if let Err(error) = handle.block_on(run(receiver, stopped)) {
-                tracing::error!(error = &*error, "profiles_failed");
+                ProfilesFailed { error: &*error }.emit();
             }
         })?;
         Ok(Self { stop, ended })
@@ -124,8 +125,8 @@ async fn run(receiver: Receiver, mut stopped: oneshot::Receiver<()>) -> Result<(
         }
         // Once, and not with every profile.
         match (&result, arrives) {
-            (Err(error), true) => tracing::warn!(error = &**error, "profiles_not_accepted"),
-            (Ok(()), false) => tracing::info!("profiles_accepted_again"),
+            (Err(error), true) => ProfilesNotAccepted { error: &**error }.emit(),
+            (Ok(()), false) => ProfilesAcceptedAgain {}.emit(),
             _ => {}
         }
         arrives = result.is_ok();

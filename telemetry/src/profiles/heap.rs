@@ -1,5 +1,6 @@
 //! Which code holds the memory, as jemalloc samples it.
 
+use crate::events::profiles::HeapProfilesOff;
 use pyroscope::backend::{BackendImpl, BackendReady, ReportData, jemalloc_backend};
 use tikv_jemallocator::Jemalloc;
 
@@ -14,7 +15,7 @@ impl Heap {
     pub(super) fn start() -> Option<Self> {
         let started = jemalloc_backend().initialize();
         let hint = "set MALLOC_CONF=prof:true,prof_active:true,lg_prof_sample:19";
-        started.inspect_err(|error| tracing::warn!(%error, hint, "heap_profiles_off")).ok().map(Self)
+        started.inspect_err(|error| HeapProfilesOff { error, hint }.emit()).ok().map(Self)
     }
 
     /// What is held now, in the format of pprof.

@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use glasshouse_infra::db::ConnectionHolder;
 use glasshouse_infra::faults::{FaultPlan, Faults};
+use glasshouse_telemetry::events::faults::{FaultsEnded, FaultsReplaced};
 use serde_json::json;
 
 use crate::http::json::Json;
@@ -65,13 +66,13 @@ async fn replace(panel: web::Data<FaultPanel>, Json(plan): Json<FaultPlan>) -> R
     panel.check(&plan)?;
     panel.faults.inject(plan, panel.connections.as_ref());
     let answer = json!({ "faults": panel.faults.shown() });
-    tracing::warn!(faults = answer["faults"].to_string(), "faults_replaced");
+    FaultsReplaced { faults: &answer["faults"].to_string() }.emit();
     Ok(HttpResponse::Ok().json(answer))
 }
 
 async fn end(panel: web::Data<FaultPanel>) -> HttpResponse {
     panel.faults.inject(FaultPlan::default(), None);
-    tracing::warn!("faults_ended");
+    FaultsEnded {}.emit();
     HttpResponse::build(StatusCode::NO_CONTENT).finish()
 }
 

@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{Error, HttpResponse};
+use glasshouse_telemetry::events::http::UnhandledException;
 use glasshouse_telemetry::http::{ErrorResponses, Panicked};
 
 use super::Problem;
@@ -14,11 +15,11 @@ impl ErrorResponses for ProblemDocuments {
     fn log(&self, error: &Error, status: StatusCode) {
         let logged = with_problem(error, |problem| {
             if let Some(cause) = problem.causes() {
-                tracing::error!(%problem, cause, "unhandled_exception");
+                UnhandledException { problem: Some(problem), cause: &cause }.emit();
             }
         });
         if logged.is_none() && status.is_server_error() {
-            tracing::error!(cause = %error, "unhandled_exception");
+            UnhandledException { problem: None, cause: error }.emit();
         }
     }
 

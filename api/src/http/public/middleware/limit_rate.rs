@@ -9,6 +9,7 @@ use actix_web::{Error, HttpMessage, web};
 use glasshouse_domain::id::TenantId;
 use glasshouse_infra::principals::Principal;
 use glasshouse_infra::rate_limit::{Decision, RateLimiter};
+use glasshouse_telemetry::events::rate_limit::{RateLimitApproached, RateLimitExceeded, RateLimiterFailed};
 use glasshouse_telemetry::metrics::HttpMetrics;
 
 use crate::http::problem::{Problem, whole_seconds};
@@ -51,13 +52,13 @@ async fn decide(limiter: &RateLimiter, request: &ServiceRequest) -> Option<(Tena
     let decision = match limiter.take(tenant, plan).await {
         Ok(decision) => decision,
         Err(error) => {
-            tracing::warn!(tenant_id = %tenant, %error, "rate_limiter_failed");
+            RateLimiterFailed { tenant_id: &tenant, error: &error }.emit();
             return None;
         }
     };
     if decision.allowed && decision.remaining == decision.limit / 10 {
         // Logged when the threshold is crossed, not for every request below it.
-        tracing::warn!(tenant_id = %tenant, remaining = decision.remaining, "rate_limit_approached");
+        RateLimitApproached { tenant_id: &tenant, remaining: decision.remaining }.emit();
     }
     Some((tenant, decision))
 }
@@ -73,7 +74,7 @@ pub(super) fn reject(
 ) -> ServiceResponse<BoxBody> {
     metrics.rate_limited(&tenant.to_string());
     if let Some(refused) = limiter.count_refusal(tenant) {
-        tracing::warn!(tenant_id = %tenant, refused, "rate_limit_exceeded");
+        RateLimitExceeded { tenant_id: &tenant, refused }.emit();
     }
     let detail = "your tenant's plan allows no more requests now: wait as long as Retry-After says";
     let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);

@@ -5,6 +5,7 @@ use glasshouse_infra::clock;
 use glasshouse_infra::db::Directory;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::tokens::Tokens;
+use glasshouse_telemetry::events::users::{UserLoginFailed, UserLoginSuccessful};
 use glasshouse_telemetry::metrics::BusinessMetrics;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -58,12 +59,19 @@ pub(super) async fn log_in(
     let LoginBody { tenant, email, password } = body;
     // What is no slug or no address belongs to nobody: the same answer as for a wrong one.
     let (Ok(tenant), Ok(email)) = (Slug::parse(&tenant), Email::parse(&email)) else {
-        metrics.login(false);
+        UserLoginFailed { tenant: None }.emit(metrics.get_ref());
         return Err(LoginError::WrongCredentials.into());
     };
     let login = check_credentials(directory.get_ref(), hasher.get_ref(), &tenant, &email, password).await;
-    if matches!(login, Ok(_) | Err(LoginError::WrongCredentials)) {
-        metrics.login(login.is_ok());
+    match &login {
+        Ok(login) => {
+            let (tenant_id, user_id) = (&login.tenant(), &login.user());
+            UserLoginSuccessful { tenant_id, user_id }.emit(metrics.get_ref());
+        }
+        Err(LoginError::WrongCredentials) => {
+            UserLoginFailed { tenant: Some(&tenant) }.emit(metrics.get_ref());
+        }
+        Err(_) => {}
     }
     let token = tokens.issue(&login?, clock::now()).map_err(Problem::internal)?;
     Ok(web::Json(TokenBody {

@@ -5,6 +5,7 @@ use glasshouse_domain::values::{Email, Name, Password, Slug};
 use glasshouse_infra::clock;
 use glasshouse_infra::db::Directory;
 use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_telemetry::events::users::UserRegistered;
 use glasshouse_telemetry::metrics::BusinessMetrics;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -122,6 +123,6 @@ pub(super) async fn sign_up(
     let (request, source) = body.parse()?;
     let now = clock::now();
     let (tenant, owner) = sign_up_tenant(directory.get_ref(), hasher.get_ref(), request, now).await?;
-    metrics.signed_up(&tenant.id.to_string(), source);
+    UserRegistered { tenant_id: &tenant.id, user_id: &owner.id, source }.emit(metrics.get_ref());
     Ok(HttpResponse::Created().json(SignedUpBody { tenant: tenant.into(), owner: owner.into() }))
 }

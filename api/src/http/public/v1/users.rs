@@ -4,8 +4,10 @@ use glasshouse_domain::login::PasswordHasher;
 use glasshouse_domain::user::{Role, User, UserChange, UserChangeRefused, UserError};
 use glasshouse_domain::values::{Email, Password};
 use glasshouse_infra::clock;
+use glasshouse_infra::db::TenantStore;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::principals::Principals;
+use glasshouse_telemetry::events::users::UserCreated;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -134,10 +136,24 @@ pub(super) async fn add_user(
     if !caller.role().can_manage(user.role) {
         return Err(UserChangeRefused::RoleTooLow.into());
     }
-    let hash = hasher.hash(password).await?;
-    caller.store().add_user(&user, &hash).await?;
-    tracing::info!(tenant_id = %caller.store().tenant_id(), user_id = %user.id, "user_registered");
+    create_user(caller.store(), &hasher, &user, password).await?;
     Ok(with_etag(HttpResponse::Created(), user))
+}
+
+#[tracing::instrument(
+    skip_all,
+    fields(tenant.id = %store.tenant_id(), user.id = %user.id, user.role = user.role.as_str())
+)]
+async fn create_user(
+    store: &TenantStore,
+    hasher: &Argon2Hasher,
+    user: &User,
+    password: Password,
+) -> Result<(), Problem> {
+    let hash = hasher.hash(password).await?;
+    store.add_user(user, &hash).await?;
+    UserCreated { tenant_id: &store.tenant_id(), user_id: &user.id, role: user.role.as_str() }.emit();
+    Ok(())
 }
 
 /// One user (admin).

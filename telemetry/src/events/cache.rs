@@ -1,0 +1,33 @@
+//! Caches, and Redis behind them.
+
+use std::fmt::Display;
+
+use crate::metrics::CacheMetrics;
+
+crate::events! {
+    "cache"
+
+    /// Redis answered at the start.
+    pub struct RedisConnectionOk: INFO "redis_connection_ok" {}
+
+    /// Redis could not be reached at the start.
+    pub struct RedisConnectionFailed<'a>: ERROR "redis_connection_failed" { error: &'a str }
+
+    /// A lookup found its key.
+    pub struct CacheHit<'a>: DEBUG "cache_hit" { cache: &'a str }
+    moves CacheMetrics { requests: |event, requests| requests.with([event.cache, "hit"]).inc(); }
+
+    /// A lookup did not find its key.
+    pub struct CacheMiss<'a>: DEBUG "cache_miss" { cache: &'a str }
+    moves CacheMetrics { requests: |event, requests| requests.with([event.cache, "miss"]).inc(); }
+
+    /// A cache could not be read or written. Only lookups count in `cache_requests_total`.
+    pub struct CacheFailed<'a>: WARN "cache_failed" { cache: &'a str, error: &'a dyn Display }
+    unlogged { is_lookup: bool }
+    moves CacheMetrics {
+        requests: |event, requests| requests.with([event.cache, "error"]).inc_by(u64::from(event.is_lookup));
+    }
+
+    /// Redis could not count a user as active.
+    pub struct ActiveUsersNotCounted<'a>: DEBUG "active_users_not_counted" { error: &'a dyn Display }
+}

@@ -1,0 +1,27 @@
+//! HTTP requests.
+
+use std::fmt::Display;
+
+use crate::metrics::HttpMetrics;
+
+crate::events! {
+    "http"
+
+    /// A request was answered; `duration_ms` is in milliseconds.
+    pub struct RequestCompleted<'a>: INFO "request_completed" { status_code: u16, duration_ms: f64 }
+    unlogged { method: &'a str, endpoint: &'a str }
+    moves HttpMetrics {
+        requests: |event, requests| {
+            requests.with([event.method, event.endpoint, &event.status_code.to_string()]).inc();
+        };
+        duration: |event, duration| {
+            duration.with([event.method, event.endpoint]).observe(event.duration_ms / 1000.0);
+        };
+    }
+
+    /// A request failed with an error that is not the client's, or with a panic.
+    pub struct UnhandledException<'a>: ERROR "unhandled_exception" {
+        problem: Option<&'a dyn Display>,
+        cause: &'a dyn Display,
+    }
+}

@@ -1,0 +1,37 @@
+//! The outbox, its relay, and the notifier.
+
+use std::fmt::Display;
+
+use crate::metrics::OutboxMetrics;
+
+crate::events! {
+    "outbox"
+
+    /// The relay delivered a message.
+    pub struct OutboxDelivered<'a>: INFO "outbox_delivered" {
+        tenant_id: &'a dyn Display,
+        message_id: &'a dyn Display,
+        kind: &'a str,
+    }
+    moves OutboxMetrics { deliveries: |event, deliveries| deliveries.with([event.kind, "delivered"]).inc(); }
+
+    /// The relay could not deliver a message; it tries again later.
+    pub struct OutboxDeliveryFailed<'a>: WARN "outbox_delivery_failed" {
+        tenant_id: &'a dyn Display,
+        message_id: &'a dyn Display,
+        kind: &'a str,
+        attempt: u32,
+        error: &'a str,
+    }
+    moves OutboxMetrics { deliveries: |event, deliveries| deliveries.with([event.kind, "failed"]).inc(); }
+
+    /// A stored message cannot be decoded, such as one of a newer version; it stays in the outbox.
+    pub struct OutboxMessageUnreadable<'a>: ERROR "outbox_message_unreadable" { error: &'a str }
+
+    /// The notifier sent a notification to a customer.
+    pub struct NotificationSent<'a>: INFO "notification_sent" {
+        message_id: &'a dyn Display,
+        order_id: &'a dyn Display,
+        kind: &'a str,
+    }
+}

@@ -1,0 +1,32 @@
+//! The life cycle of a process, and of one-shot commands.
+
+use std::fmt::Display;
+
+crate::events! {
+    "process"
+
+    /// A process starts.
+    pub struct ApplicationStarting<'a>: INFO "application_starting" { version: &'a str }
+
+    /// A process serves, at these addresses.
+    pub struct ApplicationStarted<'a>: INFO "application_started" {
+        http_addr: Option<&'a dyn Display>,
+        management_addr: Option<&'a dyn Display>,
+        gateway_addr: Option<&'a dyn Display>,
+    }
+
+    /// A process was asked to stop: it drains.
+    pub struct ApplicationStopping: INFO "application_stopping" {}
+
+    /// A process finished its requests and background work.
+    pub struct ApplicationStopped: INFO "application_stopped" {}
+
+    /// `migrate` applied the missing migrations.
+    pub struct DatabaseMigrated: INFO "database_migrated" {}
+
+    /// `seed` added its data.
+    pub struct DatabaseSeeded: INFO "database_seeded" { demo: bool, tenants: u32, orders: u32 }
+
+    /// A round of background work failed; the next round tries again.
+    pub struct BackgroundJobFailed<'a>: ERROR "background_job_failed" { job: &'a str, error: &'a str }
+}

@@ -1,0 +1,75 @@
+//! What fields of events may hold.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::time::Duration;
+
+use tracing::Value;
+use tracing::field::{debug, display};
+
+/// A plain value that a field of a log record may hold. Ids and other types of the application are passed as
+/// `&dyn Display`.
+pub trait FieldValue {
+    /// The value in the terms of `tracing`.
+    fn value(&self) -> impl Value + '_;
+}
+
+macro_rules! plain_values {
+    ($($type:ty),+) => {
+        $(impl FieldValue for $type {
+            fn value(&self) -> impl Value + '_ {
+                *self
+            }
+        })+
+    };
+}
+
+plain_values!(bool, u16, u32, u64, i64, f64);
+
+impl FieldValue for &str {
+    fn value(&self) -> impl Value + '_ {
+        *self
+    }
+}
+
+impl FieldValue for Option<&str> {
+    fn value(&self) -> impl Value + '_ {
+        *self
+    }
+}
+
+impl FieldValue for &dyn Display {
+    fn value(&self) -> impl Value + '_ {
+        display(*self)
+    }
+}
+
+impl FieldValue for Option<&dyn Display> {
+    fn value(&self) -> impl Value + '_ {
+        self.map(display)
+    }
+}
+
+/// With the chain of its sources.
+impl FieldValue for &(dyn Error + 'static) {
+    fn value(&self) -> impl Value + '_ {
+        *self
+    }
+}
+
+/// Such as `1.5s`.
+impl FieldValue for Duration {
+    fn value(&self) -> impl Value + '_ {
+        debug(*self)
+    }
+}
+
+/// The value of a field `severity`: above `ERROR`, which is the highest level of `tracing`.
+#[derive(Clone, Copy, Debug)]
+pub struct Critical;
+
+impl FieldValue for Critical {
+    fn value(&self) -> impl Value + '_ {
+        "critical"
+    }
+}
