@@ -68,7 +68,7 @@ WITH_DRILL_TOOLS := SPEED=$(SPEED) scripts/with-drill-tools
 
 drills: drill-program ## Prove that every alert fires, is delivered and resolves; and that drills detect a broken one
 	$(WITH_DRILL_TOOLS) target/debug/drill all --junit target/drills.xml --json target/drills.json --markdown $(DRILL_PAGE)
-	$(WITH_DRILL_TOOLS) cargo test --locked --workspace --test endings --test sabotage -- --test-threads=1
+	$(WITH_DRILL_TOOLS) cargo test --locked --workspace --test shutdown --test sabotage -- --test-threads=1
 
 drill: drill-program ## Prove one alert: make drill NAME=HighErrorRate
 	$(WITH_DRILL_TOOLS) target/debug/drill run $(NAME)
@@ -79,4 +79,4 @@ drill-stack: drill-program ## Run the stack of the drills until Ctrl-C
 # Built together with the tests of `drills`: test dependencies enable more features, and a separate build would compile
 # everything twice.
 drill-program:
-	cargo build --locked --workspace --bins --test endings --test sabotage
+	cargo build --locked --workspace --bins --test shutdown --test sabotage

@@ -1,4 +1,4 @@
-//! What Alertmanager knows, over its HTTP interface.
+//! A client of Alertmanager's HTTP API.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -6,39 +6,39 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use serde::Deserialize;
 
-/// A client of Alertmanager.
+/// A client of one Alertmanager.
 #[derive(Clone, Debug)]
 pub struct AlertmanagerApi {
     base: String,
     http: reqwest::Client,
 }
 
-/// An alert that Alertmanager was told of and that is not over.
+/// An unresolved alert that Alertmanager has received.
 #[derive(Clone, Debug, Deserialize)]
-pub struct KnownAlert {
+pub struct ReceivedAlert {
     labels: BTreeMap<String, String>,
-    status: AlertStatus,
+    status: Suppression,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct AlertStatus {
+struct Suppression {
     inhibited_by: Vec<String>,
     silenced_by: Vec<String>,
 }
 
 impl AlertmanagerApi {
-    /// The Alertmanager at this address.
+    /// A client of the Alertmanager at this address.
     pub fn new(address: SocketAddr) -> Self {
         Self { base: format!("http://{address}"), http: reqwest::Client::new() }
     }
 
-    /// All alerts that are not over.
-    pub async fn alerts(&self) -> Result<Vec<KnownAlert>> {
+    /// All unresolved alerts.
+    pub async fn alerts(&self) -> Result<Vec<ReceivedAlert>> {
         Ok(self.http.get(format!("{}/api/v2/alerts", self.base)).send().await?.json().await?)
     }
 
-    /// How many notifications could not be delivered.
+    /// The number of failed notifications since the start of Alertmanager.
     pub async fn failed_notifications(&self) -> Result<f64> {
         let metrics = self.http.get(format!("{}/metrics", self.base)).send().await?.text().await?;
         let failed =
@@ -47,14 +47,14 @@ impl AlertmanagerApi {
     }
 }
 
-impl KnownAlert {
-    /// Its name.
+impl ReceivedAlert {
+    /// The name of the alert; empty if the label `alertname` is missing.
     pub fn name(&self) -> &str {
         self.labels.get("alertname").map_or("", String::as_str)
     }
 
-    /// Why it is held back, if it is.
-    pub fn held_back(&self) -> Option<&'static str> {
+    /// The reason why Alertmanager sends no notification; `None` if the alert is not suppressed.
+    pub fn suppression(&self) -> Option<&'static str> {
         if !self.status.inhibited_by.is_empty() {
             Some("it is inhibited by another alert")
         } else if !self.status.silenced_by.is_empty() {

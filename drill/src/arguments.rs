@@ -1,61 +1,63 @@
+//! The command line of `drill`.
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_drill::speed::Speed;
-use glasshouse_drill::stack::docker_is_there;
+use glasshouse_drill::stack::is_docker_available;
 use url::Url;
 
-/// Fires, delivers and resolves every alert of Glasshouse, on a stack of its own.
+/// Proves that every alert of Glasshouse fires, is delivered and is resolved, on a stack of its own.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// The project's folder
+    /// The root folder of the repository
     #[arg(long, global = true, default_value = ".")]
     pub(crate) project: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Lists the alerts and tests of the catalogue
+    /// Lists the scenarios and tests of the catalogue
     List,
-    /// Runs some of them, by the name of an alert, a scenario or a test
+    /// Runs the named alerts, scenarios or tests
     Run {
-        /// What to run
+        /// Names of alerts, scenarios or tests
         #[arg(required = true)]
         names: Vec<String>,
         #[command(flatten)]
         stack: StackArguments,
         #[command(flatten)]
-        reports: Reports,
+        reports: ReportArguments,
     },
-    /// Runs all of them, and compares rules and dashboards with what the service exports
+    /// Runs all drills, and compares the queries of rules and dashboards with the exported metrics
     All {
         #[command(flatten)]
         stack: StackArguments,
         #[command(flatten)]
-        reports: Reports,
+        reports: ReportArguments,
     },
-    /// Tells what a stack would run on here: compose or native
+    /// Prints the platform that a stack would use here: compose or native
     Platform(PlatformArguments),
-    /// Starts the stack, and leaves it up until Ctrl-C
+    /// Starts the stack and runs it until Ctrl-C
     Stack {
         #[command(flatten)]
         stack: StackArguments,
     },
-    /// Asks a Prometheus every query of the dashboards, while `average-load` runs: all must find something
+    /// Checks that every dashboard panel has data, against a Prometheus, while `average-load` runs
     Dashboards {
-        /// Where Prometheus listens
+        /// The address of Prometheus
         #[arg(long, env = "PROMETHEUS_ADDR", default_value = "127.0.0.1:9090")]
         prometheus: SocketAddr,
     },
-    /// Follows the links from a panel to a trace, its log lines, profile and metrics, and back
+    /// Follows the links from a panel to a trace, its logs, profile and metrics, and back
     Follow(Box<FollowArguments>),
-    /// Runs the receiver of notifications alone
+    /// Runs only the webhook receiver of notifications
     Receiver {
-        /// Where it listens
+        /// The address to listen on
         #[arg(long, env = "GLASSHOUSE_RECEIVER_ADDR", default_value = "127.0.0.1:9094")]
         listen: SocketAddr,
     },
@@ -63,76 +65,77 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct StackArguments {
-    /// Divides every duration of rules, configurations and scenarios
+    /// The divisor of every duration in rules, configurations and scenarios
     #[arg(long, env = "SPEED", default_value = "30")]
     pub(crate) speed: Speed,
     #[command(flatten)]
     pub(crate) platform: PlatformArguments,
-    /// Native: the program `glasshouse`; the one beside this program if it is not named
+    /// Native: the path of `glasshouse` [default: beside this program]
     #[arg(long)]
     pub(crate) binary: Option<PathBuf>,
-    /// Native: the program k6; the one in PATH if it is not named
+    /// Native: the path of k6 [default: from PATH]
     #[arg(long)]
     pub(crate) k6: Option<PathBuf>,
-    /// Native: where a superuser reaches Postgres
+    /// Native: the URL of Postgres for a superuser
     #[arg(long, env = "TEST_DATABASE_URL", hide_env_values = true)]
     pub(crate) postgres: Option<String>,
-    /// Compose: an image of the service that is there; it is built if none is named
+    /// Compose: an existing image of the service [default: build it]
     #[arg(long, env = "DRILL_IMAGE")]
     pub(crate) image: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PlatformArguments {
-    /// What the stack runs on; on Compose where Docker is there, if it is not said
+    /// The platform of the stack [default: compose if Docker is available]
     #[arg(long, env = "DRILL_ON")]
-    on: Option<On>,
+    on: Option<PlatformName>,
 }
 
-/// What a stack runs on.
+/// The platform of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum On {
+pub(crate) enum PlatformName {
     /// The containers of docker-compose.yml
     Compose,
-    /// Processes of this machine
+    /// Processes on this machine
     Native,
 }
 
 impl PlatformArguments {
-    /// What was said, or else what is there.
-    pub(crate) fn on(&self) -> On {
-        self.on.unwrap_or_else(|| if docker_is_there() { On::Compose } else { On::Native })
+    /// The platform from the command line, or the default for this machine.
+    pub(crate) fn resolve(&self) -> PlatformName {
+        let default = || if is_docker_available() { PlatformName::Compose } else { PlatformName::Native };
+        self.on.unwrap_or_else(default)
     }
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct FollowArguments {
-    /// Where Grafana listens, through whose data sources everything is asked
+    /// The URL of Grafana; requests go through its data sources
     #[arg(long, env = "GRAFANA_URL", default_value = "http://127.0.0.1:3000")]
     pub(crate) grafana: Url,
-    /// A Prometheus to be asked directly
+    /// The URL of Prometheus, to bypass Grafana
     #[arg(long)]
     pub(crate) prometheus: Option<Url>,
-    /// A Tempo to be asked directly
+    /// The URL of Tempo, to bypass Grafana
     #[arg(long)]
     pub(crate) tempo: Option<Url>,
-    /// A Loki to be asked directly
+    /// The URL of Loki, to bypass Grafana
     #[arg(long)]
     pub(crate) loki: Option<Url>,
-    /// A Pyroscope to be asked directly
+    /// The URL of Pyroscope, to bypass Grafana
     #[arg(long)]
     pub(crate) pyroscope: Option<Url>,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Reports {
-    /// Writes a report in JUnit's format
+pub(crate) struct ReportArguments {
+    /// Writes a report as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
     /// Writes a report as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Writes a report as a page of documentation
+    /// Writes a report as Markdown
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! The catalogue: which scenario causes which alert, and what proof it leaves.
+//! The catalogue `load-tests/catalogue.toml`: which scenario causes which alert, and the evidence that it leaves.
 
 use std::fmt;
 use std::path::Path;
@@ -6,65 +6,64 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-/// `load-tests/catalogue.toml`.
+/// The content of the catalogue.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalogue {
-    /// Every alert of the rules.
+    /// All alerts of the rules.
     #[serde(rename = "alert")]
     pub alerts: Vec<AlertEntry>,
-    /// The load tests that cause no fault.
+    /// The load tests without a fault.
     #[serde(rename = "test")]
     pub tests: Vec<TestEntry>,
 }
 
-/// An alert and what causes it.
+/// An alert and its cause.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlertEntry {
-    /// Its name in the rules.
+    /// The name of the alert in the rules.
     pub name: String,
-    /// The scenario that causes it: a file of `load-tests/scenarios`, without `.js`.
+    /// The scenario that causes the alert: the name of a file in `load-tests/scenarios`, without `.js`.
     pub scenario: String,
-    /// Other alerts that the same cause may raise.
+    /// Other alerts that may fire from the same cause.
     #[serde(default)]
     pub also: Vec<String>,
-    /// What its runbook sends people to, and what a drill must find.
+    /// The evidence that the runbook refers to. A drill must find it.
     pub evidence: Evidence,
-    /// The alert that silences this one while both fire. It is delivered after the cause has ended then, when
-    /// the other one is over first.
-    pub held_back_by: Option<String>,
-    /// What the drill stops while the scenario runs, and starts again after it.
-    pub stop: Option<Part>,
-    /// Whether the scenario must run to its end and succeed, rather than be interrupted once the alert has
-    /// been delivered.
+    /// The alert that inhibits this one while both fire. This one is delivered once the other is resolved.
+    pub inhibited_by: Option<String>,
+    /// The component that the drill stops while the scenario runs, and restarts afterwards.
+    pub stop: Option<Component>,
+    /// Whether the scenario must run to completion and keep its thresholds. Otherwise it is interrupted once the alert
+    /// has been delivered.
     #[serde(default)]
-    pub runs_to_its_end: bool,
+    pub runs_to_completion: bool,
 }
 
 /// A load test without a fault.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestEntry {
-    /// A file of `load-tests/scenarios`, without `.js`.
+    /// The name of a file in `load-tests/scenarios`, without `.js`.
     pub name: String,
-    /// The alerts that it may raise.
+    /// The alerts that may fire.
     pub may_fire: Vec<String>,
-    /// Whether `drill all` runs it.
+    /// Whether `drill all` runs the test.
     pub drilled: bool,
 }
 
-/// What can be found after a fault. Each part that is there must be found.
+/// The telemetry that a fault leaves. Each field that is set must be found.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
-    /// The event of a log line.
+    /// The event of a log record.
     pub log: Option<String>,
     /// The name of a span.
     pub span: Option<String>,
-    /// A query that gives something while the fault lasts.
+    /// A PromQL query that returns a sample while the fault lasts.
     pub metric: Option<String>,
-    /// The process that writes the log line or the span; `api` if it is not named.
+    /// The process that emits the log record or the span; `api` by default.
     #[serde(default)]
     pub of: Process,
 }
@@ -82,26 +81,26 @@ pub enum Process {
     Gateway,
 }
 
-/// A part of the stack that a drill can stop.
+/// A component of the stack that a drill can stop.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub enum Part {
-    /// The cache and the rate limits.
+pub enum Component {
+    /// Redis, which holds the cache and the rate limits.
     Redis,
-    /// The service.
+    /// The API.
     Api,
-    /// The receiver of spans and log lines.
+    /// The OpenTelemetry Collector.
     Collector,
 }
 
-/// What is run in one go: the alerts of one scenario, or a load test without a fault.
+/// One run of a scenario: it proves its alerts, or is a load test without a fault.
 #[derive(Clone, Debug)]
 pub enum Exercise {
-    /// A scenario that must raise these alerts.
+    /// A scenario whose alerts must fire.
     Alerts {
-        /// The scenario.
+        /// The name of the scenario.
         scenario: String,
-        /// All that it must raise.
+        /// The alerts that must fire.
         alerts: Vec<AlertEntry>,
     },
     /// A load test that must succeed.
@@ -109,18 +108,24 @@ pub enum Exercise {
 }
 
 impl Catalogue {
-    /// Reads the catalogue.
+    /// Reads the catalogue file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not a catalogue.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         Self::parse(&text).with_context(|| path.display().to_string())
     }
 
-    /// Reads the text of a catalogue.
+    /// Parses the text of a catalogue.
+    ///
+    /// # Errors
+    /// A field is missing or unknown.
     pub fn parse(text: &str) -> Result<Self> {
         Ok(toml::from_str(text)?)
     }
 
-    /// All exercises: the tests first, because they also show that the stack is healthy.
+    /// All exercises. The tests come first, because they also verify that the stack is healthy.
     pub fn exercises(&self) -> Vec<Exercise> {
         let tests = self.tests.iter().cloned().map(Exercise::Test);
         let mut scenarios: Vec<&str> = Vec::new();
@@ -155,7 +160,7 @@ impl Catalogue {
 }
 
 impl Exercise {
-    /// The scenario's name.
+    /// The name of the scenario.
     pub fn name(&self) -> &str {
         match self {
             Self::Alerts { scenario, .. } => scenario,
@@ -163,7 +168,7 @@ impl Exercise {
         }
     }
 
-    /// The alerts that it must raise.
+    /// The alerts that must fire; empty for a test.
     pub fn alerts(&self) -> &[AlertEntry] {
         match self {
             Self::Alerts { alerts, .. } => alerts,
@@ -171,7 +176,7 @@ impl Exercise {
         }
     }
 
-    /// Whether it may raise this alert.
+    /// Whether the catalogue allows this alert to fire during the exercise.
     pub fn declares(&self, name: &str) -> bool {
         match self {
             Self::Alerts { alerts, .. } => {
@@ -181,25 +186,25 @@ impl Exercise {
         }
     }
 
-    /// What is stopped while it runs.
-    pub fn stop(&self) -> Option<Part> {
+    /// The component that is stopped during the exercise.
+    pub fn stop(&self) -> Option<Component> {
         self.alerts().iter().find_map(|alert| alert.stop)
     }
 
-    /// Whether its scenario must run to its end and succeed.
-    pub fn runs_to_its_end(&self) -> bool {
+    /// Whether the scenario must run to completion and succeed.
+    pub fn runs_to_completion(&self) -> bool {
         match self {
-            Self::Alerts { alerts, .. } => alerts.iter().any(|alert| alert.runs_to_its_end),
+            Self::Alerts { alerts, .. } => alerts.iter().any(|alert| alert.runs_to_completion),
             Self::Test(_) => true,
         }
     }
 }
 
 impl Process {
-    /// All of them.
+    /// All processes.
     pub const ALL: [Self; 3] = [Self::Api, Self::Worker, Self::Gateway];
 
-    /// Its name in traces, and its job in Prometheus.
+    /// The service name in traces and logs, which is also the job in Prometheus.
     pub fn service(self) -> &'static str {
         match self {
             Self::Api => "glasshouse-api",
@@ -209,7 +214,7 @@ impl Process {
     }
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Redis => "Redis",
@@ -249,7 +254,7 @@ mod tests {
     "#;
 
     #[test]
-    fn alerts_of_one_scenario_are_one_exercise() {
+    fn alerts_of_one_scenario_form_one_exercise() {
         let catalogue = Catalogue::parse(TEXT).unwrap();
         let names = |exercises: Vec<Exercise>| -> Vec<String> {
             exercises.iter().map(|exercise| exercise.name().to_owned()).collect()
@@ -259,13 +264,13 @@ mod tests {
         let burn = catalogue.find("BurnSlow").unwrap();
         assert_eq!((burn.name(), burn.alerts().len(), burn.stop()), ("burn", 2, None));
         assert!(burn.declares("HighErrorRate") && burn.declares("BurnFast") && !burn.declares("MemoryHigh"));
-        assert_eq!(catalogue.find("instance-down").unwrap().stop(), Some(Part::Api));
+        assert_eq!(catalogue.find("instance-down").unwrap().stop(), Some(Component::Api));
         assert!(catalogue.find("soak").unwrap().declares("MemoryHigh"));
         assert!(catalogue.find("nothing").is_none());
     }
 
     #[test]
-    fn what_it_does_not_know_is_an_error() {
+    fn an_unknown_field_is_an_error() {
         let error = Catalogue::parse("[[test]]\nname = \"a\"\nmay_fire = []\nmay_fail = []").unwrap_err();
         assert!(format!("{error:#}").contains("may_fail"), "{error:#}");
     }

@@ -1,27 +1,45 @@
-//! Every alert of Glasshouse is proven here: [`catalogue`] ties it to the scenario that causes it, and the
-//! program `drill` starts a whole stack, causes it, and watches it being raised, delivered and resolved.
+//! Proves every alert of Glasshouse: starts a whole stack, causes the fault of an alert, and observes the alert as
+//! pending, firing, delivered and resolved.
 //!
-//! Start reading at [`drill`]. [`stack`] is what it runs on, [`watch`] how it sees Prometheus, [`receiver`]
-//! where Alertmanager delivers to, [`diagnosis`] how it names the cause of a miss, and [`speed`] how two
-//! hours become four minutes. [`contract`] compares queries with what the service really exports, and [`follow`] goes
-//! from one signal to the next.
+//! What the repository defines, read from files:
+//!
+//! - [`project`]: the paths of those files.
+//! - [`catalogue`]: which scenario causes which alert, and the evidence that it leaves.
+//! - [`rules`]: the alerting and recording rules of Prometheus; [`promql`] analyzes their expressions.
+//! - [`grafana`]: the committed dashboards and the provisioned data sources.
+//! - [`query`]: a query together with the place that defines it.
+//!
+//! What is checked without a running stack:
+//!
+//! - [`consistency`]: the catalogue, rules, promtool tests, scenarios, runbooks and dashboards name the same alerts.
+//! - [`contract`]: queries use metrics and labels that are exported.
+//!
+//! What runs:
+//!
+//! - [`runner`]: runs the exercises of the catalogue. **Start reading here.**
+//! - [`stack`]: the stack that drills run on, in containers or as processes.
+//! - [`speed`]: divides durations, so that two hours of alerting take four minutes.
+//! - [`receiver`]: the webhook receiver that Alertmanager delivers to.
+//! - [`prometheus_api`] and [`alertmanager_api`]: HTTP clients. [`polling`]: waits for a condition.
+//! - [`panel_data`]: panels of dashboards without data.
+//! - [`correlation`]: follows the links from one signal to the next, as Grafana offers them.
+//! - [`report`]: the results as a table, Markdown, JUnit XML and JSON.
 
 pub mod alertmanager_api;
 pub mod catalogue;
 pub mod consistency;
 pub mod contract;
-pub mod dashboards;
-pub mod data_source;
-pub mod diagnosis;
-pub mod drill;
-pub mod evidence;
-pub mod follow;
-pub mod k6;
+pub mod correlation;
+pub mod grafana;
+pub mod panel_data;
+pub mod polling;
 pub mod project;
+pub mod prometheus_api;
 pub mod promql;
+pub mod query;
 pub mod receiver;
 pub mod report;
 pub mod rules;
+pub mod runner;
 pub mod speed;
 pub mod stack;
-pub mod watch;

@@ -1,8 +1,8 @@
-//! The program `drill`: see the library for what it does.
+//! The program `drill`: parses its arguments and runs a command of the library.
 
 mod arguments;
 mod commands;
-mod progress;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -11,34 +11,35 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use arguments::Arguments;
 
-/// One thread starts every process, because the kernel binds their lives to the thread that did.
+/// Runs on one thread: the kernel kills a child process when the thread that started it ends.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // Ending by a signal drops what runs, and with it every process.
-    let outcome = tokio::select! {
-        outcome = commands::run(arguments) => outcome,
-        () = told_to_end() => {
-            progress::say("interrupted");
+    // A signal drops the running command, and with it every child process.
+    let result = tokio::select! {
+        result = commands::run(arguments) => result,
+        () = termination_signal() => {
+            terminal::log("interrupted");
             return ExitCode::from(130);
         }
     };
-    match outcome {
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            progress::say(&format!("{error:#}"));
+            terminal::log(&format!("{error:#}"));
             ExitCode::from(2)
         }
     }
 }
 
-async fn told_to_end() {
+/// Completes on SIGINT, SIGTERM or SIGHUP.
+async fn termination_signal() {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
     std::future::poll_fn(|context| {
-        let came = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-        if came { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        let is_received = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if is_received { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! Where the project keeps what a drill needs.
+//! The paths of the repository, and helpers to read its files.
 
 use std::path::{Path, PathBuf};
 
@@ -6,49 +6,49 @@ use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use yaml_serde::Value;
 
-/// The project's folder.
+/// The root folder of the repository.
 #[derive(Clone, Debug)]
 pub struct Project {
     root: PathBuf,
 }
 
 impl Project {
-    /// The project in this folder.
+    /// The repository in this folder.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// Its folder.
+    /// The root folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The Compose file of the whole stack.
+    /// `docker-compose.yml`, the whole stack.
     pub fn compose_file(&self) -> PathBuf {
         self.root.join("docker-compose.yml")
     }
 
-    /// The catalogue.
+    /// The catalogue of alerts and tests.
     pub fn catalogue(&self) -> PathBuf {
         self.root.join("load-tests/catalogue.toml")
     }
 
-    /// The folder of the scenarios.
+    /// The folder of the k6 scenarios.
     pub fn scenarios(&self) -> PathBuf {
         self.root.join("load-tests/scenarios")
     }
 
-    /// A scenario of k6.
+    /// The script of a scenario.
     pub fn scenario(&self, name: &str) -> PathBuf {
         self.scenarios().join(format!("{name}.js"))
     }
 
-    /// The folder of the rule files.
+    /// The folder of Prometheus' rule files.
     pub fn rules(&self) -> PathBuf {
         self.root.join("deploy/prometheus/rules")
     }
 
-    /// The folder of promtool's tests.
+    /// The folder of the rules' promtool tests.
     pub fn rule_tests(&self) -> PathBuf {
         self.root.join("deploy/prometheus/tests")
     }
@@ -63,12 +63,12 @@ impl Project {
         self.root.join("deploy/alertmanager/alertmanager.yml")
     }
 
-    /// The folder of Grafana's dashboards.
+    /// The folder of the committed dashboards.
     pub fn dashboards(&self) -> PathBuf {
         self.root.join("grafana/dashboards")
     }
 
-    /// The folder of the data sources that Grafana is given at its start.
+    /// The folder of Grafana's provisioned data sources.
     pub fn data_sources(&self) -> PathBuf {
         self.root.join("grafana/provisioning/datasources")
     }
@@ -84,22 +84,25 @@ impl Project {
     }
 }
 
-/// The files of a folder with this ending, sorted.
-pub fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
+/// The files of a folder with this extension (without the dot), sorted by name.
+pub fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == ending));
+    files.retain(|file| file.extension().is_some_and(|found| found == extension));
     files.sort();
     Ok(files)
 }
 
-/// What a YAML file holds. An error names the file.
+/// Reads and deserializes a YAML file.
+///
+/// # Errors
+/// The file cannot be read or deserialized. The error names the file.
 pub fn read_yaml<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     yaml_serde::from_str(&text).with_context(|| path.display().to_string())
 }
 
-/// Carries out `<<`, also where what is merged has a `<<` itself.
+/// Applies YAML merge keys (`<<`), including those inside a merged value.
 pub fn merge(value: &mut Value) -> Result<()> {
     loop {
         let before = value.clone();
@@ -110,7 +113,7 @@ pub fn merge(value: &mut Value) -> Result<()> {
     }
 }
 
-/// `HighErrorRate` as `high-error-rate`.
+/// Converts `HighErrorRate` to `high-error-rate`.
 pub fn kebab_case(name: &str) -> String {
     let mut kebab = String::new();
     for character in name.chars() {
@@ -127,13 +130,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_runbook_is_called_like_its_alert() {
+    fn the_file_of_a_runbook_is_the_name_of_its_alert_in_kebab_case() {
         let runbook = Project::new("/p").runbook("ErrorBudgetBurnFast");
         assert_eq!(runbook, Path::new("/p/docs/runbooks/error-budget-burn-fast.md"));
     }
 
     #[test]
-    fn what_is_merged_may_merge_itself() {
+    fn a_merged_value_may_have_a_merge_key() {
         let text = "{ a: &a { x: 1, y: 1 }, b: &b { <<: *a, y: 2 }, c: { <<: [*b], z: 3 } }";
         let mut value: Value = yaml_serde::from_str(text).unwrap();
         merge(&mut value).unwrap();

@@ -1,27 +1,30 @@
-//! Small questions about expressions of PromQL.
+//! Parses PromQL, and finds the selectors and threshold conditions of an expression.
 
 use anyhow::{Result, anyhow};
 use promql_parser::parser::{BinaryExpr, Expr, VectorSelector};
 
-/// A condition of an alert, such as `rate(errors_total[5m]) > 0.05`.
+/// A comparison in the expression of an alert, such as `rate(errors_total[5m]) > 0.05`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
-    /// What is compared.
+    /// The left side.
     pub value: Expr,
-    /// Whether it must be above the threshold, rather than below; `None` for `==` and `!=`.
+    /// `true` for `>` and `>=`, `false` for `<` and `<=`, `None` for `==` and `!=`.
     pub above: Option<bool>,
-    /// What it is compared with.
+    /// The right side.
     pub threshold: f64,
-    /// The condition as it is written.
+    /// The whole condition in PromQL.
     pub text: String,
 }
 
 /// Parses PromQL.
+///
+/// # Errors
+/// A syntax error. The message includes the expression.
 pub fn parse(expression: &str) -> Result<Expr> {
     promql_parser::parser::parse(expression).map_err(|error| anyhow!("{error}: {expression}"))
 }
 
-/// Whether it is a number rather than series.
+/// Whether an expression evaluates to a scalar.
 pub fn is_scalar(expression: &Expr) -> bool {
     match expression {
         Expr::Paren(paren) => is_scalar(&paren.expr),
@@ -33,7 +36,7 @@ pub fn is_scalar(expression: &Expr) -> bool {
     }
 }
 
-/// The parts of an expression, without those below them.
+/// The direct operands of an expression.
 pub fn children(expression: &Expr) -> Vec<&Expr> {
     match expression {
         Expr::Aggregate(aggregate) => {
@@ -57,11 +60,11 @@ pub fn selectors(expression: &Expr) -> Vec<&VectorSelector> {
     }
 }
 
-/// The comparisons with a number that an alert's expression is made of.
+/// The comparisons with a constant that the expression of an alert consists of.
 pub fn conditions(expression: &Expr) -> Vec<Condition> {
     match expression {
         Expr::Paren(paren) => conditions(&paren.expr),
-        Expr::Binary(binary) => match (binary.op.to_string().as_str(), number(&binary.rhs)) {
+        Expr::Binary(binary) => match (binary.op.to_string().as_str(), constant(&binary.rhs)) {
             ("and" | "or" | "unless", _) => {
                 [&binary.lhs, &binary.rhs].into_iter().flat_map(|side| conditions(side)).collect()
             }
@@ -79,14 +82,14 @@ fn condition(binary: &BinaryExpr, above: Option<bool>, threshold: f64) -> Condit
     Condition { value, above, threshold, text: Expr::Binary(binary.clone()).to_string() }
 }
 
-/// The value of a number, or of a product or quotient of numbers such as `14.4 * 0.001`.
-fn number(expression: &Expr) -> Option<f64> {
+/// The value of a constant expression such as `14.4 * 0.001`.
+fn constant(expression: &Expr) -> Option<f64> {
     match expression {
         Expr::NumberLiteral(number) => Some(number.val),
-        Expr::Paren(paren) => number(&paren.expr),
-        Expr::Unary(unary) => number(&unary.expr).map(|value| -value),
+        Expr::Paren(paren) => constant(&paren.expr),
+        Expr::Unary(unary) => constant(&unary.expr).map(|value| -value),
         Expr::Binary(binary) => {
-            let (left, right) = (number(&binary.lhs)?, number(&binary.rhs)?);
+            let (left, right) = (constant(&binary.lhs)?, constant(&binary.rhs)?);
             match binary.op.to_string().as_str() {
                 "*" => Some(left * right),
                 "/" => Some(left / right),
@@ -104,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alert_is_taken_apart_into_its_conditions() {
+    fn the_conditions_of_an_alert_are_found() {
         let expression = parse("(a:ratio5m > (6 * 2) and a:ratio1h > 0.0144) unless b < 3").unwrap();
         let found = conditions(&expression);
         let brief: Vec<_> =

@@ -1,4 +1,4 @@
-//! The rules of Prometheus: read, changed for a drill, and written again.
+//! The alerting and recording rules of Prometheus: reads them, divides their durations, and writes them again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,41 +8,53 @@ use serde::Deserialize;
 use yaml_serde::Value;
 
 use crate::project::{files, read_yaml};
+use crate::query::LocatedQuery;
 use crate::speed::Speed;
 
-/// The rule files of a folder.
+/// The rule files of a folder: file names and their content.
 #[derive(Clone, Debug)]
 pub struct RuleFiles(Vec<(String, Value)>);
 
-/// One rule.
+/// An alerting or recording rule.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Rule {
-    /// The name of an alert.
+    /// The name of the alert; `None` for a recording rule.
     pub alert: Option<String>,
-    /// The name of a recorded series.
+    /// The name of the recorded series; `None` for an alerting rule.
     pub record: Option<String>,
-    /// What it evaluates.
+    /// The expression, in PromQL.
     pub expr: String,
-    /// Labels that it sets.
+    /// The labels that the rule adds.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-    /// What an alert tells.
+    /// The annotations of an alert: summary, URLs of its runbook and its dashboard.
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
 struct RuleFile {
-    groups: Vec<Group>,
+    groups: Vec<RuleGroup>,
 }
 
 #[derive(Deserialize)]
-struct Group {
+struct RuleGroup {
     rules: Vec<Rule>,
+}
+
+impl Rule {
+    /// The expression with the name of the rule as its place.
+    pub fn query(&self) -> LocatedQuery {
+        let name = self.alert.as_ref().or(self.record.as_ref()).cloned().unwrap_or_default();
+        LocatedQuery { place: name, expression: self.expr.clone() }
+    }
 }
 
 impl RuleFiles {
     /// Reads the `.yml` files of a folder.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the folder has none.
     pub fn read(folder: &Path) -> Result<Self> {
         let mut read = Vec::new();
         for path in files(folder, "yml")? {
@@ -53,7 +65,7 @@ impl RuleFiles {
         Ok(Self(read))
     }
 
-    /// Every rule, in order.
+    /// All rules, in the order of the files.
     pub fn rules(&self) -> Result<Vec<Rule>> {
         let mut rules = Vec::new();
         for (name, file) in &self.0 {
@@ -68,12 +80,12 @@ impl RuleFiles {
         Ok(self.rules()?.into_iter().filter_map(|rule| rule.alert).collect())
     }
 
-    /// Divides every duration.
+    /// Divides every duration by the speed.
     pub fn divide(&mut self, speed: Speed) -> Result<()> {
         self.0.iter_mut().try_for_each(|(name, file)| speed.divide_file(file).with_context(|| name.clone()))
     }
 
-    /// Writes the files into a folder: as JSON, which is YAML that no version of YAML reads differently.
+    /// Writes the files into a folder, as JSON, which every YAML parser reads alike.
     pub fn write(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder)?;
         for (name, file) in &self.0 {

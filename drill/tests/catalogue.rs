@@ -1,6 +1,6 @@
-//! Every alert has its scenario, its tests, its runbook and its dashboard: in the project, and, so that the check can fail,
-//! in projects that lack one of them each.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Every alert has a scenario, promtool tests, a runbook and a dashboard. The check runs on this repository, and on sample
+//! projects in which something is missing.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::path::Path;
 
@@ -9,52 +9,51 @@ use glasshouse_drill::project::Project;
 use tempfile::TempDir;
 
 #[test]
-fn the_project_has_everything_for_every_alert() {
+fn this_repository_is_consistent() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     assert_eq!(problems(&Project::new(root)).unwrap(), Vec::<String>::new());
 }
 
 #[test]
-fn a_complete_project_has_no_problem() {
-    assert_eq!(Sample::complete().problems(), [""; 0]);
+fn a_complete_project_has_no_problems() {
+    assert_eq!(SampleProject::complete().problems(), [""; 0]);
 }
 
 #[test]
-fn what_an_alert_lacks_is_named() {
-    let sample = Sample::complete();
+fn missing_tests_and_runbooks_are_reported() {
+    let sample = SampleProject::complete();
     sample.remove("docs/runbooks/disk-full.md");
     sample.write("deploy/prometheus/tests/a.yml", "tests: []");
     let runbook = sample.path("docs/runbooks/disk-full.md");
     let expected = [
-        "DiskFull: no test of promtool sees it fire".to_owned(),
-        "DiskFull: no test of promtool sees it silent".to_owned(),
-        format!("DiskFull: there is no runbook {}", runbook.display()),
+        "DiskFull: no promtool test in which it fires".to_owned(),
+        "DiskFull: no promtool test in which it does not fire".to_owned(),
+        format!("DiskFull: no runbook {}", runbook.display()),
     ];
     assert_eq!(sample.problems(), expected);
 }
 
 #[test]
-fn a_scenario_must_be_in_the_catalogue_and_the_other_way_round() {
-    let sample = Sample::complete();
+fn scenarios_and_the_catalogue_match() {
+    let sample = SampleProject::complete();
     sample.write("load-tests/scenarios/forgotten.js", "");
     sample.remove("load-tests/scenarios/disk-full.js");
-    let expected =
-        ["forgotten: the catalogue does not have this scenario", "disk-full: there is no such scenario"];
+    let expected = ["forgotten: scenario is not in the catalogue", "disk-full: no script of this scenario"];
     assert_eq!(sample.problems(), expected);
 }
 
 #[test]
-fn an_alert_must_lead_to_a_dashboard_that_shows_it() {
-    let sample = Sample::complete();
+fn the_dashboard_of_an_alert_links_to_its_runbook() {
+    let sample = SampleProject::complete();
     sample.write("grafana/dashboards/disks.json", r#"{ "uid": "disks", "panels": [] }"#);
-    assert_eq!(sample.problems(), ["DiskFull: no panel of disks shows it"]);
+    assert_eq!(sample.problems(), ["DiskFull: no panel of disks links to its runbook"]);
     sample.write("grafana/dashboards/disks.json", r#"{ "uid": "other", "panels": [] }"#);
-    assert_eq!(sample.problems(), ["DiskFull: there is no dashboard “disks”"]);
+    assert_eq!(sample.problems(), ["DiskFull: no dashboard “disks”"]);
 }
 
 #[test]
-fn the_catalogue_names_the_alerts_of_the_rules_and_no_others() {
-    let sample = Sample::complete();
+fn the_catalogue_and_the_rules_have_the_same_alerts() {
+    let sample = SampleProject::complete();
     sample.write(
         "load-tests/catalogue.toml",
         r#"
@@ -71,18 +70,18 @@ fn the_catalogue_names_the_alerts_of_the_rules_and_no_others() {
     );
     let expected = [
         "DiskFul: its evidence is empty",
-        "DiskFull: the catalogue does not have it",
-        "DiskFul: the catalogue names it, and no rule does",
-        "Noise: the catalogue names it, and no rule does",
-        "Nonsense: the catalogue names it, and no rule does",
+        "DiskFull: not in the catalogue",
+        "DiskFul: in the catalogue, but not in the rules",
+        "Noise: in the catalogue, but not in the rules",
+        "Nonsense: in the catalogue, but not in the rules",
     ];
     assert_eq!(sample.problems(), expected);
 }
 
 /// A project with one alert and one test.
-struct Sample(TempDir);
+struct SampleProject(TempDir);
 
-impl Sample {
+impl SampleProject {
     fn complete() -> Self {
         let sample = Self(tempfile::tempdir().unwrap());
         sample.write(

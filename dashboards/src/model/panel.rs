@@ -1,4 +1,4 @@
-use glasshouse_drill::data_source::Source;
+use glasshouse_drill::grafana::data_source::Source;
 use serde_json::{Value, json};
 
 use super::threshold::Judgement;
@@ -212,7 +212,7 @@ impl Panel {
     /// One table of all queries, sorted by a column, with these columns first.
     #[must_use]
     pub fn one_table(self, first: &[&str], sorted_by: &str) -> Self {
-        let places: serde_json::Map<_, _> =
+        let backends: serde_json::Map<_, _> =
             first.iter().enumerate().map(|(place, column)| ((*column).to_owned(), json!(place))).collect();
         self.transform("merge", json!({}))
             .transform("organize", json!({ "excludeByName": { "Time": true }, "indexByName": places }))

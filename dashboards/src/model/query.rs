@@ -1,4 +1,4 @@
-use glasshouse_drill::data_source::{CPU_TIME, Source};
+use glasshouse_drill::grafana::data_source::{CPU_TIME, Source};
 use serde_json::{Value, json};
 
 /// A query of a panel.

@@ -1,4 +1,4 @@
-use glasshouse_drill::data_source::Source;
+use glasshouse_drill::grafana::data_source::Source;
 use serde_json::{Value, json};
 
 /// What people can choose at the top of a dashboard.

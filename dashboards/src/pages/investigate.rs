@@ -1,6 +1,6 @@
 //! From one id to everything: its trace, its log lines, its profile.
 
-use glasshouse_drill::data_source::LINES;
+use glasshouse_drill::grafana::data_source::LINES;
 
 use crate::model::{Dashboard, Kind, Panel, Query, Row, Unit, Variable};
 

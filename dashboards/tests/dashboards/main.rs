@@ -11,9 +11,9 @@ mod syntax;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use glasshouse_drill::contract::Query;
-use glasshouse_drill::dashboards::{Dashboard, filled};
-use glasshouse_drill::data_source::provisioned;
+use glasshouse_drill::query::LocatedQuery;
+use glasshouse_drill::grafana::{Dashboard, interpolate};
+use glasshouse_drill::grafana::data_source::provisioned;
 use glasshouse_drill::project::Project;
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use glasshouse_drill::dashboards::Dashboard;
+use glasshouse_drill::grafana::Dashboard;
 use serde_json::{Value, json};
 
 use crate::{dashboard, dashboards, text};

@@ -2,16 +2,16 @@
 
 use glasshouse_dashboards::alerts::Alerts;
 use glasshouse_dashboards::model::Badness;
-use glasshouse_drill::contract::{self, Exported};
+use glasshouse_drill::contract::{self, ExportedMetrics};
 use serde_json::{Value, json};
 
 use crate::{dashboard, dashboards, data_sources, project, provisioned_query, text};
 
 /// What `docs/telemetry.md` says is exported, and that the drills compare with the running service. Labels of
 /// a row hold for each of its metrics.
-pub(crate) fn documented() -> Exported {
-    let mut exported = Exported::default();
-    exported.add_others();
+pub(crate) fn documented() -> ExportedMetrics {
+    let mut exported = ExportedMetrics::default();
+    exported.add_external();
     // The rows that name more than one metric by their beginning alone.
     for metric in ["cpu_seconds_total", "resident_memory_bytes", "open_fds", "max_fds", "start_time_seconds"]
     {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use glasshouse_drill::dashboards::Dashboard;
+use glasshouse_drill::grafana::Dashboard;
 use glasshouse_drill::project::files;
 use serde_json::{Value, json};
 

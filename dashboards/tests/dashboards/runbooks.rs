@@ -1,6 +1,7 @@
 //! The queries of the runbooks: what somebody is told to ask in the middle of the night has an answer.
 
-use glasshouse_drill::contract::{self, Query};
+use glasshouse_drill::contract;
+use glasshouse_drill::query::LocatedQuery;
 use glasshouse_drill::project::files;
 use glasshouse_drill::promql::parse;
 use glasshouse_drill::rules::RuleFiles;

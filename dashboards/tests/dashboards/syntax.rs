@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use glasshouse_drill::contract::Query;
+use glasshouse_drill::query::LocatedQuery;
 use glasshouse_drill::promql;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -119,8 +119,8 @@ fn parse(asked: &[Asked]) -> Vec<Parsed> {
 #[test]
 fn logql_and_traceql_can_be_parsed() {
     let places = [in_dashboards(), in_data_sources(), in_runbooks()];
-    assert!(places.iter().all(|asked| !asked.is_empty()), "the queries were not found");
-    assert_eq!(problems(&places.into_iter().flatten().collect::<Vec<_>>()), [""; 0]);
+    assert!(backends.iter().all(|asked| !asked.is_empty()), "the queries were not found");
+    assert_eq!(problems(&backends.into_iter().flatten().collect::<Vec<_>>()), [""; 0]);
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! The exported metrics with their labels, collected from `/metrics` pages.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
@@ -5,15 +7,15 @@ use anyhow::{Context, Result};
 use crate::catalogue::Process;
 use crate::stack::Stack;
 
-/// The metrics that are exported, each with the names of its labels.
+/// The names of exported metrics, each with the names of its labels.
 #[derive(Clone, Debug)]
-pub struct Exported(BTreeMap<String, BTreeSet<String>>);
+pub struct ExportedMetrics(BTreeMap<String, BTreeSet<String>>);
 
-/// The labels that Prometheus itself puts on every series that it scrapes.
-const OF_TARGETS: [&str; 2] = ["instance", "job"];
+/// The labels that Prometheus adds to every scraped series.
+const TARGET_LABELS: [&str; 2] = ["instance", "job"];
 
-/// The series that Prometheus itself makes, without labels of their own.
-const OF_PROMETHEUS: [&str; 5] = [
+/// The series that Prometheus records for every scrape.
+const SCRAPE_METRICS: [&str; 5] = [
     "scrape_duration_seconds",
     "scrape_samples_post_metric_relabeling",
     "scrape_samples_scraped",
@@ -21,9 +23,9 @@ const OF_PROMETHEUS: [&str; 5] = [
     "up",
 ];
 
-impl Exported {
-    /// Adds what the service exports now. A series that has not counted yet, or no more since a restart, is
-    /// not there: add to the same again and again.
+impl ExportedMetrics {
+    /// Adds the metrics that all processes of the service export at the moment. A series appears with its first value
+    /// and disappears with a restart, so a complete set takes several scrapes.
     pub async fn add_stack(&mut self, stack: &Stack) -> Result<()> {
         for process in Process::ALL {
             let url = format!("http://{}/metrics", stack.addresses().management(process));
@@ -32,7 +34,10 @@ impl Exported {
         Ok(())
     }
 
-    /// Adds the answer of a `/metrics`.
+    /// Adds the metrics of one scrape, in the text format of Prometheus.
+    ///
+    /// # Errors
+    /// A line is not a sample.
     pub fn add_scrape(&mut self, text: &str) -> Result<()> {
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let (name, labels) = sample(line).with_context(|| format!("not a sample: {line}"))?;
@@ -41,31 +46,31 @@ impl Exported {
         Ok(())
     }
 
-    /// Adds a metric with these labels, and those of every target.
+    /// Adds a metric with these labels and those of every target.
     pub fn add<'a>(&mut self, metric: &str, labels: impl IntoIterator<Item = &'a str>) {
-        let known = self.0.entry(metric.to_owned()).or_default();
-        known.extend(OF_TARGETS.into_iter().chain(labels).map(str::to_owned));
+        let names = self.0.entry(metric.to_owned()).or_default();
+        names.extend(TARGET_LABELS.into_iter().chain(labels).map(str::to_owned));
     }
 
-    /// The labels of a metric, if it is exported.
+    /// The labels of a metric; `None` if it is not exported.
     pub(super) fn labels(&self, metric: &str) -> Option<&BTreeSet<String>> {
         self.0.get(metric)
     }
 }
 
-impl Default for Exported {
+impl Default for ExportedMetrics {
     fn default() -> Self {
         let mut exported = Self(BTreeMap::new());
-        OF_PROMETHEUS.into_iter().for_each(|metric| exported.add(metric, []));
+        SCRAPE_METRICS.into_iter().for_each(|metric| exported.add(metric, []));
         for metric in ["ALERTS", "ALERTS_FOR_STATE"] {
-            // Labels that rules set are not known here; these two are there always.
+            // `severity` and `service` are set by our rules; the other two by Prometheus.
             exported.add(metric, ["alertname", "alertstate", "severity", "service"]);
         }
         exported
     }
 }
 
-/// Name and label names of a line such as `name{label="value"} 1`.
+/// The metric name and label names of a line such as `name{label="value"} 1`.
 fn sample(line: &str) -> Option<(&str, Vec<&str>)> {
     let end = line.find(|c: char| c == '{' || c.is_whitespace())?;
     let (name, mut rest) = line.split_at(end);
@@ -81,7 +86,7 @@ fn sample(line: &str) -> Option<(&str, Vec<&str>)> {
     Some((name, labels))
 }
 
-/// Where the quote is that ends a label's value.
+/// The position of the quote that ends the value of a label.
 fn end_of_value(value: &str) -> Option<usize> {
     let mut is_escaped = false;
     value.char_indices().find_map(|(at, character)| {

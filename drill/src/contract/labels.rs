@@ -1,3 +1,5 @@
+//! Infers the labels of an expression, from its selectors outward.
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -5,38 +7,37 @@ use promql_parser::parser::{
     AggregateExpr, BinModifier, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector,
 };
 
-use super::Exported;
+use super::exported::ExportedMetrics;
 use crate::promql::is_scalar;
 
-/// What rules record: queries, each with the labels that its rule adds.
-pub(super) type Recorded = BTreeMap<String, Vec<(Expr, BTreeSet<String>)>>;
+/// Series of recording rules: the expressions that record each, with the labels that the rule adds.
+pub(super) type RecordedSeries = BTreeMap<String, Vec<(Expr, BTreeSet<String>)>>;
 
 type Labels = BTreeSet<String>;
 
-/// Follows the labels through an expression, from its selectors outwards.
-pub(super) struct Checker<'a> {
-    exported: &'a Exported,
-    recorded: &'a Recorded,
+/// Checks the metrics and labels that an expression uses.
+pub(super) struct LabelChecker<'a> {
+    exported: &'a ExportedMetrics,
+    recorded: &'a RecordedSeries,
     problems: RefCell<Vec<String>>,
 }
 
-impl<'a> Checker<'a> {
-    pub(super) fn new(exported: &'a Exported, recorded: &'a Recorded) -> Self {
+impl<'a> LabelChecker<'a> {
+    pub(super) fn new(exported: &'a ExportedMetrics, recorded: &'a RecordedSeries) -> Self {
         Self { exported, recorded, problems: RefCell::default() }
     }
 
-    /// What is wrong with an expression.
+    /// Missing metrics and labels in an expression: one message each.
     pub(super) fn problems(&self, expression: &Expr) -> Vec<String> {
         self.labels(expression);
         self.problems.take()
     }
 
-    fn complain(&self, problem: String) {
+    fn report(&self, problem: String) {
         self.problems.borrow_mut().push(problem);
     }
 
-    /// The labels that the series of an expression may have; `None` if they cannot be known, because a
-    /// metric in it does not exist.
+    /// The labels that the series of an expression may have; `None` if a metric in it does not exist.
     fn labels(&self, expression: &Expr) -> Option<Labels> {
         match expression {
             Expr::Aggregate(aggregate) => self.of_aggregate(aggregate),
@@ -57,12 +58,12 @@ impl<'a> Checker<'a> {
         let named = matched.clone().find(|matcher| matcher.name == "__name__").map(|matcher| &matcher.value);
         let metric = selector.name.as_ref().or(named)?;
         let Some(labels) = self.of_metric(metric) else {
-            self.complain(format!("nobody exports the metric {metric}"));
+            self.report(format!("no process exports the metric {metric}"));
             return None;
         };
         for matcher in matched.filter(|matcher| matcher.name != "__name__") {
             if !labels.contains(&matcher.name) {
-                self.complain(format!("{metric} has no label {}", matcher.name));
+                self.report(format!("{metric} has no label {}", matcher.name));
             }
         }
         Some(labels)
@@ -72,8 +73,8 @@ impl<'a> Checker<'a> {
         let Some(queries) = self.recorded.get(metric) else { return self.exported.labels(metric).cloned() };
         let mut all = Labels::new();
         for (query, added) in queries {
-            // What is wrong in a recording rule is told where the rule itself is checked.
-            let inner = Checker::new(self.exported, self.recorded);
+            // Problems of a recording rule are reported where the rule itself is checked.
+            let inner = LabelChecker::new(self.exported, self.recorded);
             all.extend(inner.labels(query).unwrap_or_default());
             all.extend(added.iter().cloned());
         }
@@ -178,9 +179,9 @@ impl<'a> Checker<'a> {
         Some(result)
     }
 
-    fn require(&self, what: &str, wanted: &[String], there: &Labels, expression: &Expr) {
-        for label in wanted.iter().filter(|label| !there.contains(*label)) {
-            self.complain(format!("{what} ({label}): no such label in {expression}"));
+    fn require(&self, clause: &str, required: &[String], available: &Labels, expression: &Expr) {
+        for label in required.iter().filter(|label| !available.contains(*label)) {
+            self.report(format!("{clause} ({label}): no such label in {expression}"));
         }
     }
 }

@@ -1,50 +1,51 @@
+//! A client of the receiver, for drills.
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use anyhow::Result;
 use time::OffsetDateTime;
 
-use super::{Delivery, Status};
+use super::store::{AlertStatus, Delivery};
 
-/// What a receiver has got, over its HTTP interface.
+/// A client of one receiver.
 #[derive(Clone, Debug)]
 pub struct ReceiverApi {
     url: String,
     http: reqwest::Client,
 }
 
-/// What was delivered, in order.
+/// Deliveries, from oldest to newest.
 #[derive(Clone, Debug, Default)]
-pub struct Delivered(Vec<Delivery>);
+pub struct Deliveries(Vec<Delivery>);
 
 impl ReceiverApi {
-    /// The receiver at this address.
+    /// A client of the receiver at this address.
     pub fn new(address: SocketAddr) -> Self {
         Self { url: format!("http://{address}/deliveries"), http: reqwest::Client::new() }
     }
 
-    /// What was delivered to it. To a receiver that does not answer nothing is delivered, and that is what a drill is
-    /// to tell of it.
-    pub async fn delivered(&self) -> Result<Delivered> {
-        let Ok(answer) = self.http.get(&self.url).send().await else { return Ok(Delivered::default()) };
-        let mut deliveries: Vec<Delivery> = answer.error_for_status()?.json().await?;
-        deliveries.reverse(); // the newest came first
-        Ok(Delivered(deliveries))
+    /// All deliveries that the receiver holds; none if it cannot be reached, so that a drill reports the alert as not
+    /// delivered.
+    pub async fn deliveries(&self) -> Result<Deliveries> {
+        let Ok(response) = self.http.get(&self.url).send().await else { return Ok(Deliveries::default()) };
+        let mut deliveries: Vec<Delivery> = response.error_for_status()?.json().await?;
+        deliveries.reverse(); // the receiver lists the newest first
+        Ok(Deliveries(deliveries))
     }
 }
 
-impl Delivered {
-    /// Whether an alert of this name was delivered as firing since then.
-    pub fn has_fired(&self, alert: &str, since: OffsetDateTime) -> bool {
-        self.of(alert, since).any(|delivery| delivery.status == Status::Firing)
+impl Deliveries {
+    /// Whether an alert with this name was delivered as firing since this time.
+    pub fn has_firing(&self, alert: &str, since: OffsetDateTime) -> bool {
+        self.of(alert, since).any(|delivery| delivery.status == AlertStatus::Firing)
     }
 
-    /// Whether every alert of this name that was delivered as firing since then was also delivered as
-    /// resolved, and there was one.
+    /// Whether at least one alert with this name was delivered since this time, and the last delivery of each is resolved.
     pub fn has_resolved(&self, alert: &str, since: OffsetDateTime) -> bool {
         let last: BTreeMap<_, _> =
             self.of(alert, since).map(|delivery| (&delivery.fingerprint, delivery.status)).collect();
-        !last.is_empty() && last.values().all(|status| *status == Status::Resolved)
+        !last.is_empty() && last.values().all(|status| *status == AlertStatus::Resolved)
     }
 
     fn of(&self, alert: &str, since: OffsetDateTime) -> impl Iterator<Item = &Delivery> {
@@ -58,7 +59,7 @@ mod tests {
 
     use super::*;
 
-    fn delivery(fingerprint: &str, status: Status) -> Delivery {
+    fn delivery(fingerprint: &str, status: AlertStatus) -> Delivery {
         Delivery {
             received_at: OffsetDateTime::now_utc(),
             status,
@@ -73,31 +74,31 @@ mod tests {
     }
 
     #[test]
-    fn it_is_over_when_the_last_one_is_over() {
+    fn an_alert_is_resolved_when_all_its_instances_are() {
         let start = OffsetDateTime::now_utc();
-        let mut delivered = Delivered::default();
-        assert!(!delivered.has_fired("A", start) && !delivered.has_resolved("A", start));
-        let (first, second) = (delivery("1", Status::Firing), delivery("2", Status::Firing));
-        delivered.0.extend([first, second, delivery("1", Status::Resolved)]);
-        assert!(delivered.has_fired("A", start) && !delivered.has_resolved("A", start));
-        assert!(!delivered.has_fired("B", start));
-        delivered.0.push(delivery("2", Status::Resolved));
-        assert!(delivered.has_resolved("A", start));
+        let mut deliveries = Deliveries::default();
+        assert!(!deliveries.has_firing("A", start) && !deliveries.has_resolved("A", start));
+        let (first, second) = (delivery("1", AlertStatus::Firing), delivery("2", AlertStatus::Firing));
+        deliveries.0.extend([first, second, delivery("1", AlertStatus::Resolved)]);
+        assert!(deliveries.has_firing("A", start) && !deliveries.has_resolved("A", start));
+        assert!(!deliveries.has_firing("B", start));
+        deliveries.0.push(delivery("2", AlertStatus::Resolved));
+        assert!(deliveries.has_resolved("A", start));
         let later = OffsetDateTime::now_utc() + Duration::from_secs(1);
-        assert!(!delivered.has_fired("A", later) && !delivered.has_resolved("A", later));
+        assert!(!deliveries.has_firing("A", later) && !deliveries.has_resolved("A", later));
     }
 
     #[tokio::test]
-    async fn a_receiver_that_is_gone_has_got_nothing() {
+    async fn a_receiver_that_is_down_has_no_deliveries() {
         let receiver = crate::receiver::Receiver::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let api = ReceiverApi::new(receiver.address());
         let webhook = format!("http://{}/webhook", receiver.address());
         let notification = reqwest::Client::new().post(webhook).header("Content-Type", "application/json");
         assert!(notification.body(NOTIFICATION).send().await.unwrap().status().is_success());
         let start = OffsetDateTime::UNIX_EPOCH;
-        assert!(api.delivered().await.unwrap().has_fired("A", start));
+        assert!(api.deliveries().await.unwrap().has_firing("A", start));
         receiver.stop().await;
-        assert!(!api.delivered().await.unwrap().has_fired("A", start));
+        assert!(!api.deliveries().await.unwrap().has_firing("A", start));
     }
 
     const NOTIFICATION: &str = r#"{ "alerts": [{

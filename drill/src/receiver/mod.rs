@@ -1,8 +1,8 @@
-//! A webhook receiver for Alertmanager that people can look at, and in which a drill sees what was delivered.
+//! A webhook receiver for Alertmanager. It shows the delivered alerts to people as a page, and to drills as JSON.
 
 mod api;
-mod deliveries;
 mod page;
+mod store;
 
 use std::net::SocketAddr;
 
@@ -11,28 +11,31 @@ use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::{Context, Result};
 
-pub use api::{Delivered, ReceiverApi};
-use deliveries::Deliveries;
-pub use deliveries::{Delivery, Notification, Status};
+pub use api::{Deliveries, ReceiverApi};
+use store::DeliveryStore;
+pub use store::{AlertStatus, Delivery, Notification};
 
-/// The largest notification that is accepted.
+/// The maximum size of a notification.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// A receiver that listens. Dropping it does not end it: `stop` does, or the end of the process.
+/// A running receiver. Dropping it does not stop it; [`stop`](Self::stop) or the end of the process does.
 pub struct Receiver {
     address: SocketAddr,
     server: ServerHandle,
 }
 
 impl Receiver {
-    /// Listens on this address.
+    /// Starts listening.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
     pub async fn start(address: SocketAddr) -> Result<Self> {
-        let deliveries = web::Data::new(Deliveries::default());
+        let store = web::Data::new(DeliveryStore::default());
         let server = HttpServer::new(move || {
             App::new()
-                .app_data(deliveries.clone())
+                .app_data(store.clone())
                 .app_data(web::JsonConfig::default().limit(MAX_BODY_BYTES))
-                .route("/", web::get().to(show))
+                .route("/", web::get().to(show_page))
                 .route("/deliveries", web::get().to(list))
                 .route("/webhook", web::post().to(receive))
                 .route("/health/ready", web::get().to(ready))
@@ -46,7 +49,7 @@ impl Receiver {
         Ok(Self { address, server: handle })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -57,20 +60,20 @@ impl Receiver {
     }
 }
 
-async fn receive(deliveries: web::Data<Deliveries>, notification: web::Json<Notification>) -> HttpResponse {
-    deliveries.add(notification.into_inner());
+async fn receive(store: web::Data<DeliveryStore>, notification: web::Json<Notification>) -> HttpResponse {
+    store.add(notification.into_inner());
     HttpResponse::NoContent().finish()
 }
 
-async fn show(deliveries: web::Data<Deliveries>) -> HttpResponse {
-    HttpResponse::Ok().content_type(ContentType::html()).body(page::render(&deliveries.newest_first()))
+async fn show_page(store: web::Data<DeliveryStore>) -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::html()).body(page::render(&store.newest_first()))
 }
 
-async fn list(deliveries: web::Data<Deliveries>) -> HttpResponse {
-    HttpResponse::Ok().json(deliveries.newest_first())
+async fn list(store: web::Data<DeliveryStore>) -> HttpResponse {
+    HttpResponse::Ok().json(store.newest_first())
 }
 
-/// For `glasshouse check-health`, which asks for this path. Whoever gets this answer could deliver as well.
+/// The path that `glasshouse check-health` requests.
 async fn ready() -> HttpResponse {
     HttpResponse::Ok().finish()
 }
@@ -82,7 +85,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_delivered_can_be_seen_and_read() {
+    async fn deliveries_are_listed_as_json_and_as_a_page() {
         let receiver = Receiver::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let url = |path: &str| format!("http://{}{path}", receiver.address());
         let http = reqwest::Client::new();
@@ -97,8 +100,8 @@ mod tests {
                 "fingerprint": "f1",
             }],
         });
-        let answer = http.post(url("/webhook")).json(&body).send().await.unwrap();
-        assert_eq!(answer.status(), 204);
+        let response = http.post(url("/webhook")).json(&body).send().await.unwrap();
+        assert_eq!(response.status(), 204);
         assert_eq!(http.post(url("/webhook")).body("{}").send().await.unwrap().status(), 400);
         assert_eq!(http.get(url("/health/ready")).send().await.unwrap().status(), 200);
 

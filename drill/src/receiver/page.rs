@@ -1,8 +1,10 @@
+//! The HTML page of the deliveries.
+
 use std::fmt::Write;
 
 use time::macros::format_description;
 
-use super::{Delivery, Status};
+use super::store::{AlertStatus, Delivery};
 
 const HEAD: &str = r#"<!doctype html>
 <html lang="en">
@@ -20,11 +22,11 @@ const HEAD: &str = r#"<!doctype html>
 <h1>Delivered alerts</h1>
 "#;
 
-/// A page that shows these deliveries.
+/// Renders the deliveries as a table.
 pub(super) fn render(deliveries: &[Delivery]) -> String {
     let mut page = HEAD.to_owned();
     if deliveries.is_empty() {
-        page.push_str("<p>Nothing yet. Alertmanager delivers here what fires and what is over.</p>\n");
+        page.push_str("<p>No deliveries yet. Alertmanager sends firing and resolved alerts here.</p>\n");
         return page;
     }
     page.push_str(
@@ -42,8 +44,8 @@ pub(super) fn render(deliveries: &[Delivery]) -> String {
             escape(&delivery.summary),
             link(&delivery.runbook_url),
             status = match delivery.status {
-                Status::Firing => "firing",
-                Status::Resolved => "resolved",
+                AlertStatus::Firing => "firing",
+                AlertStatus::Resolved => "resolved",
             },
         );
     }
@@ -56,7 +58,7 @@ fn time(delivery: &Delivery) -> String {
     delivery.received_at.format(format).unwrap_or_default()
 }
 
-/// Only addresses of the web become links: another scheme could run a script.
+/// A link to the runbook. Only HTTP URLs become links, because other schemes can run scripts.
 fn link(url: &str) -> String {
     let shown = escape(url);
     if url.starts_with("https://") || url.starts_with("http://") {
@@ -86,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_was_delivered_becomes_markup() {
+    fn delivered_text_is_escaped() {
         assert_eq!(escape(r#"<a b="c" d='e'>&"#), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;");
         assert_eq!(link("javascript:alert(1)"), "javascript:alert(1)");
         assert_eq!(link("https://a/?b=\"c\""), "<a href=\"https://a/?b=&quot;c&quot;\">runbook</a>");

@@ -1,3 +1,5 @@
+//! The report as JSON.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -5,12 +7,12 @@ use serde_json::{Value, json};
 use super::{AlertOutcome, Outcome, Report};
 
 impl Report {
-    /// The report as JSON; times are in seconds.
+    /// The report as JSON. Times are in seconds; a step that was not reached is `null`.
     pub fn to_json(&self) -> String {
         let exercises: Vec<_> = self.outcomes.iter().map(exercise).collect();
         let report = json!({
             "speed": self.speed.factor(),
-            "good": self.is_good(),
+            "success": self.is_success(),
             "exercises": exercises,
         });
         format!("{report:#}\n")
@@ -20,9 +22,9 @@ impl Report {
 fn exercise(outcome: &Outcome) -> Value {
     json!({
         "scenario": outcome.scenario,
-        "good": outcome.is_good(),
-        "took_seconds": outcome.took.as_secs_f64(),
-        "unexpected": outcome.unexpected,
+        "success": outcome.is_success(),
+        "duration_seconds": outcome.duration.as_secs_f64(),
+        "undeclared": outcome.undeclared,
         "problems": outcome.problems,
         "alerts": outcome.alerts.iter().map(alert).collect::<Vec<_>>(),
     })
@@ -50,10 +52,10 @@ mod tests {
     use crate::report::tests::example;
 
     #[test]
-    fn machines_can_read_it() {
+    fn the_report_is_valid_json() {
         let report: Value = serde_json::from_str(&example().to_json()).unwrap();
         assert_eq!(report["speed"], 30);
-        assert_eq!(report["good"], false);
+        assert_eq!(report["success"], false);
         assert_eq!(report["exercises"][1]["alerts"][0]["delivered_seconds"], 4.0);
         assert_eq!(report["exercises"][2]["alerts"][0]["delivered_seconds"], Value::Null);
     }

@@ -1,29 +1,32 @@
+//! The report as a page of documentation.
+
 use std::fmt::Write;
 
 use super::{COLUMNS, Report, rows};
 
 impl Report {
-    /// A page of documentation: the table, and how to read it.
+    /// The table in Markdown, with an introduction.
     pub fn to_markdown(&self) -> String {
         let mut page = format!(
             "# The drills\n\n\
-             `make drills` wrote this page, on the stack {platform}, at `SPEED={speed}`:\n\
-             every duration of rules, scrapes, notifications and scenarios is divided by {speed}. The first three times\n\
-             count from the start of the scenario, the next two from the end of the cause. “Evidence” is what the\n\
-             alert's runbook sends people to, and was found.\n\n",
+             `make drills` wrote this page on the stack {platform} at `SPEED={speed}`: every duration of rules,\n\
+             scrapes, notifications and scenarios is divided by {speed}. The times of pending, firing and delivered count\n\
+             from the start of the scenario; those of resolved and resolved delivered from the end of the fault. Evidence\n\
+             is the telemetry that the runbook refers to and that the drill found. Undeclared are alerts that fired\n\
+             although the catalogue does not list them.\n\n",
             platform = self.platform,
             speed = self.speed,
         );
         // Writing into a String cannot fail.
         let _ = writeln!(page, "|  | {} |", COLUMNS.join(" | "));
         let _ = writeln!(page, "| {} |", ["---"; COLUMNS.len() + 1].join(" | "));
-        for (is_good, row) in rows(self) {
+        for (is_success, row) in rows(self) {
             let cells: Vec<_> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
-            let _ = writeln!(page, "| {} | {} |", if is_good { "✓" } else { "✗" }, cells.join(" | "));
+            let _ = writeln!(page, "| {} | {} |", if is_success { "✓" } else { "✗" }, cells.join(" | "));
         }
         let problems = self.problems();
         if !problems.is_empty() {
-            let _ = writeln!(page, "\nWhat went wrong:\n");
+            let _ = writeln!(page, "\nFailures:\n");
             for problem in problems {
                 let _ = writeln!(page, "- {}", problem.replace('\n', "\n  "));
             }
@@ -39,7 +42,7 @@ mod tests {
     #[test]
     fn the_page_has_a_row_for_each_alert_and_test() {
         let page = example().to_markdown();
-        assert!(page.contains("the stack of docker-compose.yml, at `SPEED=30`"), "{page}");
+        assert!(page.contains("the stack of docker-compose.yml at `SPEED=30`"), "{page}");
         let row = "| ✓ | instance-down | InstanceDown | 1.0 s | 3.0 s | 4.0 s | 2.0 s | 5.0 s | none | metric up == 0 |";
         assert!(page.contains(row), "{page}");
         assert!(page.contains("| ✗ | smoke | – |"), "{page}");

@@ -1,4 +1,4 @@
-//! What came of the drills, for people and for machines.
+//! The results of the drills, for people and for machines. Each submodule writes one format.
 
 mod json;
 mod junit;
@@ -9,88 +9,88 @@ use std::time::Duration;
 
 use crate::speed::Speed;
 
-/// What came of all exercises.
+/// The results of all exercises.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What the stack was: “of …”.
+    /// The platform of the stack, as a phrase that begins with “of”.
     pub platform: String,
-    /// By how much durations were divided.
+    /// The divisor of all durations.
     pub speed: Speed,
     /// One for each exercise, in order.
     pub outcomes: Vec<Outcome>,
 }
 
-/// What came of one exercise.
+/// The result of one exercise.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// The scenario.
+    /// The name of the scenario.
     pub scenario: String,
-    /// The alerts that it had to raise; none for a load test without a fault.
+    /// The expected alerts; empty for a load test without a fault.
     pub alerts: Vec<AlertOutcome>,
-    /// Alerts that fired and were not declared.
-    pub unexpected: Vec<String>,
-    /// What went wrong beside single alerts.
+    /// Alerts that fired although the catalogue does not declare them.
+    pub undeclared: Vec<String>,
+    /// Failures of the exercise itself.
     pub problems: Vec<String>,
-    /// How long it took, with the silence before and after.
-    pub took: Duration,
+    /// The duration, including the wait for the baseline and for recovery.
+    pub duration: Duration,
 }
 
-/// What came of one alert. Times count from the start of the scenario, except for those of the end, which
-/// count from the end of the cause.
+/// The result of one alert. Times up to `delivered` count from the start of the scenario, the others from the end of the
+/// fault.
 #[derive(Clone, Debug, Default)]
 pub struct AlertOutcome {
-    /// Its name.
+    /// The name of the alert.
     pub name: String,
-    /// When it became pending.
+    /// The time until the alert was pending.
     pub pending: Option<Duration>,
-    /// When it fired.
+    /// The time until the alert was firing.
     pub firing: Option<Duration>,
-    /// When it was delivered.
+    /// The time until the notification was delivered.
     pub delivered: Option<Duration>,
-    /// When it was over.
+    /// The time until the alert was resolved.
     pub resolved: Option<Duration>,
-    /// When that was delivered.
+    /// The time until the resolved notification was delivered.
     pub resolved_delivered: Option<Duration>,
-    /// The evidence that was looked for.
+    /// The expected evidence, for people.
     pub evidence: String,
-    /// Whether it was found.
+    /// Whether all evidence was found.
     pub evidence_found: bool,
-    /// What went wrong.
+    /// The failures of the alert.
     pub problems: Vec<String>,
 }
 
 impl Report {
-    /// Whether nothing went wrong.
-    pub fn is_good(&self) -> bool {
-        self.outcomes.iter().all(Outcome::is_good)
+    /// Whether all exercises succeeded.
+    pub fn is_success(&self) -> bool {
+        self.outcomes.iter().all(Outcome::is_success)
     }
 
-    /// Everything that went wrong, one line each.
+    /// The failures of all exercises: one message each.
     pub fn problems(&self) -> Vec<String> {
         self.outcomes.iter().flat_map(Outcome::all_problems).collect()
     }
 }
 
 impl Outcome {
-    /// Whether nothing went wrong.
-    pub fn is_good(&self) -> bool {
+    /// Whether the exercise and all its alerts succeeded.
+    pub fn is_success(&self) -> bool {
         self.all_problems().is_empty()
     }
 
-    /// Everything that went wrong.
+    /// The failures of the exercise and of its alerts: one message each.
     pub fn all_problems(&self) -> Vec<String> {
         let own = self.problems.iter().map(|problem| format!("{}: {problem}", self.scenario));
-        let unexpected = (!self.unexpected.is_empty())
-            .then(|| format!("{}: undeclared alerts fired: {}", self.scenario, self.unexpected.join(", ")));
+        let undeclared = (!self.undeclared.is_empty())
+            .then(|| format!("{}: undeclared alerts fired: {}", self.scenario, self.undeclared.join(", ")));
         let of_alerts = self
             .alerts
             .iter()
             .flat_map(|alert| alert.problems.iter().map(|problem| format!("{} {problem}", alert.name)));
-        of_alerts.chain(own).chain(unexpected).collect()
+        of_alerts.chain(own).chain(undeclared).collect()
     }
 }
 
-/// A time in seconds, or a dash.
+/// A time in seconds, or a dash for a step that was not reached.
 fn seconds(duration: Option<Duration>) -> String {
     duration.map_or_else(|| "–".to_owned(), |duration| format!("{:.1} s", duration.as_secs_f64()))
 }
@@ -103,19 +103,19 @@ const COLUMNS: [&str; 9] = [
     "firing",
     "delivered",
     "resolved",
-    "end delivered",
-    "unexpected",
+    "resolved delivered",
+    "undeclared",
     "evidence",
 ];
 
-/// The rows of the tables, and whether each is good.
+/// The rows of the tables, and whether each is a success.
 fn rows(report: &Report) -> Vec<(bool, [String; 9])> {
     let dash = || "–".to_owned();
     let mut rows = Vec::new();
     for outcome in &report.outcomes {
-        let unexpected =
-            if outcome.unexpected.is_empty() { "none".to_owned() } else { outcome.unexpected.join(", ") };
-        let is_fine = outcome.problems.is_empty() && outcome.unexpected.is_empty();
+        let undeclared =
+            if outcome.undeclared.is_empty() { "none".to_owned() } else { outcome.undeclared.join(", ") };
+        let is_success = outcome.problems.is_empty() && outcome.undeclared.is_empty();
         if outcome.alerts.is_empty() {
             let row = [
                 outcome.scenario.clone(),
@@ -125,10 +125,10 @@ fn rows(report: &Report) -> Vec<(bool, [String; 9])> {
                 dash(),
                 dash(),
                 dash(),
-                unexpected,
+                undeclared,
                 dash(),
             ];
-            rows.push((is_fine, row));
+            rows.push((is_success, row));
             continue;
         }
         for alert in &outcome.alerts {
@@ -145,10 +145,10 @@ fn rows(report: &Report) -> Vec<(bool, [String; 9])> {
                 seconds(alert.delivered),
                 seconds(alert.resolved),
                 seconds(alert.resolved_delivered),
-                unexpected.clone(),
+                undeclared.clone(),
                 found,
             ];
-            rows.push((is_fine && alert.problems.is_empty(), row));
+            rows.push((is_success && alert.problems.is_empty(), row));
         }
     }
     rows
@@ -158,24 +158,24 @@ fn rows(report: &Report) -> Vec<(bool, [String; 9])> {
 pub(crate) mod tests {
     use super::*;
 
-    /// A report with a good alert, an alert that was not delivered, and a test in which something fired.
+    /// A report with a proven alert, an alert that was not delivered, and a test with an undeclared alert.
     pub(crate) fn example() -> Report {
-        let second = |seconds| Some(Duration::from_secs(seconds));
-        let good = AlertOutcome {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let proven = AlertOutcome {
             name: "InstanceDown".to_owned(),
-            pending: second(1),
-            firing: second(3),
-            delivered: second(4),
-            resolved: second(2),
-            resolved_delivered: second(5),
+            pending: seconds(1),
+            firing: seconds(3),
+            delivered: seconds(4),
+            resolved: seconds(2),
+            resolved_delivered: seconds(5),
             evidence: "metric up == 0".to_owned(),
             evidence_found: true,
             problems: Vec::new(),
         };
-        let bad = AlertOutcome {
+        let failed = AlertOutcome {
             name: "NotReady".to_owned(),
-            pending: second(1),
-            firing: second(3),
+            pending: seconds(1),
+            firing: seconds(3),
             problems: vec!["fired, but was not delivered: a | b <c>".to_owned()],
             evidence: "log redis_lost of glasshouse-api".to_owned(),
             ..AlertOutcome::default()
@@ -183,17 +183,17 @@ pub(crate) mod tests {
         let outcome = |scenario: &str, alerts| Outcome {
             scenario: scenario.to_owned(),
             alerts,
-            took: Duration::from_millis(12_340),
+            duration: Duration::from_millis(12_340),
             ..Outcome::default()
         };
-        let smoke = Outcome { unexpected: vec!["HighErrorRate".to_owned()], ..outcome("smoke", Vec::new()) };
+        let smoke = Outcome { undeclared: vec!["HighErrorRate".to_owned()], ..outcome("smoke", Vec::new()) };
         let outcomes =
-            vec![smoke, outcome("instance-down", vec![good]), outcome("dependency-down", vec![bad])];
+            vec![smoke, outcome("instance-down", vec![proven]), outcome("dependency-down", vec![failed])];
         Report { platform: "of docker-compose.yml".to_owned(), speed: "30".parse().unwrap(), outcomes }
     }
 
     #[test]
-    fn each_miss_is_a_problem_of_its_own() {
+    fn each_failure_is_reported_once() {
         assert_eq!(
             example().problems(),
             [
@@ -201,6 +201,6 @@ pub(crate) mod tests {
                 "NotReady fired, but was not delivered: a | b <c>"
             ]
         );
-        assert!(!example().is_good());
+        assert!(!example().is_success());
     }
 }

@@ -1,3 +1,5 @@
+//! Divides the durations in PromQL expressions.
+
 use anyhow::{Context, Result, ensure};
 use promql_parser::parser::{Expr, Offset, VectorSelector};
 
@@ -5,15 +7,18 @@ use super::Speed;
 use crate::promql::parse;
 
 impl Speed {
-    /// An expression of PromQL with every range, offset and step divided.
+    /// Divides every range, offset and step in a PromQL expression.
     ///
-    /// The parser's printer might leave something out. So what was printed is read again and compared, and
-    /// this is an error rather than another query.
+    /// The result is parsed again and compared with the divided expression, because the printer of the parser might lose
+    /// something.
+    ///
+    /// # Errors
+    /// The expression cannot be parsed or divided, or its printed form differs.
     pub fn divide_expression(self, expression: &str) -> Result<String> {
         let mut divided = parse(expression)?;
         self.divide_in(&mut divided).with_context(|| expression.to_owned())?;
         let printed = divided.to_string();
-        ensure!(parse(&printed)? == divided, "cannot be printed as it was read: {expression}");
+        ensure!(parse(&printed)? == divided, "the parser prints another expression than {expression}");
         Ok(printed)
     }
 
@@ -32,22 +37,22 @@ impl Speed {
             }
             Expr::Paren(paren) => self.divide_in(&mut paren.expr),
             Expr::Subquery(subquery) => {
-                subquery.range = self.divide_to_some(subquery.range)?;
-                subquery.step = subquery.step.map(|step| self.divide_to_some(step)).transpose()?;
+                subquery.range = self.divide_to_nonzero(subquery.range)?;
+                subquery.step = subquery.step.map(|step| self.divide_to_nonzero(step)).transpose()?;
                 self.divide_offset(&mut subquery.offset)?;
                 self.divide_in(&mut subquery.expr)
             }
             Expr::Call(call) => call.args.args.iter_mut().try_for_each(|argument| self.divide_in(argument)),
             Expr::VectorSelector(selector) => self.divide_selector(selector),
             Expr::MatrixSelector(matrix) => {
-                matrix.range = self.divide_to_some(matrix.range)?;
+                matrix.range = self.divide_to_nonzero(matrix.range)?;
                 self.divide_selector(&mut matrix.vs)
             }
             Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => Ok(()),
         }
     }
 
-    /// The printer sorts matchers, whose order means nothing; sorted here, both can be compared.
+    /// Sorts the matchers as the printer does, so that both expressions can be compared. Their order has no meaning.
     fn divide_selector(self, selector: &mut VectorSelector) -> Result<()> {
         selector.matchers.matchers.sort_by_key(ToString::to_string);
         self.divide_offset(&mut selector.offset)
@@ -55,7 +60,7 @@ impl Speed {
 
     fn divide_offset(self, offset: &mut Option<Offset>) -> Result<()> {
         if let Some(Offset::Pos(duration) | Offset::Neg(duration)) = offset {
-            *duration = self.divide_to_some(*duration)?;
+            *duration = self.divide_to_nonzero(*duration)?;
         }
         Ok(())
     }
@@ -93,10 +98,10 @@ mod tests {
         );
     }
 
-    /// Matching, grouping, precedence, strings and `bool` come through. That the printed text means the same
-    /// is checked at run time for every expression; here is that the check lets these pass.
+    /// `divide_expression` checks every expression at run time. This test shows that the check accepts matching, grouping,
+    /// precedence, strings and `bool`.
     #[test]
-    fn the_rest_of_an_expression_stays_as_it_is() {
+    fn the_rest_of_an_expression_is_unchanged() {
         for expression in [
             r#"a{x="1", y!~"(b|c).*"} / on (x) group_left (z) (b + c) * 2 > bool 1"#,
             r#"label_replace(up, "service", "$1", "job", "(.*)-\\d+")"#,
@@ -111,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_promql_is_named() {
+    fn an_error_names_the_invalid_expression() {
         let error = Speed::NORMAL.divide_expression("rate(a[5m]").unwrap_err();
         assert!(error.to_string().contains("rate(a[5m]"), "{error}");
     }

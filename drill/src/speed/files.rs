@@ -1,9 +1,11 @@
+//! Divides the durations in rule files and in the configurations of Prometheus and Alertmanager.
+
 use anyhow::{Context, Result};
 use yaml_serde::Value;
 
 use super::Speed;
 
-/// The fields of rule files, of Prometheus' and of Alertmanager's configuration that are durations.
+/// The fields that hold a duration.
 const DURATIONS: [&str; 11] = [
     "evaluation_interval",
     "for",
@@ -18,11 +20,14 @@ const DURATIONS: [&str; 11] = [
     "scrape_timeout",
 ];
 
-/// Fields whose content is text for people or values of the user's own, whatever the keys in it are called.
-const FREE: [&str; 2] = ["annotations", "labels"];
+/// Fields with free-form keys, which are never durations.
+const FREE_FORM: [&str; 2] = ["annotations", "labels"];
 
 impl Speed {
-    /// A rule file, or a configuration of Prometheus or Alertmanager, with every duration divided.
+    /// Divides every duration in a rule file or a configuration of Prometheus or Alertmanager.
+    ///
+    /// # Errors
+    /// A duration or expression is invalid. The error names the path of fields that leads to it.
     pub fn divide_file(self, file: &mut Value) -> Result<()> {
         match file {
             Value::Mapping(mapping) => mapping.iter_mut().try_for_each(|(key, value)| {
@@ -36,7 +41,7 @@ impl Speed {
 
     fn divide_field(self, key: &str, value: &mut Value) -> Result<()> {
         match value {
-            _ if FREE.contains(&key) => {}
+            _ if FREE_FORM.contains(&key) => {}
             Value::String(text) if DURATIONS.contains(&key) => *text = self.divide_text(text)?,
             Value::String(text) if key == "expr" => *text = self.divide_expression(text)?,
             _ => self.divide_file(value)?,
@@ -88,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_tells_where_it_is() {
+    fn an_error_names_the_field() {
         let mut file: Value = yaml_serde::from_str("groups: [{ rules: [{ for: often }] }]").unwrap();
         let error = Speed::NORMAL.divide_file(&mut file).unwrap_err();
         assert!(format!("{error:#}").contains("for: “often”"), "{error:#}");

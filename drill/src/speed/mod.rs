@@ -1,5 +1,5 @@
-//! Divides durations, so that hours of alerting pass in minutes. What a duration means stays as it is:
-//! thresholds, rates of load and labels are never touched.
+//! Divides durations by a constant factor, so that hours of alerting pass in minutes. Thresholds, request rates and
+//! labels do not change.
 
 mod expression;
 mod files;
@@ -11,40 +11,43 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 use promql_parser::util::{display_duration, parse_duration};
 
-/// By how much every duration is divided; at least 1.
+/// The divisor of every duration, from 1 to 1000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Speed(u32);
 
 impl Speed {
-    /// Durations as they are written.
+    /// Durations are not divided.
     pub const NORMAL: Self = Self(1);
 
-    /// The number.
+    /// The divisor.
     pub fn factor(self) -> u32 {
         self.0
     }
 
-    /// A duration at this speed, to the millisecond, which is the finest that Prometheus knows.
+    /// Divides a duration and rounds to the millisecond, the resolution of Prometheus.
     pub fn divide(self, duration: Duration) -> Duration {
         let milliseconds = (duration.as_secs_f64() * 1000.0 / f64::from(self.0)).round();
         Duration::from_secs_f64(milliseconds / 1000.0)
     }
 
-    /// A duration as Prometheus writes it, such as `1m30s`, at this speed. Zero stays zero.
+    /// Divides a duration in Prometheus' format, such as `1m30s`. Zero stays zero.
+    ///
+    /// # Errors
+    /// The text is not a duration, or less than a millisecond remains.
     pub fn divide_text(self, text: &str) -> Result<String> {
         if matches!(text, "0" | "0s") {
             return Ok("0s".to_owned());
         }
         let duration = parse_duration(text).map_err(|error| anyhow!("“{text}”: {error}"))?;
-        self.divide_to_some(duration)
+        self.divide_to_nonzero(duration)
             .map(|divided| display_duration(&divided))
             .with_context(|| text.to_owned())
     }
 
-    /// As `divide`; an error if nothing is left.
-    fn divide_to_some(self, duration: Duration) -> Result<Duration> {
+    /// As [`divide`](Self::divide), with an error if less than a millisecond remains.
+    fn divide_to_nonzero(self, duration: Duration) -> Result<Duration> {
         let divided = self.divide(duration);
-        ensure!(!divided.is_zero(), "divided by {self}, nothing is left of {duration:?}");
+        ensure!(!divided.is_zero(), "{duration:?} divided by {self} is less than a millisecond");
         Ok(divided)
     }
 }
@@ -87,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_vanishes_or_is_no_duration_is_an_error() {
+    fn an_invalid_or_vanishing_duration_is_an_error() {
         assert!(speed(100).divide_text("1ms").unwrap_err().to_string().contains("1ms"));
         assert!(speed(2).divide_text("soon").unwrap_err().to_string().contains("soon"));
     }

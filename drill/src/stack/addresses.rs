@@ -1,40 +1,42 @@
+//! The addresses on which a stack publishes its servers.
+
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 
-use super::ports::Ports;
+use super::ports::PortAllocator;
 use crate::catalogue::Process;
 
-/// Where everything listens that a drill asks, on this machine's loopback address.
+/// The addresses that a drill sends requests to, all on the loopback interface.
 #[derive(Clone, Debug)]
 pub struct Addresses {
-    /// The public interface of the API.
+    /// The public HTTP interface of the API.
     pub http: SocketAddr,
-    /// The management interfaces.
-    pub management: [SocketAddr; 3],
-    /// The payment gateway.
+    /// The management interfaces, in the order of [`Process::ALL`].
+    management: [SocketAddr; 3],
+    /// The payment-gateway simulator.
     pub gateway: SocketAddr,
     /// Prometheus.
     pub prometheus: SocketAddr,
     /// Alertmanager.
     pub alertmanager: SocketAddr,
-    /// The receiver of notifications.
+    /// The webhook receiver of notifications.
     pub receiver: SocketAddr,
-    /// The interface that k6 has while it runs.
+    /// The REST API of k6 while a scenario runs.
     pub k6: SocketAddr,
 }
 
 impl Addresses {
-    pub(super) fn free(ports: &mut Ports) -> Result<Self> {
-        let mut free = || ports.free().context("an address for the stack");
+    pub(super) fn allocate(ports: &mut PortAllocator) -> Result<Self> {
+        let mut allocate = || ports.allocate().context("an address for the stack");
         Ok(Self {
-            http: free()?,
-            management: [free()?, free()?, free()?],
-            gateway: free()?,
-            prometheus: free()?,
-            alertmanager: free()?,
-            receiver: free()?,
-            k6: free()?,
+            http: allocate()?,
+            management: [allocate()?, allocate()?, allocate()?],
+            gateway: allocate()?,
+            prometheus: allocate()?,
+            alertmanager: allocate()?,
+            receiver: allocate()?,
+            k6: allocate()?,
         })
     }
 

@@ -1,100 +1,73 @@
-//! The stack that drills run on: that of `docker-compose.yml` in containers, or real processes on this machine.
-//! Either listens on free ports of the loopback address, and ends with the drill, whatever ends that.
+//! The stack that drills run on: the containers of `docker-compose.yml`, or processes on this machine.
+//!
+//! Either listens on free ports of the loopback interface, and ends when the drill ends, whatever ends the drill.
 
 mod addresses;
-mod child;
 mod compose;
-mod configuration;
+mod monitoring_config;
 mod native;
+mod options;
+mod output;
 mod platform;
 mod ports;
+mod process;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use tempfile::TempDir;
 
 use crate::alertmanager_api::AlertmanagerApi;
-use crate::catalogue::{Part, Process};
-use crate::project::Project;
+use crate::catalogue::{Component, Process};
+use crate::prometheus_api::PrometheusApi;
 use crate::receiver::ReceiverApi;
-use crate::speed::Speed;
-use crate::watch::PrometheusApi;
 
 pub use addresses::Addresses;
-pub(crate) use child::Launch;
-pub use child::{Child, Output, find_program};
-use compose::Compose;
-use native::Native;
-pub use platform::{Containers, Platform, Processes, docker_is_there};
-use ports::Ports;
+use compose::ComposeStack;
+use native::NativeStack;
+pub use options::Options;
+use options::StackContext;
+pub use output::Output;
+pub use platform::{ComposeOptions, NativeOptions, Platform, is_docker_available};
+use ports::PortAllocator;
+pub use process::{Child, find_program};
+pub(crate) use process::{ProcessSpec, ScenarioCommand};
 
-/// What makes one process of the service small enough for a scenario to bring it to its limits, on two cores.
-const LIMITS: [(&str, &str); 6] = [
-    ("DATABASE_POOL_SIZE", "10"),
-    ("GLASSHOUSE_ARGON2_MEMORY_KIB", "64"),
-    ("GLASSHOUSE_ARGON2_PASSES", "1"),
-    ("GLASSHOUSE_MAX_CONCURRENT_REQUESTS", "32"),
-    ("GLASSHOUSE_MEMORY_LIMIT_MIB", "512"),
-    ("GLASSHOUSE_TOKEN_SECONDS", "7200"),
-];
-
-/// What a stack is made of.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Where rules, configurations and the Compose file are.
-    pub project: Project,
-    /// By how much their durations are divided.
-    pub speed: Speed,
-    /// What it runs on.
-    pub platform: Platform,
-}
-
-/// A running stack. Its parts end when it is dropped, and then the folder of their files.
+/// A running stack. Dropping it stops all components and removes their files.
 pub struct Stack {
     options: Options,
     addresses: Addresses,
     prometheus: PrometheusApi,
     alertmanager: AlertmanagerApi,
     receiver: ReceiverApi,
-    parts: Parts,
+    components: Components,
     _folder: TempDir,
 }
 
-/// What runs.
-enum Parts {
-    Native(Box<Native>),
-    Compose(Box<Compose>),
-}
-
-/// How a scenario is run.
-pub(crate) struct Player {
-    /// The process of k6, or the one that shows what k6 says in its container.
-    pub(crate) launch: Launch,
-    /// What interrupts it, where a signal to that process does not.
-    pub(crate) interrupt: Option<Launch>,
+enum Components {
+    Native(Box<NativeStack>),
+    Compose(Box<ComposeStack>),
 }
 
 impl Stack {
-    /// Starts everything and waits until it is ready. `progress` is told what takes long.
+    /// Starts all components and waits until they are ready. `progress` is called before steps that take long.
     pub async fn start(options: Options, progress: &dyn Fn(&str)) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("glasshouse-drill.").tempdir()?;
-        let mut ports = Ports::default();
-        let addresses = Addresses::free(&mut ports)?;
-        let setting = Setting {
+        let mut ports = PortAllocator::default();
+        let addresses = Addresses::allocate(&mut ports)?;
+        let context = StackContext {
             project: &options.project,
             speed: options.speed,
             addresses: &addresses,
             folder: folder.path(),
         };
-        let parts = match &options.platform {
-            Platform::Native(processes) => {
-                Parts::Native(Box::new(Native::start(&setting, processes, &mut ports).await?))
+        let components = match &options.platform {
+            Platform::Native(native) => {
+                Components::Native(Box::new(NativeStack::start(&context, native, &mut ports).await?))
             }
-            Platform::Compose(containers) => {
-                Parts::Compose(Box::new(Compose::start(&setting, containers, &mut ports, progress).await?))
-            }
+            Platform::Compose(compose) => Components::Compose(Box::new(
+                ComposeStack::start(&context, compose, &mut ports, progress).await?,
+            )),
         };
         Ok(Self {
             prometheus: PrometheusApi::new(addresses.prometheus),
@@ -102,123 +75,122 @@ impl Stack {
             receiver: ReceiverApi::new(addresses.receiver),
             options,
             addresses,
-            parts,
+            components,
             _folder: folder,
         })
     }
 
-    /// Starts Prometheus and Alertmanager anew, without any memory: the burn rates look back for hours, and
-    /// should not see what was done before.
-    pub async fn forget(&mut self) -> Result<()> {
-        match &mut self.parts {
-            Parts::Native(native) => native.forget().await,
-            Parts::Compose(compose) => compose.forget().await,
+    /// Restarts Prometheus and Alertmanager with empty storage, because the windows of burn rates would include earlier
+    /// faults.
+    pub async fn reset_alerting(&mut self) -> Result<()> {
+        match &mut self.components {
+            Components::Native(native) => native.reset_alerting().await,
+            Components::Compose(compose) => compose.reset_alerting().await,
         }
     }
 
-    /// What it was made of.
+    /// The options that the stack was started with.
     pub fn options(&self) -> &Options {
         &self.options
     }
 
-    /// Where everything listens.
+    /// The addresses of its servers.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
     }
 
-    /// Prometheus.
+    /// The client of Prometheus.
     pub fn prometheus(&self) -> &PrometheusApi {
         &self.prometheus
     }
 
-    /// Alertmanager.
+    /// The client of Alertmanager.
     pub fn alertmanager(&self) -> &AlertmanagerApi {
         &self.alertmanager
     }
 
-    /// Where Alertmanager delivers to.
+    /// The client of the webhook receiver that Alertmanager delivers to.
     pub fn receiver(&self) -> &ReceiverApi {
         &self.receiver
     }
 
-    /// Of the last lines that Alertmanager wrote, those with an error.
+    /// The recent log lines of Alertmanager with an error.
     pub async fn alertmanager_errors(&self) -> Result<Vec<String>> {
-        let with = "err=";
-        match &self.parts {
-            Parts::Native(native) => Ok(native.alertmanager_lines(with)),
-            Parts::Compose(compose) => compose.alertmanager_lines(with).await,
+        let error_field = "err=";
+        match &self.components {
+            Components::Native(native) => Ok(native.alertmanager_lines(error_field)),
+            Components::Compose(compose) => compose.alertmanager_lines(error_field).await,
         }
     }
 
-    /// Whether a process has logged this event since then.
-    pub async fn has_logged(&self, process: Process, event: &str, since: Instant) -> Result<bool> {
-        match &self.parts {
-            Parts::Native(native) => Ok(native.has_logged(process, event, since)),
-            Parts::Compose(compose) => compose.has_logged(process, event, since).await,
+    /// Whether a process has logged this event since `since`.
+    pub async fn has_log_record(&self, process: Process, event: &str, since: Instant) -> Result<bool> {
+        match &self.components {
+            Components::Native(native) => Ok(native.has_log_record(process, event, since)),
+            Components::Compose(compose) => compose.has_log_record(process, event, since).await,
         }
     }
 
-    /// Whether a span of this name has come from a process since then.
-    pub async fn has_traced(&self, process: Process, span: &str, since: Instant) -> Result<bool> {
-        match &self.parts {
-            Parts::Native(native) => Ok(native.has_traced(process, span, since)),
-            Parts::Compose(compose) => compose.has_traced(process, span, since).await,
+    /// Whether a process has exported a span with this name since `since`.
+    pub async fn has_span(&self, process: Process, span: &str, since: Instant) -> Result<bool> {
+        match &self.components {
+            Components::Native(native) => Ok(native.has_span(process, span, since)),
+            Components::Compose(compose) => compose.has_span(process, span, since).await,
         }
     }
 
-    /// Stops a part, at once and without a farewell.
-    pub async fn stop(&mut self, part: Part) -> Result<()> {
-        match &mut self.parts {
-            Parts::Native(native) => native.stop(part).await,
-            Parts::Compose(compose) => compose.stop(part).await,
+    /// Kills a component.
+    pub async fn stop(&mut self, component: Component) -> Result<()> {
+        match &mut self.components {
+            Components::Native(native) => native.stop(component).await,
+            Components::Compose(compose) => compose.stop(component).await,
         }
     }
 
-    /// Starts a part anew, and waits until it is ready.
-    pub async fn start_again(&mut self, part: Part) -> Result<()> {
-        match &mut self.parts {
-            Parts::Native(native) => native.start_again(part).await,
-            Parts::Compose(compose) => compose.start_again(part).await,
+    /// Restarts a component and waits until it is ready.
+    pub async fn restart(&mut self, component: Component) -> Result<()> {
+        match &mut self.components {
+            Components::Native(native) => native.restart(component).await,
+            Components::Compose(compose) => compose.restart(component).await,
         }
     }
 
-    /// Stops the receiver of notifications, for good.
+    /// Stops the webhook receiver for good.
     pub async fn stop_receiver(&mut self) -> Result<()> {
-        match &mut self.parts {
-            Parts::Native(native) => native.stop_receiver().await,
-            Parts::Compose(compose) => compose.stop_receiver().await,
+        match &mut self.components {
+            Components::Native(native) => native.stop_receiver().await,
+            Components::Compose(compose) => compose.stop_receiver().await,
         }
     }
 
-    /// The first part that has ended although nobody stopped it, with its last lines.
-    pub async fn casualty(&mut self) -> Result<Option<String>> {
-        match &mut self.parts {
-            Parts::Native(native) => native.casualty(),
-            Parts::Compose(compose) => compose.casualty().await,
+    /// The exit status and last lines of the first component that has exited without being stopped; `None` if all run.
+    pub async fn exit_report(&mut self) -> Result<Option<String>> {
+        match &mut self.components {
+            Components::Native(native) => native.exit_report(),
+            Components::Compose(compose) => compose.exit_report().await,
         }
     }
 
-    /// How k6 runs a scenario against this stack. The load lasts as long as the script says, or `lasting`.
-    pub(crate) async fn player(&self, scenario: &str, lasting: Option<Duration>) -> Result<Player> {
-        match &self.parts {
-            Parts::Native(native) => Ok(native.player(&self.options, &self.addresses, scenario, lasting)),
-            Parts::Compose(compose) => compose.player(scenario, lasting).await,
+    /// The command that runs a scenario against this stack. The steady phase of the load lasts `duration`, or as long as
+    /// the script defines.
+    pub(crate) async fn scenario_command(
+        &self,
+        scenario: &str,
+        duration: Option<Duration>,
+    ) -> Result<ScenarioCommand> {
+        match &self.components {
+            Components::Native(native) => {
+                Ok(native.scenario_command(&self.options, &self.addresses, scenario, duration))
+            }
+            Components::Compose(compose) => compose.scenario_command(scenario, duration).await,
         }
     }
 
-    /// How a person runs a scenario against this stack.
-    pub fn how_to_run_a_scenario(&self) -> String {
-        match &self.parts {
-            Parts::Native(native) => native.how_to_run_a_scenario(&self.options, &self.addresses),
-            Parts::Compose(compose) => compose.how_to_run_a_scenario(),
+    /// A shell command that runs a scenario against this stack.
+    pub fn scenario_command_line(&self) -> String {
+        match &self.components {
+            Components::Native(native) => native.scenario_command_line(&self.options, &self.addresses),
+            Components::Compose(compose) => compose.scenario_command_line(),
         }
     }
-}
-
-/// What both kinds of stack are started with.
-struct Setting<'a> {
-    project: &'a Project,
-    speed: Speed,
-    addresses: &'a Addresses,
-    folder: &'a Path,
 }

@@ -1,33 +1,35 @@
+//! The platforms that a stack can run on.
+
 use std::fmt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::child::find_program;
+use super::process::find_program;
 
-/// What a stack runs on.
+/// A platform with its options.
 #[derive(Clone, Debug)]
 pub enum Platform {
     /// Processes of this machine.
-    Native(Processes),
-    /// Containers, as `docker-compose.yml` describes them.
-    Compose(Containers),
+    Native(NativeOptions),
+    /// The containers of `docker-compose.yml`.
+    Compose(ComposeOptions),
 }
 
-/// What a stack of processes needs.
+/// The options of a stack of processes.
 #[derive(Clone, Debug)]
-pub struct Processes {
+pub struct NativeOptions {
     /// The program `glasshouse`.
     pub binary: PathBuf,
     /// The program k6.
     pub k6: PathBuf,
-    /// Where a superuser reaches Postgres.
+    /// The URL of Postgres for a superuser.
     pub postgres: String,
 }
 
-/// What a stack of containers needs.
+/// The options of a stack of containers.
 #[derive(Clone, Debug)]
-pub struct Containers {
-    /// An image of the service that is there already. Without one, it is built.
+pub struct ComposeOptions {
+    /// An existing image of the service. Without one, the image is built.
     pub image: Option<String>,
 }
 
@@ -40,8 +42,8 @@ impl fmt::Display for Platform {
     }
 }
 
-/// Whether Docker is there: its command line, Compose, and an engine that answers.
-pub fn docker_is_there() -> bool {
+/// Whether Docker can be used: its command line and Compose are installed, and its engine responds.
+pub fn is_docker_available() -> bool {
     let succeeds = |arguments: &[&str]| {
         let mut docker = Command::new("docker");
         docker.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -1,19 +1,20 @@
+//! Builds command lines of Docker and Compose.
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::stack::child::{Launch, find_program};
+use crate::stack::process::{ProcessSpec, find_program};
 
-/// Docker's command line, for the containers of one stack. It sees our whole environment: `DOCKER_HOST` and the variables of
-/// the Compose file mean what they mean to people.
+/// Docker's command line for the containers of one stack. It inherits the whole environment, for `DOCKER_HOST` and the
+/// variables of the Compose file.
 #[derive(Clone, Debug)]
 pub(super) struct Docker {
     program: PathBuf,
-    /// By which Compose tells the stack's containers from all others.
+    /// The Compose project name, which identifies the containers of the stack.
     project: String,
-    /// The Compose file.
     file: PathBuf,
-    /// From where the Compose file names other files.
+    /// The folder that relative paths in the Compose file start from.
     folder: PathBuf,
 }
 
@@ -23,22 +24,22 @@ impl Docker {
         Ok(Self { program, project, file, folder: folder.to_owned() })
     }
 
-    /// By which Compose tells the stack's containers from all others.
+    /// The Compose project name.
     pub(super) fn project(&self) -> &str {
         &self.project
     }
 
-    /// A command of Docker.
-    pub(super) fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Launch {
-        let launch = Launch { sees_our_environment: true, ..Launch::new("docker", &self.program) };
-        arguments.into_iter().fold(launch, Launch::argument)
+    /// The command `docker …`.
+    pub(super) fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> ProcessSpec {
+        let spec = ProcessSpec { inherits_environment: true, ..ProcessSpec::new("docker", &self.program) };
+        arguments.into_iter().fold(spec, ProcessSpec::argument)
     }
 
-    /// A command of Compose.
-    pub(super) fn compose<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Launch {
-        let launch = self.command(["compose", "--project-name", &self.project]);
-        let launch = launch.argument("--file").argument(&self.file);
-        let launch = launch.argument("--project-directory").argument(&self.folder);
-        arguments.into_iter().fold(launch, Launch::argument)
+    /// The command `docker compose …`.
+    pub(super) fn compose<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> ProcessSpec {
+        let spec = self.command(["compose", "--project-name", &self.project]);
+        let spec = spec.argument("--file").argument(&self.file);
+        let spec = spec.argument("--project-directory").argument(&self.folder);
+        arguments.into_iter().fold(spec, ProcessSpec::argument)
     }
 }

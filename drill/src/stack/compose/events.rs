@@ -1,17 +1,20 @@
+//! Listens to the events of Docker, to detect containers that exit.
+
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
 
 use super::docker::Docker;
-use crate::stack::child::{Child, Output};
+use crate::stack::output::Output;
+use crate::stack::process::Child;
 
-/// Hears of containers that start and end.
-pub(super) struct Events(Child);
+/// A running `docker events` of one stack.
+pub(super) struct ContainerEvents(Child);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Event {
+struct ContainerEvent {
     action: String,
     actor: Actor,
 }
@@ -22,36 +25,36 @@ struct Actor {
     attributes: BTreeMap<String, String>,
 }
 
-impl Events {
-    pub(super) fn of(docker: &Docker) -> Result<Self> {
+impl ContainerEvents {
+    pub(super) fn listen(docker: &Docker) -> Result<Self> {
         let project = format!("label=com.docker.compose.project={}", docker.project());
         let filters = ["--filter", "type=container", "--filter", "event=start", "--filter", "event=die"];
         let listen = ["events", "--format", "{{json .}}", "--filter", &project].into_iter().chain(filters);
-        Ok(Self(docker.command(listen).start(Output::default())?))
+        Ok(Self(docker.command(listen).spawn(Output::default())?))
     }
 
-    /// The services whose container has ended and was not started again, each with its exit code.
-    pub(super) fn ended(&mut self) -> Result<BTreeMap<String, String>> {
+    /// The services whose container has exited and was not restarted, each with its exit code.
+    pub(super) fn exited(&mut self) -> Result<BTreeMap<String, String>> {
         let lines = self.0.output().lines();
-        if let Some(status) = self.0.ended()? {
-            bail!("docker events ended ({status}):\n{}", lines.join("\n"));
+        if let Some(status) = self.0.exit_status()? {
+            bail!("docker events exited ({status}):\n{}", lines.join("\n"));
         }
-        Ok(ended(&lines))
+        Ok(exited(&lines))
     }
 }
 
-fn ended(lines: &[String]) -> BTreeMap<String, String> {
-    let mut ended = BTreeMap::new();
-    for event in lines.iter().filter_map(|line| serde_json::from_str::<Event>(line).ok()) {
+fn exited(lines: &[String]) -> BTreeMap<String, String> {
+    let mut exited = BTreeMap::new();
+    for event in lines.iter().filter_map(|line| serde_json::from_str::<ContainerEvent>(line).ok()) {
         let mut attributes = event.actor.attributes;
         let Some(service) = attributes.remove("com.docker.compose.service") else { continue };
         if event.action == "die" {
-            ended.insert(service, attributes.remove("exitCode").unwrap_or_default());
+            exited.insert(service, attributes.remove("exitCode").unwrap_or_default());
         } else {
-            ended.remove(&service);
+            exited.remove(&service);
         }
     }
-    ended
+    exited
 }
 
 #[cfg(test)]
@@ -66,13 +69,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_started_again_has_not_ended() {
+    fn a_restarted_container_has_not_exited() {
         let lines = [
             event("die", "redis", "137"),
             event("die", "api", "101"),
             "warning: no JSON".to_owned(),
             event("start", "redis", ""),
         ];
-        assert_eq!(ended(&lines), BTreeMap::from([("api".to_owned(), "101".to_owned())]));
+        assert_eq!(exited(&lines), BTreeMap::from([("api".to_owned(), "101".to_owned())]));
     }
 }

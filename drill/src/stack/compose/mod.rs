@@ -1,83 +1,88 @@
-//! The stack of `docker-compose.yml`, in containers of its own.
+//! A stack of the containers of `docker-compose.yml`, as a Compose project of its own.
 
+mod compose_file;
 mod docker;
 mod events;
-mod file;
 mod guard;
-mod search;
+mod telemetry_stores;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::ports::Ports;
-use super::{Containers, Output, Player, Setting};
-use crate::catalogue::{Part, Process};
-use crate::watch::until;
+use super::options::StackContext;
+use super::output::Output;
+use super::platform::ComposeOptions;
+use super::ports::PortAllocator;
+use super::process::ScenarioCommand;
+use crate::catalogue::{Component, Process};
+use crate::polling::poll_until;
+use compose_file::{Overrides, SERVICES, service_of};
 use docker::Docker;
-use events::Events;
-use file::{Changes, SERVICES, service_of};
-use guard::Guard;
-use search::Search;
+use events::ContainerEvents;
+use guard::RemovalGuard;
+use telemetry_stores::TelemetryStores;
 
-/// How long one command may take that needs no image.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// How long all together may take until they are healthy, when images are fetched over a slow line.
-const START: Duration = Duration::from_secs(1800);
-/// How long the image may take to be built: in release mode, on a small machine.
-const BUILD: Duration = Duration::from_secs(3600);
-/// Where k6 listens in its container.
+/// The timeout of a command that needs no image.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(120);
+/// The timeout until all services are healthy, which includes pulling images over a slow network.
+const START_TIMEOUT: Duration = Duration::from_secs(1800);
+/// The timeout of the release build of the image on a small machine.
+const BUILD_TIMEOUT: Duration = Duration::from_secs(3600);
+/// The port of k6's REST API in its container.
 const K6_PORT: u16 = 6565;
 
-/// Its containers are removed when it is dropped, in the end by the guard.
-pub(super) struct Compose {
+/// A running stack. Dropping it removes the containers, networks and volumes.
+pub(super) struct ComposeStack {
     docker: Docker,
-    events: Events,
-    search: Search,
-    /// The services that were told to stop.
+    events: ContainerEvents,
+    stores: TelemetryStores,
+    /// The services that a drill has stopped.
     stopped: BTreeSet<&'static str>,
-    ready: [String; 2],
+    /// The readiness URLs of Prometheus and Alertmanager.
+    ready_urls: [String; 2],
+    /// The published port of k6, as an argument of `--publish`.
     k6_port: String,
-    _guard: Guard,
+    _guard: RemovalGuard,
 }
 
-impl Compose {
+impl ComposeStack {
     pub(super) async fn start(
-        setting: &Setting<'_>,
-        containers: &Containers,
-        ports: &mut Ports,
+        context: &StackContext<'_>,
+        options: &ComposeOptions,
+        ports: &mut PortAllocator,
         progress: &dyn Fn(&str),
     ) -> Result<Self> {
-        let &Setting { project, speed, addresses, folder } = setting;
-        let (tempo, loki) = (ports.free()?, ports.free()?);
+        let &StackContext { project, speed, addresses, folder } = context;
+        let (tempo, loki) = (ports.allocate()?, ports.allocate()?);
         let stores = [("tempo", 3200, tempo), ("loki", 3100, loki)];
-        let published = file::published(addresses).into_iter().chain(stores).collect();
-        let image = containers.image.as_deref();
-        let file = Changes { project, speed, published, image, folder }.write()?;
+        let published = compose_file::published(addresses).into_iter().chain(stores).collect();
+        let image = options.image.as_deref();
+        let file = Overrides { project, speed, published, image, folder }.write()?;
         let name = format!("glasshouse-drill-{}", uuid::Uuid::now_v7().simple());
         let docker = Docker::new(name, file, project.root())?;
 
-        let guard = Guard::of(&docker)?;
+        let guard = RemovalGuard::new(&docker)?;
         if image.is_none() {
-            progress("the image is built, which takes minutes when much has changed");
+            progress("building the image, which takes minutes after large changes");
             let mut build = docker.compose(["build", "api"]);
-            build.is_shown = true;
-            build.run(BUILD).await.context("the image")?;
+            build.shows_output = true;
+            build.run(BUILD_TIMEOUT).await.context("the image")?;
         }
-        progress("the containers start; images that are missing are fetched first");
+        progress("starting the containers; missing images are pulled first");
         let up = ["up", "--detach", "--wait", "--quiet-pull"].into_iter().chain(SERVICES);
-        let mut events = Events::of(&docker)?;
-        if let Err(error) = docker.compose(up).run(START).await {
-            // Compose tells which one is not well, and not why.
-            let last = epitaph(&docker, &mut events, &BTreeSet::new()).await?.unwrap_or_default();
+        let mut events = ContainerEvents::listen(&docker)?;
+        if let Err(error) = docker.compose(up).run(START_TIMEOUT).await {
+            // Compose names the unhealthy service, but not the cause.
+            let last = exit_report(&docker, &mut events, &BTreeSet::new()).await?.unwrap_or_default();
             bail!("{error:#}\n{last}");
         }
         Ok(Self {
             events,
-            search: Search { tempo, loki, http: reqwest::Client::new() },
+            stores: TelemetryStores { tempo, loki, http: reqwest::Client::new() },
             stopped: BTreeSet::new(),
-            ready: [addresses.prometheus, addresses.alertmanager]
+            ready_urls: [addresses.prometheus, addresses.alertmanager]
                 .map(|address| format!("http://{address}/-/ready")),
             k6_port: format!("{}:{K6_PORT}", addresses.k6),
             docker,
@@ -85,34 +90,34 @@ impl Compose {
         })
     }
 
-    pub(super) async fn forget(&mut self) -> Result<()> {
-        // Their data lies in memory, and goes with the container's end.
+    pub(super) async fn reset_alerting(&mut self) -> Result<()> {
+        // Their data is in a tmpfs, which is empty after a restart.
         let restart = ["restart", "--timeout", "1", "alertmanager", "prometheus"];
-        self.docker.compose(restart).run(PATIENCE).await?;
-        for url in &self.ready {
-            let ready = until(PATIENCE, async || {
-                let answer = reqwest::get(url).await;
-                Ok(answer.is_ok_and(|answer| answer.status().is_success()).then_some(()))
+        self.docker.compose(restart).run(COMMAND_TIMEOUT).await?;
+        for url in &self.ready_urls {
+            let ready = poll_until(COMMAND_TIMEOUT, async || {
+                let response = reqwest::get(url).await;
+                Ok(response.is_ok_and(|response| response.status().is_success()).then_some(()))
             });
-            ready.await?.with_context(|| format!("{url} is not ready within {PATIENCE:?}"))?;
+            ready.await?.with_context(|| format!("{url} is not ready within {COMMAND_TIMEOUT:?}"))?;
         }
         Ok(())
     }
 
-    pub(super) async fn alertmanager_lines(&self, with: &str) -> Result<Vec<String>> {
-        Ok(log_of(&self.docker, "alertmanager", "200").await?.lines_with(with))
+    pub(super) async fn alertmanager_lines(&self, text: &str) -> Result<Vec<String>> {
+        Ok(log_of(&self.docker, "alertmanager", "200").await?.lines_with(text))
     }
 
-    pub(super) async fn has_logged(&self, process: Process, event: &str, since: Instant) -> Result<bool> {
-        self.search.finds_line(process, event, since).await
+    pub(super) async fn has_log_record(&self, process: Process, event: &str, since: Instant) -> Result<bool> {
+        self.stores.has_log_record(process, event, since).await
     }
 
-    pub(super) async fn has_traced(&self, process: Process, span: &str, since: Instant) -> Result<bool> {
-        self.search.finds_span(process, span, since).await
+    pub(super) async fn has_span(&self, process: Process, span: &str, since: Instant) -> Result<bool> {
+        self.stores.has_span(process, span, since).await
     }
 
-    pub(super) async fn stop(&mut self, part: Part) -> Result<()> {
-        self.kill(service_with(part)).await
+    pub(super) async fn stop(&mut self, component: Component) -> Result<()> {
+        self.kill(service_of_component(component)).await
     }
 
     pub(super) async fn stop_receiver(&mut self) -> Result<()> {
@@ -121,69 +126,76 @@ impl Compose {
 
     async fn kill(&mut self, service: &'static str) -> Result<()> {
         self.stopped.insert(service);
-        self.docker.compose(["kill", service]).run(PATIENCE).await?;
+        self.docker.compose(["kill", service]).run(COMMAND_TIMEOUT).await?;
         Ok(())
     }
 
-    pub(super) async fn start_again(&mut self, part: Part) -> Result<()> {
-        let service = service_with(part);
+    pub(super) async fn restart(&mut self, component: Component) -> Result<()> {
+        let service = service_of_component(component);
         let up = ["up", "--detach", "--wait", "--no-deps", "--no-recreate", service];
-        self.docker.compose(up).run(PATIENCE).await?;
+        self.docker.compose(up).run(COMMAND_TIMEOUT).await?;
         self.stopped.remove(service);
         Ok(())
     }
 
-    pub(super) async fn casualty(&mut self) -> Result<Option<String>> {
+    pub(super) async fn exit_report(&mut self) -> Result<Option<String>> {
         let Self { docker, events, stopped, .. } = self;
-        epitaph(docker, events, stopped).await
+        exit_report(docker, events, stopped).await
     }
 
-    pub(super) async fn player(&self, scenario: &str, lasting: Option<Duration>) -> Result<Player> {
+    pub(super) async fn scenario_command(
+        &self,
+        scenario: &str,
+        duration: Option<Duration>,
+    ) -> Result<ScenarioCommand> {
         let container = self.k6_container();
-        // One that did not end in time would be in the way.
-        self.docker.command(["rm", "--force", &container]).run(PATIENCE).await?;
-        let lasting = lasting.map(|lasting| format!("DURATION={}s", lasting.as_secs()));
+        // A container of an earlier run that did not exit in time would have the same name.
+        self.docker.command(["rm", "--force", &container]).run(COMMAND_TIMEOUT).await?;
+        let duration = duration.map(|duration| format!("DURATION={}s", duration.as_secs()));
         let (address, script) = (format!("0.0.0.0:{K6_PORT}"), format!("/scenarios/{scenario}.js"));
         let run = ["run", "--rm", "--no-deps", "--no-TTY", "--name", &container, "--publish", &self.k6_port];
-        let lasting = lasting.iter().flat_map(|lasting| ["--env", lasting]);
+        let duration = duration.iter().flat_map(|duration| ["--env", duration]);
         let k6 = ["k6", "run", "--no-color", "--quiet", "--address", &address, &script];
-        let launch = self.docker.compose(run.into_iter().chain(lasting).chain(k6));
+        let run = self.docker.compose(run.into_iter().chain(duration).chain(k6));
         let interrupt = Some(self.docker.command(["kill", "--signal", "INT", &container]));
-        Ok(Player { launch, interrupt })
+        Ok(ScenarioCommand { run, interrupt })
     }
 
     fn k6_container(&self) -> String {
         format!("{}-k6", self.docker.project())
     }
 
-    pub(super) fn how_to_run_a_scenario(&self) -> String {
+    pub(super) fn scenario_command_line(&self) -> String {
         let run = self.docker.compose(["run", "--rm", "k6", "run", "/scenarios/smoke.js"]);
         let arguments = run.arguments.iter().map(|argument| argument.to_string_lossy());
         format!("docker {}", arguments.collect::<Vec<_>>().join(" "))
     }
 }
 
-/// The last lines of the first service that has ended although nobody stopped it.
-async fn epitaph(
+/// The exit code and last lines of the first service that has exited without being stopped.
+async fn exit_report(
     docker: &Docker,
-    events: &mut Events,
+    events: &mut ContainerEvents,
     stopped: &BTreeSet<&'static str>,
 ) -> Result<Option<String>> {
-    let mut ended = events.ended()?;
-    ended.retain(|service, _| SERVICES.contains(&service.as_str()) && !stopped.contains(service.as_str()));
-    let Some((service, exit_code)) = ended.pop_first() else { return Ok(None) };
+    let mut exited = events.exited()?;
+    exited.retain(|service, _| SERVICES.contains(&service.as_str()) && !stopped.contains(service.as_str()));
+    let Some((service, exit_code)) = exited.pop_first() else { return Ok(None) };
     let last = log_of(docker, &service, "10").await?.tail(10);
-    Ok(Some(format!("{service} ended ({exit_code}):\n{last}")))
+    Ok(Some(format!("{service} exited ({exit_code}):\n{last}")))
 }
 
 async fn log_of(docker: &Docker, service: &str, lines: &str) -> Result<Output> {
-    docker.compose(["logs", "--no-color", "--no-log-prefix", "--tail", lines, service]).run(PATIENCE).await
+    docker
+        .compose(["logs", "--no-color", "--no-log-prefix", "--tail", lines, service])
+        .run(COMMAND_TIMEOUT)
+        .await
 }
 
-fn service_with(part: Part) -> &'static str {
-    match part {
-        Part::Redis => "redis",
-        Part::Api => service_of(Process::Api),
-        Part::Collector => "otel-collector",
+fn service_of_component(component: Component) -> &'static str {
+    match component {
+        Component::Redis => "redis",
+        Component::Api => service_of(Process::Api),
+        Component::Collector => "otel-collector",
     }
 }

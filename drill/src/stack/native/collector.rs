@@ -1,3 +1,5 @@
+//! An OTLP receiver in the drill itself, in place of the OpenTelemetry Collector.
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,30 +23,30 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-/// How long open connections may take to end.
-const GRACE: Duration = Duration::from_secs(5);
+/// The timeout for open connections to close.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A receiver of OTLP in the place of the OpenTelemetry Collector. It keeps nothing but when it last saw
-/// each span, so its memory does not grow with the load.
+/// A running OTLP receiver. It stores only the time of the last span of each name, so its memory does not grow with the
+/// load.
 pub(super) struct Collector {
     stop: oneshot::Sender<()>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
 }
 
-/// When a span of this service and name last came.
+/// When the last span of each service and name was received.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen(Arc<Mutex<HashMap<(String, String), Instant>>>);
+pub(super) struct LastSpans(Arc<Mutex<HashMap<(String, String), Instant>>>);
 
 impl Collector {
-    /// Listens on this address; what it sees is added to `seen`.
-    pub(super) fn start(address: SocketAddr, seen: Seen) -> Result<Self> {
+    /// Starts listening. Received spans are recorded in `last_spans`.
+    pub(super) fn start(address: SocketAddr, last_spans: LastSpans) -> Result<Self> {
         let incoming = TcpIncoming::bind(address).with_context(|| format!("the collector: {address}"))?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let traces = TraceServiceServer::new(seen.clone()).accept_compressed(CompressionEncoding::Gzip);
-        let logs = LogsServiceServer::new(seen).accept_compressed(CompressionEncoding::Gzip);
+        let traces = TraceServiceServer::new(last_spans.clone()).accept_compressed(CompressionEncoding::Gzip);
+        let logs = LogsServiceServer::new(last_spans).accept_compressed(CompressionEncoding::Gzip);
         let server = Server::builder().add_service(traces).add_service(logs);
         let server = tokio::spawn(server.serve_with_incoming_shutdown(incoming, async {
-            // An error means that the other end was dropped, which is a reason to stop as well.
+            // An error means that the sender was dropped, which also stops the server.
             let _ = stopped.await;
         }));
         Ok(Self { stop, server })
@@ -53,32 +55,32 @@ impl Collector {
     /// Stops listening and closes all connections.
     pub(super) async fn stop(self) -> Result<()> {
         let _ = self.stop.send(());
-        tokio::time::timeout(GRACE, self.server)
+        tokio::time::timeout(SHUTDOWN_TIMEOUT, self.server)
             .await
-            .context("the collector's connections do not end")???;
+            .context("the connections of the collector do not close")???;
         Ok(())
     }
 }
 
-impl Seen {
-    /// When it last saw a span of this service and name.
+impl LastSpans {
+    /// When the last span of this service and name was received; `None` if there was none.
     pub(super) fn last(&self, service: &str, span: &str) -> Option<Instant> {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get(&(service.to_owned(), span.to_owned())).copied()
+        let spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        spans.get(&(service.to_owned(), span.to_owned())).copied()
     }
 }
 
 #[tonic::async_trait]
-impl TraceService for Seen {
+impl TraceService for LastSpans {
     async fn export(
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for resource in request.into_inner().resource_spans {
             let service = service_name(resource.resource.as_ref());
             for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
-                seen.insert((service.clone(), span.name), Instant::now());
+                spans.insert((service.clone(), span.name), Instant::now());
             }
         }
         Ok(Response::new(ExportTraceServiceResponse::default()))
@@ -86,8 +88,8 @@ impl TraceService for Seen {
 }
 
 #[tonic::async_trait]
-impl LogsService for Seen {
-    /// Log lines are read from the processes themselves; here they only must be taken.
+impl LogsService for LastSpans {
+    /// Accepts and discards log records, which are captured from the output of the processes instead.
     async fn export(
         &self,
         _request: Request<ExportLogsServiceRequest>,

@@ -1,11 +1,11 @@
-//! A stack of processes on this machine, with a receiver of OTLP and one of notifications in the drill itself.
+//! A stack of processes on this machine. The OTLP receiver and the webhook receiver run in the drill itself.
 
 mod alertmanager;
 mod collector;
+mod managed_process;
 mod postgres;
 mod prometheus;
 mod redis;
-mod running;
 mod service;
 
 use std::net::SocketAddr;
@@ -14,72 +14,77 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::ports::Ports;
-use super::{Addresses, Launch, Options, Output, Player, Processes, Setting};
-use crate::catalogue::{Part, Process};
+use super::addresses::Addresses;
+use super::options::{Options, StackContext};
+use super::output::Output;
+use super::platform::NativeOptions;
+use super::ports::PortAllocator;
+use super::process::{ProcessSpec, ScenarioCommand};
+use crate::catalogue::{Component, Process};
 use crate::receiver::Receiver;
-use collector::{Collector, Seen};
+use collector::{Collector, LastSpans};
+use managed_process::{ManagedProcess, ReadinessProbe};
 use postgres::Postgres;
-use running::{Readiness, Running};
-use service::Launches;
+use service::ServiceSpecs;
 
-/// How long it may take to bring the schema up to date.
-const MIGRATION: Duration = Duration::from_secs(120);
+/// The timeout of the migration.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Its processes end when it is dropped, in the order of these fields: those that use others first.
-pub(super) struct Native {
-    prometheus: Running,
-    alertmanager: Running,
-    api: Running,
-    worker: Running,
-    gateway: Running,
-    redis: Running,
+/// A running stack. Dropping it kills the processes in the order of these fields: clients before servers.
+pub(super) struct NativeStack {
+    prometheus: ManagedProcess,
+    alertmanager: ManagedProcess,
+    api: ManagedProcess,
+    worker: ManagedProcess,
+    gateway: ManagedProcess,
+    redis: ManagedProcess,
     collector: Option<Collector>,
     collector_address: SocketAddr,
-    seen: Seen,
+    last_spans: LastSpans,
     receiver: Receiver,
     _postgres: Postgres,
     k6: PathBuf,
-    /// Of Prometheus and Alertmanager.
+    /// The data folders of Prometheus and Alertmanager.
     data: [PathBuf; 2],
 }
 
-impl Native {
+impl NativeStack {
     pub(super) async fn start(
-        setting: &Setting<'_>,
-        processes: &Processes,
-        ports: &mut Ports,
+        context: &StackContext<'_>,
+        options: &NativeOptions,
+        ports: &mut PortAllocator,
     ) -> Result<Self> {
-        let &Setting { project, speed, addresses, folder } = setting;
+        let &StackContext { addresses, folder, .. } = context;
         let receiver = Receiver::start(addresses.receiver).await?;
-        let (collector_address, seen) = (ports.free()?, Seen::default());
-        let collector = Collector::start(collector_address, seen.clone())?;
-        let postgres = Postgres::create(&processes.postgres).await?;
-        let redis_address = ports.free()?;
+        let (collector_address, last_spans) = (ports.allocate()?, LastSpans::default());
+        let collector = Collector::start(collector_address, last_spans.clone())?;
+        let postgres = Postgres::create(&options.postgres).await?;
+        let redis_address = ports.allocate()?;
         let redis =
-            Running::start(redis::launch(redis_address, folder)?, Readiness::Redis(redis_address)).await?;
+            ManagedProcess::start(redis::spec(redis_address, folder)?, ReadinessProbe::Redis(redis_address))
+                .await?;
 
-        let launches = Launches {
-            binary: &processes.binary,
+        let service = ServiceSpecs {
+            binary: &options.binary,
             postgres: &postgres,
             redis: redis_address,
             collector: collector_address,
             addresses,
             folder,
         };
-        launches.migrate()?.run(MIGRATION).await?;
+        service.migrate()?.run(MIGRATION_TIMEOUT).await?;
         let start = async |process| {
             let ready = format!("http://{}/health/ready", addresses.management(process));
-            Running::start(launches.of(process)?, Readiness::Http(ready)).await
+            ManagedProcess::start(service.process(process)?, ReadinessProbe::Http(ready)).await
         };
         let (gateway, worker) = (start(Process::Gateway).await?, start(Process::Worker).await?);
         let api = start(Process::Api).await?;
 
-        let ready = |address| Readiness::Http(format!("http://{address}/-/ready"));
-        let launch = alertmanager::launch(project, speed, addresses, folder)?;
-        let alertmanager = Running::start(launch, ready(addresses.alertmanager)).await?;
-        let launch = prometheus::launch(project, speed, addresses, folder)?;
-        let prometheus = Running::start(launch, ready(addresses.prometheus)).await?;
+        let probe = |address| ReadinessProbe::Http(format!("http://{address}/-/ready"));
+        let alertmanager =
+            ManagedProcess::start(alertmanager::spec(context)?, probe(addresses.alertmanager)).await?;
+        let prometheus =
+            ManagedProcess::start(prometheus::spec(context)?, probe(addresses.prometheus)).await?;
         Ok(Self {
             prometheus,
             alertmanager,
@@ -89,34 +94,34 @@ impl Native {
             redis,
             collector: Some(collector),
             collector_address,
-            seen,
+            last_spans,
             receiver,
             _postgres: postgres,
-            k6: processes.k6.clone(),
+            k6: options.k6.clone(),
             data: [folder.join(prometheus::DATA), folder.join(alertmanager::DATA)],
         })
     }
 
-    pub(super) async fn forget(&mut self) -> Result<()> {
+    pub(super) async fn reset_alerting(&mut self) -> Result<()> {
         self.prometheus.stop();
         self.alertmanager.stop();
         for data in &self.data {
             std::fs::remove_dir_all(data).with_context(|| data.display().to_string())?;
         }
-        self.alertmanager.start_again().await?;
-        self.prometheus.start_again().await
+        self.alertmanager.restart().await?;
+        self.prometheus.restart().await
     }
 
-    pub(super) fn alertmanager_lines(&self, with: &str) -> Vec<String> {
-        self.alertmanager.output().lines_with(with)
+    pub(super) fn alertmanager_lines(&self, text: &str) -> Vec<String> {
+        self.alertmanager.output().lines_with(text)
     }
 
-    pub(super) fn has_logged(&self, process: Process, event: &str, since: Instant) -> bool {
-        self.output(process).last(event).is_some_and(|at| at >= since)
+    pub(super) fn has_log_record(&self, process: Process, event: &str, since: Instant) -> bool {
+        self.output(process).last_event(event).is_some_and(|at| at >= since)
     }
 
-    pub(super) fn has_traced(&self, process: Process, span: &str, since: Instant) -> bool {
-        self.seen.last(process.service(), span).is_some_and(|at| at >= since)
+    pub(super) fn has_span(&self, process: Process, span: &str, since: Instant) -> bool {
+        self.last_spans.last(process.service(), span).is_some_and(|at| at >= since)
     }
 
     fn output(&self, process: Process) -> &Output {
@@ -127,11 +132,11 @@ impl Native {
         }
     }
 
-    pub(super) async fn stop(&mut self, part: Part) -> Result<()> {
-        match part {
-            Part::Redis => self.redis.stop(),
-            Part::Api => self.api.stop(),
-            Part::Collector => {
+    pub(super) async fn stop(&mut self, component: Component) -> Result<()> {
+        match component {
+            Component::Redis => self.redis.stop(),
+            Component::Api => self.api.stop(),
+            Component::Collector => {
                 if let Some(collector) = self.collector.take() {
                     collector.stop().await?;
                 }
@@ -140,13 +145,13 @@ impl Native {
         Ok(())
     }
 
-    pub(super) async fn start_again(&mut self, part: Part) -> Result<()> {
-        match part {
-            Part::Redis => self.redis.start_again().await,
-            Part::Api => self.api.start_again().await,
-            Part::Collector if self.collector.is_some() => Ok(()),
-            Part::Collector => {
-                self.collector = Some(Collector::start(self.collector_address, self.seen.clone())?);
+    pub(super) async fn restart(&mut self, component: Component) -> Result<()> {
+        match component {
+            Component::Redis => self.redis.restart().await,
+            Component::Api => self.api.restart().await,
+            Component::Collector if self.collector.is_some() => Ok(()),
+            Component::Collector => {
+                self.collector = Some(Collector::start(self.collector_address, self.last_spans.clone())?);
                 Ok(())
             }
         }
@@ -157,40 +162,40 @@ impl Native {
         Ok(())
     }
 
-    pub(super) fn casualty(&mut self) -> Result<Option<String>> {
+    pub(super) fn exit_report(&mut self) -> Result<Option<String>> {
         let Self { prometheus, alertmanager, api, worker, gateway, redis, .. } = self;
-        for running in [prometheus, alertmanager, api, worker, gateway, redis] {
-            if let Some(casualty) = running.casualty()? {
-                return Ok(Some(casualty));
+        for process in [prometheus, alertmanager, api, worker, gateway, redis] {
+            if let Some(report) = process.exit_report()? {
+                return Ok(Some(report));
             }
         }
         Ok(None)
     }
 
-    pub(super) fn player(
+    pub(super) fn scenario_command(
         &self,
         options: &Options,
         addresses: &Addresses,
         scenario: &str,
-        lasting: Option<Duration>,
-    ) -> Player {
-        let mut launch =
-            Launch::new("k6", &self.k6).argument("run").argument("--no-color").argument("--quiet");
-        launch = launch.argument("--address").argument(addresses.k6.to_string());
-        launch = launch.argument(options.project.scenario(scenario));
-        launch.environment.extend(environment(options, addresses));
-        launch.environment.insert("K6_NO_USAGE_REPORT", "true".to_owned());
-        launch.environment.extend(lasting.map(|lasting| ("DURATION", format!("{}s", lasting.as_secs()))));
-        Player { launch, interrupt: None }
+        duration: Option<Duration>,
+    ) -> ScenarioCommand {
+        let mut run =
+            ProcessSpec::new("k6", &self.k6).argument("run").argument("--no-color").argument("--quiet");
+        run = run.argument("--address").argument(addresses.k6.to_string());
+        run = run.argument(options.project.scenario(scenario));
+        run.environment.extend(environment(options, addresses));
+        run.environment.insert("K6_NO_USAGE_REPORT", "true".to_owned());
+        run.environment.extend(duration.map(|duration| ("DURATION", format!("{}s", duration.as_secs()))));
+        ScenarioCommand { run, interrupt: None }
     }
 
-    pub(super) fn how_to_run_a_scenario(&self, options: &Options, addresses: &Addresses) -> String {
+    pub(super) fn scenario_command_line(&self, options: &Options, addresses: &Addresses) -> String {
         let variables = environment(options, addresses).map(|(name, value)| format!("{name}={value}"));
         format!("{} {} run load-tests/scenarios/smoke.js", variables.join(" "), self.k6.display())
     }
 }
 
-/// What scenarios are told of the stack.
+/// The environment variables of a scenario.
 fn environment(options: &Options, addresses: &Addresses) -> [(&'static str, String); 5] {
     let url = |address| format!("http://{address}");
     [

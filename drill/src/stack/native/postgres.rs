@@ -1,22 +1,24 @@
+//! A temporary database on an existing Postgres server.
+
 use anyhow::{Context, Result, anyhow};
 use sea_orm::{ConnectOptions, ConnectionTrait};
 use url::Url;
 
-/// The login role of the service: neither owner nor superuser, whom row-level security would not bind.
+/// The login role of the service. It is neither owner nor superuser, so that row-level security applies.
 const SERVICE: &str = "glasshouse_drill_service";
-/// The owner of the schema, who migrates.
+/// The owner of the schema, which runs the migrations.
 const OWNER: &str = "glasshouse_drill_owner";
-/// Their password: the roles can do nothing outside a database that is gone after the drill.
+/// The password of both roles. They have no rights outside the temporary database.
 const PASSWORD: &str = "drill";
 
-/// A database of its own on a server that is there. Dropping it removes the database.
+/// A temporary database. Dropping this drops the database.
 pub(super) struct Postgres {
     superuser: Url,
     database: String,
 }
 
 impl Postgres {
-    /// A new, empty database, with the roles that `deploy/compose/postgres-init.sql` makes.
+    /// Creates an empty database, with the roles of `deploy/compose/postgres-init.sql`.
     pub(super) async fn create(superuser_url: &str) -> Result<Self> {
         let superuser = Url::parse(superuser_url).context("the URL of Postgres")?;
         let database = format!("glasshouse_drill_{}", uuid::Uuid::now_v7().simple());
@@ -36,20 +38,20 @@ impl Postgres {
         Ok(Self { superuser, database })
     }
 
-    /// Where the service reaches it.
+    /// The URL for the service.
     pub(super) fn service_url(&self) -> Result<String> {
-        self.url_of(SERVICE)
+        self.url_for(SERVICE)
     }
 
-    /// Where its owner reaches it.
+    /// The URL for the owner of the schema.
     pub(super) fn owner_url(&self) -> Result<String> {
-        self.url_of(OWNER)
+        self.url_for(OWNER)
     }
 
-    fn url_of(&self, role: &str) -> Result<String> {
+    fn url_for(&self, role: &str) -> Result<String> {
         let mut url = self.superuser.clone();
-        let named = url.set_username(role).and_then(|()| url.set_password(Some(PASSWORD)));
-        named.map_err(|()| anyhow!("the URL of Postgres takes no user"))?;
+        let is_set = url.set_username(role).and_then(|()| url.set_password(Some(PASSWORD)));
+        is_set.map_err(|()| anyhow!("the URL of Postgres cannot have a user"))?;
         url.set_path(&self.database);
         Ok(url.into())
     }
@@ -59,13 +61,13 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         let (superuser, sql) =
             (self.superuser.clone(), format!("DROP DATABASE {} WITH (FORCE)", self.database));
-        // A destructor cannot await: another thread does, with a runtime of its own.
-        let drop_it = move || {
+        // A destructor cannot await, so another thread does, with a runtime of its own.
+        let drop_database = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(execute(&superuser, &[sql]))
         };
-        // If it fails the server is gone, and the database with it.
-        let _ = std::thread::spawn(drop_it).join();
+        // A failure means that the server is down. There is no caller to report it to.
+        let _ = std::thread::spawn(drop_database).join();
     }
 }
 

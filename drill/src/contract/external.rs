@@ -1,0 +1,91 @@
+//! Metrics from outside the service, which the stack of a drill lacks: those of k6, the collector with its span metrics,
+//! and the exporters of Postgres, Redis and the host.
+
+use promql_parser::parser::Expr;
+
+use super::exported::ExportedMetrics;
+use crate::promql::selectors;
+
+/// Groups of metrics with the same labels: metric names, label names.
+const EXTERNAL: [(&[&str], &[&str]); 11] = [
+    (&["k6_vus", "k6_vus_max"], &[]),
+    (&["k6_checks_rate"], &["check", "scenario"]),
+    (
+        &[
+            "k6_http_reqs_total",
+            "k6_http_req_duration_p95",
+            "k6_http_req_duration_p99",
+            "k6_rate_limited_rate",
+            "k6_server_errors_rate",
+            "k6_shed_rate",
+        ],
+        &["scenario", "method", "name", "status", "expected_response", "error_code"],
+    ),
+    (
+        &["traces_span_metrics_duration_seconds_count"],
+        &["service_name", "span_name", "span_kind", "status_code", "db_system_name"],
+    ),
+    (
+        &["traces_span_metrics_duration_seconds_bucket"],
+        &["service_name", "span_name", "span_kind", "status_code", "db_system_name", "le"],
+    ),
+    (
+        &[
+            "otelcol_receiver_accepted_spans_total",
+            "otelcol_receiver_accepted_log_records_total",
+            "otelcol_exporter_send_failed_spans_total",
+            "otelcol_exporter_send_failed_log_records_total",
+            "otelcol_exporter_queue_size",
+            "otelcol_exporter_queue_capacity",
+        ],
+        &["receiver", "exporter", "transport", "data_type"],
+    ),
+    (&["pg_stat_activity_count"], &["datname", "state"]),
+    (
+        &[
+            "pg_settings_max_connections",
+            "pg_database_size_bytes",
+            "pg_stat_database_xact_commit",
+            "pg_stat_database_xact_rollback",
+            "pg_stat_database_blks_hit",
+            "pg_stat_database_blks_read",
+        ],
+        &["datname"],
+    ),
+    (
+        &[
+            "redis_memory_used_bytes",
+            "redis_memory_max_bytes",
+            "redis_commands_processed_total",
+            "redis_expired_keys_total",
+            "redis_evicted_keys_total",
+        ],
+        &[],
+    ),
+    (&["node_cpu_seconds_total"], &["cpu", "mode"]),
+    (
+        &[
+            "node_memory_MemAvailable_bytes",
+            "node_memory_MemTotal_bytes",
+            "node_filesystem_avail_bytes",
+            "node_filesystem_size_bytes",
+        ],
+        &["device", "fstype", "mountpoint"],
+    ),
+];
+
+impl ExportedMetrics {
+    /// Adds the external metrics.
+    pub fn add_external(&mut self) {
+        for (metrics, labels) in EXTERNAL {
+            metrics.iter().for_each(|metric| self.add(metric, labels.iter().copied()));
+        }
+    }
+}
+
+/// Whether an expression selects an external metric.
+pub fn uses_external_metrics(expression: &Expr) -> bool {
+    let mut external = EXTERNAL.iter().flat_map(|(metrics, _)| *metrics);
+    external
+        .any(|metric| selectors(expression).iter().any(|selector| selector.name.as_deref() == Some(*metric)))
+}

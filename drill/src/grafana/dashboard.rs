@@ -1,0 +1,153 @@
+//! The committed dashboards: their panels and queries.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::variables::{as_promql, interpolate};
+use crate::project::files;
+use crate::query::LocatedQuery;
+
+/// The phrase in the description of a panel that has no data without a fault. Checks that every panel has data skip
+/// such panels.
+pub const FAULT_ONLY: &str = "Has data only during a fault";
+
+/// A dashboard, as Grafana's JSON.
+#[derive(Clone, Debug)]
+pub struct Dashboard(Value);
+
+impl Dashboard {
+    /// Wraps the JSON of a dashboard.
+    pub fn new(json: Value) -> Self {
+        Self(json)
+    }
+
+    /// Reads the `.json` files of a folder.
+    ///
+    /// # Errors
+    /// A file cannot be read or parsed, or the folder has none.
+    pub fn read_all(folder: &Path) -> Result<Vec<Self>> {
+        let mut dashboards = Vec::new();
+        for path in files(folder, "json")? {
+            let place = path.display().to_string();
+            let text = std::fs::read_to_string(&path).with_context(|| place.clone())?;
+            dashboards.push(Self::new(serde_json::from_str(&text).context(place)?));
+        }
+        ensure!(!dashboards.is_empty(), "no dashboard in {}", folder.display());
+        Ok(dashboards)
+    }
+
+    /// The uid, which links refer to.
+    pub fn uid(&self) -> &str {
+        text(&self.0, "/uid")
+    }
+
+    /// The whole JSON.
+    pub fn json(&self) -> &Value {
+        &self.0
+    }
+
+    /// All panels, without the headers of rows.
+    pub fn panels(&self) -> Vec<&Value> {
+        array(&self.0, "/panels").filter(|panel| text(panel, "/type") != "row").collect()
+    }
+
+    /// The PromQL of panels, annotations and variables. Grafana's variables are replaced by their default values, so
+    /// that the result can be parsed and run.
+    pub fn promql(&self) -> Vec<LocatedQuery> {
+        let panels = self.panels().into_iter().flat_map(|panel| self.queries_of(panel));
+        let annotations = array(&self.0, "/annotations/list").filter(|one| is_promql(one));
+        let annotations = annotations.map(|one| self.query(text(one, "/name"), text(one, "/expr")));
+        let variables = array(&self.0, "/templating/list").filter(|one| is_promql(one));
+        let variables =
+            variables.map(|one| self.query(text(one, "/name"), &as_promql(text(one, "/query/query"))));
+        panels.chain(annotations).chain(variables).collect()
+    }
+
+    /// The PromQL of the panels that have data under normal load. The others carry [`FAULT_ONLY`] in their description.
+    pub fn promql_under_normal_load(&self) -> Vec<LocatedQuery> {
+        let has_data = |panel: &&Value| !text(panel, "/description").contains(FAULT_ONLY);
+        self.panels().into_iter().filter(has_data).flat_map(|panel| self.queries_of(panel)).collect()
+    }
+
+    /// The PromQL of the queries that ask for exemplars.
+    pub fn promql_with_exemplars(&self) -> Vec<LocatedQuery> {
+        let panels = self.panels().into_iter();
+        panels.flat_map(|panel| self.queries(panel, |target| target["exemplar"] == true)).collect()
+    }
+
+    fn queries_of(&self, panel: &Value) -> Vec<LocatedQuery> {
+        self.queries(panel, |_| true)
+    }
+
+    fn queries(&self, panel: &Value, is_wanted: impl Fn(&Value) -> bool) -> Vec<LocatedQuery> {
+        let targets = array(panel, "/targets").filter(|target| is_promql(target) && is_wanted(target));
+        targets.map(|target| self.query(text(panel, "/title"), text(target, "/expr"))).collect()
+    }
+
+    /// A query of this dashboard, with its variables replaced by their default values.
+    pub fn query(&self, place: &str, expression: &str) -> LocatedQuery {
+        let variables = array(&self.0, "/templating/list");
+        let defaults = variables.map(|one| (text(one, "/name"), text(one, "/current/value"))).collect();
+        LocatedQuery {
+            place: format!("{}, {place}", self.uid()),
+            expression: interpolate(expression, &defaults),
+        }
+    }
+}
+
+fn array<'a>(json: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    json.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn text<'a>(json: &'a Value, pointer: &str) -> &'a str {
+    json.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn is_promql(json: &Value) -> bool {
+    text(json, "/datasource/type") == "prometheus"
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_the_promql_of_panels_annotations_and_variables_is_returned() {
+        let (ours, other) = (json!({ "type": "prometheus" }), json!({ "type": "loki" }));
+        let dashboard = Dashboard::new(json!({
+            "uid": "d",
+            "panels": [
+                { "type": "row" },
+                { "type": "stat", "title": "Q", "description": "Has data only during a fault: x.", "targets": [
+                    { "datasource": ours, "expr": "down" },
+                ] },
+                { "type": "stat", "title": "P", "targets": [
+                    { "datasource": ours, "expr": "up{job=\"$v\"}", "exemplar": true },
+                    { "datasource": other, "expr": "{}", "exemplar": true },
+                ] },
+            ],
+            "annotations": { "list": [{ "name": "A", "datasource": ours, "expr": "ALERTS" }] },
+            "templating": { "list": [
+                {
+                    "name": "v", "datasource": ours, "query": { "query": "label_values(up, job)" },
+                    "current": { "value": "api" },
+                },
+                { "name": "typed", "query": "text" },
+            ] },
+        }));
+        let brief = |queries: Vec<LocatedQuery>| -> Vec<_> {
+            queries.into_iter().map(|query| format!("{}: {}", query.place, query.expression)).collect()
+        };
+        let up = "d, P: up{job=\"api\"}";
+        assert_eq!(
+            brief(dashboard.promql()),
+            ["d, Q: down", up, "d, A: ALERTS", "d, v: group by (job) (up)"]
+        );
+        assert_eq!(brief(dashboard.promql_under_normal_load()), [up]);
+        assert_eq!(brief(dashboard.promql_with_exemplars()), [up]);
+    }
+}

@@ -1,0 +1,132 @@
+//! Alertmanager's notifications, and the bounded store of the alerts in them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+/// The maximum number of stored deliveries. The oldest are removed first.
+const CAPACITY: usize = 500;
+
+/// A webhook notification of Alertmanager (version 4). Only the fields that are needed here.
+#[derive(Debug, Deserialize)]
+pub struct Notification {
+    alerts: Vec<NotifiedAlert>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NotifiedAlert {
+    status: AlertStatus,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+    #[serde(with = "time::serde::rfc3339")]
+    starts_at: OffsetDateTime,
+    fingerprint: String,
+}
+
+/// The status of an alert in a notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertStatus {
+    /// The alert is firing.
+    Firing,
+    /// The alert is resolved.
+    Resolved,
+}
+
+/// One alert in one notification.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Delivery {
+    /// When the notification was received.
+    #[serde(with = "time::serde::rfc3339")]
+    pub received_at: OffsetDateTime,
+    /// Firing or resolved.
+    pub status: AlertStatus,
+    /// The name of the alert.
+    pub alert: String,
+    /// The label `severity`.
+    pub severity: String,
+    /// The label `service`.
+    pub service: String,
+    /// The annotation `summary`.
+    pub summary: String,
+    /// The annotation `runbook_url`.
+    pub runbook_url: String,
+    /// When the alert began to fire.
+    #[serde(with = "time::serde::rfc3339")]
+    pub starts_at: OffsetDateTime,
+    /// Alertmanager's hash of the labels, which identifies the alert among others with the same name.
+    pub fingerprint: String,
+}
+
+/// The most recent deliveries.
+#[derive(Debug, Default)]
+pub(super) struct DeliveryStore(Mutex<VecDeque<Delivery>>);
+
+impl DeliveryStore {
+    /// Stores the alerts of a notification.
+    pub(super) fn add(&self, notification: Notification) {
+        let mut deliveries = self.lock();
+        for alert in notification.alerts {
+            if deliveries.len() == CAPACITY {
+                deliveries.pop_front();
+            }
+            deliveries.push_back(alert.delivered_at(OffsetDateTime::now_utc()));
+        }
+    }
+
+    /// All stored deliveries, from newest to oldest.
+    pub(super) fn newest_first(&self) -> Vec<Delivery> {
+        self.lock().iter().rev().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Delivery>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl NotifiedAlert {
+    fn delivered_at(mut self, received_at: OffsetDateTime) -> Delivery {
+        let mut label = |name: &str| self.labels.remove(name).unwrap_or_default();
+        let mut annotation = |name: &str| self.annotations.remove(name).unwrap_or_default();
+        Delivery {
+            received_at,
+            status: self.status,
+            alert: label("alertname"),
+            severity: label("severity"),
+            service: label("service"),
+            summary: annotation("summary"),
+            runbook_url: annotation("runbook_url"),
+            starts_at: self.starts_at,
+            fingerprint: self.fingerprint,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notification(alert: &str) -> Notification {
+        let labels = BTreeMap::from([("alertname".to_owned(), alert.to_owned())]);
+        let (status, starts_at) = (AlertStatus::Firing, OffsetDateTime::now_utc());
+        let (annotations, fingerprint) = (BTreeMap::new(), "1".to_owned());
+        Notification { alerts: vec![NotifiedAlert { status, labels, annotations, starts_at, fingerprint }] }
+    }
+
+    #[test]
+    fn the_store_is_bounded_and_keeps_the_newest() {
+        let store = DeliveryStore::default();
+        for number in 0..=CAPACITY {
+            store.add(notification(&format!("A{number}")));
+        }
+        let stored = store.newest_first();
+        assert_eq!(stored.len(), CAPACITY);
+        assert_eq!(stored[0].alert, format!("A{CAPACITY}"));
+        assert_eq!(stored[CAPACITY - 1].alert, "A1");
+    }
+}

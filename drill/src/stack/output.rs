@@ -1,0 +1,108 @@
+//! Captures what a process writes to its standard output and standard error.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{BufRead, BufReader, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use serde::Deserialize;
+
+/// How many of the last lines are kept.
+const MAX_LINES: usize = 200;
+
+/// The captured output of a process: its last lines, and the time of the last log record of each event.
+#[derive(Clone, Default)]
+pub struct Output(Arc<Mutex<Captured>>);
+
+#[derive(Default)]
+struct Captured {
+    lines: VecDeque<String>,
+    events: HashMap<String, Instant>,
+    open_pipes: usize,
+}
+
+/// A log record in JSON, of which only the event name is needed.
+#[derive(Deserialize)]
+struct JsonRecord {
+    message: String,
+}
+
+impl Output {
+    /// When the last log record of this event was captured; `None` if there was none.
+    pub fn last_event(&self, event: &str) -> Option<Instant> {
+        self.lock().events.get(event).copied()
+    }
+
+    /// The last `count` lines.
+    pub fn tail(&self, count: usize) -> String {
+        let captured = self.lock();
+        let skipped = captured.lines.len().saturating_sub(count);
+        captured.lines.iter().skip(skipped).map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The captured lines that contain a text.
+    pub fn lines_with(&self, text: &str) -> Vec<String> {
+        self.lock().lines.iter().filter(|line| line.contains(text)).cloned().collect()
+    }
+
+    /// All captured lines.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines_with("")
+    }
+
+    /// Captures a pipe on a thread of its own until it is closed.
+    pub(super) fn capture(&self, pipe: Option<impl Read + Send + 'static>) {
+        let Some(pipe) = pipe else { return };
+        let output = self.clone();
+        output.lock().open_pipes += 1;
+        std::thread::spawn(move || {
+            let mut pipe = BufReader::new(pipe);
+            let mut line = Vec::new();
+            while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                output.add(String::from_utf8_lossy(&line).trim_end());
+                line.clear();
+            }
+            output.lock().open_pipes -= 1;
+        });
+    }
+
+    /// Whether all pipes are closed, so that no more lines follow.
+    pub(super) fn is_complete(&self) -> bool {
+        self.lock().open_pipes == 0
+    }
+
+    fn add(&self, line: &str) {
+        let record = serde_json::from_str::<JsonRecord>(line).ok();
+        let mut captured = self.lock();
+        if let Some(JsonRecord { message }) = record {
+            captured.events.insert(message, Instant::now());
+        }
+        if captured.lines.len() == MAX_LINES {
+            captured.lines.pop_front();
+        }
+        captured.lines.push_back(line.to_owned());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Captured> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_and_all_events_are_kept() {
+        let output = Output::default();
+        (0..=MAX_LINES).for_each(|number| output.add(&format!("line {number}")));
+        output.add(r#"{"message":"slow_query","duration":2}"#);
+        assert_eq!(
+            output.tail(2),
+            format!("line {MAX_LINES}\n{}", r#"{"message":"slow_query","duration":2}"#)
+        );
+        assert_eq!(output.lines().len(), MAX_LINES);
+        assert!(output.last_event("slow_query").is_some() && output.last_event("order_placed").is_none());
+        assert_eq!(output.lines_with("line 19").len(), 11, "19 and 190 to 199");
+    }
+}

@@ -1,0 +1,239 @@
+//! Starts child processes, and ensures that none outlives the drill.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child as StdChild, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::output::Output;
+use crate::polling::poll_until;
+
+/// The timeout for a process to become ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How a process is started. Of the drill's environment it inherits only `PATH` and `HOME` by default.
+#[derive(Clone, Debug)]
+pub(crate) struct ProcessSpec {
+    /// The name in messages.
+    pub(crate) name: &'static str,
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<OsString>,
+    pub(crate) environment: BTreeMap<&'static str, String>,
+    /// Whether it inherits the whole environment of the drill.
+    pub(crate) inherits_environment: bool,
+    /// Whether its output goes to the drill's standard error instead of being captured.
+    pub(crate) shows_output: bool,
+}
+
+/// How k6 is run for one scenario.
+pub(crate) struct ScenarioCommand {
+    /// Runs k6, or attaches to the output of k6 in its container.
+    pub(crate) run: ProcessSpec,
+    /// Interrupts k6, if a signal to the process of `run` does not reach it.
+    pub(crate) interrupt: Option<ProcessSpec>,
+}
+
+/// A child process that is killed when this is dropped.
+///
+/// It has a process group of its own, so that Ctrl-C reaches only the drill, which then stops all processes in order. On
+/// Linux, `setpriv` makes the kernel kill it even if the drill itself is killed. The kernel does so when the thread that
+/// started the process ends, so a drill starts all processes on its main thread.
+pub struct Child {
+    name: &'static str,
+    process: StdChild,
+    output: Output,
+}
+
+impl ProcessSpec {
+    pub(crate) fn new(name: &'static str, program: impl Into<PathBuf>) -> Self {
+        Self {
+            name,
+            program: program.into(),
+            arguments: Vec::new(),
+            environment: BTreeMap::new(),
+            inherits_environment: false,
+            shows_output: false,
+        }
+    }
+
+    /// A process whose program is the first of `programs` in `PATH`.
+    ///
+    /// # Errors
+    /// None of the programs is installed.
+    pub(crate) fn installed(name: &'static str, programs: &[&str]) -> Result<Self> {
+        let program = find_program(programs).with_context(|| format!("{} is not installed", programs[0]))?;
+        Ok(Self::new(name, program))
+    }
+
+    pub(crate) fn argument(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Adds the argument `--NAME=VALUE`.
+    pub(crate) fn flag(self, name: &str, value: impl fmt::Display) -> Self {
+        self.argument(format!("--{name}={value}"))
+    }
+
+    /// Starts the process. Its output is added to `output`.
+    pub(crate) fn spawn(&self, output: Output) -> Result<Child> {
+        let mut command = killed_with_parent(&self.program);
+        let is_inherited = |name: &OsString| self.inherits_environment || name == "PATH" || name == "HOME";
+        command.args(&self.arguments).env_clear();
+        command.envs(std::env::vars_os().filter(|(name, _)| is_inherited(name))).envs(&self.environment);
+        command.stdin(Stdio::null()).process_group(0);
+        if self.shows_output {
+            command.stdout(std::io::stderr()).stderr(std::io::stderr());
+        } else {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        let mut process =
+            command.spawn().with_context(|| format!("{}: {}", self.name, self.program.display()))?;
+        output.capture(process.stdout.take());
+        output.capture(process.stderr.take());
+        Ok(Child { name: self.name, process, output })
+    }
+
+    /// Runs the process until it exits, and returns its output.
+    ///
+    /// # Errors
+    /// It cannot be started, fails, or does not exit before the timeout.
+    pub(crate) async fn run(&self, timeout: Duration) -> Result<Output> {
+        let mut child = self.spawn(Output::default())?;
+        let status = child.wait(timeout).await?;
+        let output = child.output.clone();
+        // Its last lines may still be in the pipes.
+        poll_until(Duration::from_secs(1), async || Ok(output.is_complete().then_some(()))).await?;
+        if !status.success() {
+            bail!("{} failed ({status}):\n{}", self.name, output.tail(20));
+        }
+        Ok(output)
+    }
+}
+
+/// A command that the kernel kills when its parent exits, if `setpriv` is installed.
+fn killed_with_parent(program: &Path) -> Command {
+    match find_program(&["setpriv"]) {
+        Some(setpriv) => {
+            let mut command = Command::new(setpriv);
+            command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+            command
+        }
+        None => Command::new(program),
+    }
+}
+
+/// The path of the first of these programs that is in `PATH`.
+pub fn find_program(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<_> = std::env::split_paths(&path).collect();
+    names
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
+        .find(|file| file.is_file())
+}
+
+impl Child {
+    /// The captured output.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// The exit status; `None` while the process runs.
+    pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.process.try_wait()?)
+    }
+
+    /// Sends SIGINT, like Ctrl-C, unless the process has exited.
+    pub fn interrupt(&mut self) -> Result<()> {
+        if self.exit_status()?.is_none() {
+            kill_process(Pid::from_child(&self.process), Signal::INT)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the process exits.
+    ///
+    /// # Errors
+    /// It does not exit before the timeout.
+    pub async fn wait(&mut self, timeout: Duration) -> Result<ExitStatus> {
+        let name = self.name;
+        let status = poll_until(timeout, async || self.exit_status()).await?;
+        status.with_context(|| format!("{name} did not exit within {timeout:?}"))
+    }
+
+    /// Waits until `is_ready` returns true.
+    ///
+    /// # Errors
+    /// The process exits first, or is not ready before the timeout.
+    pub(crate) async fn wait_until_ready(&mut self, mut is_ready: impl AsyncFnMut() -> bool) -> Result<()> {
+        let outcome = poll_until(READY_TIMEOUT, async || {
+            let exited = self.exit_status()?;
+            Ok(if exited.is_none() && is_ready().await { Some(None) } else { exited.map(Some) })
+        });
+        let problem = match outcome.await? {
+            Some(None) => return Ok(()),
+            Some(Some(status)) => format!("exited during its start ({status})"),
+            None => format!("was not ready within {READY_TIMEOUT:?}"),
+        };
+        bail!("{} {problem}:\n{}", self.name, self.output.tail(20));
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // Waits, so that the folder of its files can be removed afterwards.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::test_kill_process;
+
+    use super::*;
+
+    fn sleeping() -> Child {
+        ProcessSpec::new("sleep", "sleep").argument("1000").spawn(Output::default()).unwrap()
+    }
+
+    #[test]
+    fn a_panic_kills_child_processes() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let panicked = std::panic::catch_unwind(move || {
+            let child = sleeping();
+            sender.send(Pid::from_child(&child.process)).unwrap();
+            panic!("a drill that fails");
+        });
+        assert!(panicked.is_err());
+        assert!(test_kill_process(receiver.recv().unwrap()).is_err(), "it still runs");
+    }
+
+    #[tokio::test]
+    async fn a_process_that_exits_during_its_start_is_reported_with_its_output() {
+        let spec =
+            ProcessSpec::new("redis", "sh").argument("-c").argument("echo the port is taken >&2; exit 3");
+        let mut child = spec.spawn(Output::default()).unwrap();
+        let error = child.wait_until_ready(async || false).await.unwrap_err().to_string();
+        assert!(error.starts_with("redis exited during its start"), "{error}");
+        assert!(error.contains("exit status: 3"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn run_returns_the_whole_output() {
+        let run = |script: &'static str| async move {
+            let spec = ProcessSpec::new("sh", "sh").argument("-c").argument(script);
+            spec.run(Duration::from_secs(20)).await
+        };
+        assert_eq!(run("echo one; echo two >&2").await.unwrap().lines().len(), 2);
+        let error = run("echo why; exit 4").await.map(drop).unwrap_err().to_string();
+        assert!(error.starts_with("sh failed (exit status: 4)") && error.ends_with("why"), "{error}");
+    }
+}
