@@ -1,4 +1,4 @@
-//! The alerts, as `deploy/prometheus/rules` and the catalogue have them.
+//! Reads the alerts from `deploy/prometheus/rules` and the catalogue.
 
 use anyhow::{Context, Result};
 use glasshouse_drill::catalogue::Catalogue;
@@ -6,14 +6,17 @@ use glasshouse_drill::project::{Project, kebab_case};
 use glasshouse_drill::promql::{Condition, conditions, parse};
 use glasshouse_drill::rules::{Rule, RuleFiles};
 
-use crate::model::{Alert, Badness};
+use crate::model::{Alert, Threshold};
 
 /// All alerts, in the order of the rules.
 #[derive(Clone, Debug)]
 pub struct Alerts(Vec<Alert>);
 
 impl Alerts {
-    /// Reads them.
+    /// Reads the rules and the catalogue.
+    ///
+    /// # Errors
+    /// A file cannot be read or parsed, or an alert is not in the catalogue.
     pub fn read(project: &Project) -> Result<Self> {
         let catalogue = Catalogue::read(&project.catalogue())?;
         let rules = RuleFiles::read(&project.rules())?.rules()?;
@@ -21,15 +24,18 @@ impl Alerts {
         Ok(Self(alerts.map(|rule| alert(rule, &catalogue)).collect::<Result<_>>()?))
     }
 
-    /// The alert of this name.
+    /// The alert with this name.
+    ///
+    /// # Errors
+    /// The rules have no such alert.
     pub fn named(&self, name: &str) -> Result<&Alert> {
         self.0
             .iter()
             .find(|alert| alert.name == name)
-            .with_context(|| format!("no rule has the alert {name}"))
+            .with_context(|| format!("the rules have no alert {name}"))
     }
 
-    /// All of them.
+    /// All alerts, in the order of the rules.
     pub fn iter(&self) -> impl Iterator<Item = &Alert> {
         self.0.iter()
     }
@@ -46,17 +52,17 @@ fn alert(rule: &Rule, catalogue: &Catalogue) -> Result<Alert> {
         dashboard: annotation("dashboard_url").rsplit('/').next().unwrap_or_default().to_owned(),
         runbook: kebab_case(&name),
         scenario: entry.with_context(|| format!("{name}: not in the catalogue"))?.scenario.clone(),
-        conditions: conditions(&parse(&rule.expr)?).iter().map(badness).collect(),
+        thresholds: conditions(&parse(&rule.expr)?).iter().map(threshold).collect(),
         name,
     })
 }
 
-/// `== 0` is what is said of things that should be 1, and `== 1` of those that should be 0.
-fn badness(condition: &Condition) -> Badness {
+/// The threshold of a condition. `== 0` applies to values that should be 1, and `== 1` to values that should be 0.
+fn threshold(condition: &Condition) -> Threshold {
     match condition.above {
-        Some(true) => Badness::Above(condition.threshold),
-        Some(false) => Badness::Below(condition.threshold),
-        None if condition.threshold > 0.0 => Badness::Above(condition.threshold),
-        None => Badness::Below(1.0),
+        Some(true) => Threshold::Above(condition.threshold),
+        Some(false) => Threshold::Below(condition.threshold),
+        None if condition.threshold > 0.0 => Threshold::Above(condition.threshold),
+        None => Threshold::Below(1.0),
     }
 }

@@ -1,7 +1,11 @@
-//! The dashboards of Grafana, as code: `grafana/dashboards` is what the program `dashboards` writes.
+//! Grafana's dashboards as code. The program `dashboards` writes them to `grafana/dashboards`.
 //!
-//! Start reading at [`pages`], which are the dashboards. [`model`] is what they are made of. [`alerts`] reads
-//! thresholds from the rules, so that a panel turns red exactly where its alert fires.
+//! - [`pages`]: the dashboards. **Start reading here.**
+//! - [`model`]: the typed building blocks of a dashboard.
+//! - [`alerts`]: the alerts with their thresholds, read from the rules, so that a panel turns red where its alert fires.
+//!
+//! Of `glasshouse-drill` it uses what reads the repository (project, catalogue, rules, PromQL, data sources), and nothing
+//! that runs a stack.
 
 pub mod alerts;
 pub mod model;
@@ -14,7 +18,10 @@ use anyhow::{Context, Result};
 use alerts::Alerts;
 use glasshouse_drill::project::Project;
 
-/// The files of `grafana/dashboards` as they should be: their paths and what is in them.
+/// The files of `grafana/dashboards`: paths and content.
+///
+/// # Errors
+/// The rules or the catalogue cannot be read, or a dashboard shows an unknown alert.
 pub fn files(root: &Path) -> Result<Vec<(PathBuf, String)>> {
     let project = Project::new(root);
     let dashboards = pages::all(&Alerts::read(&project)?)?;
@@ -25,7 +32,10 @@ pub fn files(root: &Path) -> Result<Vec<(PathBuf, String)>> {
     dashboards.iter().map(file).collect()
 }
 
-/// Writes them.
+/// Writes the files of `grafana/dashboards`.
+///
+/// # Errors
+/// As [`files`], or a file cannot be written.
 pub fn write(root: &Path) -> Result<()> {
     for (path, text) in files(root)? {
         std::fs::write(&path, text).with_context(|| path.display().to_string())?;

@@ -1,4 +1,4 @@
-//! Writes `grafana/dashboards`, in the project's folder: the one that is given, or the current one.
+//! Writes `grafana/dashboards` of the repository in the given folder (default: the current folder).
 
 use std::path::PathBuf;
 

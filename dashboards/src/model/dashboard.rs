@@ -1,9 +1,12 @@
-use glasshouse_drill::grafana::data_source::Source;
+//! A dashboard: variables, rows, and annotations.
+
+use glasshouse_drill::grafana::data_source::DataSource;
 use serde_json::{Value, json};
 
-use super::{Row, Variable};
+use super::row::Row;
+use super::variable::Variable;
 
-/// What all our dashboards have in common, by which the links between them find them.
+/// The tag of all our dashboards, which their links select.
 const TAG: &str = "glasshouse";
 
 /// A dashboard.
@@ -17,7 +20,7 @@ pub struct Dashboard {
 }
 
 impl Dashboard {
-    /// An empty dashboard. Its uid is part of links, and the name of its file.
+    /// An empty dashboard. Links and the file name contain the uid.
     pub fn new(uid: &str, title: &str, description: &str) -> Self {
         Self {
             uid: uid.to_owned(),
@@ -28,7 +31,7 @@ impl Dashboard {
         }
     }
 
-    /// Adds something to choose.
+    /// Adds a variable.
     #[must_use]
     pub fn variable(mut self, variable: Variable) -> Self {
         self.variables.push(variable);
@@ -42,7 +45,7 @@ impl Dashboard {
         self
     }
 
-    /// The name of its file.
+    /// The name of the file.
     pub fn file_name(&self) -> String {
         format!("{}.json", self.uid)
     }
@@ -58,7 +61,7 @@ impl Dashboard {
             "tags": [TAG],
             "schemaVersion": 41,
             "editable": false, // the files are written from code
-            "graphTooltip": 1, // one cross-hair for all panels
+            "graphTooltip": 1, // a crosshair that all panels share
             "refresh": "10s",
             "time": { "from": "now-30m", "to": "now" },
             "timezone": "browser",
@@ -78,14 +81,14 @@ impl Dashboard {
     }
 }
 
-/// What happened when, drawn into all graphs.
+/// Annotations in all graphs: deployments, firing alerts, load tests.
 fn annotations() -> Vec<Value> {
     let annotation = |name: &str, color: &str, query: &str, title: &str, text: &str| {
         json!({
             "name": name,
             "enable": true,
             "iconColor": color,
-            "datasource": Source::Prometheus.reference(),
+            "datasource": DataSource::Prometheus.reference(),
             "expr": query,
             "step": "15s",
             "titleFormat": title,
@@ -94,7 +97,7 @@ fn annotations() -> Vec<Value> {
         })
     };
     vec![
-        // A build that was not there during the hour before. A restart of the same build is none.
+        // A build that did not run within the last hour. A restart of the same build is not a deployment.
         annotation(
             "Deployments",
             "blue",

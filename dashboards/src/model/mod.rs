@@ -1,21 +1,22 @@
-//! What a dashboard of Grafana is made of: typed, as far as ours need it, and written as Grafana's JSON.
+//! Typed building blocks of a Grafana dashboard, which are written as Grafana's JSON.
 //!
-//! A panel cannot be without its title, its description and its unit, and rows lay panels out, so that none
-//! can cover another.
+//! Every panel has a title, a description and a unit. Rows compute the layout, so panels cannot overlap.
 
+mod alert;
 mod dashboard;
-mod options;
 mod panel;
+mod panel_json;
 mod query;
 mod row;
 mod threshold;
 mod unit;
 mod variable;
 
+pub use alert::Alert;
 pub use dashboard::Dashboard;
-pub use panel::{Kind, Panel};
+pub use panel::{Panel, Visualization};
 pub use query::Query;
 pub use row::Row;
-pub use threshold::{Alert, Badness};
+pub use threshold::Threshold;
 pub use unit::Unit;
 pub use variable::Variable;

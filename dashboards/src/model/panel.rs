@@ -1,73 +1,77 @@
-use glasshouse_drill::grafana::data_source::Source;
+//! A panel and its settings.
+
+use glasshouse_drill::grafana::FAULT_ONLY;
 use serde_json::{Value, json};
 
-use super::threshold::Judgement;
-use super::{Alert, Badness, Query, Unit, options};
+use super::alert::Alert;
+use super::query::Query;
+use super::threshold::{ColoredThreshold, Threshold};
+use super::unit::Unit;
 
-/// How a panel shows what it asked for.
+/// How a panel shows the results of its queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// One big number.
+pub enum Visualization {
+    /// A single number.
     Stat,
-    /// A tile for each thing that is there (1) or gone (0).
-    Presence,
+    /// A tile for each series: up (1) or down (0).
+    UpDown,
     /// Lines over time.
     TimeSeries,
-    /// Areas over time, one on the other: parts of a whole.
-    Stacked,
+    /// Stacked areas over time, for parts of a whole.
+    StackedArea,
     /// A row for each series, a column for each query.
     Table,
-    /// Bars side by side.
+    /// A bar for each series.
     BarGauge,
     /// The buckets of a histogram over time.
     Heatmap,
-    /// What state something was in, over time.
+    /// States over time.
     StateTimeline,
-    /// A text in Markdown.
+    /// Text in Markdown.
     Text,
-    /// Log lines.
+    /// Log records.
     Logs,
     /// Traces, or the spans of one.
     Traces,
-    /// Services and the calls between them.
+    /// A graph of services and calls.
     NodeGraph,
-    /// A profile.
+    /// A CPU profile.
     FlameGraph,
 }
 
-/// A panel.
+/// A panel of a dashboard.
 #[derive(Clone, Debug)]
 pub struct Panel {
-    pub(super) kind: Kind,
-    title: String,
-    description: String,
+    pub(super) visualization: Visualization,
+    pub(super) title: String,
+    pub(super) description: String,
     pub(super) unit: Unit,
-    queries: Vec<Query>,
-    alerts: Vec<Alert>,
-    pub(super) judgement: Option<Judgement>,
-    min: Option<f64>,
+    pub(super) queries: Vec<Query>,
+    pub(super) alerts: Vec<Alert>,
+    pub(super) threshold: Option<ColoredThreshold>,
+    pub(super) min: Option<f64>,
     pub(super) max: Option<f64>,
-    empty: Option<String>,
-    links: Vec<Value>,
-    overrides: Vec<Value>,
-    transformations: Vec<Value>,
+    pub(super) no_value: Option<String>,
+    pub(super) links: Vec<Value>,
+    pub(super) overrides: Vec<Value>,
+    pub(super) transformations: Vec<Value>,
     pub(super) text: String,
 }
 
 impl Panel {
-    /// A panel. Its description says what to do when it looks bad.
-    pub fn new(kind: Kind, unit: Unit, title: &str, description: &str) -> Self {
+    /// A panel without queries. The description says what the panel shows, and what to do when it looks bad.
+    pub fn new(visualization: Visualization, unit: Unit, title: &str, description: &str) -> Self {
         Self {
-            kind,
+            visualization,
             title: title.to_owned(),
             description: description.to_owned(),
             unit,
             queries: Vec::new(),
             alerts: Vec::new(),
-            judgement: None,
+            threshold: None,
             min: (unit != Unit::None).then_some(0.0),
             max: None,
-            empty: None,
+            no_value: None,
             links: Vec::new(),
             overrides: Vec::new(),
             transformations: Vec::new(),
@@ -75,9 +79,9 @@ impl Panel {
         }
     }
 
-    /// A panel of text alone.
+    /// A panel of text.
     pub fn text(title: &str, description: &str, markdown: String) -> Self {
-        Self { text: markdown, ..Self::new(Kind::Text, Unit::None, title, description) }
+        Self { text: markdown, ..Self::new(Visualization::Text, Unit::None, title, description) }
     }
 
     /// Adds a query.
@@ -87,24 +91,24 @@ impl Panel {
         self
     }
 
-    /// The panel shows what this alert compares: its first condition's threshold, its runbook and its drill.
+    /// Adds an alert on the value of this panel: the threshold of its first condition, its runbook and its drill.
     #[must_use]
     pub fn alert(self, alert: &Alert) -> Self {
         self.alert_on(alert, 0)
     }
 
-    /// As `alert`, with the threshold of another of its conditions, counted from 0.
+    /// As [`alert`](Self::alert), with the threshold of another condition, counted from 0.
     #[must_use]
     pub fn alert_on(mut self, alert: &Alert, condition: usize) -> Self {
-        if let Some(badness) = alert.conditions.get(condition) {
-            self.judgement = Some(alert.judgement(*badness));
+        if let Some(threshold) = alert.thresholds.get(condition) {
+            self.threshold = Some(alert.colored(*threshold));
         }
-        self.also(alert)
+        self.related_alert(alert)
     }
 
-    /// Names another alert that has to do with the panel, but with another threshold.
+    /// Adds an alert without its threshold, which applies to another value.
     #[must_use]
-    pub fn also(mut self, alert: &Alert) -> Self {
+    pub fn related_alert(mut self, alert: &Alert) -> Self {
         self.links.push(json!({
             "title": format!("Runbook of {}", alert.name),
             "url": alert.runbook_url(),
@@ -114,54 +118,61 @@ impl Panel {
         self
     }
 
-    /// Bad from this value on, although no alert says so.
+    /// Sets a threshold that no alert has.
     #[must_use]
-    pub fn bad(mut self, badness: Badness) -> Self {
-        self.judgement = Some(Judgement { badness, color: "orange" });
+    pub fn threshold(mut self, threshold: Threshold) -> Self {
+        self.threshold = Some(ColoredThreshold { threshold, color: "orange" });
         self
     }
 
-    /// The end of the scale, such as the limit of what is shown.
+    /// Sets the maximum of the axis.
     #[must_use]
-    pub fn up_to(mut self, max: f64) -> Self {
+    pub fn max(mut self, max: f64) -> Self {
         self.max = Some(max);
         self
     }
 
-    /// What it says while there is nothing to show.
+    /// Sets the text of an empty panel.
     #[must_use]
-    pub fn empty_says(mut self, text: &str) -> Self {
-        self.empty = Some(text.to_owned());
+    pub fn no_value(mut self, text: &str) -> Self {
+        self.no_value = Some(text.to_owned());
         self
     }
 
-    /// Values may also be below 0.
+    /// Notes in the description that the panel has data only during a fault, and names the drill that causes one.
     #[must_use]
-    pub fn unbounded(mut self) -> Self {
+    pub fn fault_only(mut self, scenario: &str) -> Self {
+        self.description += &format!(" {FAULT_ONLY}: `make drill NAME={scenario}`.");
+        self
+    }
+
+    /// Removes the minimum of 0 from the axis.
+    #[must_use]
+    pub fn allow_negative(mut self) -> Self {
         self.min = None;
         self
     }
 
-    /// A scale on which each step is ten times the one before.
+    /// Uses a logarithmic axis to base 10.
     #[must_use]
     pub fn logarithmic(self) -> Self {
         let scale = json!({ "type": "log", "log": 10 });
-        self.set("byType", "number", &[("custom.scaleDistribution", scale), ("min", json!(1))])
+        self.override_fields("byType", "number", &[("custom.scaleDistribution", scale), ("min", json!(1))])
     }
 
-    /// Leads to another dashboard.
+    /// Adds a link to another dashboard.
     #[must_use]
-    pub fn leads_to(mut self, title: &str, uid: &str) -> Self {
+    pub fn dashboard_link(mut self, title: &str, uid: &str) -> Self {
         self.links.push(json!({ "title": title, "url": format!("/d/{uid}?${{__url_time_range}}") }));
         self
     }
 
-    /// Draws the series whose names end like this as limits: dashed red lines without an area.
+    /// Draws the series whose names end with `suffix` as limits: dashed red lines without an area.
     #[must_use]
-    pub fn limit(self, ending: &str) -> Self {
-        self.set(
+    pub fn limit_series(self, suffix: &str) -> Self {
+        self.override_fields(
             "byRegexp",
-            &format!("/{ending}$/"),
+            &format!("/{suffix}$/"),
             &[
                 ("color", json!({ "mode": "fixed", "fixedColor": "red" })),
                 ("custom.lineStyle", json!({ "fill": "dash", "dash": [10, 10] })),
@@ -170,29 +181,29 @@ impl Panel {
         )
     }
 
-    /// Always the same colour for a series.
+    /// Sets the color of a series.
     #[must_use]
-    pub fn color(self, series: &str, color: &str) -> Self {
-        self.set("byName", series, &[("color", json!({ "mode": "fixed", "fixedColor": color }))])
+    pub fn series_color(self, series: &str, color: &str) -> Self {
+        self.override_fields("byName", series, &[("color", json!({ "mode": "fixed", "fixedColor": color }))])
     }
 
-    /// Names a column of a table and gives it a unit. `query` is its letter: the value of the first query is
-    /// in the column `Value #A`, or `Value` if it is the only one.
+    /// Sets the title and unit of the value column of a query, which is given by its letter. An empty letter means the only
+    /// query.
     #[must_use]
     pub fn column(self, query: &str, title: &str, unit: Unit) -> Self {
         let column = if query.is_empty() { "Value".to_owned() } else { format!("Value #{query}") };
-        self.set("byName", &column, &[("displayName", json!(title)), ("unit", json!(unit.id()))])
+        self.override_fields("byName", &column, &[("displayName", json!(title)), ("unit", json!(unit.id()))])
     }
 
-    /// How many pixels a column of a table is wide.
+    /// Sets the width of a column of a table in pixels.
     #[must_use]
-    pub fn width(self, column: &str, pixels: u32) -> Self {
-        self.set("byName", column, &[("custom.width", json!(pixels))])
+    pub fn column_width(self, column: &str, pixels: u32) -> Self {
+        self.override_fields("byName", column, &[("custom.width", json!(pixels))])
     }
 
-    /// Sets properties of the fields that a matcher finds.
+    /// Overrides properties of the fields that a matcher selects.
     #[must_use]
-    pub fn set(mut self, matcher: &str, fields: &str, properties: &[(&str, Value)]) -> Self {
+    pub fn override_fields(mut self, matcher: &str, fields: &str, properties: &[(&str, Value)]) -> Self {
         let properties: Vec<_> =
             properties.iter().map(|(id, value)| json!({ "id": id, "value": value })).collect();
         self.overrides.push(json!({
@@ -202,62 +213,24 @@ impl Panel {
         self
     }
 
-    /// Changes what the queries gave before it is shown.
+    /// Adds a transformation of the query results.
     #[must_use]
     pub fn transform(mut self, id: &str, options: Value) -> Self {
         self.transformations.push(json!({ "id": id, "options": options }));
         self
     }
 
-    /// One table of all queries, sorted by a column, with these columns first.
+    /// Merges the results of all queries into one table, sorted by a column, with the columns `first` in front.
     #[must_use]
-    pub fn one_table(self, first: &[&str], sorted_by: &str) -> Self {
-        let backends: serde_json::Map<_, _> =
-            first.iter().enumerate().map(|(place, column)| ((*column).to_owned(), json!(place))).collect();
+    pub fn merged_table(self, first: &[&str], sorted_by: &str) -> Self {
+        let order: serde_json::Map<_, _> =
+            first.iter().enumerate().map(|(index, column)| ((*column).to_owned(), json!(index))).collect();
         self.transform("merge", json!({}))
-            .transform("organize", json!({ "excludeByName": { "Time": true }, "indexByName": places }))
+            .transform("organize", json!({ "excludeByName": { "Time": true }, "indexByName": order }))
             .transform("sortBy", json!({ "sort": [{ "field": sorted_by, "desc": true }] }))
     }
 
-    pub(super) fn is_judged(&self) -> bool {
-        self.judgement.is_some()
-    }
-
-    pub(super) fn to_json(&self) -> Value {
-        let source = self.queries.first().map_or(Source::Prometheus, |query| query.source);
-        let targets: Vec<_> =
-            self.queries.iter().enumerate().map(|(number, query)| query.to_json(number)).collect();
-        let advice = self.alerts.iter().map(|alert| format!("\n\n{}", alert.advice()));
-        json!({
-            "type": options::plugin(self.kind),
-            "title": self.title,
-            "description": std::iter::once(self.description.clone()).chain(advice).collect::<String>(),
-            "datasource": source.reference(),
-            "targets": targets,
-            "fieldConfig": { "defaults": self.defaults(), "overrides": self.overrides },
-            "options": options::of(self),
-            "transformations": self.transformations,
-            "links": self.links,
-        })
-    }
-
-    fn defaults(&self) -> Value {
-        let mut defaults = json!({
-            "unit": self.unit.id(),
-            "thresholds": { "mode": "absolute", "steps": options::steps(self) },
-            "color": { "mode": options::color(self) },
-            "custom": options::custom(self),
-            "mappings": options::mappings(self.kind),
-        });
-        if let Some(min) = self.min {
-            defaults["min"] = json!(min);
-        }
-        if let Some(max) = self.max {
-            defaults["max"] = json!(max);
-        }
-        if let Some(empty) = &self.empty {
-            defaults["noValue"] = json!(empty);
-        }
-        defaults
+    pub(super) fn has_threshold(&self) -> bool {
+        self.threshold.is_some()
     }
 }

@@ -1,91 +1,133 @@
-//! What Grafana's panels have of their own.
+//! Writes a panel as Grafana's JSON, with the options of its plugin.
 
+use glasshouse_drill::grafana::data_source::DataSource;
 use serde_json::{Value, json};
 
-use super::{Kind, Panel, Unit};
+use super::panel::{Panel, Visualization};
+use super::unit::Unit;
 
-/// The plugin that draws a panel. All of them are part of Grafana.
-pub(super) fn plugin(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Stat | Kind::Presence => "stat",
-        Kind::TimeSeries | Kind::Stacked => "timeseries",
-        Kind::Table => "table",
-        Kind::BarGauge => "bargauge",
-        Kind::Heatmap => "heatmap",
-        Kind::StateTimeline => "state-timeline",
-        Kind::Text => "text",
-        Kind::Logs => "logs",
-        Kind::Traces => "traces",
-        Kind::NodeGraph => "nodeGraph",
-        Kind::FlameGraph => "flamegraph",
+impl Panel {
+    pub(super) fn to_json(&self) -> Value {
+        let source = self.queries.first().map_or(DataSource::Prometheus, |query| query.source);
+        let targets: Vec<_> =
+            self.queries.iter().enumerate().map(|(number, query)| query.to_json(number)).collect();
+        let advice = self.alerts.iter().map(|alert| format!("\n\n{}", alert.advice()));
+        json!({
+            "type": plugin(self.visualization),
+            "title": self.title,
+            "description": std::iter::once(self.description.clone()).chain(advice).collect::<String>(),
+            "datasource": source.reference(),
+            "targets": targets,
+            "fieldConfig": { "defaults": self.defaults(), "overrides": self.overrides },
+            "options": plugin_options(self),
+            "transformations": self.transformations,
+            "links": self.links,
+        })
+    }
+
+    fn defaults(&self) -> Value {
+        let mut defaults = json!({
+            "unit": self.unit.id(),
+            "thresholds": { "mode": "absolute", "steps": steps(self) },
+            "color": { "mode": color_mode(self) },
+            "custom": custom(self),
+            "mappings": mappings(self.visualization),
+        });
+        if let Some(min) = self.min {
+            defaults["min"] = json!(min);
+        }
+        if let Some(max) = self.max {
+            defaults["max"] = json!(max);
+        }
+        if let Some(text) = &self.no_value {
+            defaults["noValue"] = json!(text);
+        }
+        defaults
     }
 }
 
-/// How series get their colours.
-pub(super) fn color(panel: &Panel) -> &'static str {
-    match panel.kind {
-        Kind::Stat | Kind::Presence | Kind::Table => "thresholds",
-        Kind::BarGauge | Kind::StateTimeline if panel.is_judged() => "thresholds",
+/// The plugin type. All plugins are part of Grafana.
+fn plugin(visualization: Visualization) -> &'static str {
+    match visualization {
+        Visualization::Stat | Visualization::UpDown => "stat",
+        Visualization::TimeSeries | Visualization::StackedArea => "timeseries",
+        Visualization::Table => "table",
+        Visualization::BarGauge => "bargauge",
+        Visualization::Heatmap => "heatmap",
+        Visualization::StateTimeline => "state-timeline",
+        Visualization::Text => "text",
+        Visualization::Logs => "logs",
+        Visualization::Traces => "traces",
+        Visualization::NodeGraph => "nodeGraph",
+        Visualization::FlameGraph => "flamegraph",
+    }
+}
+
+/// The color mode of series and values.
+fn color_mode(panel: &Panel) -> &'static str {
+    match panel.visualization {
+        Visualization::Stat | Visualization::UpDown | Visualization::Table => "thresholds",
+        Visualization::BarGauge | Visualization::StateTimeline if panel.has_threshold() => "thresholds",
         _ => "palette-classic",
     }
 }
 
-/// From where on values have which colour.
-pub(super) fn steps(panel: &Panel) -> Value {
-    match panel.judgement {
+/// The color steps of the threshold.
+fn steps(panel: &Panel) -> Value {
+    match panel.threshold {
         None => json!([{ "color": "text", "value": null }]),
-        Some(judgement) if panel.kind == Kind::TimeSeries => judgement.of_line(),
-        Some(judgement) => judgement.of_values(),
+        Some(threshold) if panel.visualization == Visualization::TimeSeries => threshold.line_steps(),
+        Some(threshold) => threshold.value_steps(),
     }
 }
 
-/// Words for values.
-pub(super) fn mappings(kind: Kind) -> Value {
-    match kind {
-        Kind::Presence => json!([{ "type": "value", "options": {
-            "0": { "text": "gone", "color": "red" },
+/// Texts in place of values.
+fn mappings(visualization: Visualization) -> Value {
+    match visualization {
+        Visualization::UpDown => json!([{ "type": "value", "options": {
+            "0": { "text": "down", "color": "red" },
             "1": { "text": "up", "color": "green" },
         } }]),
         _ => json!([]),
     }
 }
 
-/// Where a scale ends at least. Otherwise one of zeros alone would go up to 100, or 10000 %.
-fn least_scale(panel: &Panel) -> Option<f64> {
-    let nothing_bad = match panel.unit {
-        // The alerts on times are far above ordinary ones, which would be a flat line then.
+/// The smallest maximum of the axis. Without it, an axis of zeros would extend to 100, or to 10,000 %.
+fn min_axis_max(panel: &Panel) -> Option<f64> {
+    let without_threshold = match panel.unit {
+        // Thresholds of these units are far above normal values, which would become a flat line.
         Unit::Seconds | Unit::Bytes | Unit::Dollars | Unit::None => return None,
-        Unit::Share => 0.01,
+        Unit::Ratio => 0.01,
         Unit::RequestsPerSecond | Unit::PerSecond | Unit::PerMinute | Unit::Count => 1.0,
     };
-    panel.judgement.and_then(|judgement| judgement.scale()).or(Some(nothing_bad))
+    panel.threshold.and_then(|threshold| threshold.axis_max()).or(Some(without_threshold))
 }
 
-/// The plugin's options.
-pub(super) fn of(panel: &Panel) -> Value {
+/// The options of the plugin.
+fn plugin_options(panel: &Panel) -> Value {
     let last = json!({ "calcs": ["lastNotNull"], "fields": "", "values": false });
-    match panel.kind {
-        Kind::Stat => json!({
+    match panel.visualization {
+        Visualization::Stat => json!({
             "reduceOptions": last, "colorMode": "value", "graphMode": "none", "textMode": "auto",
             "justifyMode": "center", "orientation": "auto",
         }),
-        Kind::Presence => json!({
+        Visualization::UpDown => json!({
             "reduceOptions": last, "colorMode": "background", "graphMode": "none", "textMode": "value_and_name",
             "justifyMode": "center", "orientation": "vertical",
         }),
-        Kind::TimeSeries | Kind::Stacked => json!({
+        Visualization::TimeSeries | Visualization::StackedArea => json!({
             "legend": {
                 "showLegend": true, "displayMode": "table", "placement": "bottom",
                 "calcs": ["lastNotNull", "max"], "sortBy": "Last *", "sortDesc": true,
             },
             "tooltip": { "mode": "multi", "sort": "desc" },
         }),
-        Kind::Table => json!({ "showHeader": true, "cellHeight": "sm" }),
-        Kind::BarGauge => json!({
+        Visualization::Table => json!({ "showHeader": true, "cellHeight": "sm" }),
+        Visualization::BarGauge => json!({
             "reduceOptions": last, "orientation": "horizontal", "displayMode": "basic",
             "valueMode": "color", "showUnfilled": true,
         }),
-        Kind::Heatmap => json!({
+        Visualization::Heatmap => json!({
             "calculate": false,
             "color": { "mode": "scheme", "scheme": "Oranges", "exponent": 0.5, "steps": 64 },
             "yAxis": { "unit": panel.unit.id() },
@@ -94,38 +136,38 @@ pub(super) fn of(panel: &Panel) -> Value {
             "tooltip": { "mode": "single", "yHistogram": true },
             "exemplars": { "color": "blue" },
         }),
-        Kind::StateTimeline => json!({
+        Visualization::StateTimeline => json!({
             "showValue": "never", "mergeValues": true, "rowHeight": 0.8,
             "legend": { "showLegend": false, "displayMode": "list", "placement": "bottom" },
             "tooltip": { "mode": "single" },
         }),
-        Kind::Text => json!({ "mode": "markdown", "content": panel.text }),
-        Kind::Logs => json!({
+        Visualization::Text => json!({ "mode": "markdown", "content": panel.text }),
+        Visualization::Logs => json!({
             "showTime": true, "wrapLogMessage": true, "enableLogDetails": true, "sortOrder": "Descending",
             "dedupStrategy": "none", "showLabels": false, "prettifyLogMessage": false,
         }),
-        Kind::Traces | Kind::NodeGraph | Kind::FlameGraph => json!({}),
+        Visualization::Traces | Visualization::NodeGraph | Visualization::FlameGraph => json!({}),
     }
 }
 
-/// How the plugin draws a series.
-pub(super) fn custom(panel: &Panel) -> Value {
-    let mut custom = match panel.kind {
-        Kind::TimeSeries => json!({
+/// The plugin's options for drawing a series.
+fn custom(panel: &Panel) -> Value {
+    let mut custom = match panel.visualization {
+        Visualization::TimeSeries => json!({
             "drawStyle": "line", "lineWidth": 2, "fillOpacity": 5, "showPoints": "never", "spanNulls": false,
-            "thresholdsStyle": { "mode": if panel.is_judged() { "dashed" } else { "off" } },
+            "thresholdsStyle": { "mode": if panel.has_threshold() { "dashed" } else { "off" } },
         }),
-        Kind::Stacked => json!({
+        Visualization::StackedArea => json!({
             "drawStyle": "line", "lineWidth": 1, "fillOpacity": 40, "showPoints": "never",
             "stacking": { "mode": "normal", "group": "A" },
         }),
-        Kind::StateTimeline => json!({ "fillOpacity": 80, "lineWidth": 0 }),
-        Kind::Table => json!({ "minWidth": 90 }),
+        Visualization::StateTimeline => json!({ "fillOpacity": 80, "lineWidth": 0 }),
+        Visualization::Table => json!({ "minWidth": 90 }),
         _ => json!({}),
     };
-    let has_scale = matches!(panel.kind, Kind::TimeSeries | Kind::Stacked);
-    if let Some(least) = least_scale(panel).filter(|_| has_scale && panel.max.is_none()) {
-        custom["axisSoftMax"] = json!(least);
+    let has_axis = matches!(panel.visualization, Visualization::TimeSeries | Visualization::StackedArea);
+    if let Some(max) = min_axis_max(panel).filter(|_| has_axis && panel.max.is_none()) {
+        custom["axisSoftMax"] = json!(max);
     }
     custom
 }

@@ -1,54 +1,56 @@
-use glasshouse_drill::grafana::data_source::{CPU_TIME, Source};
+//! A query of a panel.
+
+use glasshouse_drill::grafana::data_source::{CPU_TIME, DataSource};
 use serde_json::{Value, json};
 
-/// A query of a panel.
+/// A query of a panel, as Grafana's JSON.
 #[derive(Clone, Debug)]
 pub struct Query {
-    pub(super) source: Source,
+    pub(super) source: DataSource,
     body: Value,
 }
 
 impl Query {
-    /// PromQL over the time that the dashboard shows.
-    pub fn over_time(expression: impl Into<String>) -> Self {
+    /// A range query in PromQL, over the selected time range.
+    pub fn range(expression: impl Into<String>) -> Self {
         Self::promql(expression.into(), json!({ "range": true, "instant": false }))
     }
 
-    /// PromQL at the end of that time.
-    pub fn now(expression: impl Into<String>) -> Self {
+    /// An instant query in PromQL, at the end of the selected time range.
+    pub fn instant(expression: impl Into<String>) -> Self {
         Self::promql(expression.into(), json!({ "range": false, "instant": true }))
     }
 
-    /// As `now`, with one row for each series, and a column for each label.
+    /// An instant query in PromQL, with a row for each series and a column for each label.
     pub fn table(expression: impl Into<String>) -> Self {
-        Self::now(expression).with("format", json!("table"))
+        Self::instant(expression).with("format", json!("table"))
     }
 
-    /// The buckets of a histogram, which must have the label `le`.
-    pub fn buckets(expression: impl Into<String>) -> Self {
-        Self::over_time(expression).with("format", json!("heatmap")).legend("{{le}}")
+    /// A range query in PromQL for the buckets of a histogram. The result must have the label `le`.
+    pub fn heatmap(expression: impl Into<String>) -> Self {
+        Self::range(expression).with("format", json!("heatmap")).legend("{{le}}")
     }
 
-    /// LogQL.
+    /// A range query in LogQL.
     pub fn logql(expression: impl Into<String>) -> Self {
         let body = json!({ "expr": expression.into(), "queryType": "range", "editorMode": "code" });
-        Self { source: Source::Loki, body }
+        Self { source: DataSource::Loki, body }
     }
 
-    /// TraceQL, or the id of a trace.
+    /// A query in TraceQL, or a trace id.
     pub fn traceql(expression: impl Into<String>) -> Self {
         let body = json!({
             "query": expression.into(), "queryType": "traceql", "tableType": "traces", "limit": 20
         });
-        Self { source: Source::Tempo, body }
+        Self { source: DataSource::Tempo, body }
     }
 
-    /// Who calls whom.
+    /// The service graph.
     pub fn service_map() -> Self {
-        Self { source: Source::Tempo, body: json!({ "queryType": "serviceMap" }) }
+        Self { source: DataSource::Tempo, body: json!({ "queryType": "serviceMap" }) }
     }
 
-    /// Where the CPU time of these samples went.
+    /// The CPU profile of the samples that a label selector matches.
     pub fn profile(selector: impl Into<String>) -> Self {
         let body = json!({
             "labelSelector": selector.into(),
@@ -56,25 +58,25 @@ impl Query {
             "queryType": "profile",
             "groupBy": [],
         });
-        Self { source: Source::Pyroscope, body }
+        Self { source: DataSource::Pyroscope, body }
     }
 
-    /// How its series are called; `{{label}}` is a label's value.
+    /// Sets the names of the series. `{{label}}` is replaced by the value of a label.
     #[must_use]
     pub fn legend(self, legend: impl Into<String>) -> Self {
         self.with("legendFormat", json!(legend.into()))
     }
 
-    /// Also shows its exemplars: points that lead to a trace.
+    /// Also shows exemplars, which lead to traces.
     #[must_use]
     pub fn exemplars(self) -> Self {
         self.with("exemplar", json!(true))
     }
 
-    fn promql(expression: String, how: Value) -> Self {
+    fn promql(expression: String, options: Value) -> Self {
         let body = json!({ "expr": expression, "editorMode": "code", "legendFormat": "__auto" });
-        let mut query = Self { source: Source::Prometheus, body };
-        for (key, value) in how.as_object().into_iter().flatten() {
+        let mut query = Self { source: DataSource::Prometheus, body };
+        for (key, value) in options.as_object().into_iter().flatten() {
             query = query.with(key, value.clone());
         }
         query
@@ -85,9 +87,9 @@ impl Query {
         self
     }
 
-    /// As one of a panel's targets: the first is `A`.
-    pub(super) fn to_json(&self, number: usize) -> Value {
-        let letter = char::from(b'A' + u8::try_from(number % 26).unwrap_or_default());
+    /// A target of a panel. The target with index 0 has the letter `A`.
+    pub(super) fn to_json(&self, index: usize) -> Value {
+        let letter = char::from(b'A' + u8::try_from(index % 26).unwrap_or_default());
         let mut target = self.body.clone();
         target["refId"] = json!(letter.to_string());
         target["datasource"] = self.source.reference();

@@ -1,11 +1,13 @@
+//! A row of panels, and the layout of its panels.
+
 use serde_json::{Value, json};
 
-use super::Panel;
+use super::panel::Panel;
 
-/// Grafana's grid has so many columns.
+/// The number of columns in Grafana's grid.
 const COLUMNS: u32 = 24;
 
-/// Panels below a headline.
+/// Panels below a header.
 #[derive(Clone, Debug)]
 pub struct Row {
     title: String,
@@ -14,19 +16,19 @@ pub struct Row {
 }
 
 impl Row {
-    /// A row whose panels are so high, in units of Grafana's grid (30 pixels).
+    /// An empty row. `height` is that of its panels, in units of Grafana's grid (30 pixels).
     pub fn new(title: &str, height: u32) -> Self {
         Self { title: title.to_owned(), height, panels: Vec::new() }
     }
 
-    /// Adds a panel of so many of the 24 columns to the right of the others, or below them if it has no room.
+    /// Adds a panel to the right of the others, or below them if the line is full. `width` is 1 to 24 columns.
     #[must_use]
     pub fn panel(mut self, width: u32, panel: Panel) -> Self {
         self.panels.push((width.clamp(1, COLUMNS), panel));
         self
     }
 
-    /// Adds its headline and its panels below `top`. Gives the line below them.
+    /// Appends the header and the panels to `panels`, from the line `top` on. Returns the next free line.
     pub(super) fn write(&self, mut top: u32, panels: &mut Vec<Value>) -> u32 {
         panels.push(json!({
             "id": panels.len() + 1,

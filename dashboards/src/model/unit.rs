@@ -1,31 +1,33 @@
-/// What the numbers of a panel count.
+//! The units of panels.
+
+/// The unit of the values of a panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// A share from 0 to 1, shown as a percentage.
-    Share,
+    /// A ratio from 0 to 1, shown as a percentage.
+    Ratio,
     /// Seconds.
     Seconds,
     /// Bytes.
     Bytes,
     /// Requests per second.
     RequestsPerSecond,
-    /// Anything else per second.
+    /// Other events per second.
     PerSecond,
-    /// Anything per minute.
+    /// Events per minute.
     PerMinute,
     /// US dollars.
     Dollars,
-    /// A number of things.
+    /// A number without a unit.
     Count,
-    /// Text, a trace or a picture, which has none.
+    /// For text, traces and profiles.
     None,
 }
 
 impl Unit {
-    /// The unit's id in Grafana.
+    /// The id of the unit in Grafana.
     pub(super) fn id(self) -> &'static str {
         match self {
-            Self::Share => "percentunit",
+            Self::Ratio => "percentunit",
             Self::Seconds => "s",
             Self::Bytes => "bytes",
             Self::RequestsPerSecond => "reqps",

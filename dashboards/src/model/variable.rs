@@ -1,13 +1,15 @@
-use glasshouse_drill::grafana::data_source::Source;
+//! A variable of a dashboard.
+
+use glasshouse_drill::grafana::data_source::DataSource;
 use serde_json::{Value, json};
 
-/// What people can choose at the top of a dashboard.
+/// A variable that people set at the top of a dashboard, as Grafana's JSON.
 #[derive(Clone, Debug)]
 pub struct Variable(Value);
 
 impl Variable {
-    /// Some or all values of a label, such as `label_values(up, instance)`.
-    pub fn some_of(name: &str, label: &str, query: &str) -> Self {
+    /// Selects several or all values of a query such as `label_values(up, instance)`.
+    pub fn multi(name: &str, label: &str, query: &str) -> Self {
         let all = json!({ "text": ["All"], "value": ["$__all"] });
         let mut variable = Self::query(name, label, query, all);
         variable.0["multi"] = json!(true);
@@ -16,13 +18,13 @@ impl Variable {
         variable
     }
 
-    /// One value of a label, at first `default`.
-    pub fn one_of(name: &str, label: &str, query: &str, default: &str) -> Self {
+    /// Selects one value of a query.
+    pub fn single(name: &str, label: &str, query: &str, default: &str) -> Self {
         Self::query(name, label, query, json!({ "text": default, "value": default }))
     }
 
-    /// A text that people type.
-    pub fn typed(name: &str, label: &str, default: &str) -> Self {
+    /// A text box.
+    pub fn text(name: &str, label: &str, default: &str) -> Self {
         Self(json!({
             "type": "textbox",
             "name": name,
@@ -38,10 +40,10 @@ impl Variable {
             "type": "query",
             "name": name,
             "label": label,
-            "datasource": Source::Prometheus.reference(),
+            "datasource": DataSource::Prometheus.reference(),
             "definition": query,
             "query": { "query": query, "refId": name },
-            "refresh": 2, // when the time changes: tenants come and go
+            "refresh": 2, // when the time range changes, because tenants come and go
             "sort": 1,
             "current": current,
             "options": [],

@@ -1,156 +1,151 @@
-//! Whether the business is well: money, customers, orders, and the work that follows them.
+//! Business metrics: revenue, sign-ups, logins, orders, and the outbox.
 
 use anyhow::Result;
 
-use super::shared::tenant;
+use super::shared::{graph, tenant};
 use crate::alerts::Alerts;
-use crate::model::{Badness, Dashboard, Kind, Panel, Query, Row, Unit};
+use crate::model::{Dashboard, Panel, Query, Row, Threshold, Unit, Visualization};
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
-    let description =
-        "Money, customers and orders. What falls here while all other dashboards are green is worst.";
+    let description = "Revenue, sign-ups and orders. A drop here while the other dashboards look healthy needs attention first.";
     Ok(Dashboard::new("glasshouse-business", "Business", description)
         .variable(tenant())
-        .row(numbers())
-        .row(money_and_orders())
-        .row(customers(alerts)?)
-        .row(background(alerts)?))
+        .row(totals())
+        .row(revenue_and_orders())
+        .row(users(alerts)?)
+        .row(outbox(alerts)?))
 }
 
-fn graph(unit: Unit, title: &str, description: &str, query: &str, legend: &str) -> Panel {
-    Panel::new(Kind::TimeSeries, unit, title, description).query(Query::over_time(query).legend(legend))
-}
-
-fn numbers() -> Row {
+fn totals() -> Row {
     let stat = |unit, title, description, query: &str| {
-        Panel::new(Kind::Stat, unit, title, description).query(Query::now(query))
+        Panel::new(Visualization::Stat, unit, title, description).query(Query::instant(query))
     };
-    Row::new("In the time shown", 4)
+    Row::new("Selected time range", 4)
         .panel(5, stat(
             Unit::Dollars,
             "Revenue",
-            "From paid orders in US dollars, before refunds; other currencies are in the revenue report. Nothing while \
-             there are orders: see Payments.",
+            "Revenue of paid orders in US dollars, before refunds. The revenue report has other currencies. Zero while \
+             orders are placed: see Payments.",
             r#"sum(increase(revenue_total_usd{tenant_id=~"$tenant"}[$__range]))"#,
         ))
         .panel(5, stat(
             Unit::Count,
             "Orders placed",
-            "Nothing at a time of day that has orders: try to place one, then see Overview for `POST /v1/orders`.",
+            "All placed orders, paid or not. Zero at a time of day with normal traffic: place a test order, then see \
+             `POST /v1/orders` in Overview.",
             r#"sum(increase(orders_total{status="pending"}[$__range]))"#,
         ))
         .panel(5, stat(
-            Unit::Share,
-            "Orders that were paid",
-            "Of those that came to an end. If it falls, see Payments: declined, or not decided.",
+            Unit::Ratio,
+            "Paid order ratio",
+            "Paid orders / completed orders. If it drops, see Payments for declined and pending payments.",
             r#"sum(increase(orders_total{status="paid"}[$__range])) / sum(increase(orders_total{status=~"paid|payment_failed|cancelled"}[$__range]))"#,
-        ).up_to(1.0).bad(Badness::Below(0.7)))
+        ).max(1.0).threshold(Threshold::Below(0.7)))
         .panel(5, stat(
             Unit::Count,
             "Sign-ups",
-            "New tenants. None for a day: try to sign up.",
+            "New tenants. None for a day: test the sign-up.",
             r#"sum(increase(user_signups_total{tenant_id=~"$tenant"}[$__range]))"#,
         ))
         .panel(4, stat(
             Unit::Count,
             "Active users",
-            "Different users in the last 15 minutes. A sudden fall with few errors: they cannot log in, or do not reach us.",
+            "Distinct users in the last 15 minutes. A sudden drop with few errors: users cannot log in, or their requests \
+             do not reach the service.",
             "max(active_users)",
         ))
 }
 
-fn money_and_orders() -> Row {
-    Row::new("Money and orders", 9)
+fn revenue_and_orders() -> Row {
+    Row::new("Revenue and orders", 9)
         .panel(8, graph(
             Unit::Dollars,
             "Revenue per hour",
-            "At the current rate. Compare it with the same time yesterday before you worry.",
-            r#"sum(rate(revenue_total_usd{tenant_id=~"$tenant"}[5m])) * 3600"#,
-            "revenue",
-        ))
-        .panel(8, Panel::new(
-            Kind::TimeSeries,
+            "Projected from the rate of the last 5 minutes. Compare it with the same time yesterday before you act.",
+        )
+            .query(Query::range(
+                r#"sum(rate(revenue_total_usd{tenant_id=~"$tenant"}[5m])) * 3600"#,
+            ).legend("revenue")))
+        .panel(8, graph(
             Unit::PerMinute,
-            "Orders by state that they came into",
-            "Pending well above the rest: payments are not decided (Payments). Many payment_failed: declines. Many \
-             cancelled: ask the tenants.",
+            "Orders by status",
+            "Orders that reached each status, per minute. Far more pending than others: payments are not settled, see \
+             Payments. Many payment_failed: declined payments. Many cancelled: ask the tenants.",
         )
-            .query(Query::over_time("sum by (status) (rate(orders_total[$__rate_interval])) * 60").legend("{{status}}")))
+            .query(Query::range(
+                "sum by (status) (rate(orders_total[$__rate_interval])) * 60",
+            ).legend("{{status}}")))
         .panel(8, Panel::new(
-            Kind::BarGauge,
+            Visualization::BarGauge,
             Unit::Dollars,
-            "Products that earn most",
-            "Revenue in the time shown. `other` holds what is beyond the cap on series: its products are in the report.",
+            "Top products by revenue",
+            "Revenue in the selected time range. `other` aggregates products above the limit of time series; the revenue \
+             report lists them.",
         )
-            .query(Query::now(
+            .query(Query::instant(
                 r#"topk(8, sum by (product) (increase(revenue_total_usd{tenant_id=~"$tenant"}[$__range])))"#,
             ).legend("{{product}}")))
 }
 
-fn customers(alerts: &Alerts) -> Result<Row> {
-    Ok(Row::new("Customers", 9)
+fn users(alerts: &Alerts) -> Result<Row> {
+    let logins = |result: &str| {
+        Query::range(format!(
+            r#"sum by (job) (rate(login_attempts_total{{job="glasshouse-api", result="{result}"}}[2m])) * 60"#
+        ))
+    };
+    Ok(Row::new("Users", 9)
         .panel(8, graph(
             Unit::Count,
             "Active users over time",
-            "Different users in the last 15 minutes. It falls slowly, so a fall is older than it looks.",
-            "max(active_users)",
-            "users",
-        ))
-        .panel(8, graph(
-            Unit::PerMinute,
-            "Sign-ups per minute, by source",
-            "By where they came from. A sudden rise without a campaign may be a machine.",
-            r#"sum by (source) (rate(user_signups_total{tenant_id=~"$tenant"}[5m])) * 60"#,
-            "{{source}}",
-        ))
-        .panel(8, graph(
-            Unit::PerMinute,
-            "Logins that fail",
-            "The line is the alert's, which also wants more failures than successes: people mistype, machines try \
-             passwords.",
-            r#"sum by (job) (rate(login_attempts_total{job="glasshouse-api", result="failure"}[2m])) * 60"#,
-            "failed",
+            "Distinct users in the last 15 minutes. Because of this window, a drop starts earlier than it appears.",
         )
-            .query(Query::over_time(
-                r#"sum by (job) (rate(login_attempts_total{job="glasshouse-api", result="success"}[2m])) * 60"#,
-            ).legend("succeeded"))
+            .query(Query::range("max(active_users)").legend("users")))
+        .panel(8, graph(
+            Unit::PerMinute,
+            "Sign-ups by source",
+            "New tenants per minute. A sudden rise without a campaign may be a bot.",
+        )
+            .query(Query::range(
+                r#"sum by (source) (rate(user_signups_total{tenant_id=~"$tenant"}[5m])) * 60"#,
+            ).legend("{{source}}")))
+        .panel(8, graph(
+            Unit::PerMinute,
+            "Login attempts by result",
+            "The line is the alert threshold of failed logins. The alert also requires more failures than successes, which \
+             suggests credential stuffing.",
+        )
+            .query(logins("failure").legend("failed"))
+            .query(logins("success").legend("succeeded"))
             .alert(alerts.named("LoginFailuresSpike")?)))
 }
 
-fn background(alerts: &Alerts) -> Result<Row> {
-    Ok(Row::new("What follows an order: confirmations and other messages", 8)
-        .panel(
-            8,
-            graph(
-                Unit::Seconds,
-                "Age of the oldest message that waits",
-                "Customers wait for their confirmation. Is the worker there, and does it deliver?",
-                "max(outbox_oldest_age_seconds)",
-                "oldest",
-            )
-            .alert(alerts.named("OutboxBacklog")?),
+fn outbox(alerts: &Alerts) -> Result<Row> {
+    let backlog = alerts.named("OutboxBacklog")?;
+    Ok(Row::new("Outbox: confirmations and other messages", 8)
+        .panel(8, graph(
+            Unit::Seconds,
+            "Outbox oldest message age",
+            "The delay of the oldest undelivered message. If it rises, check that the worker runs and that deliveries \
+             succeed.",
         )
-        .panel(
-            8,
-            graph(
-                Unit::Count,
-                "Messages that wait",
-                "A rise with deliveries going on: the worker is too slow. A rise without any: it is stuck.",
-                "max(outbox_pending)",
-                "waiting",
-            )
-            .also(alerts.named("OutboxBacklog")?),
+            .query(Query::range("max(outbox_oldest_age_seconds)").legend("oldest"))
+            .alert(backlog))
+        .panel(8, graph(
+            Unit::Count,
+            "Outbox backlog",
+            "Undelivered messages. Rising while deliveries continue: the worker is too slow. Rising without deliveries: it \
+             is stuck.",
         )
-        .panel(
-            8,
-            graph(
-                Unit::PerSecond,
-                "Deliveries",
-                "`failed` is tried again. If only failures are left, the receiver is gone: look at the lines \
+            .query(Query::range("max(outbox_pending)").legend("pending"))
+            .related_alert(backlog))
+        .panel(8, graph(
+            Unit::PerSecond,
+            "Outbox deliveries by result",
+            "Failed deliveries are retried. If all fail, the receiver is down: search for the log records \
              `outbox_delivery_failed` in Investigate.",
+        )
+            .query(Query::range(
                 "sum by (kind, result) (rate(outbox_deliveries_total[$__rate_interval]))",
-                "{{kind}} {{result}}",
-            )
-            .also(alerts.named("OutboxBacklog")?),
-        ))
+            ).legend("{{kind}} {{result}}"))
+            .related_alert(backlog)))
 }

@@ -1,133 +1,143 @@
-//! What k6 measured, beside what the service says of itself.
+//! A load test: client metrics of k6 beside the metrics of the service.
 
 use anyhow::Result;
 
+use super::shared::graph;
 use crate::alerts::Alerts;
-use crate::model::{Badness, Dashboard, Kind, Panel, Query, Row, Unit, Variable};
+use crate::model::{Dashboard, Panel, Query, Row, Threshold, Unit, Variable, Visualization};
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
-    let description = "What k6 measured from outside, beside what the service says. Empty unless k6 runs with its \
-                       metrics written to Prometheus: `docker compose run --rm k6 run /scenarios/average-load.js`.";
+    let description = "Client metrics of k6 beside the metrics of the service. Empty unless k6 writes its metrics to \
+                       Prometheus: `docker compose run --rm k6 run /scenarios/average-load.js`.";
     Ok(Dashboard::new("glasshouse-load-test", "Load test (k6)", description)
-        .variable(Variable::some_of("scenario", "Scenario", "label_values(k6_http_reqs_total, scenario)"))
-        .row(numbers())
-        .row(times(alerts)?)
+        .variable(Variable::multi("scenario", "Scenario", "label_values(k6_http_reqs_total, scenario)"))
+        .row(summary())
+        .row(client_and_service(alerts)?)
         .row(routes()))
 }
 
-/// Requests of the scenarios, as chosen.
-const CHOSEN: &str = r#"scenario=~"$scenario""#;
+/// The label matcher of the selected scenarios.
+const SELECTED: &str = r#"scenario=~"$scenario""#;
 
-fn numbers() -> Row {
+fn summary() -> Row {
     let stat = |unit, title, description, query: String| {
-        Panel::new(Kind::Stat, unit, title, description).query(Query::over_time(query))
+        Panel::new(Visualization::Stat, unit, title, description).query(Query::range(query))
     };
-    Row::new("The run", 4)
+    Row::new("Test run", 4)
         .panel(4, stat(
             Unit::Count,
-            "Customers",
-            "Virtual users at work. 0: no test runs, or k6 does not reach Prometheus.",
+            "Virtual users",
+            "Active VUs of k6. 0: no test runs, or k6 cannot write to Prometheus.",
             "sum(k6_vus)".to_owned(),
         ))
         .panel(5, stat(
             Unit::RequestsPerSecond,
-            "Requests sent",
-            "Below what the scenario promises: the service is slow, or k6 is short of customers or of CPU.",
-            format!("sum(rate(k6_http_reqs_total{{{CHOSEN}}}[$__rate_interval]))"),
+            "Sent request rate",
+            "Below the target rate of the scenario: the service is slow, or k6 has too few VUs or too little CPU.",
+            format!("sum(rate(k6_http_reqs_total{{{SELECTED}}}[$__rate_interval]))"),
         ))
         .panel(5, stat(
-            Unit::Share,
-            "Requests that were not as expected",
-            "k6's word: any answer that the script did not expect. Many during a drill are wanted.",
+            Unit::Ratio,
+            "Unexpected response ratio",
+            "Responses that the script did not expect / all responses. During a drill, many are intended.",
             format!(
-                r#"(sum(rate(k6_http_reqs_total{{{CHOSEN}, expected_response="false"}}[$__rate_interval])) or vector(0)) / sum(rate(k6_http_reqs_total{{{CHOSEN}}}[$__rate_interval]))"#
+                r#"(sum(rate(k6_http_reqs_total{{{SELECTED}, expected_response="false"}}[$__rate_interval])) or vector(0)) / sum(rate(k6_http_reqs_total{{{SELECTED}}}[$__rate_interval]))"#
             ),
-        ).bad(Badness::Above(0.01)))
+        ).threshold(Threshold::Above(0.01)))
         .panel(5, stat(
-            Unit::Share,
-            "Checks that passed",
-            "What the scripts check of answers. Below 1 in smoke or average-load: a defect. See k6's own output for which.",
+            Unit::Ratio,
+            "Check success ratio",
+            "Passed checks / all checks of responses. Below 1 in smoke or average-load: a defect. The output of k6 lists \
+             the failed checks.",
             "avg(k6_checks_rate)".to_owned(),
-        ).up_to(1.0).bad(Badness::Below(0.99)))
+        ).max(1.0).threshold(Threshold::Below(0.99)))
         .panel(5, stat(
             Unit::Seconds,
-            "p95, the slowest route",
-            "As customers feel it, with the way through the network.",
-            format!("max(k6_http_req_duration_p95{{{CHOSEN}}})"),
+            "p95 latency of the slowest route",
+            "Measured by k6, so it includes the network. If it is high, compare it with the service below.",
+            format!("max(k6_http_req_duration_p95{{{SELECTED}}})"),
         ))
 }
 
-fn times(alerts: &Alerts) -> Result<Row> {
-    Ok(Row::new("From outside and from inside", 9)
-        .panel(8, Panel::new(
-            Kind::TimeSeries,
+fn client_and_service(alerts: &Alerts) -> Result<Row> {
+    Ok(Row::new("Client and service", 9)
+        .panel(8, graph(
             Unit::RequestsPerSecond,
-            "Requests: sent and answered",
-            "Sent but not answered: they wait, or do not arrive. Answered but not sent: somebody else is there.",
+            "Request rate: client and service",
+            "k6 above the service: requests wait, or do not arrive. The service above k6: there are other clients.",
         )
-            .query(Query::over_time("sum(rate(k6_http_reqs_total[$__rate_interval]))").legend("sent by k6"))
-            .query(Query::over_time(r#"job:http_requests:rate2m{job="glasshouse-api"}"#).legend("answered by the API")))
-        .panel(8, Panel::new(
-            Kind::TimeSeries,
+            .query(Query::range("sum(rate(k6_http_reqs_total[$__rate_interval]))").legend("sent by k6"))
+            .query(Query::range(r#"job:http_requests:rate2m{job="glasshouse-api"}"#).legend("served by the API")))
+        .panel(8, graph(
             Unit::Seconds,
-            "p95: of k6 and of the service",
-            "k6 far above the service: time is lost before the service begins to count, in connections or in a full accept \
-             queue. k6's line is its slowest route.",
+            "p95 latency: client and service",
+            "k6 far above the service: time is lost before the service starts its measurement, in connection setup or in \
+             the accept queue. The series of k6 is its slowest route.",
         )
-            .query(Query::over_time(format!("max(k6_http_req_duration_p95{{{CHOSEN}}})")).legend("k6, slowest route"))
-            .query(Query::over_time(
+            .query(Query::range(format!("max(k6_http_req_duration_p95{{{SELECTED}}})")).legend("k6, slowest route"))
+            .query(Query::range(
                 r#"job:http_request_duration_seconds:p95_rate2m{job="glasshouse-api"}"#,
-            ).legend("the API"))
+            ).legend("API"))
             .alert(alerts.named("HighResponseTime")?))
-        .panel(8, Panel::new(
-            Kind::TimeSeries,
-            Unit::Share,
-            "What went wrong",
-            "Errors are 5xx and no answer at all; refusals protect the service. Which of them a scenario wants is at its top.",
+        .panel(8, graph(
+            Unit::Ratio,
+            "Error and rejection ratios",
+            "Errors are 5xx and missing responses. Rate limits (429) and load shedding (503) protect the service. The header \
+             of each script says which of them it expects.",
         )
-            .query(Query::over_time(format!("avg(k6_server_errors_rate{{{CHOSEN}}})")).legend("errors"))
-            .query(Query::over_time(format!("avg(k6_rate_limited_rate{{{CHOSEN}}})")).legend("refused by a rate limit"))
-            .query(Query::over_time(format!("avg(k6_shed_rate{{{CHOSEN}}})")).legend("refused by load shedding"))
-            .up_to(1.0)))
+            .query(Query::range(format!("avg(k6_server_errors_rate{{{SELECTED}}})")).legend("errors"))
+            .query(Query::range(format!("avg(k6_rate_limited_rate{{{SELECTED}}})")).legend("rate limited"))
+            .query(Query::range(format!("avg(k6_shed_rate{{{SELECTED}}})")).legend("load shed"))
+            .max(1.0)))
 }
 
 fn routes() -> Row {
-    let by_route = |expression: String| Query::table(expression);
     Row::new("Routes", 10)
-        .panel(12, Panel::new(
-            Kind::Table,
-            Unit::None,
-            "Routes, as customers feel them",
-            "The slowest first. Look it up in Overview for what the service says of the same endpoint.",
-        )
-            .query(by_route(format!(
-                "sum by (method, name) (rate(k6_http_reqs_total{{{CHOSEN}}}[$__rate_interval]))"
+        .panel(
+            12,
+            Panel::new(
+                Visualization::Table,
+                Unit::None,
+                "Client latency by route",
+                "Sorted by p95. Compare the slowest route with the same endpoint in Overview.",
+            )
+            .query(Query::table(format!(
+                "sum by (method, name) (rate(k6_http_reqs_total{{{SELECTED}}}[$__rate_interval]))"
             )))
-            .query(by_route(format!("max by (method, name) (k6_http_req_duration_p95{{{CHOSEN}}})")))
-            .query(by_route(format!("max by (method, name) (k6_http_req_duration_p99{{{CHOSEN}}})")))
-            .one_table(&["method", "name"], "Value #B")
-            .width("method", 90)
-            .width("name", 240)
+            .query(Query::table(format!("max by (method, name) (k6_http_req_duration_p95{{{SELECTED}}})")))
+            .query(Query::table(format!("max by (method, name) (k6_http_req_duration_p99{{{SELECTED}}})")))
+            .merged_table(&["method", "name"], "Value #B")
+            .column_width("method", 90)
+            .column_width("name", 240)
             .column("A", "Requests", Unit::RequestsPerSecond)
             .column("B", "p95", Unit::Seconds)
             .column("C", "p99", Unit::Seconds)
-            .leads_to("Overview", "glasshouse-overview"))
-        .panel(6, Panel::new(
-            Kind::Stacked,
-            Unit::RequestsPerSecond,
-            "Answers by status",
-            "0 is no answer at all: the service is gone, or took too long.",
+            .dashboard_link("Overview", "glasshouse-overview"),
         )
-            .query(Query::over_time(format!(
-                "sum by (status) (rate(k6_http_reqs_total{{{CHOSEN}}}[$__rate_interval]))"
-            )).legend("{{status}}")))
-        .panel(6, Panel::new(
-            Kind::TimeSeries,
-            Unit::Count,
-            "Customers over time",
-            "As the scenario wants them. Flat at the maximum while requests fall: customers wait for answers.",
+        .panel(
+            6,
+            Panel::new(
+                Visualization::StackedArea,
+                Unit::RequestsPerSecond,
+                "Responses by status",
+                "Status 0 is a missing response: the service is down, or the request timed out.",
+            )
+            .query(
+                Query::range(format!(
+                    "sum by (status) (rate(k6_http_reqs_total{{{SELECTED}}}[$__rate_interval]))"
+                ))
+                .legend("{{status}}"),
+            ),
         )
-            .query(Query::over_time("sum(k6_vus)").legend("at work"))
-            .query(Query::over_time("sum(k6_vus_max)").legend("at most"))
-            .limit("at most"))
+        .panel(
+            6,
+            graph(
+                Unit::Count,
+                "Virtual users over time",
+                "VUs at the maximum while the request rate drops: the VUs wait for responses.",
+            )
+            .query(Query::range("sum(k6_vus)").legend("active"))
+            .query(Query::range("sum(k6_vus_max)").legend("maximum"))
+            .limit_series("maximum"),
+        )
 }

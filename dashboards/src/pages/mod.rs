@@ -1,5 +1,5 @@
-//! The dashboards, one file each. They use what `deploy/prometheus/rules` records where they can, so that a
-//! panel and its alert cannot disagree.
+//! The dashboards, one module each. Their queries use recorded series of `deploy/prometheus/rules` where possible, so that
+//! a panel and its alert compare the same value.
 
 mod business;
 mod database;
@@ -19,6 +19,9 @@ use crate::alerts::Alerts;
 use crate::model::Dashboard;
 
 /// All dashboards.
+///
+/// # Errors
+/// A dashboard shows an alert that the rules do not have.
 pub fn all(alerts: &Alerts) -> Result<Vec<Dashboard>> {
     Ok(vec![
         overview::dashboard(alerts)?,

@@ -1,112 +1,109 @@
-//! The payment gateway, which is not ours, and what comes of payments.
+//! Payments by outcome, and the health of the payment gateway.
 
 use anyhow::Result;
 
-use super::shared::{heatmap, percentile, spans_p95};
+use super::shared::{graph, heatmap, percentile, spans_p95};
 use crate::alerts::Alerts;
-use crate::model::{Dashboard, Kind, Panel, Query, Row, Unit};
+use crate::model::{Dashboard, Panel, Query, Row, Unit, Visualization};
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
-    let description =
-        "How the gateway does, and what comes of payments. Orders are taken even if it is gone.";
+    let description = "Payments by outcome, and errors and latency of the payment gateway. Orders are accepted while it is down.";
     Ok(Dashboard::new("glasshouse-payments", "Payments", description)
         .row(outcomes(alerts)?)
-        .row(gateway(alerts)?)
-        .row(times()))
+        .row(gateway_health(alerts)?)
+        .row(gateway_latency()))
 }
 
 fn outcomes(alerts: &Alerts) -> Result<Row> {
-    Ok(Row::new("What comes of payments", 9)
+    Ok(Row::new("Payment outcomes", 9)
         .panel(9, Panel::new(
-            Kind::Stacked,
+            Visualization::StackedArea,
             Unit::PerMinute,
             "Payments by outcome",
-            "Only pending ones: the gateway is not there, or the circuit is open; they are settled later. Only declined ones: see \
-             the share beside.",
+            "Only pending: the gateway is down or the circuit is open, and payments are settled later. Only declined: see \
+             the decline ratio.",
         )
-            .query(Query::over_time("sum by (outcome) (rate(payments_total[$__rate_interval])) * 60").legend("{{outcome}}"))
-            .color("succeeded", "green")
-            .color("declined", "orange")
-            .color("pending", "yellow")
-            .color("refunded", "blue"))
-        .panel(9, Panel::new(
-            Kind::TimeSeries,
-            Unit::Share,
-            "Share that was declined",
-            "Customers have money one day and none the next? More likely the gateway's rules changed, or somebody tests stolen \
-             cards.",
+            .query(Query::range("sum by (outcome) (rate(payments_total[$__rate_interval])) * 60").legend("{{outcome}}"))
+            .series_color("succeeded", "green")
+            .series_color("declined", "orange")
+            .series_color("pending", "yellow")
+            .series_color("refunded", "blue"))
+        .panel(9, graph(
+            Unit::Ratio,
+            "Payment decline ratio",
+            "Declined payments / decided payments. A sudden rise has other causes than missing funds: new fraud rules of the \
+             gateway, or card testing with stolen cards.",
         )
-            .query(Query::over_time(
+            .query(Query::range(
                 r#"sum(rate(payments_total{outcome="declined"}[5m])) / sum(rate(payments_total{outcome=~"declined|succeeded"}[5m]))"#,
             ).legend("declined"))
             .alert(alerts.named("PaymentDeclinesHigh")?))
         .panel(6, Panel::new(
-            Kind::Stat,
+            Visualization::Stat,
             Unit::Dollars,
-            "Revenue in the time shown",
-            "What is at stake. In US dollars, before refunds.",
+            "Revenue in the selected time range",
+            "Revenue in US dollars, before refunds. It stops growing while payments are pending.",
         )
-            .query(Query::now("sum(increase(revenue_total_usd[$__range]))"))
-            .leads_to("Business", "glasshouse-business")))
+            .query(Query::instant("sum(increase(revenue_total_usd[$__range]))"))
+            .dashboard_link("Business", "glasshouse-business")))
 }
 
-fn gateway(alerts: &Alerts) -> Result<Row> {
+fn gateway_health(alerts: &Alerts) -> Result<Row> {
     let failing = alerts.named("PaymentGatewayFailing")?;
-    Ok(Row::new("Whether the gateway answers", 9)
-        .panel(9, Panel::new(
-            Kind::TimeSeries,
-            Unit::Share,
-            "Share of calls that fail or time out",
-            "The line is the alert's. Look at the provider's status page; nothing on our side mends it.",
+    Ok(Row::new("Payment gateway errors", 9)
+        .panel(9, graph(
+            Unit::Ratio,
+            "Payment gateway error ratio",
+            "Failed and timed-out calls / all calls. The line is the alert threshold. Check the status page of the \
+             provider; the cause is outside the service.",
         )
-            .query(Query::over_time(
+            .query(Query::range(
                 r#"sum by (job) (rate(payment_gateway_request_duration_seconds_count{outcome!="ok"}[2m]) or 0 * rate(payment_gateway_request_duration_seconds_count[2m])) / sum by (job) (rate(payment_gateway_request_duration_seconds_count[2m]))"#,
             ).legend("{{job}}"))
-            .up_to(1.0)
+            .max(1.0)
             .alert(failing))
         .panel(9, Panel::new(
-            Kind::Stacked,
+            Visualization::StackedArea,
             Unit::PerSecond,
-            "Calls by outcome",
-            "An attempt each, so retries count. None at all while there are orders: the circuit is open.",
+            "Payment gateway calls by outcome",
+            "Each attempt counts, including retries. No calls while orders are placed: the circuit is open.",
         )
-            .query(Query::over_time(
+            .query(Query::range(
                 "sum by (operation, outcome) (rate(payment_gateway_request_duration_seconds_count[$__rate_interval]))",
             ).legend("{{operation}} {{outcome}}"))
-            .color("charge ok", "green")
-            .color("find ok", "light-green")
-            .color("charge error", "red")
-            .color("find error", "light-red")
-            .color("charge timeout", "orange")
-            .color("find timeout", "light-orange")
-            .also(failing))
-        .panel(6, Panel::new(
-            Kind::TimeSeries,
+            .series_color("charge ok", "green")
+            .series_color("find ok", "light-green")
+            .series_color("charge error", "red")
+            .series_color("find error", "light-red")
+            .series_color("charge timeout", "orange")
+            .series_color("find timeout", "light-orange")
+            .related_alert(failing))
+        .panel(6, graph(
             Unit::Count,
             "Circuit open",
-            "1 while the gateway is left alone because it failed too often. It is asked again by itself.",
+            "1 while the circuit breaker rejects calls after too many failures. It probes the gateway and closes by \
+             itself.",
         )
-            .query(Query::over_time("max by (job) (payment_gateway_circuit_open)").legend("{{job}}"))
-            .up_to(1.0)
+            .query(Query::range("max by (job) (payment_gateway_circuit_open)").legend("{{job}}"))
+            .max(1.0)
             .alert_on(failing, 2)))
 }
 
-fn times() -> Row {
+fn gateway_latency() -> Row {
     const BUCKETS: &str = "payment_gateway_request_duration_seconds_bucket";
-    let panel = Panel::new(
-        Kind::TimeSeries,
+    let percentiles = graph(
         Unit::Seconds,
-        "Times of the gateway",
-        "p95 of each operation. A customer waits for `charge`. A dot is a call: open its trace. A plateau is our \
-         time-out.",
+        "Payment gateway latency (p95)",
+        "p95 of each operation. Customers wait for `charge`. An exemplar leads to the trace of a call. A plateau is the \
+         timeout of the client.",
     )
-    .query(Query::over_time(percentile("0.95", BUCKETS, ", operation")).legend("{{operation}} p95"))
+    .query(Query::range(percentile("0.95", BUCKETS, ", operation")).legend("{{operation}} p95"))
     .query(spans_p95(r#"service_name="glasshouse-api", span_name="charge_payment""#));
-    Row::new("How long it takes", 9).panel(12, panel).panel(
+    Row::new("Payment gateway latency", 9).panel(12, percentiles).panel(
         12,
         heatmap(
-            "Times of all calls",
-            "A second band far above is time-outs; a gateway in trouble has it before its average rises.",
+            "Payment gateway latency distribution",
+            "A second band far above the first is timeouts. It appears before the average rises.",
             BUCKETS,
         ),
     )

@@ -1,143 +1,152 @@
-//! What the servers around the service say of themselves: rows for Resources and for Database & cache.
-//!
-//! Exporters tell it for the machine, Postgres and Redis; the collector tells it itself.
+//! Rows about the servers around the service: host, collector, Postgres and Redis. Exporters provide the metrics of all but
+//! the collector.
 
 use super::shared::graph;
-use crate::model::{Badness, Panel, Query, Row, Unit};
+use crate::model::{Panel, Query, Row, Threshold, Unit};
 
-fn line(query: &str, legend: &str) -> Query {
-    Query::over_time(query).legend(legend)
+fn series(query: &str, legend: &str) -> Query {
+    Query::range(query).legend(legend)
 }
 
-/// The machine that everything shares.
-pub(super) fn machine() -> Row {
-    Row::new("The machine", 8)
+/// The host of all containers.
+pub(super) fn host() -> Row {
+    Row::new("Host", 8)
         .panel(8, graph(
-            Unit::Share,
-            "CPU of the machine",
-            "Everything on the machine, k6 too. Full: what is measured then is the machine's limit, not the service's.",
+            Unit::Ratio,
+            "Host CPU utilization",
+            "All processes of the host, including k6. At 100 %, a load test measures the limit of the host and not of the \
+             service.",
         )
-            .query(line(r#"1 - avg(rate(node_cpu_seconds_total{mode="idle"}[$__rate_interval]))"#, "in use"))
-            .query(line(r#"avg(rate(node_cpu_seconds_total{mode="iowait"}[$__rate_interval]))"#, "waiting for the disk"))
-            .up_to(1.0)
-            .bad(Badness::Above(0.9)))
+            .query(series(r#"1 - avg(rate(node_cpu_seconds_total{mode="idle"}[$__rate_interval]))"#, "used"))
+            .query(series(r#"avg(rate(node_cpu_seconds_total{mode="iowait"}[$__rate_interval]))"#, "I/O wait"))
+            .max(1.0)
+            .threshold(Threshold::Above(0.9)))
         .panel(8, graph(
-            Unit::Share,
-            "Memory of the machine",
-            "What programs use; caches that can be given back are left out. Nearly full: the kernel ends a process soon.",
+            Unit::Ratio,
+            "Host memory utilization",
+            "Memory of processes, without reclaimable caches. Near 100 %, the kernel kills a process.",
         )
-            .query(line("1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes", "in use"))
-            .up_to(1.0)
-            .bad(Badness::Above(0.9)))
+            .query(series("1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes", "used"))
+            .max(1.0)
+            .threshold(Threshold::Above(0.9)))
         .panel(8, graph(
-            Unit::Share,
-            "Fullest disk",
-            "Postgres, Prometheus, Loki, Tempo and Pyroscope stop when it is full. Free what is not needed \
-             (`docker system df`), or keep less.",
+            Unit::Ratio,
+            "Highest disk utilization",
+            "Postgres, Prometheus, Loki, Tempo and Pyroscope stop when the disk is full. Free space (`docker system df`), \
+             or shorten the retention.",
         )
-            .query(line(
+            .query(series(
                 r#"max(1 - node_filesystem_avail_bytes{fstype!~"tmpfs|overlay|squashfs"} / node_filesystem_size_bytes{fstype!~"tmpfs|overlay|squashfs"})"#,
-                "in use",
+                "used",
             ))
-            .up_to(1.0)
-            .bad(Badness::Above(0.85)))
+            .max(1.0)
+            .threshold(Threshold::Above(0.85)))
 }
 
-/// The way of telemetry through the collector.
+/// The OpenTelemetry Collector.
 pub(super) fn collector() -> Row {
-    let signals = |query: &str| {
-        [("spans", "spans"), ("log_records", "lines")]
-            .map(|(signal, legend)| line(&query.replace("SIGNAL", signal), legend))
+    let by_signal = |query: &str| {
+        [("spans", "spans"), ("log_records", "log records")]
+            .map(|(signal, legend)| series(&query.replace("SIGNAL", signal), legend))
     };
     let panel = |unit, title: &str, description: &str, queries: [Query; 2]| {
         queries.into_iter().fold(graph(unit, title, description), Panel::query)
     };
-    Row::new("The collector, which telemetry goes through", 8)
+    Row::new("OpenTelemetry Collector", 8)
         .panel(8, panel(
             Unit::PerSecond,
-            "Telemetry that arrives",
-            "Nothing while there are requests: no process reaches the collector. See what the processes drop, above.",
-            signals("sum(rate(otelcol_receiver_accepted_SIGNAL_total[$__rate_interval]))"),
+            "Collector: received telemetry",
+            "Zero while there are requests: no process can reach the collector. See the dropped telemetry above.",
+            by_signal("sum(rate(otelcol_receiver_accepted_SIGNAL_total[$__rate_interval]))"),
         ))
         .panel(8, panel(
             Unit::PerSecond,
-            "Telemetry that cannot be delivered",
-            "Tempo or Loki refuses it, or is gone: look at its container. What is lost here will be missing in \
-             Investigate.",
-            signals("sum(rate(otelcol_exporter_send_failed_SIGNAL_total[$__rate_interval])) or vector(0)"),
-        ).bad(Badness::Above(0.1)))
+            "Collector: failed exports",
+            "Tempo or Loki rejects telemetry or is down: check its container. The lost records are missing in Investigate.",
+            by_signal("sum(rate(otelcol_exporter_send_failed_SIGNAL_total[$__rate_interval])) or vector(0)"),
+        ).threshold(Threshold::Above(0.1)))
         .panel(8, graph(
-            Unit::Share,
-            "Queues of the collector",
-            "How full each is. A rise means that a receiver is slower than what arrives; at 1 telemetry is refused.",
+            Unit::Ratio,
+            "Collector: queue utilization",
+            "A rise means that a backend is slower than the input. At 100 %, telemetry is rejected.",
         )
-            .query(line("otelcol_exporter_queue_size / otelcol_exporter_queue_capacity", "{{exporter}} {{data_type}}"))
-            .up_to(1.0)
-            .bad(Badness::Above(0.8)))
+            .query(series(
+                "otelcol_exporter_queue_size / otelcol_exporter_queue_capacity",
+                "{{exporter}} {{data_type}}",
+            ))
+            .max(1.0)
+            .threshold(Threshold::Above(0.8)))
 }
 
-/// Postgres, as it sees itself.
+/// Postgres.
 pub(super) fn postgres() -> Row {
-    Row::new("Postgres, as it sees itself", 9)
+    Row::new("Postgres server", 9)
         .panel(6, graph(
             Unit::Count,
-            "Sessions by state",
-            "`idle in transaction` that stays: somebody holds locks and does nothing. All processes and people together must \
-             stay below the limit.",
+            "Postgres sessions by state",
+            "Persistent `idle in transaction`: a client holds locks without working. The sum of all clients must stay below \
+             the limit.",
         )
-            .query(line("sum by (state) (pg_stat_activity_count)", "{{state}}"))
-            .query(line("max(pg_settings_max_connections)", "limit"))
-            .limit("limit"))
+            .query(series("sum by (state) (pg_stat_activity_count)", "{{state}}"))
+            .query(series("max(pg_settings_max_connections)", "limit"))
+            .limit_series("limit"))
         .panel(6, graph(
             Unit::PerSecond,
             "Transactions",
-            "Rollbacks that rise with errors in Overview: transactions fail. Rollbacks alone: refused requests, such as an \
-             order without stock.",
+            "Rollbacks that rise with the error rate in Overview: transactions fail. Rollbacks alone: rejected requests, \
+             such as orders without stock.",
         )
-            .query(line(r#"sum(rate(pg_stat_database_xact_commit{datname="glasshouse"}[$__rate_interval]))"#, "committed"))
-            .query(line(r#"sum(rate(pg_stat_database_xact_rollback{datname="glasshouse"}[$__rate_interval]))"#, "rolled back")))
-        .panel(6, graph(
-            Unit::Share,
-            "Blocks found in memory",
-            "Well below 99 % for long: what is asked for does not fit into shared_buffers, or a statement reads whole \
-             tables.",
-        )
-            .query(line(
-                r#"sum(rate(pg_stat_database_blks_hit{datname="glasshouse"}[5m])) / (sum(rate(pg_stat_database_blks_hit{datname="glasshouse"}[5m])) + sum(rate(pg_stat_database_blks_read{datname="glasshouse"}[5m])))"#,
-                "in memory",
+            .query(series(
+                r#"sum(rate(pg_stat_database_xact_commit{datname="glasshouse"}[$__rate_interval]))"#,
+                "committed",
             ))
-            .up_to(1.0)
-            .bad(Badness::Below(0.9)))
+            .query(series(
+                r#"sum(rate(pg_stat_database_xact_rollback{datname="glasshouse"}[$__rate_interval]))"#,
+                "rolled back",
+            )))
+        .panel(6, graph(
+            Unit::Ratio,
+            "Buffer cache hit ratio",
+            "Persistently well below 99 %: the working set does not fit into shared_buffers, or a query scans whole tables.",
+        )
+            .query(series(
+                r#"sum(rate(pg_stat_database_blks_hit{datname="glasshouse"}[5m])) / (sum(rate(pg_stat_database_blks_hit{datname="glasshouse"}[5m])) + sum(rate(pg_stat_database_blks_read{datname="glasshouse"}[5m])))"#,
+                "hit ratio",
+            ))
+            .max(1.0)
+            .threshold(Threshold::Below(0.9)))
         .panel(6, graph(
             Unit::Bytes,
-            "Size of the database",
-            "It grows with orders. A jump without more orders: something is written again and again, or vacuum does not run.",
+            "Database size",
+            "Grows with the number of orders. A jump without more orders: rows are rewritten repeatedly, or vacuum does not \
+             run.",
         )
-            .query(line(r#"max(pg_database_size_bytes{datname="glasshouse"})"#, "size")))
+            .query(series(r#"max(pg_database_size_bytes{datname="glasshouse"})"#, "size")))
 }
 
-/// Redis, as it sees itself.
+/// Redis.
 pub(super) fn redis() -> Row {
-    Row::new("Redis, as it sees itself", 9)
+    Row::new("Redis server", 9)
         .panel(8, graph(
             Unit::Bytes,
-            "Memory of Redis",
-            "At its limit the keys least recently used go: the hit rate falls. Give it more, or keep entries shorter.",
+            "Redis memory usage and limit",
+            "At the limit, Redis evicts the least recently used keys, and the hit ratio drops. Raise the limit, or shorten \
+             the TTL of entries.",
         )
-            .query(line("max(redis_memory_used_bytes)", "in use"))
-            .query(line("max(redis_memory_max_bytes)", "limit"))
-            .limit("limit"))
+            .query(series("max(redis_memory_used_bytes)", "used"))
+            .query(series("max(redis_memory_max_bytes)", "limit"))
+            .limit_series("limit"))
         .panel(8, graph(
             Unit::PerSecond,
-            "Commands",
-            "More commands without more requests: a client outside of the service, or a loop.",
+            "Redis command rate",
+            "More commands at the same request rate: another client, or a loop.",
         )
-            .query(line("sum(rate(redis_commands_processed_total[$__rate_interval]))", "commands")))
+            .query(series("sum(rate(redis_commands_processed_total[$__rate_interval]))", "commands")))
         .panel(8, graph(
             Unit::PerSecond,
-            "Keys that went",
-            "Expired ones lived their time. Evicted ones had to make room: memory is short.",
+            "Expired and evicted keys",
+            "Expired keys reached their TTL. Evicted keys were removed because memory is short.",
         )
-            .query(line("sum(rate(redis_expired_keys_total[$__rate_interval]))", "expired"))
-            .query(line("sum(rate(redis_evicted_keys_total[$__rate_interval]))", "evicted")))
+            .query(series("sum(rate(redis_expired_keys_total[$__rate_interval]))", "expired"))
+            .query(series("sum(rate(redis_evicted_keys_total[$__rate_interval]))", "evicted")))
 }

@@ -1,82 +1,82 @@
-//! How fast the budgets go, and every alert there is.
+//! Service level objectives with their burn rates, and the directory of all alerts.
 
 use anyhow::Result;
 use serde_json::json;
 
 use super::shared::{firing, service};
 use crate::alerts::Alerts;
-use crate::model::{Badness, Dashboard, Kind, Panel, Query, Row, Unit};
+use crate::model::{Dashboard, Panel, Query, Row, Threshold, Unit, Visualization};
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description =
-        "Two objectives over 30 days: 99.9 % of requests do not fail, and 99 % take less than 300 ms.";
+        "Two objectives over 30 days: 99.9 % of requests succeed, and 99 % take less than 300 ms.";
     Ok(Dashboard::new("glasshouse-slo", "SLOs & alerts", description)
         .variable(service())
-        .row(objective("Availability: 99.9 % of requests do not fail", "failed", "Error", alerts)?)
+        .row(objective("Availability: 99.9 % of requests succeed", "failed", "Error", alerts)?)
         .row(objective("Latency: 99 % of requests within 300 ms", "slow", "Latency", alerts)?)
-        .row(Row::new("Alerts now and before", 9).panel(12, firing(alerts)).panel(12, history()))
-        .row(Row::new("Every alert", 20).panel(24, directory(alerts))))
+        .row(Row::new("Alert state and history", 9).panel(12, firing(alerts)).panel(12, history()))
+        .row(Row::new("Alert directory", 20).panel(24, directory(alerts))))
 }
 
 fn objective(title: &str, kind: &str, budget: &str, alerts: &Alerts) -> Result<Row> {
-    let left = Panel::new(
-        Kind::Stat,
-        Unit::Share,
-        &format!("{budget} budget left"),
-        "1 - what was spent in 30 days (or since there is data). Below a quarter, put off risky releases; below 0 \
-         the objective is broken.",
+    let remaining = Panel::new(
+        Visualization::Stat,
+        Unit::Ratio,
+        &format!("{budget} budget remaining"),
+        "The budget that was not spent in the last 30 days, or since the first data. Below 25 %, postpone risky \
+         releases; below 0 the objective is missed.",
     )
-    .query(Query::over_time(format!(r#"job:http_requests_{kind}:budget_left30d{{job="$service"}}"#)))
-    .bad(Badness::Below(0.25))
-    .unbounded();
+    .query(Query::range(format!(r#"job:http_requests_{kind}:budget_left30d{{job="$service"}}"#)))
+    .threshold(Threshold::Below(0.25))
+    .allow_negative();
     let burn = |speed: &str, long: &str, short: &str| {
-        let share = |window: &str| {
-            Query::over_time(format!(r#"job:http_requests_{kind}:ratio_rate{window}{{job="$service"}}"#))
+        let ratio = |window: &str| {
+            Query::range(format!(r#"job:http_requests_{kind}:ratio_rate{window}{{job="$service"}}"#))
                 .legend(format!("last {window}"))
         };
         let alert = alerts.named(&format!("{budget}BudgetBurn{speed}"))?;
         let description = format!(
-            "The share of requests that spend the budget. The alert fires when both are above the line: the {long} tell \
-             that it matters, the {short} that it goes on."
+            "The ratio of requests that spend the budget. The alert fires while both windows are above the line: {long} shows \
+             that the amount is significant, {short} that it continues."
         );
-        let title = format!("{budget} budget burn, {}", speed.to_lowercase());
+        let title = format!("{budget} budget burn rate, {}", speed.to_lowercase());
         anyhow::Ok(
-            Panel::new(Kind::TimeSeries, Unit::Share, &title, &description)
-                .query(share(long))
-                .query(share(short))
+            Panel::new(Visualization::TimeSeries, Unit::Ratio, &title, &description)
+                .query(ratio(long))
+                .query(ratio(short))
                 .alert(alert),
         )
     };
     Ok(Row::new(title, 8)
-        .panel(4, left)
+        .panel(4, remaining)
         .panel(10, burn("Fast", "1h", "5m")?)
         .panel(10, burn("Slow", "6h", "30m")?))
 }
 
 fn history() -> Panel {
     Panel::new(
-        Kind::StateTimeline,
+        Visualization::StateTimeline,
         Unit::None,
-        "When alerts fired",
-        "Red is firing, yellow pending. What began first is often the cause of the rest. Any drill fills it, such as \
-         `make drill NAME=high-error-rate`.",
+        "Alert history",
+        "Red is firing, yellow is pending. The alert that began first is often the cause of the others.",
     )
     .query(
-        Query::over_time(
+        Query::range(
             r#"max by (alertname, service) (ALERTS{alertstate="firing"} * 2 or ALERTS{alertstate="pending"})"#,
         )
         .legend("{{alertname}} {{service}}"),
     )
-    .empty_says("No alert fired.")
-    .bad(Badness::Above(2.0))
-    .set("byType", "number", &[("mappings", json!([{ "type": "value", "options": {
+    .fault_only("high-error-rate")
+    .no_value("No alerts")
+    .threshold(Threshold::Above(2.0))
+    .override_fields("byType", "number", &[("mappings", json!([{ "type": "value", "options": {
         "1": { "text": "pending", "color": "yellow" },
         "2": { "text": "firing", "color": "red" },
     } }]))])
 }
 
 fn directory(alerts: &Alerts) -> Panel {
-    let mut text = "| alert, with its runbook | severity | what it says | dashboard | rehearse |\n\
+    let mut text = "| alert (runbook) | severity | summary | dashboard | drill |\n\
                     | --- | --- | --- | --- | --- |\n"
         .to_owned();
     for alert in alerts.iter() {
@@ -91,10 +91,10 @@ fn directory(alerts: &Alerts) -> Panel {
             alert.scenario,
         );
     }
-    Panel::text("All alerts", "If one fires, open its runbook, and its dashboard beside it.", text)
+    Panel::text("All alerts", "When an alert fires, open its runbook and its dashboard.", text)
 }
 
-/// `{{ $labels.job }} has lost its {{ $labels.thing }}` as `A service has lost its …`.
+/// Replaces templates: `{{ $labels.job }} has lost its {{ $labels.thing }}` becomes `A service has lost its …`.
 fn without_templates(summary: &str) -> String {
     let mut parts = summary.replace("{{ $labels.job }}", "a service");
     while let Some((before, rest)) = parts.split_once("{{") {
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_reads_without_the_labels_of_an_alert() {
+    fn templates_in_summaries_are_replaced() {
         let of = |summary| without_templates(summary);
         assert_eq!(of("{{ $labels.job }} is down"), "A service is down");
         assert_eq!(

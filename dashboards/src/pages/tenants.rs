@@ -1,100 +1,103 @@
-//! Who uses the service, and whether one of them is too much for the others.
+//! Usage, throttling and revenue by tenant.
 
 use anyhow::Result;
 
-use super::shared::{endpoint, tenant};
+use super::shared::{endpoint, graph, tenant};
 use crate::alerts::Alerts;
-use crate::model::{Dashboard, Kind, Panel, Query, Row, Unit};
+use crate::model::{Dashboard, Panel, Query, Row, Unit, Visualization};
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
-    let description =
-        "Who uses the service, and how much. `other` holds the tenants beyond the cap on series.";
+    let description = "API calls, throttling and revenue by tenant. `other` aggregates tenants above the limit of time series.";
     Ok(Dashboard::new("glasshouse-tenants", "Tenants", description)
         .variable(tenant())
         .variable(endpoint())
         .row(calls())
-        .row(limits(alerts)?)
-        .row(money()))
+        .row(throttling(alerts)?)
+        .row(revenue()))
 }
 
-const CALLS: &str = r#"rate(api_calls_total{tenant_id=~"$tenant", endpoint=~"$endpoint"}[$__rate_interval])"#;
+const CALL_RATE: &str =
+    r#"rate(api_calls_total{tenant_id=~"$tenant", endpoint=~"$endpoint"}[$__rate_interval])"#;
+
+/// The selected calls in the selected time range, by a label: the eight highest values.
+fn top_calls(label: &str) -> Query {
+    Query::instant(format!(
+        r#"topk(8, sum by ({label}) (increase(api_calls_total{{tenant_id=~"$tenant", endpoint=~"$endpoint"}}[$__range])) > 0)"#
+    ))
+    .legend(format!("{{{{{label}}}}}"))
+}
 
 fn calls() -> Row {
-    Row::new("Who calls", 9)
+    Row::new("API calls", 9)
         .panel(12, Panel::new(
-            Kind::Stacked,
+            Visualization::StackedArea,
             Unit::RequestsPerSecond,
-            "API calls by tenant, the ten largest",
-            "One that grows while the others stay: is it wanted (a migration, a campaign), or a client in a loop? Below is \
-             whether it is refused.",
+            "API calls by tenant (top 10)",
+            "One tenant grows alone: an intended migration or campaign, or a client in a loop. The next row shows whether it \
+             is throttled.",
         )
-            .query(Query::over_time(format!("topk(10, sum by (tenant_id) ({CALLS}) > 0)")).legend("{{tenant_id}}")))
+            .query(Query::range(format!("topk(10, sum by (tenant_id) ({CALL_RATE}) > 0)")).legend("{{tenant_id}}")))
         .panel(6, Panel::new(
-            Kind::BarGauge,
+            Visualization::BarGauge,
             Unit::Count,
             "Top tenants by calls",
-            "Requests in the time shown. Choose one above to see it alone.",
+            "API calls in the selected time range. Select a tenant above to filter all panels.",
         )
-            .query(Query::now(
-                r#"topk(8, sum by (tenant_id) (increase(api_calls_total{tenant_id=~"$tenant", endpoint=~"$endpoint"}[$__range])) > 0)"#,
-            ).legend("{{tenant_id}}")))
+            .query(top_calls("tenant_id")))
         .panel(6, Panel::new(
-            Kind::BarGauge,
+            Visualization::BarGauge,
             Unit::Count,
-            "What they call",
-            "Requests by endpoint in the time shown. One that is new at the top is a new client, or a loop.",
+            "Top endpoints by calls",
+            "API calls in the selected time range. A new endpoint at the top is a new client, or a loop.",
         )
-            .query(Query::now(
-                r#"topk(8, sum by (endpoint) (increase(api_calls_total{tenant_id=~"$tenant", endpoint=~"$endpoint"}[$__range])) > 0)"#,
-            ).legend("{{endpoint}}")))
+            .query(top_calls("endpoint")))
 }
 
-fn limits(alerts: &Alerts) -> Result<Row> {
+fn throttling(alerts: &Alerts) -> Result<Row> {
     let noisy = alerts.named("NoisyTenant")?;
-    Ok(Row::new("Who is refused by the rate limit", 9)
-        .panel(12, Panel::new(
-            Kind::TimeSeries,
-            Unit::Share,
-            "Share of a tenant's requests that was refused",
-            "The line is the alert's. Others are not affected: the limit is there for that. Talk to the tenant, or \
-             give it a larger plan. Empty while nobody is refused; the drill fills it.",
+    Ok(Row::new("Throttled tenants", 9)
+        .panel(12, graph(
+            Unit::Ratio,
+            "Throttled request ratio by tenant",
+            "Rate-limited requests / all requests of the tenant. The line is the alert threshold. Other tenants are not \
+             affected. Contact the tenant, or upgrade its plan.",
         )
-            .query(Query::over_time(
+            .query(Query::range(
                 r#"sum by (tenant_id) (rate(tenant_rate_limited_total{tenant_id=~"$tenant"}[2m])) / sum by (tenant_id) (rate(api_calls_total{tenant_id=~"$tenant"}[2m]))"#,
             ).legend("{{tenant_id}}"))
-            .up_to(1.0)
-            .empty_says("Nobody was refused.")
+            .max(1.0)
+            .fault_only(&noisy.scenario)
+            .no_value("No throttled tenants")
             .alert(noisy))
-        .panel(12, Panel::new(
-            Kind::TimeSeries,
+        .panel(12, graph(
             Unit::RequestsPerSecond,
-            "Requests that were refused",
-            "By tenant. Empty while nobody is refused; the drill fills it. Callers get 429 with Retry-After: one that \
-             goes on ignores it.",
+            "Throttled requests by tenant",
+            "Requests that were rejected with 429 and Retry-After. A client that keeps a high rate ignores the header.",
         )
-            .query(Query::over_time(
+            .query(Query::range(
                 r#"topk(10, sum by (tenant_id) (rate(tenant_rate_limited_total{tenant_id=~"$tenant"}[$__rate_interval])))"#,
             ).legend("{{tenant_id}}"))
-            .empty_says("Nobody was refused.")
-            .also(noisy)))
+            .fault_only(&noisy.scenario)
+            .no_value("No throttled tenants")
+            .related_alert(noisy)))
 }
 
-fn money() -> Row {
-    Row::new("Who earns", 8)
-        .panel(12, Panel::new(
-            Kind::TimeSeries,
+fn revenue() -> Row {
+    Row::new("Revenue by tenant", 8)
+        .panel(12, graph(
             Unit::Dollars,
-            "Revenue per hour by tenant, the ten largest",
-            "At the current rate. A tenant that falls to nothing alone: try its shop, look for its errors in Investigate.",
+            "Revenue per hour by tenant (top 10)",
+            "Projected from the rate of the last 5 minutes. One tenant drops to zero alone: place a test order in its shop, \
+             and search for its errors in Investigate.",
         )
-            .query(Query::over_time(
+            .query(Query::range(
                 r#"topk(10, sum by (tenant_id) (rate(revenue_total_usd{tenant_id=~"$tenant"}[5m])) * 3600)"#,
             ).legend("{{tenant_id}}")))
         .panel(12, Panel::new(
-            Kind::Table,
+            Visualization::Table,
             Unit::None,
-            "Tenants, in the time shown",
-            "To see the log lines of one, copy its id into Investigate.",
+            "Calls and revenue by tenant",
+            "Totals of the selected time range. To see the log records of a tenant, copy its id to Investigate.",
         )
             .query(Query::table(
                 r#"sum by (tenant_id) (increase(api_calls_total{tenant_id=~"$tenant"}[$__range])) > 0"#,
@@ -102,9 +105,9 @@ fn money() -> Row {
             .query(Query::table(
                 r#"sum by (tenant_id) (increase(revenue_total_usd{tenant_id=~"$tenant"}[$__range]))"#,
             ))
-            .one_table(&["tenant_id"], "Value #A")
-            .width("tenant_id", 320)
+            .merged_table(&["tenant_id"], "Value #A")
+            .column_width("tenant_id", 320)
             .column("A", "Calls", Unit::Count)
             .column("B", "Revenue", Unit::Dollars)
-            .leads_to("Investigate", "glasshouse-investigate"))
+            .dashboard_link("Investigate", "glasshouse-investigate"))
 }

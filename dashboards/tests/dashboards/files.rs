@@ -1,4 +1,4 @@
-//! What is committed is what the code writes.
+//! The committed files are current.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ fn the_committed_files_are_current() {
     }
     let expected: Vec<_> =
         written.into_iter().map(|(path, _)| path).collect::<BTreeSet<_>>().into_iter().collect();
-    assert_eq!(files(&project().dashboards(), "json").unwrap(), expected, "a file too many");
+    assert_eq!(files(&project().dashboards(), "json").unwrap(), expected, "an extra or missing file");
 }
 
 #[test]
@@ -39,11 +39,11 @@ fn there_are_nine_dashboards_with_the_uids_that_links_use() {
 }
 
 #[test]
-fn grafana_saves_nothing_over_the_files() {
+fn dashboards_cannot_be_saved_in_grafana() {
     for file in files(&root().join("grafana/provisioning/dashboards"), "yml").unwrap() {
         let provisioned: Value = read_yaml(&file).unwrap();
         for provider in provisioned["providers"].as_array().unwrap() {
-            assert_eq!(provider["allowUiUpdates"], false, "what people change there would be lost");
+            assert_eq!(provider["allowUiUpdates"], false, "changes in Grafana would be lost");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The committed dashboards, what is provisioned around them, and the queries of the runbooks: without any server.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Checks the committed dashboards, the provisioning files and the queries of runbooks, without a server.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod files;
 mod panels;
@@ -11,10 +11,10 @@ mod syntax;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use glasshouse_drill::query::LocatedQuery;
-use glasshouse_drill::grafana::{Dashboard, interpolate};
 use glasshouse_drill::grafana::data_source::provisioned;
+use glasshouse_drill::grafana::{Dashboard, interpolate};
 use glasshouse_drill::project::Project;
+use glasshouse_drill::query::LocatedQuery;
 use serde_json::Value;
 
 fn root() -> &'static Path {
@@ -33,18 +33,18 @@ fn dashboard(uid: &str) -> Dashboard {
     dashboards().into_iter().find(|dashboard| dashboard.uid() == uid).unwrap()
 }
 
-/// The data sources that Grafana is given.
+/// The provisioned data sources.
 fn data_sources() -> Vec<Value> {
     provisioned(&project().data_sources()).unwrap()
 }
 
-/// A query of a data source: there `$$` stands for the `$` of a variable, and nothing is chosen.
-fn provisioned_query(place: &str, expression: &Value) -> Query {
-    let expression = filled(&text(expression).replace("$$", "$"), &BTreeMap::new());
-    Query { place: place.to_owned(), expression }
+/// A query of a provisioned data source, in which `$$` stands for `$`. Variables have no values.
+fn provisioned_query(place: &str, expression: &Value) -> LocatedQuery {
+    let expression = interpolate(&text(expression).replace("$$", "$"), &BTreeMap::new());
+    LocatedQuery { place: place.to_owned(), expression }
 }
 
-/// The text, or none.
+/// The text of a JSON string; empty for other values.
 fn text(json: &Value) -> &str {
     json.as_str().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Every panel says what it is and what to do, asks something, and has its place.
+//! Every panel has an id, a title, a description, a unit, a query and a place of its own.
 
 use std::collections::BTreeSet;
 
@@ -12,28 +12,28 @@ fn problems(dashboard: &Dashboard) -> Vec<String> {
     let (mut ids, mut titles, mut taken) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for panel in dashboard.json()["panels"].as_array().unwrap() {
         let title = text(&panel["title"]);
-        let mut complain = |what: &str| problems.push(format!("{}, {title}: {what}", dashboard.uid()));
+        let mut report = |problem: &str| problems.push(format!("{}, {title}: {problem}", dashboard.uid()));
         if !ids.insert(panel["id"].as_u64()) {
-            complain("another has its id");
+            report("duplicate id");
         }
         if title.is_empty() {
-            complain("no title");
+            report("no title");
         }
         if panel["type"] != "row" && !titles.insert(title) {
-            complain("another has its title");
+            report("duplicate title");
         }
         if panel["panels"].as_array().is_some_and(|inside| !inside.is_empty()) {
-            complain("nobody looks at panels inside a row");
+            report("panels inside a collapsed row are not checked");
         }
         if panel["type"] != "row" {
-            of_content(panel).into_iter().for_each(&mut complain);
+            of_content(panel).into_iter().for_each(&mut report);
         }
         let cells = cells(panel);
         if cells.is_empty() || cells.iter().any(|(x, _)| *x >= 24) {
-            complain("it leaves the page");
+            report("exceeds the grid");
         }
         if !cells.into_iter().all(|cell| taken.insert(cell)) {
-            complain("it covers another");
+            report("overlaps another panel");
         }
     }
     problems
@@ -43,15 +43,15 @@ fn of_content(panel: &Value) -> Vec<&'static str> {
     let targets = panel["targets"].as_array().map(Vec::as_slice).unwrap_or_default();
     let ids: BTreeSet<_> = targets.iter().map(|target| text(&target["refId"])).collect();
     let checks = [
-        (text(&panel["description"]).len() > 40, "its description says too little"),
+        (text(&panel["description"]).len() > 40, "description is too short"),
         (!text(&panel["fieldConfig"]["defaults"]["unit"]).is_empty(), "no unit"),
         (panel["type"] == "text" || !targets.is_empty(), "no query"),
-        (ids.len() == targets.len(), "two queries have one name"),
+        (ids.len() == targets.len(), "duplicate refId"),
     ];
     checks.into_iter().filter(|(is_fine, _)| !is_fine).map(|(_, problem)| problem).collect()
 }
 
-/// The cells of the page that a panel covers: column and line.
+/// The cells of the grid that a panel covers: column and line.
 fn cells(panel: &Value) -> Vec<(u64, u64)> {
     let at = |key: &str| panel["gridPos"][key].as_u64().unwrap();
     let lines = at("y")..at("y") + at("h");
@@ -59,13 +59,13 @@ fn cells(panel: &Value) -> Vec<(u64, u64)> {
 }
 
 #[test]
-fn every_panel_is_complete_and_has_its_place() {
+fn every_panel_is_complete_and_has_a_place_of_its_own() {
     let found: Vec<_> = dashboards().iter().flat_map(problems).collect();
     assert_eq!(found, [""; 0]);
 }
 
 #[test]
-fn what_a_panel_lacks_is_named() {
+fn problems_of_a_panel_are_reported() {
     let uid = "glasshouse-overview";
     let mut json = dashboard(uid).json().clone();
     let sound = Dashboard::new(json.clone());
@@ -81,12 +81,12 @@ fn what_a_panel_lacks_is_named() {
     let title = text(&sound.panels()[0]["title"]);
     let found = problems(&Dashboard::new(json.clone()));
     let expected = [
-        "another has its id",
-        "another has its title",
-        "its description says too little",
+        "duplicate id",
+        "duplicate title",
+        "description is too short",
         "no unit",
         "no query",
-        "it leaves the page",
+        "exceeds the grid",
     ];
     let expected = expected.map(|problem| format!("{uid}, {title}: {problem}"));
     assert!(expected.iter().all(|problem| found.contains(problem)), "{found:?}");
@@ -95,5 +95,5 @@ fn what_a_panel_lacks_is_named() {
     let first = json["panels"][1]["gridPos"].clone();
     json["panels"][2]["gridPos"] = first;
     let found = problems(&Dashboard::new(json));
-    assert!(found.iter().any(|problem| problem.ends_with("it covers another")), "{found:?}");
+    assert!(found.iter().any(|problem| problem.ends_with("overlaps another panel")), "{found:?}");
 }

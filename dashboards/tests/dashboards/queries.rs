@@ -1,7 +1,7 @@
-//! Queries ask for what is exported, and panels turn red where their alerts fire.
+//! Queries use exported metrics and labels, and panels turn red where their alerts fire.
 
 use glasshouse_dashboards::alerts::Alerts;
-use glasshouse_dashboards::model::Badness;
+use glasshouse_dashboards::model::Threshold;
 use glasshouse_drill::contract::{self, ExportedMetrics};
 use serde_json::{Value, json};
 
@@ -40,17 +40,17 @@ pub(crate) fn documented() -> ExportedMetrics {
 }
 
 #[test]
-fn every_query_asks_for_metrics_and_labels_that_are_exported() {
-    assert_eq!(contract::of_project(&project(), &documented()).unwrap(), Vec::<String>::new());
+fn dashboards_and_rules_use_exported_metrics_and_labels() {
+    assert_eq!(contract::project_violations(&project(), &documented()).unwrap(), Vec::<String>::new());
 }
 
 #[test]
-fn data_sources_ask_for_metrics_and_labels_that_are_exported() {
+fn data_sources_use_exported_metrics_and_labels() {
     let sources = data_sources();
-    let asked = sources.iter().flat_map(|source| source["jsonData"]["tracesToMetrics"]["queries"].as_array());
+    let links = sources.iter().flat_map(|source| source["jsonData"]["tracesToMetrics"]["queries"].as_array());
     let query = |one: &Value| provisioned_query(text(&one["name"]), &one["query"]);
-    let queries: Vec<_> = asked.flatten().map(query).collect();
-    assert!(!queries.is_empty(), "they were not found");
+    let queries: Vec<_> = links.flatten().map(query).collect();
+    assert!(!queries.is_empty(), "no queries were found");
     assert_eq!(contract::violations(&queries, &[], &documented()).unwrap(), [""; 0]);
 }
 
@@ -72,36 +72,36 @@ fn a_panel_is_red_where_its_alert_fires() {
     };
     let red_from =
         |value: f64| json!([{ "color": "green", "value": null }, { "color": "red", "value": value }]);
-    assert_eq!(steps("glasshouse-overview", "Share that fails"), red_from(0.05));
-    assert_eq!(steps("glasshouse-overview", "Response times"), red_from(1.0));
-    // Later conditions of their rules.
-    assert_eq!(steps("glasshouse-database", "Wait for a connection (p95)"), red_from(0.1));
+    assert_eq!(steps("glasshouse-overview", "Error rate over time"), red_from(0.05));
+    assert_eq!(steps("glasshouse-overview", "Latency percentiles"), red_from(1.0));
+    // Thresholds of later conditions.
+    assert_eq!(steps("glasshouse-database", "Connection acquire latency (p95)"), red_from(0.1));
     assert_eq!(steps("glasshouse-payments", "Circuit open"), red_from(1.0));
-    assert_eq!(alerts.named("CacheHitRateLow").unwrap().conditions[0], Badness::Below(0.5));
-    assert_eq!(alerts.named("NotReady").unwrap().conditions[0], Badness::Below(1.0));
+    assert_eq!(alerts.named("CacheHitRateLow").unwrap().thresholds[0], Threshold::Below(0.5));
+    assert_eq!(alerts.named("NotReady").unwrap().thresholds[0], Threshold::Below(1.0));
 }
 
 #[test]
-fn the_first_condition_of_every_alert_can_be_drawn() {
+fn every_alert_has_a_threshold() {
     for alert in Alerts::read(&project()).unwrap().iter() {
-        assert!(!alert.conditions.is_empty(), "{}: its threshold cannot be read", alert.name);
+        assert!(!alert.thresholds.is_empty(), "{}: its threshold cannot be parsed", alert.name);
     }
 }
 
 #[test]
-fn every_alert_is_explained_among_the_objectives() {
+fn the_alert_directory_lists_every_alert() {
     let slo = dashboard("glasshouse-slo");
     let panels = slo.panels();
     let text = |panel: &&&Value| panel["type"] == "text";
     let directory = panels.iter().find(text).unwrap()["options"]["content"].as_str().unwrap();
     for alert in Alerts::read(&project()).unwrap().iter() {
-        assert!(directory.contains(&format!("| [{}]", alert.name)), "{} is not there", alert.name);
+        assert!(directory.contains(&format!("| [{}]", alert.name)), "{} is missing", alert.name);
         assert!(directory.contains(&alert.runbook_url()), "{} has no runbook there", alert.name);
     }
 }
 
 #[test]
-fn panels_of_response_times_lead_to_traces() {
+fn latency_panels_have_exemplars() {
     for uid in ["glasshouse-overview", "glasshouse-payments", "glasshouse-database"] {
         let dashboard = dashboard(uid);
         let has_exemplars = |panel: &&Value| {

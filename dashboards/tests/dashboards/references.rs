@@ -1,4 +1,4 @@
-//! What dashboards and provisioned files name is there: data sources, dashboards, runbooks, variables.
+//! References in dashboards and provisioning files resolve: data sources, dashboards, runbooks, variables.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 
 use crate::{dashboard, dashboards, data_sources, entries, project, text};
 
-/// What there is to name.
-struct Known {
-    /// The data sources: uid and type.
+/// The existing targets of references.
+struct Targets {
+    /// The types of the data sources by uid.
     sources: BTreeMap<String, String>,
     /// The uids of the dashboards.
     dashboards: BTreeSet<String>,
     tags: BTreeSet<String>,
-    /// The names of the runbooks' files.
+    /// The file names of the runbooks.
     runbooks: BTreeSet<String>,
 }
 
-impl Known {
+impl Targets {
     fn read() -> Self {
         let sources = data_sources();
         let source = |source: &Value| (text(&source["uid"]).to_owned(), text(&source["type"]).to_owned());
@@ -45,65 +45,65 @@ impl Known {
         problems.into_iter().map(|problem| format!("{}: {problem}", dashboard.uid())).collect()
     }
 
-    /// Data sources that are named, anywhere in a dashboard or a provisioned file, and not there.
+    /// Unknown data sources, anywhere in a dashboard or a provisioning file.
     fn sources_in(&self, json: &Value) -> Vec<String> {
         let problem = |(name, value): (&str, &Value)| match name {
             "datasource" => {
                 let (kind, uid) = (text(&value["type"]), text(&value["uid"]));
-                let is_there = self.sources.get(uid).is_some_and(|there| there == kind);
-                (!is_there).then(|| format!("no data source {value}"))
+                let exists = self.sources.get(uid).is_some_and(|found| found == kind);
+                (!exists).then(|| format!("no data source {value}"))
             }
             "datasourceUid" | "alertmanagerUid" => {
-                let is_there = self.sources.contains_key(text(value));
-                (!is_there).then(|| format!("no data source {value}"))
+                let exists = self.sources.contains_key(text(value));
+                (!exists).then(|| format!("no data source {value}"))
             }
             _ => None,
         };
         entries(json).into_iter().filter_map(problem).collect()
     }
 
-    /// Links of panels, of their values and of their text that lead nowhere.
+    /// Broken links of panels, values and texts.
     fn links_in(&self, json: &Value) -> Vec<String> {
         let mut problems = Vec::new();
         for (name, value) in entries(json) {
             match name {
-                "url" => problems.extend(self.wrong_link(text(value))),
+                "url" => problems.extend(self.broken_link(text(value))),
                 "content" => {
                     let links = text(value).split("](").skip(1).filter_map(|rest| rest.split(')').next());
-                    problems.extend(links.filter_map(|link| self.wrong_link(link)));
+                    problems.extend(links.filter_map(|link| self.broken_link(link)));
                 }
                 _ => {}
             }
         }
         let tags = json["links"].as_array().into_iter().flatten().flat_map(|link| link["tags"].as_array());
         let unknown = tags.flatten().filter(|tag| !self.tags.contains(text(tag)));
-        problems.extend(unknown.map(|tag| format!("no dashboard has the tag {tag}")));
+        problems.extend(untargets.map(|tag| format!("no dashboard has the tag {tag}")));
         problems
     }
 
-    fn wrong_link(&self, url: &str) -> Option<String> {
+    fn broken_link(&self, url: &str) -> Option<String> {
         let path = url.split('?').next().unwrap_or_default();
         let is_right = match (path.strip_prefix("/d/"), path.strip_prefix("/public/runbooks/")) {
             (Some(uid), _) => self.dashboards.contains(uid),
-            // A cell of a table leads to the runbook that it names.
+            // The link of a table cell contains the value of the cell.
             (_, Some(name)) => name == "${__value.text}.md" || self.runbooks.contains(name),
             _ => false,
         };
-        (!is_right).then(|| format!("{url} leads nowhere"))
+        (!is_right).then(|| format!("broken link {url}"))
     }
 }
 
-/// Variables that are used and not defined, or the other way round.
+/// Undefined and unused variables.
 fn variables_in(json: &Value) -> Vec<String> {
     let defined: BTreeSet<_> =
         json["templating"]["list"].as_array().unwrap().iter().map(|one| text(&one["name"])).collect();
     let used: BTreeSet<_> =
         entries(json).into_iter().flat_map(|(_, value)| texts(value)).flat_map(variables_of).collect();
-    let undefined = used.difference(&defined).map(|name| format!("nobody defines ${name}"));
-    undefined.chain(defined.difference(&used).map(|name| format!("nobody uses ${name}"))).collect()
+    let undefined = used.difference(&defined).map(|name| format!("undefined variable ${name}"));
+    undefined.chain(defined.difference(&used).map(|name| format!("unused variable ${name}"))).collect()
 }
 
-/// The text of a value, or those of a list.
+/// The text of a string, or the texts of a list.
 fn texts(value: &Value) -> Vec<&str> {
     match value {
         Value::Array(array) => array.iter().filter_map(Value::as_str).collect(),
@@ -111,7 +111,7 @@ fn texts(value: &Value) -> Vec<&str> {
     }
 }
 
-/// The variables of a text such as `up{job="$job"}`, without Grafana's own.
+/// The variables of a text such as `up{job="$job"}`, without built-in ones.
 fn variables_of(text: &str) -> impl Iterator<Item = &str> {
     text.split('$').skip(1).filter_map(|rest| {
         let rest = rest.strip_prefix('{').unwrap_or(rest);
@@ -122,52 +122,52 @@ fn variables_of(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn what_dashboards_name_is_there() {
-    let known = Known::read();
-    let found: Vec<_> = dashboards().iter().flat_map(|dashboard| known.problems_of(dashboard)).collect();
+fn references_in_dashboards_resolve() {
+    let targets = Targets::read();
+    let found: Vec<_> = dashboards().iter().flat_map(|dashboard| targets.problems_of(dashboard)).collect();
     assert_eq!(found, [""; 0]);
 }
 
 #[test]
-fn what_data_sources_name_is_there() {
+fn references_in_data_sources_resolve() {
     let sources = data_sources();
-    let known = Known::read();
-    assert_eq!(known.sources.len(), sources.len(), "two data sources have one uid");
-    assert_eq!(known.sources_in(&json!(sources)), [""; 0]);
+    let targets = Targets::read();
+    assert_eq!(targets.sources.len(), sources.len(), "duplicate uid");
+    assert_eq!(targets.sources_in(&json!(sources)), [""; 0]);
 }
 
 #[test]
-fn what_is_not_there_is_named() {
-    let known = Known::read();
+fn broken_references_are_reported() {
+    let targets = Targets::read();
     let sound = dashboard("glasshouse-overview").json().to_string();
     let problem = |from: &str, to: &str| {
         let broken = sound.replacen(from, to, 1);
         assert_ne!(broken, sound, "{from}");
-        known.problems_of(&Dashboard::new(serde_json::from_str(&broken).unwrap())).join("\n")
+        targets.problems_of(&Dashboard::new(serde_json::from_str(&broken).unwrap())).join("\n")
     };
     let source = r#"{"type":"prometheus","uid":"prometheus"}"#;
     for broken in [r#""prometheus""#, r#"{"type":"prometheus"}"#, r#"{"type":"loki","uid":"prometheus"}"#] {
         assert_eq!(problem(source, broken), format!("glasshouse-overview: no data source {broken}"));
     }
-    let nowhere = |url: &str| format!("glasshouse-overview: {url} leads nowhere");
+    let broken_link = |url: &str| format!("glasshouse-overview: broken link {url}");
     assert_eq!(
         problem("/d/glasshouse-slo?", "/d/glasshouse-sla?"),
-        nowhere("/d/glasshouse-sla?${__url_time_range}")
+        broken_link("/d/glasshouse-sla?${__url_time_range}")
     );
     let (runbook, typo) = ("/public/runbooks/high-error-rate.md", "/public/runbooks/high-error.md");
-    assert_eq!(problem(runbook, typo), nowhere(typo));
+    assert_eq!(problem(runbook, typo), broken_link(typo));
     assert_eq!(
         problem(r#""tags":["glasshouse"]"#, r#""tags":["glass"]"#),
         r#"glasshouse-overview: no dashboard has the tag "glass""#
     );
-    assert_eq!(problem("$endpoint", "$endpont"), "glasshouse-overview: nobody defines $endpont");
+    assert_eq!(problem("$endpoint", "$endpont"), "glasshouse-overview: undefined variable $endpont");
     assert_eq!(
         problem(r#""name":"service""#, r#""name":"job""#),
-        "glasshouse-overview: nobody defines $service\nglasshouse-overview: nobody uses $job"
+        "glasshouse-overview: undefined variable $service\nglasshouse-overview: unused variable $job"
     );
-    assert_eq!(known.sources_in(&json!({ "datasourceUid": "lokki" })), [r#"no data source "lokki""#]);
+    assert_eq!(targets.sources_in(&json!({ "datasourceUid": "lokki" })), [r#"no data source "lokki""#]);
     assert_eq!(
-        known.links_in(&json!({ "content": "See [it](/d/nonsense)." })),
-        ["/d/nonsense leads nowhere"]
+        targets.links_in(&json!({ "content": "See [it](/d/nonsense)." })),
+        ["broken link /d/nonsense"]
     );
 }
