@@ -77,7 +77,7 @@ impl Targets {
         }
         let tags = json["links"].as_array().into_iter().flatten().flat_map(|link| link["tags"].as_array());
         let unknown = tags.flatten().filter(|tag| !self.tags.contains(text(tag)));
-        problems.extend(untargets.map(|tag| format!("no dashboard has the tag {tag}")));
+        problems.extend(unknown.map(|tag| format!("no dashboard has the tag {tag}")));
         problems
     }
 
