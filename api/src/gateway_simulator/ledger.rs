@@ -1,24 +1,26 @@
+//! The charges of the simulator.
+
 use std::collections::{HashMap, VecDeque};
 
 use glasshouse_infra::payment_gateway::wire::{Charge, ChargeRequest, ChargeStatus};
 
-/// All charges that the gateway ever saw, by the caller's key. The first outcome for a key stays.
+/// All charges by idempotency key. The first outcome of a key is final.
 #[derive(Debug)]
 pub(super) struct Ledger {
     charges: HashMap<String, Charge>,
-    /// Oldest first, so that the oldest can be forgotten.
+    /// The keys, oldest first, for eviction.
     order: VecDeque<String>,
     capacity: usize,
 }
 
 impl Ledger {
-    /// A ledger that forgets the oldest charges beyond `capacity`, so that a long load test cannot fill the
-    /// memory. A real gateway would not forget.
+    /// A ledger that evicts the oldest charges above `capacity`, so that a long load test does not exhaust the
+    /// memory. A real gateway evicts nothing.
     pub(super) fn new(capacity: usize) -> Self {
         Self { charges: HashMap::new(), order: VecDeque::new(), capacity }
     }
 
-    /// Charges once: a key that was seen before keeps its outcome.
+    /// Charges once: a known key keeps its outcome.
     pub(super) fn charge(&mut self, key: &str, request: ChargeRequest, declines: bool) -> Charge {
         let (status, reason) = match declines {
             true => (ChargeStatus::Declined, Some("insufficient_funds")),
@@ -27,13 +29,13 @@ impl Ledger {
         self.first_outcome(key, request, status, reason)
     }
 
-    /// Makes sure that a key which was not charged never will be.
+    /// Prevents a later charge of an unknown key; a known key keeps its outcome.
     pub(super) fn void(&mut self, key: &str) -> Charge {
         let nothing = ChargeRequest { amount_minor: 0, currency: String::new() };
         self.first_outcome(key, nothing, ChargeStatus::Declined, Some("voided"))
     }
 
-    /// Gives the money back; the second time changes nothing. `None` if there is nothing to give back.
+    /// Refunds a charge. Idempotent. `None` if the key was not charged.
     pub(super) fn refund(&mut self, key: &str) -> Option<Charge> {
         let charge = self.charges.get_mut(key)?;
         if charge.status == ChargeStatus::Declined {
@@ -43,12 +45,12 @@ impl Ledger {
         Some(charge.clone())
     }
 
-    /// What became of a key.
+    /// The charge of a key.
     pub(super) fn find(&self, key: &str) -> Option<Charge> {
         self.charges.get(key).cloned()
     }
 
-    /// How many charges are known, and the newest of them.
+    /// The number of charges, and the newest of them.
     pub(super) fn newest(&self, at_most: usize) -> (usize, Vec<Charge>) {
         let newest = self.order.iter().rev().take(at_most).filter_map(|key| self.find(key));
         (self.charges.len(), newest.collect())
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_outcome_of_a_key_stays() {
+    fn the_first_outcome_of_a_key_is_final() {
         let mut ledger = Ledger::new(10);
         let first = ledger.charge("a", dollars(5), false);
         assert_eq!(ledger.charge("a", dollars(5), true), first);
@@ -108,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refund_happens_once_and_only_where_money_was_taken() {
+    fn only_a_successful_charge_is_refunded_and_only_once() {
         let mut ledger = Ledger::new(10);
         assert_eq!(ledger.refund("a"), None);
         ledger.charge("a", dollars(5), false);
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_charges_are_forgotten_beyond_the_capacity() {
+    fn the_oldest_charges_above_the_capacity_are_evicted() {
         let mut ledger = Ledger::new(2);
         for key in ["a", "b", "c"] {
             ledger.charge(key, dollars(1), false);

@@ -1,7 +1,7 @@
-//! The payment-gateway simulator: an external party with its own rules, its own port, and a `/control`
-//! interface that makes it slow, broken, silent or strict. It knows nothing of the rest of this crate.
+//! The payment-gateway simulator: stands in for an external payment gateway, on a port of its own. `/control`
+//! sets its latency and its error, timeout and decline rates. It uses nothing else of this crate.
 
-mod behaviour;
+mod behavior;
 mod ledger;
 mod routes;
 

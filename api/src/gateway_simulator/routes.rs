@@ -1,3 +1,5 @@
+//! The HTTP interface of the simulator: charges, and `/control`.
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,27 +9,27 @@ use glasshouse_infra::payment_gateway::wire::{Charge, ChargeRequest, IDEMPOTENCY
 use glasshouse_telemetry::events::payment_gateway::{GatewayBehaviourChanged, GatewayBehaviourReset};
 use serde_json::json;
 
-use super::behaviour::{Behaviour, Fate};
+use super::behavior::{Behavior, Outcome};
 use super::ledger::Ledger;
 
-/// The simulator's memory. Clones share it.
+/// The state of the simulator. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Simulator {
     ledger: Arc<Mutex<Ledger>>,
-    behaviour: Arc<Mutex<Behaviour>>,
+    behavior: Arc<Mutex<Behavior>>,
 }
 
 /// A response, or the failure that the current behavior asks for.
 type SimulatorResult = Result<HttpResponse, InternalError<&'static str>>;
 
 const LEDGER_CAPACITY: usize = 1_000_000;
-/// Longer than any caller waits.
-const NEVER: Duration = Duration::from_secs(120);
+/// Longer than any client's timeout.
+const HANG: Duration = Duration::from_secs(120);
 
 impl Default for Simulator {
     fn default() -> Self {
         let ledger = Arc::new(Mutex::new(Ledger::new(LEDGER_CAPACITY)));
-        Self { ledger, behaviour: Arc::default() }
+        Self { ledger, behavior: Arc::default() }
     }
 }
 
@@ -36,35 +38,35 @@ impl Simulator {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn behaviour(&self) -> MutexGuard<'_, Behaviour> {
-        self.behaviour.lock().unwrap_or_else(PoisonError::into_inner)
+    fn behavior(&self) -> MutexGuard<'_, Behavior> {
+        self.behavior.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits as long as the current behaviour wants; then the request fails, or goes on to its fate.
-    async fn begin(&self) -> Result<Fate, InternalError<&'static str>> {
-        let fate = self.behaviour().fate();
-        tokio::time::sleep(fate.latency).await;
-        if fate.fails {
+    /// Draws the outcome of a request and waits for its latency. An error has no further effect.
+    async fn begin(&self) -> Result<Outcome, InternalError<&'static str>> {
+        let outcome = self.behavior().draw();
+        tokio::time::sleep(outcome.latency).await;
+        if outcome.fails {
             let response =
-                refuse(HttpResponse::InternalServerError(), "the gateway failed, as it was told to");
-            return Err(InternalError::from_response("told to fail", response));
+                error(HttpResponse::InternalServerError(), "injected error of the payment-gateway simulator");
+            return Err(InternalError::from_response("injected error", response));
         }
-        Ok(fate)
+        Ok(outcome)
     }
 }
 
-impl Fate {
-    /// Answers, or does not: whatever was done is done either way.
-    async fn answer(self, charge: &Charge) -> HttpResponse {
-        if self.is_never_answered {
-            tokio::time::sleep(NEVER).await;
+impl Outcome {
+    /// Responds with the charge, or hangs. The request has taken effect in both cases.
+    async fn respond(self, charge: &Charge) -> HttpResponse {
+        if self.times_out {
+            tokio::time::sleep(HANG).await;
         }
         HttpResponse::Ok().json(charge)
     }
 }
 
-fn refuse(mut response: actix_web::HttpResponseBuilder, error: &str) -> HttpResponse {
-    response.json(json!({ "error": error }))
+fn error(mut response: actix_web::HttpResponseBuilder, message: &str) -> HttpResponse {
+    response.json(json!({ "error": message }))
 }
 
 async fn charge(
@@ -74,63 +76,63 @@ async fn charge(
 ) -> SimulatorResult {
     let key = request.headers().get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok());
     let Some(key) = key.filter(|key| !key.is_empty()) else {
-        return Ok(refuse(HttpResponse::BadRequest(), "the header Idempotency-Key is missing"));
+        return Ok(error(HttpResponse::BadRequest(), "the header Idempotency-Key is missing"));
     };
-    let fate = simulator.begin().await?;
-    let charge = simulator.ledger().charge(key, body.into_inner(), fate.declines);
-    Ok(fate.answer(&charge).await)
+    let outcome = simulator.begin().await?;
+    let charge = simulator.ledger().charge(key, body.into_inner(), outcome.declines);
+    Ok(outcome.respond(&charge).await)
 }
 
 async fn find(key: web::Path<String>, simulator: web::Data<Simulator>) -> SimulatorResult {
     simulator.begin().await?;
     let charge = simulator.ledger().find(&key);
-    let unknown = || refuse(HttpResponse::NotFound(), "this key was never seen");
+    let unknown = || error(HttpResponse::NotFound(), "no charge with this key");
     Ok(charge.map_or_else(unknown, |charge| HttpResponse::Ok().json(charge)))
 }
 
 async fn void(key: web::Path<String>, simulator: web::Data<Simulator>) -> SimulatorResult {
-    let fate = simulator.begin().await?;
+    let outcome = simulator.begin().await?;
     let charge = simulator.ledger().void(&key);
-    Ok(fate.answer(&charge).await)
+    Ok(outcome.respond(&charge).await)
 }
 
 async fn refund(key: web::Path<String>, simulator: web::Data<Simulator>) -> SimulatorResult {
-    let fate = simulator.begin().await?;
+    let outcome = simulator.begin().await?;
     let charge = simulator.ledger().refund(&key);
     match charge {
-        Some(charge) => Ok(fate.answer(&charge).await),
-        None => Ok(refuse(HttpResponse::Conflict(), "there is nothing to refund")),
+        Some(charge) => Ok(outcome.respond(&charge).await),
+        None => Ok(error(HttpResponse::Conflict(), "no successful charge with this key")),
     }
 }
 
-/// The newest charges, for people and tests who want to see what was really charged.
+/// The newest charges, for people and tests.
 async fn newest(simulator: web::Data<Simulator>) -> HttpResponse {
     let (total, charges) = simulator.ledger().newest(100);
     HttpResponse::Ok().json(json!({ "total": total, "newest": charges }))
 }
 
-async fn show_behaviour(simulator: web::Data<Simulator>) -> HttpResponse {
-    let behaviour = *simulator.behaviour();
-    HttpResponse::Ok().json(behaviour)
+async fn show_behavior(simulator: web::Data<Simulator>) -> HttpResponse {
+    let behavior = *simulator.behavior();
+    HttpResponse::Ok().json(behavior)
 }
 
-async fn set_behaviour(body: web::Json<Behaviour>, simulator: web::Data<Simulator>) -> HttpResponse {
-    let behaviour = body.into_inner();
-    if let Some(problem) = behaviour.problem() {
-        return refuse(HttpResponse::UnprocessableEntity(), &problem);
+async fn set_behavior(body: web::Json<Behavior>, simulator: web::Data<Simulator>) -> HttpResponse {
+    let behavior = body.into_inner();
+    if let Some(problem) = behavior.problem() {
+        return error(HttpResponse::UnprocessableEntity(), &problem);
     }
-    *simulator.behaviour() = behaviour;
-    GatewayBehaviourChanged { behaviour: &format!("{behaviour:?}") }.emit();
-    HttpResponse::Ok().json(behaviour)
+    *simulator.behavior() = behavior;
+    GatewayBehaviourChanged { behaviour: &format!("{behavior:?}") }.emit();
+    HttpResponse::Ok().json(behavior)
 }
 
-async fn reset_behaviour(simulator: web::Data<Simulator>) -> HttpResponse {
-    *simulator.behaviour() = Behaviour::default();
+async fn reset_behavior(simulator: web::Data<Simulator>) -> HttpResponse {
+    *simulator.behavior() = Behavior::default();
     GatewayBehaviourReset {}.emit();
     HttpResponse::NoContent().finish()
 }
 
-/// Adds the gateway's routes to a server.
+/// The routes of the simulator.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/v1/charges", web::get().to(newest))
@@ -138,7 +140,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/charges/{key}", web::get().to(find))
         .route("/v1/charges/{key}/void", web::post().to(void))
         .route("/v1/charges/{key}/refund", web::post().to(refund))
-        .route("/control", web::get().to(show_behaviour))
-        .route("/control", web::put().to(set_behaviour))
-        .route("/control", web::delete().to(reset_behaviour));
+        .route("/control", web::get().to(show_behavior))
+        .route("/control", web::put().to(set_behavior))
+        .route("/control", web::delete().to(reset_behavior));
 }

@@ -1,4 +1,4 @@
-//! JSON bodies: objects, and nothing that serde would also take for one.
+//! JSON bodies, of which every struct must be a JSON object.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 
-/// The body: a JSON object. Serde would also take the values of a struct in their order, as an array, which
-/// is not what the interface describes and breaks as soon as a field is added.
+/// Extracts the body, which must be a JSON object. Serde alone also accepts an array of a struct's values in
+/// order, which the OpenAPI document does not describe and which breaks when a field is added.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
@@ -25,24 +25,24 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     }
 }
 
-/// Reads an object inside a body, and nothing else, for `#[serde(deserialize_with = "…")]`.
+/// Deserializes a nested object, for `#[serde(deserialize_with = "…")]`.
 ///
 /// # Errors
-/// When it is no object, or not one of this kind.
+/// When the value is not an object, or its fields do not match `T`.
 pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Object::deserialize(deserializer).map(|Object(value)| value)
 }
 
-/// Reads a list of objects inside a body, as [`object`] does.
+/// Deserializes a list of nested objects, as [`object`] does.
 ///
 /// # Errors
-/// When it is no list, or one of its items is no object of this kind.
+/// When the value is not a list, or an item is not an object that matches `T`.
 pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let objects = Vec::<Object<T>>::deserialize(deserializer)?;
     Ok(objects.into_iter().map(|Object(value)| value).collect())
 }
 
-/// What an object holds.
+/// A value that is deserialized from a JSON object only.
 #[derive(Debug)]
 pub struct Object<T>(T);
 

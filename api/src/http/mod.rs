@@ -1,4 +1,5 @@
-//! HTTP: the public interface, the management interface, and what both answer with.
+//! HTTP: the public interface, the management interface, and what both use: health checks, JSON bodies and
+//! problem documents.
 
 pub mod health;
 pub mod json;

@@ -82,7 +82,7 @@ async fn a_body_that_is_too_large_is_refused(backend: Backend) {
         let fits = play.send(operation, padded(LIMIT)).await;
         assert!(matches!(fits.status.as_u16(), 200 | 412 | 422), "{operation}: {}", fits.body);
         let body = play.send(operation, padded(LIMIT + 1)).await.expect_problem(413, "body_too_large");
-        assert_eq!(body["detail"], format!("the body may have at most {LIMIT} bytes"), "{operation}");
+        assert_eq!(body["detail"], format!("the body must not exceed {LIMIT} bytes"), "{operation}");
     }
 }
 

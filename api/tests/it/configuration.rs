@@ -223,6 +223,24 @@ fn the_defaults_in_the_example_are_the_real_ones() {
 }
 
 #[test]
+fn the_default_service_names_are_in_the_example() {
+    let text = std::fs::read_to_string(root().join(".env.example")).unwrap();
+    let (before, _) = text.split_once("\nOTEL_SERVICE_NAME=").unwrap();
+    let comment: Vec<&str> = before.lines().rev().take_while(|line| line.starts_with("# ")).collect();
+    let comment: String = comment.iter().rev().map(|line| line[1..].to_owned()).collect();
+    for (kind, named) in [
+        (Some(ProcessKind::Serve), "glasshouse-api for serve,"),
+        (Some(ProcessKind::Worker), "glasshouse-worker for worker,"),
+        (Some(ProcessKind::Gateway), "glasshouse-gateway for gateway,"),
+        (Some(ProcessKind::Demo), "glasshouse for the demo"),
+        (None, "glasshouse for the demo and all other commands"),
+    ] {
+        let name = read_telemetry(kind, &mut Reader::new(|_: &str| None), false).service_name;
+        assert!(named.starts_with(&format!("{name} ")) && comment.contains(named), "{named}: {comment}");
+    }
+}
+
+#[test]
 fn only_variables_without_one_fixed_default_have_none_in_the_example() {
     let empty = example().into_iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| name);
     let expected = [

@@ -19,7 +19,7 @@ async fn a_body_beyond_the_bound_is_refused(backend: Backend) {
     let owner = app.new_tenant().await;
     let refused = owner.post("/v1/products", product_named(&"x".repeat(2048))).await;
     let refused = refused.expect_problem(413, "body_too_large");
-    assert_eq!(refused["detail"], "the body may have at most 2048 bytes");
+    assert_eq!(refused["detail"], "the body must not exceed 2048 bytes");
     owner.post("/v1/products", product_named("Mug")).await.expect(201);
 }
 

@@ -10,7 +10,7 @@
 mod support;
 
 mod authentication;
-mod authorisation;
+mod authorization;
 mod bad_input;
 mod bad_requests;
 mod canary;
@@ -47,3 +47,4 @@ mod statements;
 mod stock;
 mod traces;
 mod users;
+mod wiring;

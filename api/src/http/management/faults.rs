@@ -54,7 +54,7 @@ impl FaultPanel {
                 fields.refuse(format!("{fault}.endpoint"), problem);
             }
         }
-        if fields.are_fine() { Ok(()) } else { Err(fields.problem()) }
+        if fields.are_valid() { Ok(()) } else { Err(fields.problem()) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The management interface: metrics, profiles, and faults. None of it is reachable at the public address.
+//! The management interface: metrics, profiles and fault injection. It has a listener of its own.
 
 pub mod faults;
 pub mod metrics;

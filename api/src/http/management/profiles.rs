@@ -1,5 +1,4 @@
-//! `/debug/pprof/flamegraph` and `/debug/pprof/profile`, on the management interface: what the process does
-//! with the CPU, from now on for some seconds.
+//! `/debug/pprof/flamegraph` and `/debug/pprof/profile`: CPU profiles of this process, recorded on request.
 
 use std::any::Any;
 use std::future::pending;
@@ -17,26 +16,26 @@ use serde::Deserialize;
 use crate::http::problem::{Problem, ProblemDocuments, query_config};
 use crate::http::public::middleware::RequestSpan;
 
-/// How long a recording may be.
-const LONGEST: u64 = 300;
+/// The maximum length of a recording, in seconds.
+const MAX_SECONDS: u64 = 300;
 
 #[derive(Clone, Copy, Deserialize)]
-struct Asked {
-    #[serde(default = "a_minute")]
+struct Recording {
+    #[serde(default = "default_seconds")]
     seconds: u64,
 }
 
-const fn a_minute() -> u64 {
+const fn default_seconds() -> u64 {
     60
 }
 
-async fn flamegraph(asked: web::Query<Asked>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let svg = recording(*asked, Format::Flamegraph, &request).await?;
+async fn flamegraph(query: web::Query<Recording>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let svg = record_cpu(*query, Format::Flamegraph, &request).await?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type("image/svg+xml").body(svg))
 }
 
-async fn profile(asked: web::Query<Asked>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let profile = recording(*asked, Format::Pprof, &request).await?;
+async fn profile(query: web::Query<Recording>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let profile = record_cpu(*query, Format::Pprof, &request).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"profile.pb.gz\""))
@@ -44,52 +43,53 @@ async fn profile(asked: web::Query<Asked>, request: HttpRequest) -> Result<HttpR
         .body(profile))
 }
 
-async fn recording(asked: Asked, format: Format, request: &HttpRequest) -> Result<Vec<u8>, Problem> {
-    if !(1..=LONGEST).contains(&asked.seconds) {
-        let detail = format!("seconds must be from 1 to {LONGEST}");
+async fn record_cpu(query: Recording, format: Format, request: &HttpRequest) -> Result<Vec<u8>, Problem> {
+    if !(1..=MAX_SECONDS).contains(&query.seconds) {
+        let detail = format!("seconds must be from 1 to {MAX_SECONDS}");
         return Err(Problem::bad_request("invalid_query", detail));
     }
     let recorded = tokio::select! {
-        recorded = record(Duration::from_secs(asked.seconds), format) => recorded,
-        () = client_leaves(request) => return Err(Problem::bad_request("client_left", "nobody waits for it")),
+        recorded = record(Duration::from_secs(query.seconds), format) => recorded,
+        () = client_disconnects(request) => return Err(Problem::bad_request("client_left", "the client closed the connection")),
     };
     recorded.map_err(|error| match error {
         RecordError::Busy => {
-            let detail = "another recording is going on: try again when it has ended";
+            let detail = "another recording is in progress: retry when it has ended";
             Problem::conflict("profile_in_progress", detail)
         }
         RecordError::NoSamples => {
-            let detail = "the process was idle: nothing used the CPU, so there is nothing to draw";
+            let detail = "the process was idle: there are no CPU samples";
             Problem::unavailable("no_samples", detail)
         }
         RecordError::Failed(cause) => Problem::internal(cause),
     })
 }
 
-/// How often to see whether the client is still there.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often a recording checks whether its client is still connected.
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The connection of a client, to be looked at and not read.
+/// A duplicate of a client's socket, which is peeked and never read.
 struct Connection(TcpStream);
 
-/// Remembers a connection for the requests on it. While a handler waits, actix does not see a client leave.
+/// Stores a duplicate of the socket for the requests on it. While a handler waits, actix does not notice that the
+/// client disconnects.
 pub(crate) fn remember_connection(connection: &dyn Any, extensions: &mut Extensions) {
     let Some(connection) = connection.downcast_ref::<tokio::net::TcpStream>() else { return };
-    // Without it, a recording for a client that has left goes on to its end.
+    // If this fails, a recording whose client disconnects continues to its end.
     if let Ok(descriptor) = connection.as_fd().try_clone_to_owned() {
         extensions.insert(Connection(TcpStream::from(descriptor)));
     }
 }
 
-async fn client_leaves(request: &HttpRequest) {
+async fn client_disconnects(request: &HttpRequest) {
     let Some(Connection(connection)) = request.conn_data() else { return pending().await };
-    // It is not blocking, as the one that it is a copy of. No byte to see is an error, and the end is none.
+    // The duplicate is non-blocking, like the original: `WouldBlock` means connected, and `Ok(0)` means closed.
     while !matches!(connection.peek(&mut [0]), Ok(0)) {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(CHECK_INTERVAL).await;
     }
 }
 
-/// Adds the recordings to a server.
+/// The routes of the profiles.
 pub fn routes(config: &mut web::ServiceConfig) {
     let scope = web::scope("/debug/pprof")
         .app_data(query_config())

@@ -1,4 +1,4 @@
-//! What actix itself refuses, in the same form as everything else.
+//! Errors of actix itself (bodies, queries, paths, routes) as problem documents.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use utoipa::openapi::PathItem;
 use super::Problem;
 use crate::http::public::docs;
 
-/// How bodies, queries and paths are read: bounded, and with our own errors.
+/// Configures how bodies, queries and paths are read: with a size limit, and with problem documents for errors.
 pub(crate) fn extractor_configs(body_bytes: usize) -> (JsonConfig, QueryConfig, PathConfig) {
     (
         JsonConfig::default()
@@ -24,7 +24,7 @@ pub(crate) fn extractor_configs(body_bytes: usize) -> (JsonConfig, QueryConfig, 
     )
 }
 
-/// How queries are read.
+/// Configures how queries are read.
 pub(crate) fn query_config() -> QueryConfig {
     QueryConfig::default().error_handler(|error, _| query_problem(&error).into())
 }
@@ -32,7 +32,7 @@ pub(crate) fn query_config() -> QueryConfig {
 fn body_problem(error: &JsonPayloadError, limit: usize) -> Problem {
     match error {
         JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {
-            let detail = format!("the body may have at most {limit} bytes");
+            let detail = format!("the body must not exceed {limit} bytes");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
         }
         JsonPayloadError::ContentType => {
@@ -46,15 +46,15 @@ fn body_problem(error: &JsonPayloadError, limit: usize) -> Problem {
             Problem::bad_request("malformed_json", format!("the body is not valid JSON: {error}"))
         }
         JsonPayloadError::Payload(error::PayloadError::Overflow) => {
-            let detail = format!("the body may have at most {limit} bytes");
+            let detail = format!("the body must not exceed {limit} bytes");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
         }
-        other => Problem::bad_request("unreadable_body", format!("the body cannot be read: {other}")),
+        other => Problem::bad_request("unreadable_body", format!("cannot read the body: {other}")),
     }
 }
 
-/// Serde repeats a value that does not fit: ``invalid type: integer `5`, expected a string``. It may be a
-/// password in the wrong place, so it is left out: `invalid type: integer, expected a string`.
+/// Removes the value from an error message of serde, because it may be a password in the wrong field:
+/// ``invalid type: integer `5`, expected a string`` becomes `invalid type: integer, expected a string`.
 fn without_values(message: &str) -> String {
     let repeats = ["invalid type: ", "invalid value: ", "unknown variant "];
     let repeats = repeats.iter().any(|start| message.starts_with(start));
@@ -71,14 +71,14 @@ fn query_problem(error: &QueryPayloadError) -> Problem {
         QueryPayloadError::Deserialize(error) => without_values(&error.to_string()),
         other => other.to_string(),
     };
-    Problem::bad_request("invalid_query", format!("the query cannot be read: {detail}"))
+    Problem::bad_request("invalid_query", format!("invalid query string: {detail}"))
 }
 
 fn path_problem(error: &PathError) -> Problem {
     Problem::bad_request("invalid_path", format!("the id in the path must be a UUID: {error}"))
 }
 
-/// The paths of the interface and the methods of each, from its description.
+/// The paths of the public interface with the methods of each, from its OpenAPI document.
 static ROUTES: LazyLock<Vec<(ResourceDef, String)>> = LazyLock::new(|| {
     let paths = docs::openapi().paths.paths.into_iter();
     paths.map(|(path, item)| (ResourceDef::new(path), methods(&item).join(", "))).collect()
@@ -95,14 +95,14 @@ fn methods(item: &PathItem) -> Vec<&'static str> {
     methods.into_iter().filter_map(|(method, operation)| operation.as_ref().map(|_| method)).collect()
 }
 
-/// Nothing is served under this path and method.
+/// Responds with 405 if the path exists with other methods, and with 404 otherwise.
 pub(crate) async fn unknown_route(request: HttpRequest) -> Result<(), Error> {
     if let Some((_, allowed)) = ROUTES.iter().find(|(path, _)| path.is_match(request.path())) {
-        let detail = format!("this path takes {allowed}, and nothing else");
+        let detail = format!("allowed methods: {allowed}");
         let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
         return Err(problem.allow(allowed).into());
     }
-    Err(Problem::new(StatusCode::NOT_FOUND, "unknown_route", "there is nothing here: see /docs").into())
+    Err(Problem::new(StatusCode::NOT_FOUND, "unknown_route", "no such route: see /docs").into())
 }
 
 #[cfg(test)]

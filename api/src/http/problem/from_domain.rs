@@ -1,4 +1,4 @@
-//! The one place where an error of a use case becomes an answer.
+//! Maps the errors of use cases to problem documents. No other module does.
 
 use actix_web::http::StatusCode;
 use glasshouse_domain::cancel::CancelError;
@@ -19,7 +19,7 @@ impl From<StoreFailure> for Problem {
     fn from(failure: StoreFailure) -> Self {
         match failure {
             StoreFailure::Unavailable(_) => {
-                Self::unavailable("storage_unavailable", "the storage is busy: try again in a moment")
+                Self::unavailable("storage_unavailable", "the database is temporarily unavailable: retry")
                     .because(failure)
             }
             StoreFailure::Unexpected(_) => Self::internal(failure),

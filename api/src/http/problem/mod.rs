@@ -1,7 +1,6 @@
-//! Errors as clients see them: RFC 9457 `application/problem+json`.
+//! Error responses: RFC 9457 `application/problem+json`.
 //!
-//! A [`Problem`] keeps what the client is told apart from what happened inside: the cause goes to the log,
-//! and never into a body.
+//! A [`Problem`] separates what the client gets from its cause: the cause is logged, and never in a body.
 
 mod fields;
 mod framework;
@@ -23,7 +22,7 @@ use glasshouse_telemetry::with_causes;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Why a request was not done.
+/// An error response, with its cause for the log.
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
@@ -35,98 +34,99 @@ pub struct Problem {
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// What is wrong with one field of the request.
+/// The error of one field of the request.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FieldError {
     /// The field, such as `items[0].quantity`.
     #[schema(example = "items[0].quantity")]
     pub field: String,
-    /// What is wrong with it.
+    /// The error.
     #[schema(example = "must be a whole number from 1 to 1000000")]
     pub message: String,
 }
 
-/// The body of every error (RFC 9457).
+/// An RFC 9457 problem document.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProblemBody {
-    /// Always `about:blank`: `code` says what happened.
+    /// Always `about:blank`: `code` is the type of the problem.
     #[schema(example = "about:blank")]
     pub r#type: &'static str,
-    /// The name of the status.
+    /// The reason phrase of the status.
     #[schema(example = "Conflict")]
     pub title: String,
-    /// The HTTP status.
+    /// The HTTP status code.
     #[schema(example = 409)]
     pub status: u16,
-    /// What happened, and what to do about it.
+    /// A description for people.
     pub detail: String,
-    /// What happened, for programs.
+    /// The type of the problem, for programs.
     #[schema(example = "out_of_stock")]
     pub code: &'static str,
-    /// Names this request in the service's logs and traces. The management interface has no such names.
+    /// The id of the request in logs and traces, as in the response header `x-request-id`.
+    // Empty and left out on the endpoints of the management interface that have no root span.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub request_id: String,
-    /// What is wrong with which field, if it is about fields.
+    /// The errors of all invalid fields; absent if the problem is not about fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
 
 impl Problem {
-    /// A problem with this status, a code for programs and a text for people.
+    /// A problem with this status, a code for programs and a description for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl fmt::Display) -> Self {
         let detail = detail.to_string();
         Self { status, code, detail, errors: Vec::new(), retry_after: None, allow: None, cause: None }
     }
 
-    /// The client sent something that cannot be understood.
+    /// 400: the request is malformed.
     pub fn bad_request(code: &'static str, detail: impl fmt::Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
-    /// There is no such thing, or it is another tenant's: nobody learns which.
+    /// 404: the object does not exist, or it belongs to another tenant. The response does not reveal which.
     pub fn not_found(detail: impl fmt::Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
-    /// The request does not fit the state of things.
+    /// 409: the request conflicts with the current state.
     pub fn conflict(code: &'static str, detail: impl fmt::Display) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
-    /// The service failed. The client learns nothing about how.
+    /// 500: the service failed. The client does not get the cause.
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let detail = "something went wrong on our side; the request_id finds it in our logs";
+        let detail = "internal error; please report it with this request_id";
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         Self::new(status, "internal_server_error", detail).because(cause)
     }
 
-    /// The service cannot answer now.
+    /// 503: the service is temporarily unavailable. The client may retry after a second.
     pub fn unavailable(code: &'static str, detail: impl fmt::Display) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(Duration::from_secs(1))
     }
 
-    /// Tells the client when to try again.
+    /// Adds the header `Retry-After`.
     #[must_use]
     pub const fn retry_after(mut self, pause: Duration) -> Self {
         self.retry_after = Some(pause);
         self
     }
 
-    /// Tells the client which methods there are.
+    /// Adds the header `Allow`, which a 405 requires (RFC 9110, section 15.5.6).
     #[must_use]
     pub const fn allow(mut self, methods: &'static str) -> Self {
         self.allow = Some(methods);
         self
     }
 
-    /// Keeps the cause for the log.
+    /// Adds the cause, for the log.
     #[must_use]
     pub fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
     }
 
-    /// What the client is told, under the id of its request.
+    /// The response, with the id of the request.
     pub fn response(&self, request_id: &str) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
         if let Some(pause) = self.retry_after {
@@ -150,13 +150,13 @@ impl Problem {
         })
     }
 
-    /// The error behind it and all the errors behind that one, for the log.
+    /// The chain of causes, for the log.
     pub fn causes(&self) -> Option<String> {
         self.cause.as_deref().map(|cause| with_causes(cause))
     }
 }
 
-/// Rounded up: a client that waits this long must not come too early.
+/// A duration in whole seconds, rounded up so that a client that waits this long does not retry too early.
 pub(super) fn whole_seconds(pause: Duration) -> u64 {
     pause.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
 }
@@ -172,7 +172,7 @@ impl ResponseError for Problem {
         self.status
     }
 
-    /// [`ProblemDocuments`] writes the body anew, with the request's id.
+    /// A response without the id of the request, which [`ProblemDocuments`] adds.
     fn error_response(&self) -> HttpResponse {
         self.response("")
     }

@@ -1,4 +1,4 @@
-//! The response to a request that ends in an error: a problem document under the request's id.
+//! Responses to requests that end in an error: problem documents with the id of the request.
 
 use actix_web::http::StatusCode;
 use actix_web::{Error, HttpResponse};
@@ -7,31 +7,33 @@ use glasshouse_telemetry::http::{ErrorResponses, Panicked};
 
 use super::Problem;
 
-/// Answers errors and panics with problem documents. Causes go to the log, and nowhere else.
+/// Responds to errors and panics with problem documents. Causes are logged, and never sent to the client.
 #[derive(Clone, Copy, Debug)]
 pub struct ProblemDocuments;
 
 impl ErrorResponses for ProblemDocuments {
     fn log(&self, error: &Error, status: StatusCode) {
-        let logged = with_problem(error, |problem| {
+        with_problem(error, status, |problem| {
             if let Some(cause) = problem.causes() {
                 UnhandledException { problem: Some(problem), cause: &cause }.emit();
             }
         });
-        if logged.is_none() && status.is_server_error() {
-            UnhandledException { problem: None, cause: error }.emit();
-        }
     }
 
     fn response(&self, error: &Error, request_id: &str) -> Option<HttpResponse> {
-        with_problem(error, |problem| problem.response(request_id))
+        let status = error.as_response_error().status_code();
+        with_problem(error, status, |problem| problem.response(request_id))
     }
 }
 
-/// Reads the error as a problem, if it is one. A panic is an internal error.
-fn with_problem<T>(error: &Error, read: impl FnOnce(&Problem) -> T) -> Option<T> {
+/// Reads the error as a problem. Panics and the server errors of actix, such as app data that was not
+/// registered, are internal errors. The client errors of actix are no problems, and stay as they are.
+fn with_problem<T>(error: &Error, status: StatusCode, read: impl FnOnce(&Problem) -> T) -> Option<T> {
+    if let Some(problem) = error.as_error::<Problem>() {
+        return Some(read(problem));
+    }
     if let Some(panicked) = error.as_error::<Panicked>() {
         return Some(read(&Problem::internal(panicked.clone())));
     }
-    error.as_error::<Problem>().map(read)
+    status.is_server_error().then(|| read(&Problem::internal(error.to_string())))
 }

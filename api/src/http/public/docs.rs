@@ -1,4 +1,4 @@
-//! The OpenAPI description, made from the handlers themselves.
+//! The OpenAPI document of the public interface, generated from the handlers.
 
 use actix_web::App;
 use utoipa::openapi::path::{Operation, PathItem};
@@ -8,19 +8,21 @@ use utoipa_actix_web::AppExt;
 
 use super::v1;
 
-/// Where the description is served.
+/// The path of the OpenAPI document.
 pub const OPENAPI_PATH: &str = "/openapi.json";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(info(
     title = "Glasshouse",
     description = "A multi-tenant SaaS backend: users, products, orders and payments. Log in with \
-                   `POST /v1/auth/login` and send the token as `Authorization: Bearer TOKEN`. Every error is \
-                   an RFC 9457 problem document."
+                   `POST /v1/auth/login` and send the token as `Authorization: Bearer TOKEN`. Every endpoint \
+                   responds to errors with RFC 9457 problem documents. Only requests that reach no endpoint \
+                   get bare responses: malformed HTTP (400, 408), and an `Accept-Encoding` that excludes every \
+                   encoding (406)."
 ))]
 struct Description;
 
-/// The description of the public interface.
+/// The OpenAPI document of the public interface.
 #[must_use]
 pub fn openapi() -> OpenApi {
     let description = <Description as utoipa::OpenApi>::openapi();
@@ -42,12 +44,12 @@ fn operations(openapi: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
     })
 }
 
-/// Adds the errors that every operation may answer with, and says that all errors are problem documents.
+/// Adds the error responses that all operations have in common, and the media type of problem documents.
 fn describe_errors(operation: &mut Operation) {
-    let mut common = vec![("503", "The service is overloaded, or one of its parts does not answer")];
+    let mut common = vec![("503", "The service is overloaded, or a dependency is unavailable")];
     if operation.security.is_some() {
-        common.push(("401", "Nobody is logged in, or the token is not valid"));
-        common.push(("429", "The rate limit of the tenant's plan"));
+        common.push(("401", "No token, or an invalid or expired one"));
+        common.push(("429", "The rate limit of the tenant's plan is exceeded"));
     }
     let responses = &mut operation.responses.responses;
     for (status, description) in common {

@@ -1,4 +1,4 @@
-//! The public interface: `/v1`, its OpenAPI description, and what happens around every request to it.
+//! The public interface: `/v1`, its OpenAPI document, its extractors and its middleware.
 
 pub mod docs;
 pub mod extract;

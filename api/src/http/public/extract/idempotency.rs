@@ -1,3 +1,5 @@
+//! The header `Idempotency-Key`.
+
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
@@ -8,8 +10,8 @@ use serde::Serialize;
 use super::Caller;
 use crate::http::problem::Problem;
 
-/// The header `Idempotency-Key`, which a request that moves money or stock must have, and the path it came
-/// with.
+/// The header `Idempotency-Key`, which is required for requests that move money or stock, and the operation
+/// of the request.
 #[derive(Clone, Debug)]
 pub struct IdempotencyHeader {
     key: IdempotencyKey,
@@ -17,7 +19,7 @@ pub struct IdempotencyHeader {
 }
 
 impl IdempotencyHeader {
-    /// The header's name.
+    /// The name of the header.
     pub const NAME: &'static str = "Idempotency-Key";
 
     /// The request with this key: its hash covers the user, the operation and the body.
@@ -39,7 +41,8 @@ impl IdempotencyHeader {
 
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let Some(value) = request.headers().get(Self::NAME) else {
-            let detail = "send the header Idempotency-Key with a new UUID, and the same one when you repeat the request";
+            let detail =
+                "send the header Idempotency-Key: a new UUID for each request, and the same one for a retry";
             return Err(Problem::bad_request("idempotency_key_required", detail));
         };
         let key = value.to_str().ok().and_then(|text| IdempotencyKey::parse(text).ok());

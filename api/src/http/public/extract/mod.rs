@@ -1,5 +1,5 @@
-//! What a handler may ask for in its signature: who is calling, and the parts of a request that need more
-//! than parsing.
+//! Extractors of the public interface: the caller, pagination, and the headers `Idempotency-Key` and
+//! `If-Match`.
 
 mod caller;
 mod idempotency;

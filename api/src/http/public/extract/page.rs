@@ -1,3 +1,5 @@
+//! The query parameters of paginated lists.
+
 use glasshouse_domain::page::{Cursor, PageRequest};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -5,22 +7,22 @@ use utoipa::IntoParams;
 use crate::config::Limits;
 use crate::http::problem::{Fields, Problem};
 
-/// Which part of a list to show.
+/// The page of a list.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// The `next_cursor` of the page before; none for the first page.
+    /// The `next_cursor` of the previous page; absent for the first page.
     pub cursor: Option<String>,
-    /// The most items; 20 by default.
+    /// The maximum number of items; 20 by default.
     #[param(minimum = 1, maximum = 100)]
     pub limit: Option<u64>,
 }
 
 impl PageQuery {
-    /// The request, within the limits.
+    /// Validates the parameters.
     ///
     /// # Errors
-    /// When the cursor is none of ours or the limit is out of bounds.
+    /// When the cursor is invalid, or the limit is out of range.
     pub fn parse(&self, limits: &Limits) -> Result<PageRequest, Problem> {
         let mut fields = Fields::default();
         let after = self.cursor.as_deref().map(Cursor::decode).transpose();
@@ -29,6 +31,6 @@ impl PageQuery {
         if !(1..=limits.max_page_size).contains(&limit) {
             fields.refuse("limit", format!("must be from 1 to {}", limits.max_page_size));
         }
-        if fields.are_fine() { Ok(PageRequest { after, limit }) } else { Err(fields.problem()) }
+        if fields.are_valid() { Ok(PageRequest { after, limit }) } else { Err(fields.problem()) }
     }
 }

@@ -1,5 +1,5 @@
-//! Version 1 of the interface. Each file has the handlers of one kind of thing, the bodies that they read
-//! and write, and nothing else.
+//! Version 1 of the public interface. Each module holds the handlers of one resource, with their request and
+//! response bodies.
 
 mod auth;
 mod idempotent;
@@ -17,7 +17,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::middleware::{authenticate, limit_rate};
 
-/// All routes below `/v1`. What wraps them last runs first.
+/// All routes below `/v1`. The middleware that is wrapped last runs first.
 pub fn routes(config: &mut ServiceConfig) {
     config.service(
         scope("/v1")

@@ -1,3 +1,5 @@
+//! `/v1/orders`: placing, listing and cancelling orders.
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, post, web};
 use glasshouse_domain::cancel::{CancelStore, Canceller};
@@ -42,7 +44,7 @@ pub(super) struct OrderBody {
     created_at: OffsetDateTime,
 }
 
-/// One product of an order, with its name and price of that moment.
+/// An item of an order, with the name and the price of the product when the order was placed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OrderItemBody {
     product_id: Uuid,
@@ -85,16 +87,16 @@ impl From<Order> for OrderBody {
     }
 }
 
-/// What to order.
+/// A new order.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlaceOrderBody {
-    /// At least one; several lines of one product are added up.
+    /// At least one item. Items of the same product are merged.
     #[serde(deserialize_with = "objects")]
     items: Vec<PlaceItemBody>,
 }
 
-/// A product and how many of it.
+/// An item of a new order.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlaceItemBody {
@@ -111,7 +113,7 @@ impl PlaceOrderBody {
             let quantity = fields.take(format!("items[{index}].quantity"), Quantity::new(item.quantity));
             lines.extend(quantity.map(|quantity| (item.product_id.into(), quantity)));
         }
-        if !fields.are_fine() {
+        if !fields.are_valid() {
             return Err(fields.problem());
         }
         let basket = Basket::new(lines, max_items).map_err(|error| Fields::only("items", error))?;
@@ -128,10 +130,10 @@ impl PlaceOrderBody {
 /// Place an order and pay for it.
 #[utoipa::path(
     tag = "orders", security(("bearer" = [])),
-    params(("Idempotency-Key" = String, Header, description = "A new UUID; the same one to repeat the request")),
+    params(("Idempotency-Key" = String, Header, description = "A new UUID for each order, and the same one for a retry")),
     responses(
-        (status = 201, description = "Decided: `paid` or `payment_failed`", body = OrderBody),
-        (status = 202, description = "The payment gateway has not decided yet: ask for the order later", body = OrderBody),
+        (status = 201, description = "The order is `paid` or `payment_failed`", body = OrderBody),
+        (status = 202, description = "The payment gateway has not decided yet: poll the order", body = OrderBody),
         (status = 409, description = "Out of stock", body = ProblemBody),
         (status = 422, body = ProblemBody),
     )
@@ -163,7 +165,7 @@ fn placed_response(order: &Order) -> StoredResponse {
     idempotent::response(status, &OrderBody::from(order))
 }
 
-/// Which orders to show.
+/// The filter of the list of orders.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct OrdersQuery {
@@ -180,7 +182,7 @@ impl OrdersQuery {
     }
 }
 
-/// The orders of the tenant, newest first.
+/// List the orders of the tenant, newest first.
 #[utoipa::path(
     tag = "orders", security(("bearer" = [])), params(PageQuery, OrdersQuery),
     responses((status = 200, body = List<OrderBody>), (status = 422, body = ProblemBody))
@@ -196,7 +198,7 @@ pub(super) async fn list_orders(
     Ok(web::Json(List::of(orders)))
 }
 
-/// One order.
+/// Show an order.
 #[utoipa::path(
     tag = "orders", security(("bearer" = [])), params(("id" = Uuid, Path)),
     responses((status = 200, body = OrderBody), (status = 404, body = ProblemBody))
@@ -207,13 +209,13 @@ pub(super) async fn show_order(caller: Caller, id: web::Path<Uuid>) -> Result<we
     Ok(web::Json(order.into()))
 }
 
-/// Cancel an order that is still pending: your own, or as an admin anybody's.
+/// Cancel a pending order: one of your own, or as an admin any order of the tenant.
 #[utoipa::path(
     tag = "orders", security(("bearer" = [])),
     params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
     responses(
         (status = 200, body = OrderBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-        (status = 409, description = "Not pending", body = ProblemBody),
+        (status = 409, description = "The order is not pending", body = ProblemBody),
     )
 )]
 #[post("/orders/{id}/cancel")]
@@ -232,7 +234,7 @@ fn cancelled_response(order: &Order) -> StoredResponse {
     idempotent::response(StatusCode::OK, &OrderBody::from(order))
 }
 
-/// The payments of an order.
+/// List the payments of an order.
 #[utoipa::path(
     tag = "orders", security(("bearer" = [])), params(("id" = Uuid, Path)),
     responses((status = 200, body = Vec<PaymentBody>), (status = 404, body = ProblemBody))
@@ -246,7 +248,7 @@ pub(super) async fn list_payments(
     Ok(web::Json(payments.iter().map(Into::into).collect()))
 }
 
-/// The order that the path names.
+/// The order id of the path, which is recorded on the request's span.
 fn order_of(path: web::Path<Uuid>) -> OrderId {
     let order = path.into_inner().into();
     RequestSpan::record_order(order);

@@ -1,3 +1,5 @@
+//! `/v1/payments`: refunds, and the body of a payment.
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post, web};
 use glasshouse_domain::idempotency::StoredResponse;
@@ -28,9 +30,9 @@ pub(super) struct PaymentBody {
     /// ISO 4217.
     #[schema(example = "USD")]
     currency: &'static str,
-    /// Why it was declined.
+    /// The payment gateway's reason for a decline.
     decline_reason: Option<String>,
-    /// When it was decided that the money goes back.
+    /// When the refund was requested.
     #[serde(with = "time::serde::rfc3339::option")]
     refund_requested_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339")]
@@ -52,15 +54,15 @@ impl From<&Payment> for PaymentBody {
     }
 }
 
-/// Give the money of a payment back (admin).
+/// Refund a payment (admin).
 #[utoipa::path(
     tag = "payments", security(("bearer" = [])),
     params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
     responses(
-        (status = 200, description = "The money went back", body = PaymentBody),
-        (status = 202, description = "Noted; the payment gateway has not confirmed it yet", body = PaymentBody),
+        (status = 200, description = "The payment is refunded", body = PaymentBody),
+        (status = 202, description = "The refund is accepted; the payment gateway has not confirmed it yet", body = PaymentBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-        (status = 409, description = "There is no money to give back", body = ProblemBody),
+        (status = 409, description = "The payment cannot be refunded", body = ProblemBody),
     )
 )]
 #[post("/payments/{id}/refund")]

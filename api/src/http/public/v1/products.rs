@@ -1,3 +1,5 @@
+//! `/v1/products`: products and their stock.
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, HttpResponseBuilder, delete, get, patch, post, web};
 use glasshouse_domain::id::ProductId;
@@ -25,13 +27,13 @@ pub(super) struct ProductBody {
     sku: String,
     #[schema(example = "Blue mug")]
     name: String,
-    /// The price of one piece, in minor units of the currency (cents for USD).
+    /// The unit price, in minor units of the currency (cents for USD).
     #[schema(example = 1250)]
     price_minor: i64,
     /// ISO 4217.
     #[schema(example = "USD")]
     currency: &'static str,
-    /// Pieces that can still be sold.
+    /// The units that are available.
     stock: i32,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -69,13 +71,13 @@ pub(super) struct NewProductBody {
     sku: String,
     #[schema(example = "Blue mug")]
     name: String,
-    /// The price of one piece, in minor units of the currency (cents for USD).
+    /// The unit price, in minor units of the currency (cents for USD).
     #[schema(example = 1250)]
     price_minor: i64,
     /// ISO 4217.
     #[schema(example = "USD")]
     currency: String,
-    /// Pieces in stock; 0 if absent.
+    /// The initial stock; 0 if absent.
     #[schema(example = 100)]
     stock: Option<i64>,
 }
@@ -109,7 +111,7 @@ fn initial_stock(stock: Option<i64>) -> Result<i32, String> {
     }
 }
 
-/// A change of a product: what is absent stays. A price needs its currency.
+/// A partial update of a product: absent fields stay. `price_minor` and `currency` change together.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProductChangeBody {
@@ -134,15 +136,15 @@ impl ProductChangeBody {
                 None
             }
         };
-        if fields.are_fine() { Ok(ProductChange { name, price }) } else { Err(fields.problem()) }
+        if fields.are_valid() { Ok(ProductChange { name, price }) } else { Err(fields.problem()) }
     }
 }
 
-/// Pieces that arrive or leave.
+/// A stock movement.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StockBody {
-    /// Pieces to add to the stock; negative to take away. Not 0.
+    /// The units to add to the stock, or to remove from it if negative. Not 0.
     #[schema(example = 25)]
     delta: i64,
 }
@@ -190,7 +192,7 @@ pub(super) async fn add_product(
     Ok(with_etag(HttpResponse::Created(), &product))
 }
 
-/// One product.
+/// Show a product.
 #[utoipa::path(
     tag = "products", security(("bearer" = [])), params(("id" = Uuid, Path)),
     responses((status = 200, body = ProductBody), (status = 404, body = ProblemBody))
@@ -221,7 +223,7 @@ pub(super) async fn change_product(
     Ok(with_etag(HttpResponse::Ok(), &product))
 }
 
-/// Take a product off sale (admin). Old orders keep it.
+/// Archive a product (admin). It can no longer be ordered; existing orders keep it.
 #[utoipa::path(
     tag = "products", security(("bearer" = [])),
     params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The product's ETag")),
@@ -240,13 +242,13 @@ pub(super) async fn archive_product(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Move pieces into or out of the stock (admin).
+/// Add or remove stock of a product (admin).
 #[utoipa::path(
     tag = "products", security(("bearer" = [])),
     params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
     responses(
         (status = 200, body = ProductBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-        (status = 409, description = "The stock would leave its range", body = ProblemBody),
+        (status = 409, description = "The stock would become negative, or exceed its maximum", body = ProblemBody),
         (status = 422, body = ProblemBody),
     )
 )]

@@ -1,3 +1,5 @@
+//! `/v1/reports`: revenue by day.
+
 use actix_web::{get, web};
 use glasshouse_domain::report::{DailyRevenue, Period};
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::http::problem::{Fields, Problem, ProblemBody};
 use crate::http::public::extract::Admin;
 
-/// Which days to sum up.
+/// The period of a report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PeriodQuery {
@@ -22,7 +24,7 @@ pub(super) struct PeriodQuery {
 
 impl PeriodQuery {
     fn parse(&self) -> Result<Period, Problem> {
-        // Postgres keeps no time before 4713 BC, and nobody sold anything before the year 1.
+        // Postgres has no timestamps before 4713 BC.
         let day = |text| Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
         let day = |text| day(text).filter(|day| day.year() > 0);
         let mut fields = Fields::default();
@@ -33,7 +35,7 @@ impl PeriodQuery {
     }
 }
 
-/// What one day brought in one currency, by the day on which the orders were placed.
+/// The revenue of one day in one currency. An order counts on the day on which it was placed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RevenueBody {
     #[schema(example = "2026-01-31")]
@@ -41,11 +43,11 @@ pub(super) struct RevenueBody {
     /// ISO 4217.
     #[schema(example = "USD")]
     currency: &'static str,
-    /// Orders that were paid, refunded ones included.
+    /// The number of paid orders, including those that were refunded later.
     paid_orders: i64,
-    /// What they brought, in minor units.
+    /// The revenue of these orders, in minor units.
     gross_minor: i64,
-    /// What of it went back, in minor units.
+    /// The refunded part of it, in minor units.
     refunded_minor: i64,
 }
 
@@ -61,11 +63,11 @@ impl From<&DailyRevenue> for RevenueBody {
     }
 }
 
-/// The revenue of each day, by currency (admin). Days without any are left out.
+/// Report the revenue of each day by currency (admin). Days without revenue are left out.
 #[utoipa::path(
     tag = "reports", security(("bearer" = [])), params(PeriodQuery),
     responses((status = 200, body = Vec<RevenueBody>), (status = 403, body = ProblemBody),
-        (status = 409, description = "A sum is too large to be shown", body = ProblemBody), (status = 422, body = ProblemBody))
+        (status = 409, description = "A sum exceeds the range of 64-bit integers", body = ProblemBody), (status = 422, body = ProblemBody))
 )]
 #[get("/reports/revenue")]
 pub(super) async fn report_revenue(
