@@ -1,4 +1,4 @@
-//! The two tenants of the demo, with users and products. Everything is added once: a second start finds it.
+//! The two tenants of the demo, with users and products. Adding them is idempotent.
 
 use glasshouse_domain::id::{ProductId, UserId};
 use glasshouse_domain::login::{LoggedIn, LoginError, PasswordHasher, log_in};
@@ -13,7 +13,7 @@ use glasshouse_infra::db::{Directory, Seeder, TenantStore};
 use glasshouse_infra::passwords::Argon2Hasher;
 use time::OffsetDateTime;
 
-/// The password of every demo user. It protects nothing: the demo's data is public.
+/// The password of every demo user. It is not a secret: the demo's data is public.
 pub(super) const PASSWORD: &str = "demo-password";
 
 /// A tenant of the demo.

@@ -1,4 +1,4 @@
-//! `seed`: the demo's tenants, or many tenants and orders for load tests.
+//! `seed`: adds the demo's tenants, or many tenants and orders for load tests.
 
 use anyhow::{Context, ensure};
 use glasshouse_domain::id::{OrderId, PaymentId, TenantId, UserId};
@@ -19,23 +19,23 @@ use time::Duration;
 use super::demo_data::{self, PASSWORD, TENANTS};
 use crate::config::{Reader, StorageSettings, environment, read_argon2};
 
-/// What to add.
+/// The data to add.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct SeedArgs {
-    /// The two tenants of the demo, unless they exist.
+    /// Add the two tenants of the demo, unless they exist.
     #[arg(long)]
     pub(crate) demo: bool,
-    /// How many new tenants.
+    /// The number of new tenants.
     #[arg(long, default_value_t = 0)]
     pub(crate) tenants: u32,
-    /// How many orders in all, spread over the new tenants and the last 30 days.
+    /// The total number of orders, spread over the new tenants and the last 30 days.
     #[arg(long, default_value_t = 0)]
     pub(crate) orders: u32,
 }
 
-/// Adds what the command line asks for.
+/// Adds the requested data.
 pub(crate) async fn run(args: SeedArgs) -> anyhow::Result<()> {
-    ensure!(args.demo || args.tenants > 0, "nothing to add: say --demo, or --tenants N and --orders M");
+    ensure!(args.demo || args.tenants > 0, "nothing to add: pass --demo, or --tenants N and --orders M");
     ensure!(args.orders == 0 || args.tenants > 0, "--orders needs --tenants: orders go to the new tenants");
     let mut env = Reader::new(environment);
     let (storage, argon2) = (StorageSettings::read(&mut env), read_argon2(&mut env));
@@ -58,16 +58,16 @@ pub(crate) async fn run(args: SeedArgs) -> anyhow::Result<()> {
 }
 
 const PRODUCTS: i64 = 10;
-/// Orders a statement: with three items each, well below the 65,535 parameters that Postgres allows.
+/// Orders per statement: with three items each, well below the limit of 65,535 parameters of Postgres.
 const BATCH: u32 = 1000;
 
 async fn add_many(seeder: &Seeder, hasher: &Argon2Hasher, args: SeedArgs) -> anyhow::Result<()> {
-    // Hashing takes longest by far, and the password is public: one hash serves all.
+    // Hashing takes by far the longest, and the password is public: all tenants use one hash.
     let hash = hasher.hash(Password::parse(PASSWORD.into())?).await?;
     for number in 0..args.tenants {
         let (tenant, owner, products) = add_tenant(seeder, number, &hash).await?;
-        let share = args.orders / args.tenants + u32::from(number < args.orders % args.tenants);
-        add_orders(seeder, tenant, owner, &products, share).await?;
+        let count = args.orders / args.tenants + u32::from(number < args.orders % args.tenants);
+        add_orders(seeder, tenant, owner, &products, count).await?;
     }
     Ok(())
 }
@@ -119,7 +119,7 @@ async fn add_orders(
     Ok(())
 }
 
-/// An order of one of the last 30 days; one in ten was declined and one in twenty refunded.
+/// A finished order of the last 30 days; one in ten is declined, and one in twenty refunded.
 fn finished_order(owner: UserId, products: &[Product], number: u32) -> anyhow::Result<Order> {
     let index = usize::try_from(number)?;
     let lines = [(0, 1), (3, 2), (7, 3)].map(|(step, pieces)| {

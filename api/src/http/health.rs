@@ -1,5 +1,5 @@
-//! Health checks: `/health/live` (restart me if this fails) and `/health/ready` (send me traffic while this
-//! succeeds).
+//! Health checks, on both listeners: `/health/live` for liveness (restart the process if it fails) and
+//! `/health/ready` for readiness (route traffic to the process only while it succeeds).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use serde::Serialize;
 
 use super::public::middleware::Draining;
 
-/// How long a part may take to answer a health check.
+/// The timeout of the check of one dependency.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What readiness depends on: the parts that this process uses.
+/// The dependencies of this process, which readiness checks.
 #[derive(Clone, Debug, Default)]
 pub struct Dependencies {
     /// The database.
@@ -33,7 +33,7 @@ struct Readiness {
 }
 
 impl Dependencies {
-    /// Asks every part. The causes go to the log: the answer may be public.
+    /// Checks every dependency. Causes are logged and not returned: the response may be public.
     pub(super) async fn check(&self) -> BTreeMap<&'static str, &'static str> {
         let database = async {
             match &self.database {
@@ -82,7 +82,7 @@ async fn ready(dependencies: web::Data<Dependencies>, draining: web::Data<Draini
     HttpResponse::build(status).json(Readiness { status: word, checks })
 }
 
-/// Adds the health checks to a server.
+/// The routes of the health checks.
 pub fn routes(config: &mut web::ServiceConfig) {
     config.route("/health/live", web::get().to(live)).route("/health/ready", web::get().to(ready));
 }

@@ -1,4 +1,4 @@
-//! Deletes what has expired.
+//! Housekeeping: deletes expired rows.
 
 use std::time::Duration;
 

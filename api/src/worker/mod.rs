@@ -1,5 +1,5 @@
-//! Background work: delivers the outbox, settles open payments, forgets old idempotency keys. Any number of
-//! workers may run side by side: each leases what it works on.
+//! Background work: the outbox relay, the payment reconciler and housekeeping. Any number of workers may run
+//! concurrently: each leases the items that it processes.
 
 mod housekeeping;
 mod outbox_relay;
@@ -23,7 +23,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::config::WorkerSettings;
 
-/// What background work needs.
+/// The background jobs of a process.
 #[derive(Clone, Debug)]
 pub struct Worker {
     queue: WorkQueue,
@@ -49,7 +49,7 @@ impl Worker {
         Self { queue, housekeeping, gateway, notifier: LogNotifier, config, faults, metrics }
     }
 
-    /// Works until `stop`, and finishes the item in hand.
+    /// Runs all jobs until `stop` is cancelled. The item that is being processed is finished.
     pub async fn run(&self, stop: &CancellationToken) {
         let config = &self.config;
         let relay = repeat("outbox_relay", config.outbox_poll, stop, || self.relay_outbox(stop));
@@ -58,15 +58,15 @@ impl Worker {
         futures_util::future::join3(relay, reconciler, housekeeping).await;
     }
 
-    /// A lease from now on.
+    /// A lease of a batch that starts now.
     fn lease(&self, length: Duration) -> Lease {
         let due = clock::now();
         Lease { due, until: due + length, at_most: self.config.batch }
     }
 }
 
-/// Does one round after the other, with a pause between them unless the last round had a full batch. A round
-/// that fails is logged and tried again after the pause.
+/// Runs rounds of a job in a loop, with a pause after each unless it had a full batch. A failed round is logged
+/// and retried after the pause.
 async fn repeat<F: Future<Output = Result<Round, StoreFailure>>>(
     job: &'static str,
     pause: Duration,
@@ -88,20 +88,20 @@ async fn repeat<F: Future<Output = Result<Round, StoreFailure>>>(
     }
 }
 
-/// Makes a span part of the trace in which its work was caused.
+/// Continues the trace that caused the work: sets its span as the parent.
 fn continue_trace(span: &Span, traceparent: Option<&str>) {
     if let Some(traceparent) = traceparent {
-        // Only a span that is closed already refuses a parent.
+        // This fails only for a span that is already closed.
         let _ = span.set_parent(propagation::from_traceparent(traceparent));
     }
 }
 
-/// How a round of work went.
+/// The result of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Round {
-    /// There was as much as could be taken: there may be more.
+    /// The batch was full: there may be more items.
     Full,
-    /// Nothing is left for now.
+    /// The batch was not full: no item is left for now.
     Done,
 }
 

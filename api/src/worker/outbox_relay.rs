@@ -1,4 +1,4 @@
-//! Delivers the outbox.
+//! The outbox relay: delivers messages at least once.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl Worker {
         let messages = self.queue.lease_outbox_messages(self.lease(self.config.outbox_lease)).await?;
         for leased in &messages {
             if stop.is_cancelled() {
-                // The leases of the others end by themselves.
+                // The leases of the remaining messages expire.
                 break;
             }
             let message = leased.item();
@@ -58,7 +58,7 @@ impl Worker {
     }
 }
 
-/// 2, 4, 8 … seconds, and never more than five minutes: a message is tried for ever.
+/// The pause after a failed attempt: 2, 4, 8 … seconds, at most five minutes.
 fn backoff(attempt: u32) -> Duration {
     let longest = Duration::from_secs(300);
     2_u64.checked_pow(attempt).map_or(longest, Duration::from_secs).min(longest)
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pause_doubles_up_to_a_bound() {
+    fn the_backoff_doubles_up_to_a_maximum() {
         let seconds: Vec<_> = [1, 2, 3, 8, 9, u32::MAX].map(|attempt| backoff(attempt).as_secs()).into();
         assert_eq!(seconds, [2, 4, 8, 256, 300, 300]);
     }

@@ -1,4 +1,4 @@
-//! Settles open payments.
+//! The payment reconciler: settles payments that their request left open.
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::PaymentId;
@@ -13,7 +13,7 @@ use tracing::Instrument;
 use super::{Round, Worker, continue_trace};
 
 impl Worker {
-    /// Takes the next step of one batch of open payments.
+    /// Leases a batch of open payments and takes the next step of each.
     pub(super) async fn reconcile_payments(&self, stop: &CancellationToken) -> Result<Round, StoreFailure> {
         let payments = self.queue.lease_open_payments(self.lease(self.config.reconcile_lease)).await?;
         for leased in &payments {

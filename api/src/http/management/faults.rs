@@ -1,4 +1,4 @@
-//! `/faults`, on the management interface: shows, replaces and ends the faults of this process. Without
+//! `/faults`: shows, replaces and removes the injected faults of this process. Without
 //! `GLASSHOUSE_FAULTS_ENABLED=true` the route does not exist.
 
 use actix_web::http::StatusCode;
@@ -12,10 +12,10 @@ use crate::http::json::Json;
 use crate::http::problem::{Fields, Problem};
 use crate::http::public::docs;
 
-/// The faults of this process, and what they could hit.
+/// The injected faults of this process, and the parts that faults can affect.
 #[derive(Clone, Debug)]
 pub struct FaultPanel {
-    /// The faults.
+    /// The injected faults.
     pub faults: Faults,
     /// The connections to the database, if this process has any.
     pub connections: Option<ConnectionHolder>,
@@ -26,7 +26,7 @@ pub struct FaultPanel {
 }
 
 impl FaultPanel {
-    /// Refuses what would change nothing in this process.
+    /// Rejects faults that would have no effect in this process.
     fn check(&self, plan: &FaultPlan) -> Result<(), Problem> {
         let on_postgres = self.connections.as_ref().is_some_and(ConnectionHolder::is_postgres);
         let mut fields = Fields::default();
@@ -40,7 +40,7 @@ impl FaultPanel {
             ("stalled_outbox", plan.stalled_outbox.is_some(), self.has_worker, "the worker"),
         ] {
             if is_wanted && !is_possible {
-                fields.refuse(fault, format!("needs a process with {needs}, which this one is not"));
+                fields.refuse(fault, format!("needs {needs}, which this process does not have"));
             }
         }
         let known = docs::openapi().paths.paths;
@@ -50,7 +50,7 @@ impl FaultPanel {
             ("panics", plan.panics.as_ref().and_then(|fault| fault.endpoint.as_ref())),
         ] {
             if let Some(endpoint) = endpoint.filter(|endpoint| !known.contains_key(*endpoint)) {
-                let problem = format!("{endpoint:?} is no route: write it as /openapi.json does");
+                let problem = format!("{endpoint:?} is not a route: use a path of /openapi.json");
                 fields.refuse(format!("{fault}.endpoint"), problem);
             }
         }
@@ -65,9 +65,9 @@ async fn show(panel: web::Data<FaultPanel>) -> HttpResponse {
 async fn replace(panel: web::Data<FaultPanel>, Json(plan): Json<FaultPlan>) -> Result<HttpResponse, Problem> {
     panel.check(&plan)?;
     panel.faults.inject(plan, panel.connections.as_ref());
-    let answer = json!({ "faults": panel.faults.shown() });
-    FaultsReplaced { faults: &answer["faults"].to_string() }.emit();
-    Ok(HttpResponse::Ok().json(answer))
+    let body = json!({ "faults": panel.faults.shown() });
+    FaultsReplaced { faults: &body["faults"].to_string() }.emit();
+    Ok(HttpResponse::Ok().json(body))
 }
 
 async fn end(panel: web::Data<FaultPanel>) -> HttpResponse {
@@ -76,7 +76,7 @@ async fn end(panel: web::Data<FaultPanel>) -> HttpResponse {
     HttpResponse::build(StatusCode::NO_CONTENT).finish()
 }
 
-/// Adds the route to a server.
+/// The routes of fault injection.
 pub fn routes(config: &mut web::ServiceConfig) {
     let faults = web::resource("/faults");
     config.service(

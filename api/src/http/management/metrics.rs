@@ -1,4 +1,4 @@
-//! `/metrics`, on the management interface.
+//! `/metrics`: the Prometheus exposition, and the gauges that are measured for each scrape.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use crate::http::health::Dependencies;
 use crate::http::problem::Problem;
 
-/// What is measured only when somebody looks.
+/// The gauges that are measured when Prometheus scrapes.
 #[derive(Clone, Debug)]
 pub struct Gauges(Arc<Parts>);
 
@@ -23,26 +23,26 @@ struct Parts {
     metrics: Metrics,
     dependencies: Dependencies,
     active_users: Option<ActiveUsers>,
-    /// One measurement at a time.
+    /// Held during a measurement: concurrent scrapes do not measure twice.
     measuring: Mutex<()>,
 }
 
-/// How long a scrape waits for its gauges. A part that is slow or gone must not fail the scrape that would
-/// tell so: its gauges keep their last values, and the next scrape has the new ones.
-const SCRAPE_PATIENCE: Duration = Duration::from_millis(150);
+/// How long a scrape waits for its gauges. A slow or unavailable dependency must not fail the scrape that reports
+/// it: its gauges keep their last values, and the next scrape has the new ones.
+const SCRAPE_TIMEOUT: Duration = Duration::from_millis(150);
 
-/// How long the database may take to count the messages that wait.
-const BACKLOG_PATIENCE: Duration = Duration::from_secs(2);
+/// The timeout of the query for the outbox backlog.
+const BACKLOG_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Gauges {
-    /// Measures `dependencies` into `metrics`, and who was seen, if this process serves the API.
+    /// Gauges of `dependencies` in `metrics`, and of the active users if this process serves the API.
     #[must_use]
     pub fn new(metrics: Metrics, dependencies: Dependencies, active_users: Option<ActiveUsers>) -> Self {
         let measuring = Mutex::new(());
         Self(Arc::new(Parts { metrics, dependencies, active_users, measuring }))
     }
 
-    /// The parts that are measured.
+    /// The dependencies that are measured.
     #[must_use]
     pub fn dependencies(&self) -> &Dependencies {
         &self.0.dependencies
@@ -51,8 +51,8 @@ impl Gauges {
     async fn refresh(&self) {
         let parts = self.0.clone();
         let measured = tokio::spawn(async move { parts.measure().await });
-        // What takes longer goes on by itself.
-        let _ = tokio::time::timeout(SCRAPE_PATIENCE, measured).await;
+        // A measurement that takes longer continues in the background.
+        let _ = tokio::time::timeout(SCRAPE_TIMEOUT, measured).await;
     }
 }
 
@@ -85,7 +85,7 @@ impl Parts {
 
     async fn measure_backlog(&self) {
         let Some(database) = &self.dependencies.database else { return };
-        let backlog = tokio::time::timeout(BACKLOG_PATIENCE, database.outbox_backlog()).await;
+        let backlog = tokio::time::timeout(BACKLOG_TIMEOUT, database.outbox_backlog()).await;
         if let Ok(Ok(Backlog { pending, oldest })) = backlog {
             let age = oldest.map(|oldest| clock::now() - oldest);
             let age = age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
@@ -100,7 +100,7 @@ async fn show(gauges: web::Data<Gauges>) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }
 
-/// Adds the metrics to a server.
+/// The route of the metrics.
 pub fn routes(config: &mut web::ServiceConfig) {
     config.route("/metrics", web::get().to(show));
 }

@@ -1,3 +1,5 @@
+//! `/v1/auth`: login.
+
 use actix_web::{post, web};
 use glasshouse_domain::login::{LoginError, log_in as check_credentials};
 use glasshouse_domain::values::{Email, Slug};
@@ -14,17 +16,16 @@ use utoipa::ToSchema;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemBody};
 
-/// Who somebody says they are.
+/// The credentials of a login.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LoginBody {
     /// The tenant's slug.
     #[schema(example = "acme")]
     tenant: String,
-    /// The user's address.
+    /// The user's email address.
     #[schema(example = "ada@acme.example")]
     email: String,
-    /// The user's password.
     #[schema(value_type = String, format = Password)]
     password: SecretString,
 }
@@ -35,7 +36,7 @@ pub(super) struct TokenBody {
     access_token: String,
     #[schema(example = "Bearer")]
     token_type: &'static str,
-    /// Seconds until the token ends.
+    /// The lifetime of the token, in seconds.
     #[schema(example = 900)]
     expires_in: u64,
 }
@@ -45,7 +46,7 @@ pub(super) struct TokenBody {
     tag = "auth",
     responses(
         (status = 200, body = TokenBody),
-        (status = 401, description = "Tenant, address or password is wrong", body = ProblemBody),
+        (status = 401, description = "The tenant, the email address or the password is wrong", body = ProblemBody),
     )
 )]
 #[post("/auth/login")]
@@ -57,7 +58,7 @@ pub(super) async fn log_in(
     metrics: web::Data<BusinessMetrics>,
 ) -> Result<web::Json<TokenBody>, Problem> {
     let LoginBody { tenant, email, password } = body;
-    // What is no slug or no address belongs to nobody: the same answer as for a wrong one.
+    // An invalid slug or address belongs to no user: the same response as for an unknown one.
     let (Ok(tenant), Ok(email)) = (Slug::parse(&tenant), Email::parse(&email)) else {
         UserLoginFailed { tenant: None }.emit(metrics.get_ref());
         return Err(LoginError::WrongCredentials.into());

@@ -1,3 +1,5 @@
+//! `/v1/tenants`: self-service sign-up.
+
 use actix_web::{HttpResponse, post, web};
 use glasshouse_domain::sign_up::{SignUp, sign_up as sign_up_tenant};
 use glasshouse_domain::tenant::{Plan, Tenant};
@@ -21,16 +23,16 @@ use crate::http::problem::{Fields, Problem, ProblemBody};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignUpBody {
-    /// The tenant's name in logins: 3 to 40 characters out of a-z, 0-9 and hyphens.
+    /// The tenant's identifier in logins: 3 to 40 characters of a-z, 0-9 and hyphens.
     #[schema(example = "acme")]
     slug: String,
-    /// The tenant's name for people.
+    /// The tenant's display name.
     #[schema(example = "Acme Corporation")]
     name: String,
     /// `free` (the default), `pro` or `enterprise`. The plan sets the rate limit.
     #[schema(example = "free")]
     plan: Option<String>,
-    /// How you heard of us: `organic` (the default), `referral`, `ads` or `partner`.
+    /// The acquisition channel: `organic` (the default), `referral`, `ads` or `partner`.
     #[schema(example = "organic")]
     source: Option<String>,
     /// The first user.
@@ -42,7 +44,7 @@ pub(super) struct SignUpBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OwnerBody {
-    /// Their address.
+    /// Their email address.
     #[schema(example = "ada@acme.example")]
     email: String,
     /// At least 12 characters.
@@ -50,7 +52,7 @@ pub(super) struct OwnerBody {
     password: SecretString,
 }
 
-/// Where tenants come from. A short list, since each is a time series.
+/// The acquisition channels. A fixed list, since each one is a time series.
 const SOURCES: [&str; 4] = ["organic", "referral", "ads", "partner"];
 
 impl SignUpBody {

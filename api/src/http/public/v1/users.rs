@@ -1,3 +1,5 @@
+//! `/v1/users`: the users of a tenant.
+
 use actix_web::{HttpResponse, delete, get, patch, post, web};
 use glasshouse_domain::id::UserId;
 use glasshouse_domain::login::PasswordHasher;
@@ -80,7 +82,7 @@ fn parse_role(text: &str) -> Result<Role, &'static str> {
     text.parse().map_err(|_| "must be member, admin or owner")
 }
 
-/// A change of a user: what is absent stays.
+/// A partial update of a user: absent fields stay.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UserChangeBody {
@@ -98,7 +100,7 @@ impl UserChangeBody {
     }
 }
 
-/// Who am I?
+/// Show the authenticated user.
 #[utoipa::path(tag = "users", security(("bearer" = [])), responses((status = 200, body = UserBody)))]
 #[get("/users/me")]
 pub(super) async fn show_me(caller: Caller) -> Result<HttpResponse, Problem> {
@@ -106,7 +108,7 @@ pub(super) async fn show_me(caller: Caller) -> Result<HttpResponse, Problem> {
     Ok(with_etag(HttpResponse::Ok(), me))
 }
 
-/// The users of the tenant (admin).
+/// List the users of the tenant (admin).
 #[utoipa::path(
     tag = "users", security(("bearer" = [])), params(PageQuery),
     responses((status = 200, body = List<UserBody>), (status = 403, body = ProblemBody))
@@ -156,7 +158,7 @@ async fn create_user(
     Ok(())
 }
 
-/// One user (admin).
+/// Show a user (admin).
 #[utoipa::path(
     tag = "users", security(("bearer" = [])), params(("id" = Uuid, Path)),
     responses((status = 200, body = UserBody), (status = 404, body = ProblemBody))
@@ -167,7 +169,7 @@ pub(super) async fn show_user(Admin(caller): Admin, id: web::Path<Uuid>) -> Resu
     Ok(with_etag(HttpResponse::Ok(), user))
 }
 
-/// Change a user's role, or lock them out (admin).
+/// Change a user's role, or deactivate or reactivate them (admin).
 #[utoipa::path(
     tag = "users", security(("bearer" = [])),
     params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The user's ETag")),
@@ -188,7 +190,7 @@ pub(super) async fn change_user(
     Ok(with_etag(HttpResponse::Ok(), user))
 }
 
-/// Lock a user out (admin). Their orders stay.
+/// Deactivate a user (admin). Their orders stay.
 #[utoipa::path(
     tag = "users", security(("bearer" = [])),
     params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The user's ETag")),
