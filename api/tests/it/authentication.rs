@@ -1,4 +1,4 @@
-//! Who somebody is: passwords, tokens, and how fast the answer changes.
+//! Authentication: passwords, tokens, and how fast a change of a user takes effect.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -16,14 +16,14 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Backend, Client, PASSWORD, TestApp, eventually, on_both};
 
 on_both!(
-    login_does_not_say_what_was_wrong,
-    somebody_unknown_costs_a_hash_too,
-    addresses_are_the_same_in_any_case,
+    login_does_not_reveal_what_was_wrong,
+    an_unknown_user_costs_a_hash_too,
+    email_addresses_are_case_insensitive,
     a_token_expires,
-    tokens_that_are_not_ours_are_refused,
-    a_token_of_a_deleted_tenant_is_refused,
-    a_deactivated_user_is_out_at_once,
-    a_new_role_counts_at_once,
+    forged_tokens_are_rejected,
+    a_token_of_a_deleted_tenant_is_rejected,
+    a_deactivated_user_is_rejected_immediately,
+    a_new_role_takes_effect_immediately,
 );
 
 async fn login(app: &TestApp, tenant: &str, email: &str, password: &str) -> Answer {
@@ -37,7 +37,7 @@ async fn change(owner: &Client, user: &Client, change: Value) {
     owner.patch(&path, me.header("etag"), change).await.expect(200);
 }
 
-async fn login_does_not_say_what_was_wrong(backend: Backend) {
+async fn login_does_not_reveal_what_was_wrong(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let (tenant, email) = (owner.tenant(), format!("owner@{}.example", owner.tenant()));
@@ -66,7 +66,7 @@ async fn login_does_not_say_what_was_wrong(backend: Backend) {
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:#?}");
 }
 
-/// The real hasher, counted. Time itself is not measured: on a busy machine that proves nothing.
+/// The real hasher with a counter. Durations are not measured: on a busy machine they prove nothing.
 struct Counted(Argon2Hasher, AtomicU32);
 
 impl PasswordHasher for Counted {
@@ -84,7 +84,7 @@ impl PasswordHasher for Counted {
     }
 }
 
-async fn somebody_unknown_costs_a_hash_too(backend: Backend) {
+async fn an_unknown_user_costs_a_hash_too(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let settings = DatabaseSettings {
@@ -110,7 +110,7 @@ async fn somebody_unknown_costs_a_hash_too(backend: Backend) {
     database.close().await;
 }
 
-async fn addresses_are_the_same_in_any_case(backend: Backend) {
+async fn email_addresses_are_case_insensitive(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let user = |email| json!({ "email": email, "password": PASSWORD, "role": "member" });
@@ -135,7 +135,7 @@ async fn a_token_expires(backend: Backend) {
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// Somebody's claims, good for an hour, with some of them changed.
+/// The claims of a user, valid for an hour, with some of them changed.
 fn claims(valid: &Value, changes: Value) -> Value {
     let mut claims = valid.clone();
     for (name, value) in changes.as_object().unwrap() {
@@ -158,7 +158,7 @@ fn payload_of(token: &str) -> Value {
     decode(token, &DecodingKey::from_secret(SECRET.as_bytes()), &validation).unwrap().claims
 }
 
-async fn tokens_that_are_not_ours_are_refused(backend: Backend) {
+async fn forged_tokens_are_rejected(backend: Backend) {
     let app = TestApp::start_with(backend, &[("JWT_SECRET", SECRET)]).await;
     let (owner, stranger) = (app.new_tenant().await, app.new_tenant().await);
     let ours = owner.token();
@@ -215,12 +215,12 @@ async fn refused(app: &TestApp, authorization: &str, code: &str, what: &str) {
     assert_eq!(answer.status, 401, "{what}: {}", answer.body);
     assert_eq!(answer.header("www-authenticate"), "Bearer", "{what}");
     let body = answer.expect_problem(401, code).to_string();
-    // A refusal that repeated the token would put it into logs and screenshots.
+    // An error that repeated the token would leak it into logs and screenshots.
     let token = authorization.split_once(' ').map_or("", |(_, token)| token);
     assert!(token.len() < 8 || !body.contains(token), "{what}: {body}");
 }
 
-async fn a_token_of_a_deleted_tenant_is_refused(backend: Backend) {
+async fn a_token_of_a_deleted_tenant_is_rejected(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     for sql in ["DELETE FROM users", "DELETE FROM tenants"] {
@@ -229,7 +229,7 @@ async fn a_token_of_a_deleted_tenant_is_refused(backend: Backend) {
     owner.get("/v1/users/me").await.expect_problem(401, "user_inactive");
 }
 
-async fn a_deactivated_user_is_out_at_once(backend: Backend) {
+async fn a_deactivated_user_is_rejected_immediately(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let user = app.add_user(&owner, "admin").await;
@@ -242,13 +242,13 @@ async fn a_deactivated_user_is_out_at_once(backend: Backend) {
     let path = format!("/v1/users/{}", me["id"].as_str().unwrap());
     owner.delete(&path, me.header("etag")).await.expect(204);
     user.get("/v1/products").await.expect_problem(401, "user_inactive");
-    // Their token is good again once they are: it was never revoked, they were.
+    // The token is valid again with the user: the user was deactivated, the token was not revoked.
     let etag = owner.get(&path).await.header("etag").to_owned();
     owner.patch(&path, &etag, json!({ "active": true })).await.expect(200);
     user.get("/v1/products").await.expect(200);
 }
 
-async fn a_new_role_counts_at_once(backend: Backend) {
+async fn a_new_role_takes_effect_immediately(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let user = app.add_user(&owner, "member").await;

@@ -1,4 +1,4 @@
-//! Who may do what: every operation is tried by everybody.
+//! Authorization: every operation with every role, and without a login.
 
 use glasshouse_domain::user::Role;
 use serde_json::json;
@@ -6,9 +6,13 @@ use uuid::Uuid;
 
 use crate::support::{Answer, Backend, TestApp, assert_complete, key, on_both};
 
-on_both!(nobody_gets_in_without_a_token, a_role_may_do_what_it_may_do, members_cancel_their_own_orders_alone,);
+on_both!(
+    a_request_without_a_token_is_rejected,
+    each_role_is_authorized_for_its_operations_alone,
+    members_cancel_their_own_orders_alone,
+);
 
-/// The lowest role that may do it; `None` is everybody, logged in or not.
+/// The lowest role that an operation requires; `None` if it requires no login.
 const OPERATIONS: [(&str, Option<Role>); 21] = [
     ("POST /v1/tenants", None),
     ("POST /v1/auth/login", None),
@@ -39,12 +43,12 @@ fn every_operation_has_a_lowest_role() {
 }
 
 #[test]
-fn the_document_says_where_a_token_is_needed() {
+fn the_document_names_the_operations_that_need_a_token() {
     let protected = OPERATIONS.iter().filter(|(_, lowest)| lowest.is_some()).map(|(operation, _)| *operation);
     assert_complete(protected, |_, operation| operation["security"][0]["bearer"].is_array());
 }
 
-async fn nobody_gets_in_without_a_token(backend: Backend) {
+async fn a_request_without_a_token_is_rejected(backend: Backend) {
     let app = TestApp::start(backend).await;
     let nobody = app.nobody();
     let id = Uuid::now_v7().to_string();
@@ -60,14 +64,14 @@ async fn nobody_gets_in_without_a_token(backend: Backend) {
     }
 }
 
-async fn a_role_may_do_what_it_may_do(backend: Backend) {
+async fn each_role_is_authorized_for_its_operations_alone(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let id = Uuid::now_v7().to_string();
     for role in Role::ALL {
         let client = app.add_user(&owner, role.as_str()).await;
         for (operation, lowest) in OPERATIONS {
-            // Nothing has this id and no body has these fields: whoever is let in gets another refusal.
+            // No object has this id and no body has this field: an authorized request gets another error.
             let answer = client.send_raw(operation, &id, r#"{"no":"such field"}"#).await;
             if lowest.is_some_and(|lowest| *role < lowest) {
                 answer.expect_problem(403, "admin_only");

@@ -1,32 +1,32 @@
-//! Bad input: each gets a problem document with the right 4xx and a text that helps, and never a 500.
+//! Invalid bodies: each is rejected with the right 4xx and a helpful problem document, never with a 500.
 
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Backend, Playground, assert_complete, good_bodies, named, on_both, required_fields,
+    Answer, Backend, Playground, assert_complete, named, on_both, required_fields, valid_bodies,
 };
 
 on_both!(
-    a_body_that_is_no_object_is_refused,
-    a_body_that_is_not_json_by_its_header_is_refused,
-    a_body_that_is_too_large_is_refused,
+    a_body_that_is_not_an_object_is_rejected,
+    a_body_without_the_json_content_type_is_rejected,
+    a_body_that_is_too_large_is_rejected,
     a_missing_field_is_named,
-    a_field_of_the_wrong_type_is_refused,
-    no_part_of_a_password_comes_back,
-    every_wrong_field_is_named,
-    orders_that_make_no_sense_are_refused,
-    sums_that_cannot_be_held_are_refused,
+    a_field_of_the_wrong_type_is_rejected,
+    no_part_of_a_password_is_returned,
+    every_invalid_field_is_named,
+    invalid_orders_are_rejected,
+    sums_out_of_range_are_rejected,
 );
 
 #[test]
 fn every_operation_with_a_body_is_tried() {
-    let bodies = good_bodies("");
+    let bodies = valid_bodies("");
     assert_complete(bodies.iter().map(|(operation, _)| *operation), |_, described| {
         described["requestBody"].is_object()
     });
 }
 
-async fn a_body_that_is_no_object_is_refused(backend: Backend) {
+async fn a_body_that_is_not_an_object_is_rejected(backend: Backend) {
     let play = Playground::new(backend).await;
     for (operation, valid) in play.bodies() {
         let in_order: Value = valid.as_object().unwrap().values().cloned().collect();
@@ -57,7 +57,7 @@ async fn a_body_that_is_no_object_is_refused(backend: Backend) {
     }
 }
 
-async fn a_body_that_is_not_json_by_its_header_is_refused(backend: Backend) {
+async fn a_body_without_the_json_content_type_is_rejected(backend: Backend) {
     let play = Playground::new(backend).await;
     for (operation, valid) in play.bodies() {
         let request = || play.owner.operation(operation, &play.product).body(valid.to_string());
@@ -74,7 +74,7 @@ async fn a_body_that_is_not_json_by_its_header_is_refused(backend: Backend) {
     answer.expect_problem(400, "unreadable_body");
 }
 
-async fn a_body_that_is_too_large_is_refused(backend: Backend) {
+async fn a_body_that_is_too_large_is_rejected(backend: Backend) {
     const LIMIT: usize = 65_536;
     let play = Playground::new(backend).await;
     let padded = |size: usize| format!("{{}}{}", " ".repeat(size - 2));
@@ -103,7 +103,7 @@ async fn a_missing_field_is_named(backend: Backend) {
     }
 }
 
-/// Where the values of a body are, as JSON pointers.
+/// The JSON pointers of all values of a body.
 fn places(body: &Value, at: &str) -> Vec<String> {
     let below: Vec<String> = match body {
         Value::Object(fields) => fields.iter().flat_map(|(k, v)| places(v, &format!("{at}/{k}"))).collect(),
@@ -116,14 +116,14 @@ fn places(body: &Value, at: &str) -> Vec<String> {
     here.into_iter().chain(below).collect()
 }
 
-/// The text of a body with some JSON in one place.
+/// The text of a body in which one value is replaced.
 fn spoilt(body: &Value, place: &str, json: &str) -> String {
     let mut body = body.clone();
     *body.pointer_mut(place).unwrap() = json!("@@@");
     body.to_string().replace("\"@@@\"", json)
 }
 
-async fn a_field_of_the_wrong_type_is_refused(backend: Backend) {
+async fn a_field_of_the_wrong_type_is_rejected(backend: Backend) {
     let play = Playground::new(backend).await;
     let long = json!("x".repeat(60_000)).to_string();
     for (operation, valid) in play.bodies() {
@@ -179,7 +179,7 @@ async fn a_field_of_the_wrong_type_is_refused(backend: Backend) {
     }
 }
 
-async fn no_part_of_a_password_comes_back(backend: Backend) {
+async fn no_part_of_a_password_is_returned(backend: Backend) {
     let play = Playground::new(backend).await;
     for (operation, valid) in play.bodies() {
         for place in places(&valid, "") {
@@ -203,7 +203,7 @@ async fn no_part_of_a_password_comes_back(backend: Backend) {
     }
 }
 
-async fn every_wrong_field_is_named(backend: Backend) {
+async fn every_invalid_field_is_named(backend: Backend) {
     let play = Playground::new(backend).await;
     let product = &play.product;
     let item = |quantity: i64| json!({ "product_id": product, "quantity": quantity });
@@ -248,7 +248,7 @@ async fn every_wrong_field_is_named(backend: Backend) {
     }
 }
 
-async fn orders_that_make_no_sense_are_refused(backend: Backend) {
+async fn invalid_orders_are_rejected(backend: Backend) {
     let play = Playground::new(backend).await;
     let product = &play.product;
     let euros = json!({ "sku": "EUR", "name": "Cup", "price_minor": 1, "currency": "EUR", "stock": 9 });
@@ -274,7 +274,7 @@ async fn orders_that_make_no_sense_are_refused(backend: Backend) {
     assert_eq!(play.owner.stock(euros.as_str().unwrap()).await, 9);
 }
 
-async fn sums_that_cannot_be_held_are_refused(backend: Backend) {
+async fn sums_out_of_range_are_rejected(backend: Backend) {
     const MAX_MINOR: i64 = 9_007_199_254_740_991;
     let play = Playground::new(backend).await;
     let product = |sku: &str, price: i64| json!({ "sku": sku, "name": "Star", "price_minor": price, "currency": "USD", "stock": 1_000_000 });
@@ -298,7 +298,7 @@ async fn sums_that_cannot_be_held_are_refused(backend: Backend) {
     }
     assert_eq!((play.owner.stock(&dearest).await, play.owner.stock(&cent).await), (1_000_000, 1_000_000));
 
-    // Each of these can be held, and their sum cannot.
+    // Each of these amounts is in range, and their sum is not.
     let order = play.owner.order(&dearest, 1).await.expect(201);
     let today = &order["created_at"].as_str().unwrap()[..10];
     let report = format!("/v1/reports/revenue?from={today}&to={today}");

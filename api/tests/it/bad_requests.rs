@@ -1,4 +1,4 @@
-//! Bad queries, paths, methods and headers: each gets a problem document that says what is wrong.
+//! Invalid queries, paths, methods and headers: each is rejected with a problem document that names the error.
 
 use reqwest::Method;
 use serde_json::json;
@@ -6,13 +6,13 @@ use serde_json::json;
 use crate::support::{Answer, Backend, Playground, key, named, on_both, operations};
 
 on_both!(
-    queries_that_make_no_sense_are_refused,
-    an_id_that_is_no_uuid_is_refused,
-    unknown_routes_and_methods_are_named,
-    a_key_that_is_none_is_refused,
+    invalid_queries_are_rejected,
+    an_id_that_is_not_a_uuid_is_rejected,
+    unknown_routes_and_methods_are_rejected,
+    an_invalid_idempotency_key_is_rejected,
 );
 
-async fn queries_that_make_no_sense_are_refused(backend: Backend) {
+async fn invalid_queries_are_rejected(backend: Backend) {
     let play = Playground::new(backend).await;
     let short = "c1".to_owned() + &"0".repeat(31);
     let letters = "c1".to_owned() + &"g".repeat(32);
@@ -63,7 +63,7 @@ async fn queries_that_make_no_sense_are_refused(backend: Backend) {
     }
 }
 
-async fn an_id_that_is_no_uuid_is_refused(backend: Backend) {
+async fn an_id_that_is_not_a_uuid_is_rejected(backend: Backend) {
     let play = Playground::new(backend).await;
     let bodies = play.bodies();
     for operation in operations().keys().filter(|operation| operation.contains("{id}")) {
@@ -78,7 +78,7 @@ async fn an_id_that_is_no_uuid_is_refused(backend: Backend) {
     }
 }
 
-async fn unknown_routes_and_methods_are_named(backend: Backend) {
+async fn unknown_routes_and_methods_are_rejected(backend: Backend) {
     let play = Playground::new(backend).await;
     for path in ["/", "/v1", "/v1/", "/v2/orders", "/v1/nothing", "/v1/orders/", "/v1/orders/1/2/3", "/..%2f"]
     {
@@ -103,7 +103,7 @@ async fn unknown_routes_and_methods_are_named(backend: Backend) {
     }
 }
 
-async fn a_key_that_is_none_is_refused(backend: Backend) {
+async fn an_invalid_idempotency_key_is_rejected(backend: Backend) {
     let play = Playground::new(backend).await;
     let without_key = play.owner.send(Method::POST, "/v1/orders", None).await;
     without_key.expect_problem(400, "idempotency_key_required");

@@ -1,4 +1,5 @@
-//! Canaries: marked secrets and addresses go in wherever a request can hold one, and must come out nowhere.
+//! Canaries: marked secrets and email addresses are sent wherever a request can hold one, and must appear in no
+//! signal.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,17 +12,17 @@ use serde_json::{Value, json};
 use crate::command_line::{Stack, common, with};
 use crate::support::{Answer, Client, FakeSentry, connect, new_slug, new_trace, traceparent};
 
-/// Everything that a receiver of OpenTelemetry was sent, as text.
+/// Everything that an OTLP receiver got, as text.
 #[derive(Clone, Default)]
 struct Received(Arc<Mutex<Vec<String>>>);
 
 impl Received {
-    /// Starts a receiver; answers its address too.
+    /// Starts a receiver. Returns its address too.
     async fn start() -> (Self, String) {
         let mut server = FakeCollectorServer::start().await.unwrap();
         let (received, endpoint) = (Self::default(), server.endpoint());
         let to = received.clone();
-        // It stops to receive when nobody takes what it has.
+        // The receiver blocks when its queue is full.
         tokio::spawn(async move {
             loop {
                 let spans = server.exported_spans(1, Duration::from_millis(20)).await;
@@ -42,7 +43,7 @@ impl Received {
 /// Any status from 400 to 499.
 const REFUSED: u16 = 4;
 
-/// Sends requests that are full of marks, and keeps the errors that come back.
+/// Sends requests with marks everywhere, and keeps the error responses.
 struct Canary {
     mark: String,
     errors: Vec<String>,
@@ -57,7 +58,7 @@ impl Canary {
         format!("{who}.{}@mail.example", self.mark)
     }
 
-    /// Sends a request with marks in every header that may hold a secret or an address.
+    /// Sends a request with marks in every header that may hold a secret or an email address.
     async fn send(&mut self, request: RequestBuilder, status: u16) -> Answer {
         let trace = new_trace();
         let request = request
@@ -102,7 +103,7 @@ impl Canary {
         self.send(client.request(Method::GET, path), status).await;
     }
 
-    /// Signs up and logs in, well and badly; answers the owner.
+    /// Signs up and logs in, with valid and invalid credentials. Returns the owner.
     async fn comes_in(&mut self, nobody: &Client) -> Client {
         let slug = new_slug();
         let (email, password) = (self.email("owner"), self.secret("password"));
@@ -141,7 +142,7 @@ impl Canary {
         nobody.clone().with_token(token.as_str().unwrap()).in_tenant(&slug)
     }
 
-    /// Adds a user, and asks for things in paths and queries that hold secrets.
+    /// Adds a user, and sends requests whose paths and queries hold secrets.
     async fn looks_around(&mut self, owner: &Client) {
         let user =
             json!({ "email": self.email("user"), "password": self.secret("password"), "role": "member" });
@@ -169,7 +170,7 @@ impl Canary {
         self.get(owner, &format!("/v1/reports/revenue?from={secret}&to={email}"), REFUSED).await;
     }
 
-    /// Orders that are paid, declined and left open, and one whose key is used again.
+    /// Places orders that are paid, declined and left open, and one with a used idempotency key.
     async fn buys(&mut self, owner: &Client, gateway: &Client, product: &str) {
         let order = |quantity: i64| json!({ "items": [{ "product_id": product, "quantity": quantity }] });
         let keys = ["paid", "declined", "failed", "lost"].map(|key| self.secret(key));
@@ -184,7 +185,7 @@ impl Canary {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_people_send_in_confidence_comes_out_nowhere() {
+async fn no_secret_and_no_email_address_is_in_any_signal() {
     let (received, endpoint) = Received::start().await;
     let sentry = FakeSentry::start();
     let dsn = sentry.dsn();
@@ -239,7 +240,7 @@ async fn what_people_send_in_confidence_comes_out_nowhere() {
     );
     told.extend(sentry.received().into_iter().map(|envelope| ("report", envelope)));
 
-    // That nothing is found means something only where something was told.
+    // Finding no mark proves something only if every signal has data.
     for (place, expected) in [
         ("body", "invalid_fields"),
         ("metric", "http_requests_total{"),

@@ -1,26 +1,26 @@
-//! Orders that are withdrawn before they are paid, and money that goes back.
+//! Cancellations of pending orders, and refunds.
 
 use serde_json::{Value, json};
 
-use crate::support::{Backend, Client, IMPATIENT, TestApp, eventually, key, on_both};
+use crate::support::{Backend, Client, SHORT_TIMEOUTS, TestApp, eventually, key, on_both};
 
 on_both!(
     a_cancelled_order_frees_its_stock_at_once_and_is_never_charged,
-    a_charge_that_was_faster_than_its_cancellation_is_refunded,
-    an_order_may_be_cancelled_while_its_charge_is_under_way,
+    a_charge_that_precedes_its_cancellation_is_refunded,
+    an_order_can_be_cancelled_while_its_charge_is_in_progress,
     only_a_pending_order_can_be_cancelled,
-    members_cancel_their_own_orders_and_admins_everybodys,
-    a_refund_gives_the_money_back_and_keeps_the_stock,
+    members_cancel_their_own_orders_and_admins_any_order,
+    a_refund_does_not_move_stock,
     a_payment_is_refunded_once,
     a_refund_that_the_gateway_fails_is_completed_later,
     a_refund_that_the_gateway_never_answers_is_completed_once,
-    only_money_that_was_taken_can_go_back,
-    members_do_not_refund,
-    what_does_not_exist_is_not_found,
+    only_a_successful_payment_is_refunded,
+    members_cannot_refund,
+    unknown_orders_and_payments_are_not_found,
 );
 
 async fn shop(backend: Backend) -> (TestApp, Client, String) {
-    let app = TestApp::start_with(backend, IMPATIENT).await;
+    let app = TestApp::start_with(backend, SHORT_TIMEOUTS).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
     (app, owner, product)
@@ -49,7 +49,7 @@ async fn a_cancelled_order_frees_its_stock_at_once_and_is_never_charged(backend:
     assert_eq!((owner.order_status(&order).await.as_str(), owner.stock(&product).await), ("cancelled", 10));
 }
 
-async fn a_charge_that_was_faster_than_its_cancellation_is_refunded(backend: Backend) {
+async fn a_charge_that_precedes_its_cancellation_is_refunded(backend: Backend) {
     let (app, owner, product) = shop(backend).await;
     app.gateway_behaves(json!({ "timeout_rate": 1 })).await;
     let order = owner.order(&product, 4).await.expect(202)["id"].clone();
@@ -64,8 +64,8 @@ async fn a_charge_that_was_faster_than_its_cancellation_is_refunded(backend: Bac
     assert_eq!((app.messages("order_paid").await, app.messages("order_refunded").await), (0, 1));
 }
 
-/// Whether the gateway charges or voids first is its own affair; the two must end alike.
-async fn an_order_may_be_cancelled_while_its_charge_is_under_way(backend: Backend) {
+/// The charge and the void race at the gateway; both outcomes must end in the same state.
+async fn an_order_can_be_cancelled_while_its_charge_is_in_progress(backend: Backend) {
     let (app, owner, product) = shop(backend).await;
     app.gateway_behaves(json!({ "latency_ms": 300 })).await;
     let (client, wanted) = (owner.clone(), product.clone());
@@ -101,7 +101,7 @@ async fn only_a_pending_order_can_be_cancelled(backend: Backend) {
     assert_eq!(owner.stock(&product).await, 6);
 }
 
-async fn members_cancel_their_own_orders_and_admins_everybodys(backend: Backend) {
+async fn members_cancel_their_own_orders_and_admins_any_order(backend: Backend) {
     let (app, owner, product) = shop(backend).await;
     let (member, admin) = (app.add_user(&owner, "member").await, app.add_user(&owner, "admin").await);
     app.gateway_behaves(json!({ "error_rate": 1 })).await;
@@ -114,7 +114,7 @@ async fn members_cancel_their_own_orders_and_admins_everybodys(backend: Backend)
     admin.cancel(&owners, &key()).await.expect(200);
 }
 
-async fn a_refund_gives_the_money_back_and_keeps_the_stock(backend: Backend) {
+async fn a_refund_does_not_move_stock(backend: Backend) {
     let (app, owner, product) = shop(backend).await;
     let (order, payment) = paid(&owner, &product).await;
 
@@ -162,7 +162,7 @@ async fn a_refund_that_the_gateway_never_answers_is_completed_once(backend: Back
     assert_eq!(app.messages("order_refunded").await, 1);
 }
 
-async fn only_money_that_was_taken_can_go_back(backend: Backend) {
+async fn only_a_successful_payment_is_refunded(backend: Backend) {
     let (app, owner, product) = shop(backend).await;
     for behaviour in [json!({ "decline_rate": 1 }), json!({ "error_rate": 1 })] {
         app.gateway_behaves(behaviour).await;
@@ -173,7 +173,7 @@ async fn only_money_that_was_taken_can_go_back(backend: Backend) {
     }
 }
 
-async fn members_do_not_refund(backend: Backend) {
+async fn members_cannot_refund(backend: Backend) {
     let (app, owner, product) = shop(backend).await;
     let member = app.add_user(&owner, "member").await;
     let (order, payment) = paid(&member, &product).await;
@@ -181,7 +181,7 @@ async fn members_do_not_refund(backend: Backend) {
     assert_eq!(owner.order_status(&order).await, "paid");
 }
 
-async fn what_does_not_exist_is_not_found(backend: Backend) {
+async fn unknown_orders_and_payments_are_not_found(backend: Backend) {
     let (_app, owner, product) = shop(backend).await;
     let nothing = json!(uuid::Uuid::now_v7());
     owner.cancel(&nothing, &key()).await.expect_problem(404, "not_found");

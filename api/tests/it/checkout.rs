@@ -1,17 +1,17 @@
-//! Placing orders: nothing is sold twice, and nobody waits for ever.
+//! Checkout under concurrency: no overselling, and no deadlocks.
 
 use serde_json::json;
 
 use crate::support::{Backend, TestApp, at_once, on_both, statuses};
 
 on_both!(
-    no_more_orders_than_pieces,
+    stock_is_never_oversold,
     baskets_in_opposite_orders_do_not_block_each_other,
-    an_order_that_lacks_one_product_takes_nothing,
-    lines_of_one_product_are_added_up,
+    an_order_without_enough_stock_reserves_nothing,
+    items_of_one_product_are_merged,
 );
 
-/// Settings for many requests at once, which may have to wait for each other.
+/// Settings for many concurrent requests, which may wait for each other.
 const CROWD: &[(&str, &str)] = &[
     ("DATABASE_POOL_SIZE", "20"),
     ("DATABASE_ACQUIRE_TIMEOUT_MS", "60000"),
@@ -19,7 +19,7 @@ const CROWD: &[(&str, &str)] = &[
     ("GLASSHOUSE_PAYMENT_GATEWAY_TIMEOUT_MS", "60000"),
 ];
 
-async fn no_more_orders_than_pieces(backend: Backend) {
+async fn stock_is_never_oversold(backend: Backend) {
     let app = TestApp::start_with(backend, CROWD).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(50).await;
@@ -45,7 +45,7 @@ async fn no_more_orders_than_pieces(backend: Backend) {
     assert_eq!(app.charges_at_gateway().await, 50);
 }
 
-/// Half of the charges are declined, so that stock is given back while other orders take it.
+/// Half of the charges are declined, so that stock is released while other orders reserve it.
 async fn baskets_in_opposite_orders_do_not_block_each_other(backend: Backend) {
     let app = TestApp::start_with(backend, CROWD).await;
     let owner = app.new_tenant().await;
@@ -67,7 +67,7 @@ async fn baskets_in_opposite_orders_do_not_block_each_other(backend: Backend) {
     }
 }
 
-async fn an_order_that_lacks_one_product_takes_nothing(backend: Backend) {
+async fn an_order_without_enough_stock_reserves_nothing(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let (plenty, scarce) = (owner.add_product(10).await, owner.add_product(1).await);
@@ -80,7 +80,7 @@ async fn an_order_that_lacks_one_product_takes_nothing(backend: Backend) {
     assert_eq!(app.charges_at_gateway().await, 0);
 }
 
-async fn lines_of_one_product_are_added_up(backend: Backend) {
+async fn items_of_one_product_are_merged(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(5).await;

@@ -1,4 +1,4 @@
-//! Every command of the binary as a real process, and the processes working together.
+//! Every command of the binary as a real process, and the processes together.
 
 use std::process::Command;
 
@@ -11,7 +11,7 @@ use crate::support::{
 
 const JWT_SECRET: &str = "a secret of at least thirty-two bytes";
 
-/// What every process of a test is told: free ports, cheap passwords, quick polls.
+/// Settings of every process in tests: free ports, cheap password hashes, short poll intervals.
 pub(crate) fn common() -> Settings {
     settings([
         ("GLASSHOUSE_HTTP_ADDR", "127.0.0.1:0"),
@@ -25,7 +25,7 @@ pub(crate) fn common() -> Settings {
         ("GLASSHOUSE_RECONCILE_AFTER_SECONDS", "1"),
         ("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "0"),
         ("GLASSHOUSE_RATE_LIMIT_FREE", "100000/100000"),
-        // A busy machine is no reason to fail, unless that is the test.
+        // Generous timeouts for a busy machine; tests of timeouts set their own.
         ("REDIS_TIMEOUT_MS", "20000"),
         ("DATABASE_ACQUIRE_TIMEOUT_MS", "20000"),
         ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "30000"),
@@ -51,13 +51,13 @@ impl Stack {
         Self::start_each(settings.clone(), settings).await
     }
 
-    /// Starts with settings for the gateway, and others for API and worker.
+    /// Starts with separate settings for the gateway, and for API and worker.
     pub(crate) async fn start_each(of_gateway: Settings, settings: Settings) -> Self {
         let database = TestDatabase::create(Backend::Servers).await;
         let mut gateway = Process::start(&["gateway"], &of_gateway);
         let gateway_url = format!("http://{}", gateway.address("gateway_addr").await);
         let url = database.service_url();
-        // Neither Redis nor a secret: the worker needs none.
+        // The worker needs neither Redis nor a JWT secret.
         let settings =
             with(&settings, [("DATABASE_URL", &*url), ("GLASSHOUSE_PAYMENT_GATEWAY_URL", &gateway_url)]);
         let worker = Process::start(&["worker"], &settings);
@@ -69,7 +69,7 @@ impl Stack {
         Self { gateway, serve, worker, database }
     }
 
-    /// An owner with a product, and the gateway.
+    /// An owner, a product of theirs, and a client of the gateway simulator.
     pub(crate) async fn shop(&mut self) -> (Client, String, Client) {
         let owner = self.serve.client("http_addr").await.sign_up(&new_slug(), "free").await;
         let product = owner.add_product(100_000).await;
@@ -112,7 +112,7 @@ async fn serve_gateway_and_worker_work_together() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn migrate_makes_a_database_that_the_service_can_use() {
+async fn the_service_can_use_a_migrated_database() {
     let database = TestDatabase::create_empty().await;
     let (owner, service) = (database.owner_url(), database.service_url());
     let as_service = settings([("DATABASE_URL", &*service)]);
@@ -170,7 +170,7 @@ async fn seed_adds_the_demo_once_and_as_many_orders_as_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn check_health_tells_a_ready_process_from_others() {
+async fn check_health_succeeds_only_for_a_ready_process() {
     let database = TestDatabase::create(Backend::Servers).await;
     let postgres = Proxy::before(&database.service_url());
     for listen in ["127.0.0.1:0", "0.0.0.0:0"] {
@@ -207,7 +207,7 @@ async fn the_demo_needs_no_setting_and_seeds_two_tenants() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("new").join("folder");
     let settings = with(&common(), [("GLASSHOUSE_DATA_DIR", data.to_str().unwrap())]);
-    // The second start finds what the first one added.
+    // The second start finds the data of the first one.
     for _ in 0..2 {
         let mut demo = Process::start(&["demo"], &settings);
         let nobody = demo.client("http_addr").await;
@@ -220,14 +220,14 @@ async fn the_demo_needs_no_setting_and_seeds_two_tenants() {
         demo.signal("TERM");
         let ended = demo.ends().await;
         assert_eq!(ended.code, Some(0), "{ended:?}");
-        // No terminal, no words for people.
+        // Without a terminal, the output consists of log records only.
         log_lines(&ended.stdout);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_terminal_the_demo_prints_a_curl_that_places_an_order() {
-    // Without `script` (util-linux) there is no easy terminal, and this is left out.
+    // Skipped without `script` (util-linux), which provides the terminal.
     if Command::new("script").arg("--version").output().is_err() {
         return;
     }

@@ -1,4 +1,4 @@
-//! What the process reads from its environment, and what it says when that is wrong.
+//! Configuration: the variables of each process, their defaults, and the errors for invalid ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ const SECRET: &str = "hunter2";
 const KINDS: [ProcessKind; 4] =
     [ProcessKind::Serve, ProcessKind::Worker, ProcessKind::Gateway, ProcessKind::Demo];
 
-/// A wrong value for everything that can be wrong.
+/// An invalid value for each kind of setting.
 fn wrong_settings() -> Settings {
     settings([
         ("DATABASE_URL", "mysql://app:hunter2@localhost/glasshouse"),
@@ -56,19 +56,19 @@ fn assert_refused(ended: &Ended, expected: &[&str]) {
 }
 
 #[tokio::test]
-async fn every_wrong_value_is_named_at_once_and_no_secret_is_repeated() {
+async fn all_invalid_values_are_reported_together_and_no_secret_is_repeated() {
     let wrong = wrong_settings();
     let names: Vec<&str> = wrong.keys().map(String::as_str).collect();
     for arguments in [&["serve"][..], &["check-config", "serve"]] {
         let ended = Process::run(arguments, &wrong).await;
         assert_refused(&ended, &names);
-        // It takes a moment; the bound leaves room for a busy machine.
+        // The upper bound leaves room for a busy machine.
         assert!(ended.took < Duration::from_secs(5), "{ended:?}");
     }
 }
 
 #[tokio::test]
-async fn every_missing_value_is_named_at_once() {
+async fn all_missing_values_are_reported_together() {
     let ended = Process::run(&["serve"], &Settings::new()).await;
     let required = ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "GLASSHOUSE_PAYMENT_GATEWAY_URL"];
     assert_refused(
@@ -104,14 +104,14 @@ async fn check_config_requires_what_each_process_needs_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_short_jwt_secret_is_refused_with_a_way_out() {
+async fn a_short_jwt_secret_is_rejected_with_a_hint() {
     let short = Settings::from([("JWT_SECRET".to_owned(), SECRET.to_owned())]);
     let ended = Process::run(&["check-config", "demo"], &short).await;
     assert_refused(&ended, &["JWT_SECRET: must have at least 32 bytes", "openssl rand -hex 32"]);
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_named_with_its_variable() {
+async fn a_port_in_use_is_reported_with_its_variable() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     for variable in ["GLASSHOUSE_GATEWAY_ADDR", "GLASSHOUSE_MANAGEMENT_ADDR"] {
@@ -126,7 +126,7 @@ async fn a_port_in_use_is_named_with_its_variable() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_cannot_be_reached_ends_the_start() {
+async fn an_unreachable_database_fails_the_start() {
     let silent = Proxy::before("postgres://app:hunter2@127.0.0.1:1/glasshouse");
     silent.hang();
     let refusing = Proxy::before("postgres://app:hunter2@127.0.0.1:1/glasshouse");
@@ -144,7 +144,7 @@ async fn a_database_that_cannot_be_reached_ends_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_cannot_be_reached_ends_the_start() {
+async fn an_unreachable_redis_fails_the_start() {
     let database = TestDatabase::create(Backend::Servers).await;
     let redis = Proxy::before(&test_variable("TEST_REDIS_URL"));
     let mut settings = valid_settings();
@@ -159,7 +159,7 @@ async fn a_redis_that_cannot_be_reached_ends_the_start() {
     assert_eq!(events, ["application_starting", "database_connection_ok", "redis_connection_failed"]);
 }
 
-/// Names and values of `.env.example`. A variable that has a default is commented out.
+/// The variables of `.env.example`. A variable with a default is commented out.
 fn example() -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(root().join(".env.example")).unwrap();
     let variable = |line: &str| {
@@ -170,7 +170,7 @@ fn example() -> BTreeMap<String, String> {
     text.lines().filter_map(variable).collect()
 }
 
-/// Names and defaults of what docker-compose.yml takes from its environment: `${NAME:-default}`.
+/// The variables that docker-compose.yml references with a default: `${NAME:-default}`.
 fn compose() -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(root().join("docker-compose.yml")).unwrap();
     let variables = text.split("${").skip(1).filter_map(|rest| rest.split_once('}')?.0.split_once(":-"));
@@ -205,7 +205,7 @@ fn the_defaults_in_the_example_are_the_real_ones() {
         let load = |example: &BTreeMap<String, String>| {
             let mut env = Reader::new(|name: &str| {
                 let known = example.get(name).filter(|value| !value.is_empty()).cloned();
-                // The demo's database is the default that is to be compared.
+                // For the demo, the embedded database is the default to compare.
                 let wanted = kind != ProcessKind::Demo || name == "JWT_SECRET";
                 known.or_else(|| required.get(name).filter(|_| wanted).cloned())
             });
@@ -215,7 +215,7 @@ fn the_defaults_in_the_example_are_the_real_ones() {
         };
         let mut told = example.clone();
         if kind == ProcessKind::Demo {
-            // The one default that differs, as the example says.
+            // The one default that is different for the demo, as the example says.
             assert_eq!(told.remove("GLASSHOUSE_TOKEN_SECONDS").unwrap(), "900");
         }
         assert_eq!(load(&told), load(&BTreeMap::new()), "{kind:?}");

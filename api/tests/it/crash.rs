@@ -1,4 +1,4 @@
-//! The API is killed while it waits for the gateway: the worker finishes what it had begun, once.
+//! The API is killed while it waits for the gateway: the worker completes its orders and refunds exactly once.
 
 use serde_json::json;
 
@@ -6,8 +6,7 @@ use crate::command_line::Stack;
 use crate::support::{Answer, Client, eventually, key};
 
 impl Stack {
-    /// Kills the API while a request is under way, as soon as the gateway has acted on it and before it
-    /// answers.
+    /// Kills the API during a request, after the gateway has executed the charge and before it responds.
     async fn kill_during(
         &self,
         request: impl Future<Output = Answer> + Send + 'static,

@@ -1,5 +1,5 @@
-//! Receivers of telemetry that are gone hurt nobody: no request fails, memory has a bound, and what was lost is
-//! counted. What they do to response times is measured by `make bench-telemetry`.
+//! Unavailable receivers of telemetry do not affect the service: no request fails, memory is bounded, and drops
+//! are counted. `make bench-telemetry` measures their effect on latency.
 
 use std::net::TcpListener;
 
@@ -33,7 +33,7 @@ async fn answering_500() {
     check(&address).await;
 }
 
-/// More memory than this may not be added by the second half of the load, in bytes.
+/// The maximum growth of memory during the second half of the load, in bytes.
 const GROWTH: f64 = 64.0 * 1024.0 * 1024.0;
 
 async fn check(address: &str) {
@@ -47,7 +47,7 @@ async fn check(address: &str) {
     .await;
     let (owner, product, _) = stack.shop().await;
     let management = stack.serve.client("management_addr").await;
-    // Errors to be reported, beside the requests that must not fail.
+    // Errors to be captured, beside the requests that must not fail.
     let errors = json!({ "errors": { "endpoint": "/v1/users/me" } });
     management.send(Method::PUT, "/faults", Some(errors)).await.expect(200);
 
@@ -67,7 +67,7 @@ async fn check(address: &str) {
     }
 }
 
-/// Some hundred requests, eight at a time, none of which fails for the sake of telemetry.
+/// Some hundred requests, eight at a time, none of which may fail because of telemetry.
 async fn load(owner: &Client, product: &str) {
     let requests = async || {
         for _ in 0..15 {

@@ -1,4 +1,4 @@
-//! Faults on request: each shows where `docs/faults.md` says, and heals.
+//! Fault injection: each fault has the symptoms that `docs/faults.md` lists, and the service recovers.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::support::{
     traceparent,
 };
 
-on_both!(only_what_can_be_done_is_accepted, a_fault_ends_by_itself_or_when_told);
+on_both!(faults_without_an_effect_are_rejected, a_fault_ends_after_its_duration_or_on_delete);
 
 /// A row of the table in `docs/faults.md`.
 struct Row {
@@ -18,11 +18,11 @@ struct Row {
     metric: String,
     rises_by: f64,
     event: String,
-    /// Its name and perhaps an attribute; not there if the fault has no span.
+    /// The name of its span, with an attribute if it has one; `None` if the fault has no span.
     span: Option<(String, Vec<(String, String)>)>,
 }
 
-/// What stands in backquotes in a cell.
+/// The text in backquotes in a cell.
 fn codes(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
@@ -162,7 +162,7 @@ async fn a_stalled_outbox_shows_where_the_table_says() {
     receiver.span(&trace, &delivery).await;
 }
 
-async fn only_what_can_be_done_is_accepted(backend: Backend) {
+async fn faults_without_an_effect_are_rejected(backend: Backend) {
     let app = TestApp::start_with(backend, &[ENABLED]).await;
     let management = app.management();
     for (plan, status, problem) in [
@@ -183,7 +183,7 @@ async fn only_what_can_be_done_is_accepted(backend: Backend) {
     assert_eq!(app.management().get("/faults").await.status, 404);
 }
 
-async fn a_fault_ends_by_itself_or_when_told(backend: Backend) {
+async fn a_fault_ends_after_its_duration_or_on_delete(backend: Backend) {
     let app = TestApp::start_with(backend, &[ENABLED]).await;
     let (owner, management) = (app.new_tenant().await, app.management());
 

@@ -1,4 +1,4 @@
-//! Random bodies: whatever a client sends, the service does not fail.
+//! Random bodies never cause a 5xx.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::support::{Backend, Playground, on_both};
 
-on_both!(no_body_makes_the_service_fail);
+on_both!(no_body_causes_a_server_error);
 
-/// Keys that mean something somewhere, so that random bodies get further than the first field.
+/// Names of real fields, so that random bodies pass the first check.
 const KEYS: [&str; 14] = [
     "slug",
     "name",
@@ -47,7 +47,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A good body, one of whose fields is something else.
+/// A valid body with one field replaced.
 fn changed(valid: &Value, field: usize, value: Value) -> Value {
     let mut body = valid.clone();
     let fields = body.as_object_mut().unwrap();
@@ -56,7 +56,7 @@ fn changed(valid: &Value, field: usize, value: Value) -> Value {
     body
 }
 
-async fn no_body_makes_the_service_fail(backend: Backend) {
+async fn no_body_causes_a_server_error(backend: Backend) {
     let play = Playground::new(backend).await;
     let mut runner = TestRunner::deterministic();
     for round in 0..60 {

@@ -1,12 +1,12 @@
-//! Health checks: what a load balancer and an orchestrator are told.
+//! Health checks, as load balancers and orchestrators see them.
 
 use serde_json::{Value, json};
 
 use crate::support::{Backend, BehindProxies, TestApp, eventually, on_both};
 
-on_both!(both_listeners_say_that_the_process_lives, the_management_listener_is_not_public);
+on_both!(both_listeners_report_liveness_and_readiness, the_management_listener_is_not_public);
 
-async fn both_listeners_say_that_the_process_lives(backend: Backend) {
+async fn both_listeners_report_liveness_and_readiness(backend: Backend) {
     let app = TestApp::start(backend).await;
     let checks = match backend {
         Backend::Embedded => json!({ "database": "ok" }),
@@ -26,13 +26,13 @@ async fn the_management_listener_is_not_public(backend: Backend) {
     {
         app.nobody().get(path).await.expect_problem(404, "unknown_route");
     }
-    // And the other way round.
+    // And the public routes are not on the management listener.
     for path in ["/v1/users/me", "/openapi.json", "/docs/"] {
         app.management().get(path).await.expect(404);
     }
 }
 
-/// Asks both listeners, of which both must say this.
+/// Asserts the readiness of both listeners. Returns the checks of each.
 async fn assert_ready(app: &TestApp, status: u16, word: &str) -> [Value; 2] {
     let mut checks = [Value::Null, Value::Null];
     for (listener, checks) in [app.nobody(), app.management()].into_iter().zip(&mut checks) {
@@ -53,7 +53,7 @@ async fn becomes_ready(app: &TestApp) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_part_that_is_cut_or_hangs_is_named_until_it_is_back() {
+async fn an_unavailable_dependency_is_reported_until_it_recovers() {
     let BehindProxies { app, postgres, redis } = BehindProxies::start(&[]).await;
     for (name, other, part) in [("database", "redis", &postgres), ("redis", "database", &redis)] {
         for hangs in [false, true] {

@@ -1,34 +1,34 @@
-//! A request that is repeated under its key happens once, and is answered as it was the first time.
+//! Idempotency keys: a repeated request takes effect once, and gets the first response again.
 
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Backend, Client, IMPATIENT, TestApp, at_once, key, on_both};
+use crate::support::{Answer, Backend, Client, SHORT_TIMEOUTS, TestApp, at_once, key, on_both};
 
 on_both!(
-    an_order_that_is_sent_twenty_times_at_once_is_placed_once,
-    an_order_is_answered_as_at_first_also_after_it_was_refunded,
-    an_order_that_was_answered_as_pending_is_answered_so_again,
+    twenty_concurrent_requests_with_one_key_place_one_order,
+    an_order_is_replayed_unchanged_after_its_refund,
+    a_pending_order_is_replayed_as_pending,
     a_repeated_order_does_not_need_the_stock_that_it_took,
     a_key_belongs_to_one_request_of_one_user,
     tenants_do_not_share_keys,
-    what_moves_money_or_stock_needs_a_key,
-    a_request_that_failed_does_not_use_its_key_up,
-    a_stock_movement_that_is_sent_at_once_many_times_happens_once,
-    a_cancellation_that_is_sent_at_once_many_times_happens_once,
-    a_refund_that_is_sent_at_once_many_times_happens_once,
-    a_refund_that_was_noted_is_answered_so_again,
+    operations_on_money_and_stock_require_a_key,
+    a_failed_request_does_not_use_up_its_key,
+    concurrent_stock_movements_with_one_key_take_effect_once,
+    concurrent_cancellations_with_one_key_take_effect_once,
+    concurrent_refunds_with_one_key_take_effect_once,
+    an_accepted_refund_is_replayed_as_accepted,
 );
 
-/// Asserts that this is the first answer again, and says so.
+/// Asserts that this is the first response again, marked as a replay.
 #[track_caller]
 fn assert_replayed(first: &Answer, again: &Answer) {
     assert_eq!((again.status, &again.body), (first.status, &first.body));
     assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), ("", "true"));
 }
 
-/// Sends a request ten times at once, and asserts that one answer is the first, and all others are like it.
+/// Sends a request ten times concurrently, and asserts that one response is the first and all others replay it.
 async fn ten_times(request: impl AsyncFn() -> Answer) -> Answer {
     let mut answers = at_once((0..10).map(|_| request())).await;
     answers.sort_by_key(|answer| answer.header("idempotency-replayed").len());
@@ -37,7 +37,7 @@ async fn ten_times(request: impl AsyncFn() -> Answer) -> Answer {
     first
 }
 
-async fn an_order_that_is_sent_twenty_times_at_once_is_placed_once(backend: Backend) {
+async fn twenty_concurrent_requests_with_one_key_place_one_order(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(100).await;
@@ -59,7 +59,7 @@ async fn an_order_that_is_sent_twenty_times_at_once_is_placed_once(backend: Back
     assert_eq!(app.database.number("SELECT count(*) AS n FROM orders").await, 1);
 }
 
-async fn an_order_is_answered_as_at_first_also_after_it_was_refunded(backend: Backend) {
+async fn an_order_is_replayed_unchanged_after_its_refund(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
@@ -75,8 +75,8 @@ async fn an_order_is_answered_as_at_first_also_after_it_was_refunded(backend: Ba
     assert_eq!(owner.stock(&product).await, 9);
 }
 
-async fn an_order_that_was_answered_as_pending_is_answered_so_again(backend: Backend) {
-    let app = TestApp::start_with(backend, IMPATIENT).await;
+async fn a_pending_order_is_replayed_as_pending(backend: Backend) {
+    let app = TestApp::start_with(backend, SHORT_TIMEOUTS).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
     app.gateway_behaves(json!({ "error_rate": 1 })).await;
@@ -140,7 +140,7 @@ async fn tenants_do_not_share_keys(backend: Backend) {
     }
 }
 
-async fn what_moves_money_or_stock_needs_a_key(backend: Backend) {
+async fn operations_on_money_and_stock_require_a_key(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
@@ -166,7 +166,7 @@ async fn what_moves_money_or_stock_needs_a_key(backend: Backend) {
     assert_eq!(owner.order_status(&order["id"]).await, "paid");
 }
 
-async fn a_request_that_failed_does_not_use_its_key_up(backend: Backend) {
+async fn a_failed_request_does_not_use_up_its_key(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(0).await;
@@ -180,7 +180,7 @@ async fn a_request_that_failed_does_not_use_its_key_up(backend: Backend) {
     assert_eq!(owner.move_stock(&product, -1, &moving).await.expect(200)["stock"], 0);
 }
 
-async fn a_stock_movement_that_is_sent_at_once_many_times_happens_once(backend: Backend) {
+async fn concurrent_stock_movements_with_one_key_take_effect_once(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
@@ -194,8 +194,8 @@ async fn a_stock_movement_that_is_sent_at_once_many_times_happens_once(backend: 
     assert_eq!(owner.stock(&product).await, 0);
 }
 
-async fn a_cancellation_that_is_sent_at_once_many_times_happens_once(backend: Backend) {
-    let app = TestApp::start_with(backend, IMPATIENT).await;
+async fn concurrent_cancellations_with_one_key_take_effect_once(backend: Backend) {
+    let app = TestApp::start_with(backend, SHORT_TIMEOUTS).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
     let order = pending_order(&app, &owner, &product).await;
@@ -212,7 +212,7 @@ async fn pending_order(app: &TestApp, owner: &Client, product: &str) -> Value {
     owner.order(product, 4).await.expect(202)["id"].clone()
 }
 
-async fn a_refund_that_is_sent_at_once_many_times_happens_once(backend: Backend) {
+async fn concurrent_refunds_with_one_key_take_effect_once(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
@@ -222,7 +222,7 @@ async fn a_refund_that_is_sent_at_once_many_times_happens_once(backend: Backend)
 
     let answers = at_once((0..10).map(|_| owner.refund(&payment, &key))).await;
 
-    // Those that came while the first was under way are told so.
+    // Requests that arrived while the first one was in progress get 202.
     assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 200 | 202)), "{answers:?}");
     let first = answers.iter().find(|answer| answer.header("idempotency-replayed").is_empty()).unwrap();
     assert_eq!((first.status.as_u16(), first["status"].as_str()), (200, Some("refunded")));
@@ -230,8 +230,8 @@ async fn a_refund_that_is_sent_at_once_many_times_happens_once(backend: Backend)
     assert_eq!(app.messages("order_refunded").await, 1);
 }
 
-async fn a_refund_that_was_noted_is_answered_so_again(backend: Backend) {
-    let app = TestApp::start_with(backend, IMPATIENT).await;
+async fn an_accepted_refund_is_replayed_as_accepted(backend: Backend) {
+    let app = TestApp::start_with(backend, SHORT_TIMEOUTS).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
     let order = owner.order(&product, 1).await.expect(201);

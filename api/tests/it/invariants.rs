@@ -1,4 +1,4 @@
-//! Whatever people do and the gateway fails to do: stock and money add up in the end.
+//! Invariants under random load and a faulty gateway: stock and money add up in the end.
 
 use std::sync::Mutex;
 
@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use crate::support::{Answer, Backend, Client, TestApp, at_once, eventually, key, on_both};
 
-on_both!(stock_and_money_add_up_after_a_wild_day);
+on_both!(stock_and_money_add_up_after_random_load);
 
-/// Set this to repeat what people did in a run that failed. What the gateway fails is left to chance.
+/// Set this to repeat the client actions of a failed run. The faults of the gateway stay random.
 const SEED: Option<u64> = None;
 const ACTORS: u64 = 6;
 const ACTIONS: usize = 14;
@@ -26,16 +26,16 @@ const SETTINGS: &[(&str, &str)] = &[
     ("GLASSHOUSE_RECONCILE_LEASE_SECONDS", "1"),
 ];
 
-/// What all actors know.
+/// The state that all clients share.
 struct Day {
     products: Vec<String>,
     orders: Mutex<Vec<Value>>,
-    /// What movements added to the stock of each product.
+    /// The sum of the stock movements of each product.
     moved: Mutex<Vec<i64>>,
 }
 
 #[expect(clippy::print_stdout, reason = "the seed repeats a run that failed")]
-async fn stock_and_money_add_up_after_a_wild_day(backend: Backend) {
+async fn stock_and_money_add_up_after_random_load(backend: Backend) {
     let seed = SEED.unwrap_or_else(rand::random);
     println!("seed {seed}");
     let app = TestApp::start_with(backend, SETTINGS).await;
@@ -110,7 +110,7 @@ impl Day {
     }
 }
 
-/// Every order stands where the gateway says that its payment does, and its customer was told so.
+/// The state of every order matches its payment at the gateway, and its notification was delivered.
 async fn assert_that_money_adds_up(app: &TestApp) {
     let sql = "SELECT payments.id, amount_minor, payments.state AS payment, orders.state AS placed \
                FROM payments JOIN orders ON orders.id = order_id";

@@ -1,4 +1,4 @@
-//! Tenants are apart: whatever one of them sends, it neither sees nor changes anything of another.
+//! Tenant isolation: no request of a tenant reads or changes data of another tenant.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -6,14 +6,14 @@ use uuid::Uuid;
 use crate::support::{Answer, Backend, Client, PASSWORD, TestApp, assert_complete, key, on_both};
 
 on_both!(
-    what_another_tenant_has_is_not_there,
+    objects_of_another_tenant_are_not_found,
     lists_show_nothing_of_another_tenant,
-    ordering_another_tenants_product_is_like_ordering_none,
-    names_and_keys_of_another_tenant_are_free,
-    credentials_are_good_in_their_own_tenant_alone,
+    ordering_a_product_of_another_tenant_is_like_ordering_an_unknown_one,
+    unique_names_and_keys_are_scoped_to_a_tenant,
+    credentials_are_valid_in_their_own_tenant_only,
 );
 
-/// Every operation on one thing, with a body that would change it.
+/// Every operation on a single object, with a valid body.
 fn on_one_thing() -> Vec<(&'static str, Value)> {
     vec![
         ("GET /v1/users/{id}", Value::Null),
@@ -30,7 +30,7 @@ fn on_one_thing() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Lists of the tenant's things.
+/// Lists of the tenant's objects.
 const LISTS: [&str; 4] = [
     "GET /v1/users",
     "GET /v1/products",
@@ -38,14 +38,14 @@ const LISTS: [&str; 4] = [
     "GET /v1/reports/revenue?from=2026-01-01&to=2026-12-31",
 ];
 
-/// Operations that take no id of another tenant's thing, and which test below is about them.
+/// Operations without an object id in the path, and the test below that covers each.
 const OTHERS: [(&str, &str); 6] = [
     ("POST /v1/tenants", "makes a tenant; slugs are shared by all tenants, so a taken one is a conflict"),
-    ("POST /v1/auth/login", "credentials_are_good_in_their_own_tenant_alone"),
-    ("GET /v1/users/me", "credentials_are_good_in_their_own_tenant_alone"),
-    ("POST /v1/users", "names_and_keys_of_another_tenant_are_free"),
-    ("POST /v1/products", "names_and_keys_of_another_tenant_are_free"),
-    ("POST /v1/orders", "ordering_another_tenants_product_is_like_ordering_none"),
+    ("POST /v1/auth/login", "credentials_are_valid_in_their_own_tenant_only"),
+    ("GET /v1/users/me", "credentials_are_valid_in_their_own_tenant_only"),
+    ("POST /v1/users", "unique_names_and_keys_are_scoped_to_a_tenant"),
+    ("POST /v1/products", "unique_names_and_keys_are_scoped_to_a_tenant"),
+    ("POST /v1/orders", "ordering_a_product_of_another_tenant_is_like_ordering_an_unknown_one"),
 ];
 
 #[test]
@@ -56,7 +56,7 @@ fn every_operation_is_tried() {
     assert_complete(names, |_, _| true);
 }
 
-/// A tenant that has one of everything.
+/// A tenant with one object of each kind.
 struct Settled {
     owner: Client,
     member: Value,
@@ -76,7 +76,7 @@ impl Settled {
         Self { owner, member, product, order, payment }
     }
 
-    /// The id of what an operation is about.
+    /// The id of the object of an operation.
     fn id_for(&self, operation: &str) -> &str {
         match operation.split('/').nth(2).unwrap() {
             "users" => self.member["id"].as_str().unwrap(),
@@ -87,7 +87,7 @@ impl Settled {
         }
     }
 
-    /// All that its owner can see.
+    /// Everything that its owner can read.
     async fn everything(&self) -> Vec<Value> {
         let mut seen = Vec::new();
         let one_thing = on_one_thing();
@@ -107,7 +107,7 @@ async fn send(client: &Client, operation: &str, id: &str, body: &Value) -> Answe
     Answer::of(if body.is_null() { request } else { request.json(body) }).await
 }
 
-async fn what_another_tenant_has_is_not_there(backend: Backend) {
+async fn objects_of_another_tenant_are_not_found(backend: Backend) {
     let app = TestApp::start(backend).await;
     let (theirs, stranger) = (Settled::new(&app).await, app.new_tenant().await);
     let before = theirs.everything().await;
@@ -136,7 +136,7 @@ async fn lists_show_nothing_of_another_tenant(backend: Backend) {
     assert_eq!(Answer::of(theirs.owner.operation(&revenue, "")).await.expect(200)[0]["gross_minor"], 3750);
 }
 
-async fn ordering_another_tenants_product_is_like_ordering_none(backend: Backend) {
+async fn ordering_a_product_of_another_tenant_is_like_ordering_an_unknown_one(backend: Backend) {
     let app = TestApp::start(backend).await;
     let (theirs, stranger) = (Settled::new(&app).await, app.new_tenant().await);
     let own = stranger.add_product(5).await;
@@ -151,7 +151,7 @@ async fn ordering_another_tenants_product_is_like_ordering_none(backend: Backend
     assert_eq!((theirs.owner.stock(&theirs.product).await, stranger.stock(&own).await), (7, 5));
 }
 
-async fn names_and_keys_of_another_tenant_are_free(backend: Backend) {
+async fn unique_names_and_keys_are_scoped_to_a_tenant(backend: Backend) {
     let app = TestApp::start(backend).await;
     let (one, other) = (app.new_tenant().await, app.new_tenant().await);
     let user = json!({ "email": "grace@example.com", "password": PASSWORD, "role": "member" });
@@ -167,7 +167,7 @@ async fn names_and_keys_of_another_tenant_are_free(backend: Backend) {
     assert_ne!(orders[0], orders[1]);
 }
 
-async fn credentials_are_good_in_their_own_tenant_alone(backend: Backend) {
+async fn credentials_are_valid_in_their_own_tenant_only(backend: Backend) {
     let app = TestApp::start(backend).await;
     let (one, other) = (app.new_tenant().await, app.new_tenant().await);
     let email = |tenant: &Client| format!("owner@{}.example", tenant.tenant());

@@ -1,4 +1,4 @@
-//! What one request may ask for, and how many there may be at once. All bounds come from the configuration.
+//! Limits of a request and of concurrency, as they are configured.
 
 use std::time::{Duration, Instant};
 
@@ -8,13 +8,17 @@ use tokio::net::TcpStream;
 
 use crate::support::{Answer, Backend, Client, TestApp, eventually, key, on_both};
 
-on_both!(a_body_beyond_the_bound_is_refused, a_slow_request_is_given_up, requests_beyond_the_limit_are_shed);
+on_both!(
+    a_body_above_the_limit_is_rejected,
+    a_slow_request_times_out,
+    requests_above_the_concurrency_limit_are_shed
+);
 
 fn product_named(name: &str) -> serde_json::Value {
     json!({ "sku": key(), "name": name, "price_minor": 100, "currency": "USD" })
 }
 
-async fn a_body_beyond_the_bound_is_refused(backend: Backend) {
+async fn a_body_above_the_limit_is_rejected(backend: Backend) {
     let app = TestApp::start_with(backend, &[("GLASSHOUSE_MAX_BODY_BYTES", "2048")]).await;
     let owner = app.new_tenant().await;
     let refused = owner.post("/v1/products", product_named(&"x".repeat(2048))).await;
@@ -24,7 +28,7 @@ async fn a_body_beyond_the_bound_is_refused(backend: Backend) {
 }
 
 #[tokio::test]
-async fn a_body_of_unknown_length_is_bounded_too() {
+async fn a_chunked_body_is_limited_too() {
     let app = TestApp::start_with(Backend::Embedded, &[("GLASSHOUSE_MAX_BODY_BYTES", "2048")]).await;
     let head = "POST /v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
                 Transfer-Encoding: chunked\r\n\r\n";
@@ -37,7 +41,7 @@ async fn a_body_of_unknown_length_is_bounded_too() {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_half_a_head_is_disconnected() {
+async fn a_client_that_sends_an_incomplete_head_is_disconnected() {
     let app = TestApp::start_with(Backend::Embedded, &[("GLASSHOUSE_HEADER_TIMEOUT_MS", "300")]).await;
     let begun = Instant::now();
     let mut connection = TcpStream::connect(app.addresses.http.unwrap()).await.unwrap();
@@ -50,7 +54,7 @@ async fn a_client_that_sends_half_a_head_is_disconnected() {
 }
 
 #[tokio::test]
-async fn the_bounds_of_pages_and_orders_follow_the_configuration() {
+async fn the_limits_of_pages_and_orders_are_configurable() {
     let settings = [("GLASSHOUSE_MAX_PAGE_SIZE", "3"), ("GLASSHOUSE_MAX_ORDER_ITEMS", "2")];
     let app = TestApp::start_with(Backend::Embedded, &settings).await;
     let owner = app.new_tenant().await;
@@ -75,7 +79,7 @@ async fn the_bounds_of_pages_and_orders_follow_the_configuration() {
     owner.post_once("/v1/orders", &key(), lines(2)).await.expect(201);
 }
 
-async fn a_slow_request_is_given_up(backend: Backend) {
+async fn a_slow_request_times_out(backend: Backend) {
     let app = TestApp::start_with(
         backend,
         &[("GLASSHOUSE_REQUEST_TIMEOUT_MS", "1500"), ("GLASSHOUSE_PAYMENT_GATEWAY_TIMEOUT_MS", "30000")],
@@ -91,7 +95,7 @@ async fn a_slow_request_is_given_up(backend: Backend) {
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
-async fn requests_beyond_the_limit_are_shed(backend: Backend) {
+async fn requests_above_the_concurrency_limit_are_shed(backend: Backend) {
     let app = TestApp::start_with(
         backend,
         &[("GLASSHOUSE_MAX_CONCURRENT_REQUESTS", "2"), ("GLASSHOUSE_PAYMENT_GATEWAY_TIMEOUT_MS", "30000")],

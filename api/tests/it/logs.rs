@@ -1,4 +1,4 @@
-//! Log lines: what they say, and that they lead to each other.
+//! Log records: their fields, and their correlation by trace and request id.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::command_line::Stack;
 use crate::support::{eventually, log_lines};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_line_of_a_request_says_whose_it_is() {
+async fn every_record_of_a_request_has_its_ids() {
     let mut stack = Stack::start([]).await;
     let (owner, product, _) = stack.shop().await;
     let order = owner.order(&product, 1).await;

@@ -1,5 +1,5 @@
-//! Integration tests: each boots the real application on ports that the kernel picks, and talks to it over
-//! HTTP. Most run twice: on embedded parts, and on Postgres and Redis.
+//! Integration tests: each starts the real application on free ports and sends requests over HTTP. Most run twice:
+//! on SQLite with in-process cache and limiter, and on Postgres and Redis.
 #![allow(
     clippy::expect_used,
     clippy::panic,

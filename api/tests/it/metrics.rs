@@ -1,4 +1,4 @@
-//! Metrics: their names are an interface, and what they count is what happened.
+//! Metrics: names, types, labels, values, and the size of a scrape.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -11,9 +11,9 @@ use serde_json::json;
 
 use crate::support::{Backend, Scrape, TestApp, eventually, on_both};
 
-on_both!(an_order_is_counted_where_it_should_be, tenants_beyond_the_cap_share_a_series);
+on_both!(an_order_moves_its_metrics, tenants_beyond_the_cap_share_a_series);
 
-/// Every metric of the contract, its type and its labels.
+/// Every metric of the contract, with its type and labels.
 const CONTRACT: [(&str, &str, &[&str]); 33] = [
     ("http_requests_total", "counter", &["endpoint", "method", "status"]),
     ("http_request_duration_seconds", "histogram", &["endpoint", "method"]),
@@ -50,7 +50,7 @@ const CONTRACT: [(&str, &str, &[&str]); 33] = [
     ("build_info", "gauge", &["commit", "version"]),
 ];
 
-async fn an_order_is_counted_where_it_should_be(backend: Backend) {
+async fn an_order_moves_its_metrics(backend: Backend) {
     let settings = &[("GLASSHOUSE_RATE_LIMIT_PRO", "1/1"), ("GLASSHOUSE_MEMORY_LIMIT_MIB", "512")];
     let app = TestApp::start_with(backend, settings).await;
     let owner = app.new_tenant().await;
@@ -92,7 +92,7 @@ async fn an_order_is_counted_where_it_should_be(backend: Backend) {
         ("payment_gateway_request_duration_seconds_count", r#"operation="charge",outcome="ok""#, 1.0),
     ] {
         if metric == "active_users" && backend == Backend::Servers {
-            // Redis counts the users of all tests together.
+            // All tests share one Redis, which counts the users of all of them.
             assert!(scrape.sum(metric, labels) >= value);
             continue;
         }
@@ -100,7 +100,7 @@ async fn an_order_is_counted_where_it_should_be(backend: Backend) {
     }
 }
 
-/// Lets Prometheus' own parser and linter read a scrape.
+/// Checks a scrape with Prometheus' own parser and linter.
 #[track_caller]
 fn check_with_prometheus(scrape: &serde_json::Value) {
     let mut promtool = Command::new("promtool");
@@ -126,7 +126,7 @@ async fn tenants_beyond_the_cap_share_a_series(backend: Backend) {
     assert_eq!(scrape.sum("api_calls_total", "/v1/products"), 6.0);
 }
 
-/// The largest scrape that a thousand tenants may cause, in bytes: Prometheus reads one every few seconds.
+/// The maximum size of a scrape with a thousand tenants, in bytes.
 const LARGEST_SCRAPE: usize = 2_000_000;
 
 #[test]

@@ -1,4 +1,4 @@
-//! The description of the interface is what the code says, and complete.
+//! The OpenAPI document: current, complete, and served.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ fn operations() -> Vec<(String, String, Value)> {
 }
 
 #[tokio::test]
-async fn the_committed_description_is_the_codes() {
+async fn the_committed_document_is_current() {
     let committed = std::fs::read_to_string(COMMITTED).unwrap();
     let ended = Process::run(&["openapi"], &Settings::new()).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -43,7 +43,7 @@ fn every_operation_is_described() {
 }
 
 #[test]
-fn every_operation_tells_its_errors_and_their_form() {
+fn every_operation_documents_its_errors_as_problem_documents() {
     for (path, method, operation) in operations() {
         let name = format!("{method} {path}");
         let responses = operation["responses"].as_object().unwrap();
@@ -51,7 +51,7 @@ fn every_operation_tells_its_errors_and_their_form() {
         if operation.get("security").is_some() {
             expected.extend(["401", "429"]);
         } else {
-            // Whoever is nobody yet cannot send anything right by chance.
+            // Every public operation validates its input.
             assert!(responses.keys().any(|status| status.starts_with('4')), "{name}");
         }
         if path.contains('{') {
@@ -68,7 +68,7 @@ fn every_operation_tells_its_errors_and_their_form() {
 }
 
 #[tokio::test]
-async fn the_description_and_its_pages_are_served() {
+async fn the_document_and_the_swagger_ui_are_served() {
     let app = TestApp::start(Backend::Embedded).await;
     let served = app.nobody().get("/openapi.json").await.expect(200);
     assert_eq!(served, serde_json::to_value(docs::openapi()).unwrap());

@@ -1,4 +1,4 @@
-//! What clients see while Postgres or Redis is gone or silent, and a handler that panics.
+//! Outages of Postgres and Redis as clients see them, and panics in handlers.
 
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use crate::support::{Answer, BehindProxies, Client, Proxy, eventually};
 
-/// The deadlines of [`BehindProxies`] for the database, and a margin for a busy machine.
+/// The database timeouts of [`BehindProxies`], with a margin for a busy machine.
 const DATABASE_BOUND: Duration = Duration::from_millis(1500 + 1000 + 2000);
-/// Three calls to Redis, each with its deadline, and a margin.
+/// The timeouts of three Redis calls, with a margin.
 const REDIS_BOUND: Duration = Duration::from_millis(3 * 250 + 2000);
 
 async fn timed(request: impl Future<Output = Answer>) -> (Answer, Duration) {
@@ -20,7 +20,7 @@ async fn timed(request: impl Future<Output = Answer>) -> (Answer, Duration) {
     (request.await, begun.elapsed())
 }
 
-/// Requests that need the database for themselves, and one that needs it to know who is calling.
+/// Requests whose handlers query the database, and one that queries it for authentication.
 async fn requests(owner: &Client, product: &str) -> [(Answer, Duration); 3] {
     [
         timed(owner.get("/v1/orders")).await,
@@ -37,8 +37,8 @@ async fn everything_works_again(owner: &Client, product: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_postgres_requests_are_refused_in_time_and_recover() {
-    // The worker stays away: it would use up the idle connections, on which a request can hang.
+async fn without_postgres_requests_fail_in_time_and_recover() {
+    // Without a worker, which would use the idle connections on which a request can hang.
     let settings = [("GLASSHOUSE_OUTBOX_POLL_MS", "600000"), ("GLASSHOUSE_RECONCILE_POLL_MS", "600000")];
     let BehindProxies { app, postgres, redis: _redis } = BehindProxies::start(&settings).await;
     let owner = app.new_tenant().await;
@@ -59,7 +59,7 @@ async fn without_postgres_requests_are_refused_in_time_and_recover() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_that_are_lost_without_a_word_are_replaced() {
+async fn silently_dropped_connections_are_replaced() {
     let BehindProxies { app, postgres, redis } = BehindProxies::start(&[("DATABASE_POOL_SIZE", "2")]).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(1000).await;
@@ -73,7 +73,7 @@ async fn connections_that_are_lost_without_a_word_are_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_outage_under_load_answers_every_request_and_never_with_500() {
+async fn an_outage_under_load_causes_no_500_and_no_lost_request() {
     let BehindProxies { app, postgres, redis: _redis } =
         BehindProxies::start(&[("GLASSHOUSE_REQUEST_TIMEOUT_MS", "5000")]).await;
     let owner = app.new_tenant().await;
@@ -105,7 +105,7 @@ async fn an_outage_under_load_answers_every_request_and_never_with_500() {
     }
     statuses.sort_unstable();
     statuses.dedup();
-    // 202: the payment was charged or not, and the reconciler will know.
+    // 202: the payment may have been charged; the reconciler settles it.
     assert!(statuses.iter().all(|status| [201, 202, 503].contains(status)), "{statuses:?}");
     assert!(statuses.contains(&201) && statuses.contains(&503), "{statuses:?}");
     let paid_without_charge = "SELECT count(*) AS n FROM orders WHERE state = 'paid' AND NOT EXISTS \

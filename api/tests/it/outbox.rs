@@ -1,4 +1,4 @@
-//! Messages about orders reach the world: once in the ordinary case, and always at least once.
+//! The outbox: messages are delivered once normally, and at least once always.
 
 use serde_json::json;
 
@@ -7,11 +7,11 @@ use crate::support::{
 };
 
 on_both!(
-    payment_and_refund_are_told_once_each,
-    a_message_whose_worker_died_is_delivered_by_another,
-    a_leased_message_is_left_to_its_worker,
+    payment_and_refund_are_delivered_once_each,
+    a_message_of_a_crashed_worker_is_delivered_by_another,
+    a_leased_message_is_not_taken_by_another_worker,
     workers_share_the_messages,
-    a_message_that_cannot_be_read_does_not_hold_up_others,
+    an_unreadable_message_does_not_block_others,
 );
 
 /// The attempts of each delivered message.
@@ -27,7 +27,7 @@ async fn all_are_delivered(database: &TestDatabase, number: usize) -> Vec<i32> {
     .await
 }
 
-/// An application that leaves its messages undelivered, after `orders` orders were paid; its database.
+/// The database of an application that has stopped with `orders` undelivered messages.
 async fn undelivered(backend: Backend, orders: usize) -> TestDatabase {
     let app = TestApp::start_with(backend, NO_WORKER).await;
     let owner = app.new_tenant().await;
@@ -38,7 +38,7 @@ async fn undelivered(backend: Backend, orders: usize) -> TestDatabase {
     app.stop().await
 }
 
-async fn payment_and_refund_are_told_once_each(backend: Backend) {
+async fn payment_and_refund_are_delivered_once_each(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
@@ -50,9 +50,9 @@ async fn payment_and_refund_are_told_once_each(backend: Backend) {
     assert_eq!((app.messages("order_paid").await, app.messages("order_refunded").await), (1, 1));
 }
 
-async fn a_message_whose_worker_died_is_delivered_by_another(backend: Backend) {
+async fn a_message_of_a_crashed_worker_is_delivered_by_another(backend: Backend) {
     let database = undelivered(backend, 1).await;
-    // It was taken once and not delivered, and its lease is over.
+    // It was leased once and not delivered, and its lease has expired.
     database.query("UPDATE outbox_messages SET attempts = 1 RETURNING id").await;
 
     let app = TestApp::start_on(database, &[]).await;
@@ -60,7 +60,7 @@ async fn a_message_whose_worker_died_is_delivered_by_another(backend: Backend) {
     assert_eq!(all_are_delivered(&app.database, 1).await, [2]);
 }
 
-async fn a_leased_message_is_left_to_its_worker(backend: Backend) {
+async fn a_leased_message_is_not_taken_by_another_worker(backend: Backend) {
     let database = undelivered(backend, 1).await;
     let lease = "UPDATE outbox_messages SET available_at = '2999-01-01T00:00:00Z', attempts = 7 RETURNING id";
     database.query(lease).await;
@@ -82,8 +82,8 @@ async fn workers_share_the_messages(backend: Backend) {
     assert_eq!(all_are_delivered(&database, 60).await, [1; 60]);
 }
 
-/// Such a message may come from a newer version, while both run side by side.
-async fn a_message_that_cannot_be_read_does_not_hold_up_others(backend: Backend) {
+/// A newer version that runs concurrently may write such a message.
+async fn an_unreadable_message_does_not_block_others(backend: Backend) {
     let database = undelivered(backend, 2).await;
     let event = json!({ "kind": "order_framed", "order": uuid::Uuid::now_v7() });
     let one = "id IN (SELECT id FROM outbox_messages LIMIT 1)";

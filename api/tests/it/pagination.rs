@@ -1,21 +1,21 @@
-//! Lists, page by page.
+//! Pagination of lists.
 
 use serde_json::{Value, json};
 
 use crate::support::{Backend, Client, PASSWORD, TestApp, on_both};
 
 on_both!(
-    walking_a_list_shows_each_thing_once_newest_first,
-    what_is_added_meanwhile_moves_nothing,
+    all_pages_together_show_each_object_once_newest_first,
+    objects_added_meanwhile_do_not_shift_pages,
     orders_are_filtered_by_status,
-    a_page_has_twenty_things_unless_told_otherwise,
+    the_default_page_size_is_twenty,
 );
 
 fn ids(items: &Value) -> Vec<String> {
     items.as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The ids of a whole list, read in pages, with something done between one page and the next.
+/// The ids of a whole list, read page by page, with an action between pages.
 async fn walk(client: &Client, list: &str, limit: usize, mut between: impl AsyncFnMut()) -> Vec<String> {
     let separator = if list.contains('?') { '&' } else { '?' };
     let (mut seen, mut cursor) = (Vec::new(), String::new());
@@ -23,7 +23,7 @@ async fn walk(client: &Client, list: &str, limit: usize, mut between: impl Async
         let page = client.get(&format!("{list}{separator}limit={limit}{cursor}")).await.expect(200);
         let items = ids(&page["items"]);
         assert!(items.len() <= limit);
-        // Without this, a page that never moves on would go on for ever.
+        // Prevents an endless loop if a cursor does not advance.
         assert!(items.iter().all(|id| !seen.contains(id)), "{items:?} are shown again");
         seen.extend(items);
         let Some(next) = page["next_cursor"].as_str() else { return seen };
@@ -39,7 +39,7 @@ async fn add_user(owner: &Client) -> Value {
     owner.post("/v1/users", user).await.expect(201)["id"].clone()
 }
 
-async fn walking_a_list_shows_each_thing_once_newest_first(backend: Backend) {
+async fn all_pages_together_show_each_object_once_newest_first(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let mut users = vec![owner.get("/v1/users/me").await["id"].clone()];
@@ -59,7 +59,7 @@ async fn walking_a_list_shows_each_thing_once_newest_first(backend: Backend) {
     }
 }
 
-async fn what_is_added_meanwhile_moves_nothing(backend: Backend) {
+async fn objects_added_meanwhile_do_not_shift_pages(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(1000).await;
@@ -100,7 +100,7 @@ async fn orders_are_filtered_by_status(backend: Backend) {
     }
 }
 
-async fn a_page_has_twenty_things_unless_told_otherwise(backend: Backend) {
+async fn the_default_page_size_is_twenty(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     for _ in 0..21 {

@@ -1,4 +1,4 @@
-//! Products: made, changed by two at once, taken off sale, and counted.
+//! Products: creation, concurrent changes, archiving, and stock.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,12 +7,12 @@ use uuid::Uuid;
 use crate::support::{Answer, Backend, Client, TestApp, key, on_both};
 
 on_both!(
-    a_product_is_made_shown_changed_and_archived,
-    a_sku_is_taken_once_in_any_case,
+    a_product_is_created_shown_changed_and_archived,
+    a_sku_is_unique_and_case_insensitive,
     a_change_needs_the_version_that_was_read,
-    of_two_who_edit_the_same_version_one_is_told,
-    an_archived_product_lives_on_in_old_orders_alone,
-    an_order_keeps_the_price_of_its_moment,
+    of_two_concurrent_changes_of_a_version_one_is_rejected,
+    an_archived_product_remains_in_existing_orders_only,
+    an_order_keeps_its_original_price,
     stock_moves_within_its_range,
 );
 
@@ -26,7 +26,7 @@ async fn add(client: &Client, product: Value) -> (String, String) {
     (path, added.header("etag").to_owned())
 }
 
-async fn a_product_is_made_shown_changed_and_archived(backend: Backend) {
+async fn a_product_is_created_shown_changed_and_archived(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let added = owner.post("/v1/products", mug()).await;
@@ -55,7 +55,7 @@ async fn a_product_is_made_shown_changed_and_archived(backend: Backend) {
     owner.delete(&path, &etag).await.expect_problem(404, "not_found");
 }
 
-async fn a_sku_is_taken_once_in_any_case(backend: Backend) {
+async fn a_sku_is_unique_and_case_insensitive(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     owner.post("/v1/products", mug()).await.expect(201);
@@ -82,7 +82,7 @@ async fn a_change_needs_the_version_that_was_read(backend: Backend) {
     assert_eq!(owner.get(&path).await.header("etag"), second);
 }
 
-async fn of_two_who_edit_the_same_version_one_is_told(backend: Backend) {
+async fn of_two_concurrent_changes_of_a_version_one_is_rejected(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let (path, etag) = add(&owner, mug()).await;
@@ -99,7 +99,7 @@ async fn of_two_who_edit_the_same_version_one_is_told(backend: Backend) {
     assert_eq!(owner.get(&path).await["name"], winner[0]["name"]);
 }
 
-async fn an_archived_product_lives_on_in_old_orders_alone(backend: Backend) {
+async fn an_archived_product_remains_in_existing_orders_only(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let (path, etag) = add(&owner, mug()).await;
@@ -118,7 +118,7 @@ async fn an_archived_product_lives_on_in_old_orders_alone(backend: Backend) {
     assert_eq!(old["items"][0]["name"], "Blue mug");
 }
 
-async fn an_order_keeps_the_price_of_its_moment(backend: Backend) {
+async fn an_order_keeps_its_original_price(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let (path, etag) = add(&owner, mug()).await;

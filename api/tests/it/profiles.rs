@@ -1,4 +1,4 @@
-//! Profiles: sent to a Pyroscope of the test's own, and recorded on demand.
+//! Profiles: pushed to a fake Pyroscope, and recorded on demand.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::command_line::{Stack, common, with};
 use crate::support::{Client, PASSWORD, Process, Proxy, Settings, eventually, log_lines, new_slug};
 
-/// What production has: enough work for samples.
+/// The production cost of a password hash: enough CPU work for samples.
 const EXPENSIVE_PASSWORDS: [(&str, &str); 2] =
     [("GLASSHOUSE_ARGON2_MEMORY_KIB", "19456"), ("GLASSHOUSE_ARGON2_PASSES", "2")];
 const LOGIN: &str = "/v1/auth/login";
@@ -30,7 +30,7 @@ enum Mood {
     Hang,
 }
 
-/// Takes profiles in place of Pyroscope.
+/// A fake Pyroscope that receives profiles.
 struct FakePyroscope {
     address: String,
     received: Arc<Mutex<Vec<PushRequest>>>,
@@ -58,7 +58,7 @@ impl FakePyroscope {
                     }
                 }
             };
-            // The extractor of bodies takes their gzip away.
+            // The body extractor decompresses gzip.
             let payload = web::PayloadConfig::new(64 << 20);
             App::new().app_data(payload).route("/push.v1.PusherService/Push", web::post().to(push))
         });
@@ -67,7 +67,7 @@ impl FakePyroscope {
         Self { address, received }
     }
 
-    /// The profiles of a service so far, each with its labels.
+    /// The profiles of a service so far, with their labels.
     fn profiles(&self, service: &str) -> Vec<(BTreeMap<String, String>, Profile)> {
         let received = self.received.lock().unwrap();
         let series = received.iter().flat_map(|push| &push.series);
@@ -81,18 +81,18 @@ impl FakePyroscope {
     }
 }
 
-/// A sample of a profile, with its names.
+/// A sample of a profile, with resolved names.
 #[derive(Clone, Debug)]
 struct Sample {
-    /// From the inside out.
+    /// Innermost frame first.
     functions: Vec<String>,
     labels: BTreeMap<String, String>,
     nanoseconds: i64,
 }
 
 impl Sample {
-    /// Whether a function was running that has this in its path or in the types that it is for. (An async function has
-    /// no path in a profile.)
+    /// Whether the stack contains a function with this text in its path or in its generic types. An async function has
+    /// no path in a profile.
     fn is_in(&self, function: &str) -> bool {
         self.functions.iter().any(|name| name.contains(function))
     }
@@ -120,7 +120,7 @@ fn samples(profile: &Profile) -> Vec<Sample> {
     sample.collect()
 }
 
-/// Logs in and lists products again and again, which is work for the CPU, until the other future ends.
+/// Logs in and lists products in a loop, as CPU load, until the other future ends.
 async fn while_logging_in<T>(owner: &Client, other: impl Future<Output = T>) -> T {
     let email = format!("owner@{}.example", owner.tenant());
     let login = json!({ "tenant": owner.tenant(), "email": email, "password": PASSWORD });
@@ -144,7 +144,7 @@ async fn demo<'a>(more: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Proces
     (Process::start(&["demo"], &with(&settings, more)), directory)
 }
 
-/// Asks for a recording until no other is in the way.
+/// Requests a recording, and retries while another one is in progress.
 async fn recording(management: &Client, path_and_query: &str) -> reqwest::Result<reqwest::Response> {
     loop {
         let request = management.request(Method::GET, &format!("/debug/pprof/{path_and_query}"));
@@ -155,7 +155,7 @@ async fn recording(management: &Client, path_and_query: &str) -> reqwest::Result
     }
 }
 
-/// Status, type and body of a recording.
+/// The status, content type and body of a recording.
 async fn record(management: &Client, path_and_query: &str) -> (u16, String, Vec<u8>) {
     let response = recording(management, path_and_query).await.unwrap();
     let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
@@ -163,7 +163,7 @@ async fn record(management: &Client, path_and_query: &str) -> (u16, String, Vec<
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn samples_reach_pyroscope_with_the_endpoint_and_the_span_that_they_were_taken_for() {
+async fn samples_reach_pyroscope_with_their_endpoint_and_span() {
     let pyroscope = FakePyroscope::start(Mood::Accept);
     let mut spans = FakeCollectorServer::start().await.unwrap();
     let endpoint = spans.endpoint();
@@ -176,7 +176,7 @@ async fn samples_reach_pyroscope_with_the_endpoint_and_the_span_that_they_were_t
     let (owner, _, _) = stack.shop().await;
     let management = stack.serve.client("management_addr").await;
 
-    // On demand, while the other samples go on.
+    // On demand, during continuous profiling.
     let (status, kind, svg) = while_logging_in(&owner, record(&management, "flamegraph?seconds=3")).await;
     assert_eq!((status, &*kind), (200, "image/svg+xml"), "{}", String::from_utf8_lossy(&svg));
     let svg = String::from_utf8(svg).unwrap();
@@ -184,7 +184,7 @@ async fn samples_reach_pyroscope_with_the_endpoint_and_the_span_that_they_were_t
         assert!(svg.contains(text), "{text}");
     }
 
-    // What the CPU does, and for which endpoints; the first of them is asked all the time.
+    // CPU samples by endpoint. The first endpoint is called continuously.
     let work: [(&str, &[&str]); 2] = [
         ("hash_password_into", &[LOGIN, "/v1/tenants"]),
         ("glasshouse_infra::db::entity::product::", &["/v1/products"]),
@@ -193,7 +193,7 @@ async fn samples_reach_pyroscope_with_the_endpoint_and_the_span_that_they_were_t
         &owner,
         eventually("samples of all work arrive", async || {
             let profiles = pyroscope.profiles("glasshouse-api");
-            // Not the first: requests that were there before the sampler have no label.
+            // Not the first profile: requests that started before the sampler have no label.
             let (labels, profile) = profiles.iter().skip(1).next_back()?;
             let all = samples(profile);
             let complete = work.iter().all(|(function, endpoints)| {
@@ -213,7 +213,7 @@ async fn samples_reach_pyroscope_with_the_endpoint_and_the_span_that_they_were_t
         let wrong: Vec<_> = of.filter(|sample| !endpoints.contains(&sample.label("endpoint"))).collect();
         assert!(wrong.is_empty(), "{function}: {wrong:#?}");
     }
-    // Whoever reads samples, writes lines or takes connections works for no request.
+    // Threads that read samples, write logs or accept connections have no endpoint.
     assert!(samples.iter().any(|sample| sample.label("endpoint").is_empty()), "all have an endpoint");
     assert!(samples.iter().all(|sample| sample.nanoseconds > 0 && sample.nanoseconds % 10_000_000 == 0));
 
@@ -231,7 +231,7 @@ async fn samples_reach_pyroscope_with_the_endpoint_and_the_span_that_they_were_t
     .await;
     assert!(!pyroscope.profiles("glasshouse-worker").is_empty());
 
-    // What was sampled last is sent at the end, and that does not take long.
+    // The last samples are sent during shutdown, which does not take long.
     let before = pyroscope.profiles("glasshouse-api").len();
     stack.serve.signal("TERM");
     let stopping = Instant::now();
@@ -254,7 +254,7 @@ async fn without_pyroscope_profiles_are_recorded_on_demand_one_at_a_time() {
             let answer = management.get(&format!("/debug/pprof/{path}?{wrong}")).await;
             answer.expect_problem(400, "invalid_query");
         }
-        // Off the public interface.
+        // Not on the public listener.
         let answer = owner.get(&format!("/debug/pprof/{path}?seconds=1")).await;
         answer.expect_problem(404, "unknown_route");
     }
@@ -279,7 +279,7 @@ async fn without_pyroscope_profiles_are_recorded_on_demand_one_at_a_time() {
         })
     );
 
-    // Who leaves frees the place.
+    // A client that disconnects ends its recording.
     let leaves = management.with_own_connections();
     let long = tokio::spawn(async move { record(&leaves, "profile?seconds=300").await });
     eventually("the long recording goes on", async || {
@@ -315,7 +315,7 @@ async fn a_stop_does_not_wait_for_a_recording() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pyroscope_that_fails_harms_nobody_and_what_is_lost_is_counted() {
+async fn a_failing_pyroscope_affects_no_request_and_drops_are_counted() {
     let (failing, hanging) = (FakePyroscope::start(Mood::Fail), FakePyroscope::start(Mood::Hang));
     let refusing = Proxy::before("http://127.0.0.1:1");
     refusing.refuse().await;

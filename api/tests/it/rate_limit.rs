@@ -1,14 +1,14 @@
-//! Rate limits by plan: a bucket for each tenant.
+//! Rate limits by plan, with a token bucket for each tenant.
 
 use std::time::Instant;
 
 use crate::support::{Answer, Backend, Client, Scrape, TestApp, eventually, new_slug, on_both};
 
 on_both!(
-    a_burst_passes_and_then_the_tenant_has_to_wait,
+    a_burst_passes_and_then_the_tenant_is_throttled,
     tenants_and_plans_have_buckets_of_their_own,
-    exactly_the_burst_passes_however_parallel_the_requests,
-    a_flood_is_refused_before_anything_is_looked_up,
+    exactly_the_burst_passes_under_concurrency,
+    a_flood_is_rejected_before_any_lookup,
 );
 
 const LIMITS: [(&str, &str); 2] =
@@ -22,8 +22,8 @@ fn number(answer: &Answer, header: &str) -> u64 {
     answer.header(header).parse().unwrap_or_else(|_| panic!("{header} in {answer:?}"))
 }
 
-/// Sends requests until one is refused; answers how many passed before, and the refusal.
-async fn until_refused(client: &Client) -> (u64, Answer) {
+/// Sends requests until one is rejected. Returns how many passed before, and the rejection.
+async fn until_throttled(client: &Client) -> (u64, Answer) {
     for passed in 0..1000 {
         let answer = ask(client).await;
         if answer.status != 200 {
@@ -34,14 +34,14 @@ async fn until_refused(client: &Client) -> (u64, Answer) {
     panic!("nothing was refused");
 }
 
-async fn a_burst_passes_and_then_the_tenant_has_to_wait(backend: Backend) {
+async fn a_burst_passes_and_then_the_tenant_is_throttled(backend: Backend) {
     let app = TestApp::start_with(backend, &LIMITS).await;
     let owner = app.new_tenant().await;
     let first = ask(&owner).await;
     assert_eq!((number(&first, "ratelimit-limit"), number(&first, "ratelimit-remaining")), (20, 19));
     assert_eq!(number(&first, "ratelimit-reset"), 1, "one second, and the bucket is full again");
 
-    let (passed, refused) = until_refused(&owner).await;
+    let (passed, refused) = until_throttled(&owner).await;
     assert!(passed >= 19, "{passed}");
     assert_eq!(number(&refused, "ratelimit-limit"), 20);
     assert_eq!(number(&refused, "ratelimit-remaining"), 0);
@@ -56,18 +56,18 @@ async fn tenants_and_plans_have_buckets_of_their_own(backend: Backend) {
     let app = TestApp::start_with(backend, &LIMITS).await;
     let (one, other) = (app.new_tenant().await, app.new_tenant().await);
     let member = app.add_user(&one, "member").await;
-    until_refused(&one).await;
+    until_throttled(&one).await;
     assert_eq!(ask(&member).await.status, 429, "the users of a tenant share its bucket");
     assert_eq!(number(&ask(&other).await, "ratelimit-remaining"), 19);
     for (plan, burst) in [("pro", 30), ("enterprise", 4000)] {
         let owner = app.sign_up(&new_slug(), plan).await;
         assert_eq!(number(&ask(&owner).await, "ratelimit-limit"), burst, "{plan}");
     }
-    // Without a login there is no tenant, and no limit.
+    // An unauthenticated request has no tenant, and no limit.
     assert_eq!(ask(&app.nobody()).await.header("ratelimit-limit"), "");
 }
 
-/// Sends 100 requests at once, by turns through these clients of one tenant, and checks how many pass.
+/// Sends 100 concurrent requests, round robin through these clients of one tenant, and checks how many pass.
 async fn assert_only_the_burst_passes(clients: &[&Client]) {
     let begun = Instant::now();
     let requests: Vec<_> = (0..100)
@@ -83,22 +83,22 @@ async fn assert_only_the_burst_passes(clients: &[&Client]) {
             status => assert_eq!(status, 429),
         }
     }
-    // One token flows in each second, which matters on a very slow machine alone.
+    // One token is added each second, which matters only on a very slow machine.
     let most = 20 + begun.elapsed().as_secs();
     assert!((20..=most).contains(&passed), "{passed} of at most {most}");
 }
 
-async fn exactly_the_burst_passes_however_parallel_the_requests(backend: Backend) {
+async fn exactly_the_burst_passes_under_concurrency(backend: Backend) {
     let app = TestApp::start_with(backend, &LIMITS).await;
     assert_only_the_burst_passes(&[&app.new_tenant().await]).await;
 }
 
-/// A second passes between two tokens here: for that long the first refusal stands for all that follow.
-async fn a_flood_is_refused_before_anything_is_looked_up(backend: Backend) {
+/// One token is added each second here. Until then, the first rejection stands for all that follow.
+async fn a_flood_is_rejected_before_any_lookup(backend: Backend) {
     const FLOOD: f64 = 50.0;
     let app = TestApp::start_with(backend, &LIMITS).await;
     let owner = app.new_tenant().await;
-    let (_, refused) = until_refused(&owner).await;
+    let (_, refused) = until_throttled(&owner).await;
     assert_eq!(refused.status, 429);
     let before = Scrape::of(&app.management()).await;
     let begun = Instant::now();
@@ -108,7 +108,7 @@ async fn a_flood_is_refused_before_anything_is_looked_up(backend: Backend) {
     let seconds = begun.elapsed().as_secs_f64();
     let after = Scrape::of(&app.management()).await;
     let more = |metric, labels| after.sum(metric, labels) - before.sum(metric, labels);
-    // One token flows in each second. It is taken, and whoever comes next is refused by the bucket.
+    // One token is added each second. One request takes it, and the bucket rejects the next one.
     let most = 2.0 * (seconds.floor() + 1.0);
     let looked_up = more("cache_requests_total", r#"cache="principals""#);
     assert!(looked_up <= most, "{looked_up} look-ups in {seconds} s");

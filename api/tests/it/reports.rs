@@ -2,25 +2,25 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Backend, Client, IMPATIENT, TestApp, key, on_both};
+use crate::support::{Backend, Client, SHORT_TIMEOUTS, TestApp, key, on_both};
 
 on_both!(
     revenue_is_summed_by_day_and_currency,
-    only_what_was_paid_is_revenue,
+    only_paid_orders_are_revenue,
     a_period_without_orders_is_empty,
-    a_period_must_be_one,
-    a_sum_that_is_too_large_to_show_spoils_no_other_day,
-    members_do_not_see_the_revenue,
+    an_invalid_period_is_rejected,
+    a_sum_out_of_range_does_not_affect_other_days,
+    members_cannot_read_the_revenue,
 );
 
-/// The largest amount of one order: 2⁵³ − 1.
+/// The maximum amount of an order: 2⁵³ − 1.
 const MOST: i64 = 9_007_199_254_740_991;
 
 async fn revenue(owner: &Client, from: &str, to: &str) -> Value {
     owner.get(&format!("/v1/reports/revenue?from={from}&to={to}")).await.expect(200)
 }
 
-/// Places an order as if at this time.
+/// Places an order and sets its creation time.
 async fn order_at(app: &TestApp, owner: &Client, product: &str, quantity: i64, time: &str) -> Value {
     let order = owner.order(product, quantity).await.expect(201);
     let sql = format!("UPDATE orders SET created_at = '{time}' WHERE created_at > '2026-03-01' RETURNING id");
@@ -57,8 +57,8 @@ async fn revenue_is_summed_by_day_and_currency(backend: Backend) {
     );
 }
 
-async fn only_what_was_paid_is_revenue(backend: Backend) {
-    let app = TestApp::start_with(backend, IMPATIENT).await;
+async fn only_paid_orders_are_revenue(backend: Backend) {
+    let app = TestApp::start_with(backend, SHORT_TIMEOUTS).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
     app.gateway_behaves(json!({ "decline_rate": 1 })).await;
@@ -83,7 +83,7 @@ async fn a_period_without_orders_is_empty(backend: Backend) {
     }
 }
 
-async fn a_period_must_be_one(backend: Backend) {
+async fn an_invalid_period_is_rejected(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let report = async |query: &str| owner.get(&format!("/v1/reports/revenue?{query}")).await;
@@ -103,7 +103,7 @@ async fn a_period_must_be_one(backend: Backend) {
     report("from=2026-01-01").await.expect_problem(400, "invalid_query");
 }
 
-async fn a_sum_that_is_too_large_to_show_spoils_no_other_day(backend: Backend) {
+async fn a_sum_out_of_range_does_not_affect_other_days(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product_at(MOST, "USD").await;
@@ -117,7 +117,7 @@ async fn a_sum_that_is_too_large_to_show_spoils_no_other_day(backend: Backend) {
     assert!(problem["detail"].as_str().unwrap().contains("2026-01-31"), "{problem}");
 }
 
-async fn members_do_not_see_the_revenue(backend: Backend) {
+async fn members_cannot_read_the_revenue(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let member = app.add_user(&owner, "member").await;

@@ -1,7 +1,6 @@
-//! Postgres keeps tenants apart by itself, whatever SQL the service sends.
+//! Row-level security: Postgres isolates tenants, whatever SQL the service sends.
 //!
-//! What it does not do: the service chooses the tenant, so a statement under the wrong `app.tenant_id` is
-//! beyond it. That is what the scoped handles are for.
+//! It does not protect against a wrong `app.tenant_id`, which the service sets. The scoped handles do.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +12,7 @@ use crate::support::{Backend, TestApp, TestDatabase, connect, eventually};
 /// A database in which two tenants have rows in every table.
 struct TwoTenants {
     database: TestDatabase,
-    /// Each table of tenants, and the column that says whose row it is.
+    /// Each tenant table, with the column of the tenant id.
     tables: Vec<(String, &'static str)>,
     one: String,
     other: String,
@@ -46,7 +45,7 @@ impl TwoTenants {
         Self { database, tables, one, other }
     }
 
-    /// A connection of the service's role that has named this tenant.
+    /// A connection of the service's role with this tenant set.
     async fn service(&self, tenant: &str) -> DatabaseConnection {
         let service = connect(&self.database.service_url()).await;
         set_tenant(&service, tenant).await;
@@ -67,12 +66,12 @@ async fn set_tenant(connection: &DatabaseConnection, tenant: &str) {
     run(connection, &format!("SELECT set_config('app.tenant_id', '{tenant}', false)")).await.unwrap();
 }
 
-/// Runs a statement; answers how many rows it touched.
+/// Executes a statement. Returns the number of affected rows.
 async fn run(connection: &DatabaseConnection, sql: &str) -> Result<u64, DbErr> {
     Ok(connection.execute_unprepared(sql).await?.rows_affected())
 }
 
-/// Checks that a statement is refused for want of a right, with a message like this one.
+/// Asserts that a statement fails for lack of a privilege, with a message like this one.
 async fn refused(connection: &DatabaseConnection, sql: &str, message: &str) {
     let error = run(connection, sql).await.expect_err(sql);
     let DbErr::Exec(RuntimeErr::SqlxError(cause)) = error else { panic!("{sql}: {error}") };
@@ -92,7 +91,7 @@ async fn rows(connection: &DatabaseConnection, sql: &str) -> Vec<Value> {
 #[tokio::test]
 async fn every_tenant_table_forces_row_level_security() {
     let database = TestDatabase::create(Backend::Servers).await;
-    // Also a table that has forgotten its `tenant_id` must be a known one.
+    // A table without a `tenant_id` must be a known exception.
     let sql = "SELECT relname::text AS n FROM pg_class
                WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
                  AND NOT (relrowsecurity AND relforcerowsecurity)";
@@ -106,7 +105,7 @@ async fn the_service_sees_no_row_without_a_tenant() {
     let two = TwoTenants::new().await;
     let service = connect(&two.database.service_url()).await;
     for reset in [false, true] {
-        // A transaction that named a tenant leaves an empty text behind, not nothing.
+        // After a transaction that set a tenant, the setting is an empty string, not NULL.
         if reset {
             set_tenant(&service, "").await;
         }
@@ -148,7 +147,7 @@ async fn a_tenant_sees_and_changes_its_own_rows_alone() {
     }
 }
 
-/// Postgres checks foreign keys past row-level security, so the keys themselves have to hold the line.
+/// Foreign-key checks of Postgres bypass row-level security, so the keys themselves include the tenant.
 #[tokio::test]
 async fn a_row_cannot_point_to_another_tenants_row() {
     let two = TwoTenants::new().await;
@@ -166,8 +165,8 @@ async fn a_row_cannot_point_to_another_tenants_row() {
     }
 }
 
-/// `FORCE` binds the owner too. Its exceptions are the policies of the functions that run as the owner: they
-/// look slugs up, lease messages and payments, and expire idempotency keys.
+/// With `FORCE`, the policies apply to the owner too. The exceptions are the policies of the functions that run as
+/// the owner: they look up slugs, lease messages and payments, and delete expired idempotency keys.
 #[tokio::test]
 async fn the_owner_sees_without_a_tenant_what_its_functions_need() {
     let two = TwoTenants::new().await;
@@ -240,11 +239,11 @@ async fn the_functions_of_the_owner_answer_their_question_alone() {
     assert_eq!(results.collect::<Vec<_>>(), expected);
     for function in &found {
         assert_eq!(function["public"], false, "{function}");
-        // A search path that the caller chose would let it slip in tables of its own.
+        // With the caller's search path, the caller could substitute tables of its own.
         assert_eq!(function["settings"], r#"{"search_path=public, pg_temp"}"#, "{function}");
     }
 
-    // Nothing is due any more, so there is nothing to lease; and no text is more than a slug.
+    // Nothing is due any more, so nothing is leased; and every text is only a slug.
     for (sql, answer) in [
         ("SELECT tenant_id_by_slug('%') AS n", "null"),
         ("SELECT tenant_id_by_slug(''' OR true --') AS n", "null"),
@@ -267,7 +266,7 @@ async fn start_up_refuses_a_role_that_is_not_bound() {
         (database.superuser_url(), "is a superuser or has BYPASSRLS"),
         (database.owner_url(), "owns the tables"),
     ] {
-        let why = TestApp::why_not(&database, &[("DATABASE_URL", &url)]).await;
+        let why = TestApp::start_error(&database, &[("DATABASE_URL", &url)]).await;
         assert!(why.contains("is exempt from row-level security because it"), "{why}");
         assert!(why.contains(reason) && why.contains("set DATABASE_URL to a login role"), "{why}");
     }
@@ -275,6 +274,6 @@ async fn start_up_refuses_a_role_that_is_not_bound() {
 
 #[tokio::test]
 async fn start_up_refuses_a_database_without_a_schema() {
-    let why = TestApp::why_not(&TestDatabase::create_empty().await, &[]).await;
+    let why = TestApp::start_error(&TestDatabase::create_empty().await, &[]).await;
     assert!(why.contains("run `glasshouse migrate` first"), "{why}");
 }

@@ -1,18 +1,18 @@
-//! What becomes of an order when the gateway is slow, silent, broken or strict, or this service dies.
+//! Settlement of orders when the gateway is slow, does not respond, fails or declines, or when a process crashes.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Backend, Client, IMPATIENT, NO_WORKER, TestApp, at_once, eventually, key, on_both, statuses,
+    Answer, Backend, Client, NO_WORKER, SHORT_TIMEOUTS, TestApp, at_once, eventually, key, on_both, statuses,
 };
 
 on_both!(
-    a_charge_that_was_never_answered_is_found_and_not_repeated,
+    a_charge_without_a_response_is_found_and_not_repeated,
     a_charge_that_never_arrived_is_made_later,
-    a_declined_charge_gives_the_stock_back,
-    a_decline_that_was_never_answered_gives_the_stock_back_once,
-    an_open_circuit_accepts_orders_without_asking_and_closes_again,
+    a_declined_charge_releases_the_stock,
+    a_decline_without_a_response_releases_the_stock_once,
+    an_open_circuit_accepts_orders_without_a_call_and_closes_again,
     a_process_that_dies_after_the_charge_leaves_an_order_that_another_settles,
     a_process_that_dies_before_the_charge_leaves_an_order_that_another_settles,
     an_order_is_settled_though_its_client_hangs_up,
@@ -29,8 +29,8 @@ async fn assert_paid_once(app: &TestApp, owner: &Client, order: &Value) {
     assert_eq!(app.messages("order_paid").await, 1);
 }
 
-async fn a_charge_that_was_never_answered_is_found_and_not_repeated(backend: Backend) {
-    let app = TestApp::start_with(backend, IMPATIENT).await;
+async fn a_charge_without_a_response_is_found_and_not_repeated(backend: Backend) {
+    let app = TestApp::start_with(backend, SHORT_TIMEOUTS).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
     app.gateway_behaves(json!({ "timeout_rate": 1 })).await;
@@ -45,7 +45,7 @@ async fn a_charge_that_was_never_answered_is_found_and_not_repeated(backend: Bac
 }
 
 async fn a_charge_that_never_arrived_is_made_later(backend: Backend) {
-    let app = TestApp::start_with(backend, IMPATIENT).await;
+    let app = TestApp::start_with(backend, SHORT_TIMEOUTS).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
     app.gateway_behaves(json!({ "error_rate": 1 })).await;
@@ -59,7 +59,7 @@ async fn a_charge_that_never_arrived_is_made_later(backend: Backend) {
     assert_eq!(owner.stock(&product).await, 9);
 }
 
-async fn a_declined_charge_gives_the_stock_back(backend: Backend) {
+async fn a_declined_charge_releases_the_stock(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
@@ -77,8 +77,8 @@ async fn a_declined_charge_gives_the_stock_back(backend: Backend) {
     assert_eq!(app.messages("order_paid").await, 0);
 }
 
-async fn a_decline_that_was_never_answered_gives_the_stock_back_once(backend: Backend) {
-    let app = TestApp::start_with(backend, IMPATIENT).await;
+async fn a_decline_without_a_response_releases_the_stock_once(backend: Backend) {
+    let app = TestApp::start_with(backend, SHORT_TIMEOUTS).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
     app.gateway_behaves(json!({ "decline_rate": 1, "timeout_rate": 1 })).await;
@@ -92,8 +92,8 @@ async fn a_decline_that_was_never_answered_gives_the_stock_back_once(backend: Ba
     assert_eq!(owner.stock(&product).await, 10);
 }
 
-async fn an_open_circuit_accepts_orders_without_asking_and_closes_again(backend: Backend) {
-    let mut settings = IMPATIENT.to_vec();
+async fn an_open_circuit_accepts_orders_without_a_call_and_closes_again(backend: Backend) {
+    let mut settings = SHORT_TIMEOUTS.to_vec();
     settings.push(("GLASSHOUSE_PAYMENT_GATEWAY_CIRCUIT_FAILURES", "3"));
     settings.push(("GLASSHOUSE_PAYMENT_GATEWAY_CIRCUIT_PAUSE_MS", "4000"));
     let app = TestApp::start_with(backend, &settings).await;
@@ -103,7 +103,7 @@ async fn an_open_circuit_accepts_orders_without_asking_and_closes_again(backend:
     let failed = at_once((0..3).map(|_| owner.order(&product, 1))).await;
     assert_eq!(statuses(&failed), [(202, 3)].into());
 
-    // The gateway works again, and is not asked.
+    // The gateway works again, but the open circuit sends it no request.
     app.gateway_recovers().await;
     let spared = at_once((0..10).map(|_| owner.order(&product, 1))).await;
     assert_eq!(statuses(&spared), [(202, 10)].into());
@@ -124,8 +124,8 @@ async fn a_process_that_dies_before_the_charge_leaves_an_order_that_another_sett
     dies_between_the_steps(backend, json!({ "latency_ms": 5000 }), 0).await;
 }
 
-/// A request that runs out of time is dropped where it waits for the gateway. What it leaves in the database is
-/// what a crash leaves: step 1 alone.
+/// A request that times out is cancelled while it waits for the gateway. The database is then in the same state as
+/// after a crash: only step 1 is done.
 async fn dies_between_the_steps(backend: Backend, gateway: Value, charged: i64) {
     let outside = TestApp::start(Backend::Embedded).await;
     let url = outside.gateway_url();
@@ -152,7 +152,7 @@ async fn dies_between_the_steps(backend: Backend, gateway: Value, charged: i64) 
     let app = TestApp::start_on(database, &settings).await;
     let owner = app.nobody().with_token(owner.token());
 
-    // Its client repeats the request, as clients do.
+    // The client retries the request.
     let order = owner.order_with_key(&product, 1, &key).await.body;
     owner.order_becomes(&order["id"], "paid").await;
     let payment = owner.payment(&order["id"]).await;
@@ -164,7 +164,7 @@ async fn dies_between_the_steps(backend: Backend, gateway: Value, charged: i64) 
 }
 
 async fn an_order_is_settled_though_its_client_hangs_up(backend: Backend) {
-    let app = TestApp::start_with(backend, IMPATIENT).await;
+    let app = TestApp::start_with(backend, SHORT_TIMEOUTS).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
     app.gateway_behaves(json!({ "latency_ms": 400 })).await;

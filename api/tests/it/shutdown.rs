@@ -1,4 +1,4 @@
-//! Stopping: nothing that was begun is lost, and nothing holds the process for ever.
+//! Graceful shutdown: no request is dropped, and the grace period is enforced.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,13 +13,13 @@ use crate::command_line::{Stack, common, with};
 use crate::support::{Answer, Backend, Client, Process, TestApp, TestDatabase, connect, eventually};
 
 const CLIENTS: usize = 16;
-/// Long enough for a client that polls to notice on a busy machine.
+/// Long enough for a polling client to notice, even on a busy machine.
 const DRAIN_MS: &str = "500";
-/// Orders that are begun at the end of the drain end after it.
+/// Longer than the rest of the drain, so that requests finish after it.
 const GATEWAY_LATENCY_MS: u64 = 300;
 
-/// Clients behind a load balancer: they order in loops over kept connections, and stop once the process says
-/// that it is not ready.
+/// Clients behind a load balancer: they place orders in a loop over persistent connections, and stop once the
+/// process is not ready.
 struct Load {
     clients: Vec<JoinHandle<usize>>,
     management: Client,
@@ -40,8 +40,8 @@ impl Load {
         Self { clients, management, stop }
     }
 
-    /// Takes the process out of the balance, and lets the clients finish. Each of them panics if a request was
-    /// not answered.
+    /// Removes the process from the load balancer, and lets the clients finish. A client panics if a request gets
+    /// no response.
     async fn ends(self) {
         eventually("readiness turns 503 before the process stops answering", async || {
             let answer = self.management.get("/health/ready").await;
@@ -55,7 +55,7 @@ impl Load {
     }
 }
 
-/// Sends one request after the other; answers how many.
+/// Sends requests sequentially. Returns their number.
 async fn orders(owner: Client, product: String, first: usize, stop: Arc<AtomicBool>) -> usize {
     let mut answered = 0;
     while !stop.load(Ordering::SeqCst) {
@@ -110,7 +110,7 @@ async fn the_demo_answers_every_request_under_load_before_it_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_during_the_drain_close_their_connection() {
+async fn responses_during_the_drain_close_their_connection() {
     let mut app = TestApp::start_with(Backend::Embedded, &[("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "60000")]).await;
     assert_eq!(app.nobody().get("/health/live").await.header("connection"), "");
     app.begin_stop();
@@ -154,8 +154,8 @@ fn spawn_order(owner: &Client, product: &str) -> JoinHandle<Answer> {
     tokio::spawn(async move { owner.order(&product, 1).await })
 }
 
-/// Patience for everything but the end.
-const PATIENT: [(&str, &str); 5] = [
+/// Long timeouts for everything but the shutdown.
+const LONG_TIMEOUTS: [(&str, &str); 5] = [
     ("GLASSHOUSE_SHUTDOWN_GRACE_SECONDS", "1"),
     ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "60000"),
     ("GLASSHOUSE_PAYMENT_GATEWAY_TIMEOUT_MS", "60000"),
@@ -163,7 +163,7 @@ const PATIENT: [(&str, &str); 5] = [
     ("DATABASE_ACQUIRE_TIMEOUT_MS", "60000"),
 ];
 
-async fn is_cut_off(process: Process) {
+async fn is_aborted(process: Process) {
     let begun = Instant::now();
     process.signal("TERM");
     let ended = process.ends().await;
@@ -173,8 +173,8 @@ async fn is_cut_off(process: Process) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_beyond_the_grace_time_is_cut_off() {
-    let mut stack = Stack::start(PATIENT).await;
+async fn a_request_that_exceeds_the_grace_period_is_aborted() {
+    let mut stack = Stack::start(LONG_TIMEOUTS).await;
     let (owner, product, gateway) = stack.shop().await;
     slow_down(&gateway, 50_000).await;
     let order = spawn_order(&owner, &product);
@@ -182,13 +182,13 @@ async fn a_request_beyond_the_grace_time_is_cut_off() {
         (stack.database.number("SELECT count(*) AS n FROM orders").await == 1).then_some(())
     })
     .await;
-    is_cut_off(stack.serve).await;
+    is_aborted(stack.serve).await;
     assert!(order.await.is_err(), "its connection is gone");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_is_stuck_in_the_database_is_cut_off() {
-    let mut stack = Stack::start(PATIENT).await;
+async fn a_request_that_is_stuck_in_the_database_is_aborted() {
+    let mut stack = Stack::start(LONG_TIMEOUTS).await;
     let (owner, product, _) = stack.shop().await;
     let holder = lock_products(&stack.database).await;
     let order = spawn_order(&owner, &product);
@@ -198,7 +198,7 @@ async fn a_request_that_is_stuck_in_the_database_is_cut_off() {
         (stack.database.number(waiting).await == 1).then_some(())
     })
     .await;
-    is_cut_off(stack.serve).await;
+    is_aborted(stack.serve).await;
     assert!(order.await.is_err(), "its connection is gone");
     holder.rollback().await.unwrap();
 }

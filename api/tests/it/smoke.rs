@@ -1,4 +1,4 @@
-//! One customer's way through the whole service.
+//! Smoke test: sign-up, order, payment, refund, and their notifications.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! SQLite has one writer at a time, and clients do not notice.
+//! SQLite: its single writer is not visible to clients, and data is durable.
 
 use serde_json::Value;
 

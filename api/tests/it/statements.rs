@@ -1,5 +1,5 @@
-//! How often each endpoint goes to Postgres and back, transaction control included. ARCHITECTURE.md says what
-//! each statement is for.
+//! The round trips to Postgres of each endpoint, including transaction control. ARCHITECTURE.md explains each
+//! statement.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Backend, Client, TestApp, TestDatabase, WireTap, key};
 
-/// An application with one connection to Postgres, on which we listen, and whose worker sleeps.
+/// An application with one recorded connection to Postgres, and an idle worker.
 async fn tapped() -> (TestApp, WireTap) {
     let database = TestDatabase::create(Backend::Servers).await;
     let mut url = url::Url::parse(&database.service_url()).unwrap();
@@ -24,7 +24,7 @@ async fn tapped() -> (TestApp, WireTap) {
     (TestApp::start_on(database, &settings).await, tap)
 }
 
-/// What an owner of a tenant works with.
+/// The objects of a tenant that the operations use.
 struct Scene {
     owner: Client,
     product: String,
@@ -46,7 +46,7 @@ fn transaction(statements: &[&'static str]) -> Vec<&'static str> {
     [&SCOPE, statements, &["COMMIT"]].concat()
 }
 
-/// Every operation and what it says to Postgres, the caller being cached.
+/// The statements of every operation, with the caller in the cache.
 fn expected() -> Vec<(&'static str, Vec<&'static str>)> {
     let one = |statement| transaction(&[statement]);
     let change_user = ["SELECT users", "UPDATE users"];
@@ -89,7 +89,7 @@ fn expected() -> Vec<(&'static str, Vec<&'static str>)> {
     ]
 }
 
-/// Does one operation, successfully.
+/// Performs an operation and asserts its success.
 async fn perform(operation: &str, app: &TestApp, scene: &Scene, tap: &WireTap) {
     let Scene { owner, product } = scene;
     let slug = || format!("s-{}", &key()[24..]);
@@ -164,12 +164,12 @@ async fn perform(operation: &str, app: &TestApp, scene: &Scene, tap: &WireTap) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_endpoint_says_to_postgres_what_it_must_and_no_more() {
+async fn every_endpoint_sends_exactly_its_statements() {
     let (app, tap) = tapped().await;
     let owner = app.new_tenant().await;
     let scene = Scene { product: owner.add_product(1000).await, owner };
     for (operation, statements) in expected() {
-        // The first time, statements are prepared and the caller is looked up.
+        // The first call prepares statements and looks up the caller.
         perform(operation, &app, &scene, &tap).await;
         tap.take();
         perform(operation, &app, &scene, &tap).await;
@@ -204,7 +204,7 @@ async fn a_caller_who_is_not_cached_costs_one_transaction() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn more_rows_are_not_more_statements() {
+async fn the_number_of_statements_does_not_grow_with_the_rows() {
     let (app, tap) = tapped().await;
     let owner = app.new_tenant().await;
     let mut products = Vec::new();

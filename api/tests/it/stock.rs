@@ -1,19 +1,19 @@
-//! Goods that arrive and leave other than by an order.
+//! Stock movements.
 
 use serde_json::json;
 
-use crate::support::{Backend, IMPATIENT, TestApp, at_once, key, on_both, statuses};
+use crate::support::{Backend, SHORT_TIMEOUTS, TestApp, at_once, key, on_both, statuses};
 
 on_both!(
-    pieces_come_in_and_go_out,
+    stock_is_added_and_removed,
     stock_stays_in_its_range,
-    movements_at_once_add_up,
-    a_cancelled_order_gives_back_what_it_took_also_to_a_full_stock,
+    concurrent_movements_add_up,
+    a_cancelled_order_releases_its_stock_even_above_the_maximum,
 );
 
 const FULL: i64 = 1_000_000_000;
 
-async fn pieces_come_in_and_go_out(backend: Backend) {
+async fn stock_is_added_and_removed(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
@@ -36,7 +36,7 @@ async fn stock_stays_in_its_range(backend: Backend) {
     assert_eq!((owner.stock(&few).await, owner.stock(&full).await), (3, FULL));
 }
 
-async fn movements_at_once_add_up(backend: Backend) {
+async fn concurrent_movements_add_up(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(100).await;
@@ -48,8 +48,8 @@ async fn movements_at_once_add_up(backend: Backend) {
     assert_eq!(owner.stock(&product).await, 120);
 }
 
-async fn a_cancelled_order_gives_back_what_it_took_also_to_a_full_stock(backend: Backend) {
-    let app = TestApp::start_with(backend, IMPATIENT).await;
+async fn a_cancelled_order_releases_its_stock_even_above_the_maximum(backend: Backend) {
+    let app = TestApp::start_with(backend, SHORT_TIMEOUTS).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(FULL).await;
     app.gateway_behaves(json!({ "error_rate": 1 })).await;

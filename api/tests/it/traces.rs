@@ -1,4 +1,4 @@
-//! One trace from the client's header to the confirmation, over a real OTLP receiver for each service.
+//! Traces: context propagation from the client's header to the confirmation, to a real OTLP receiver.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ async fn order(owner: &Client, product: &str, headers: &[(&str, &str)]) -> Answe
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_trace_leads_from_the_caller_through_both_services_to_the_confirmation() {
+async fn one_trace_spans_the_caller_both_services_and_the_confirmation() {
     let (mut ours, mut theirs) = (SpanReceiver::start().await, SpanReceiver::start().await);
     let to = |receiver: &SpanReceiver| receiver.endpoint();
     let mut stack = Stack::start_each(
@@ -79,7 +79,7 @@ async fn one_trace_leads_from_the_caller_through_both_services_to_the_confirmati
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn jaegers_header_continues_a_trace_too_and_w3c_wins() {
+async fn the_jaeger_header_continues_a_trace_too_and_w3c_takes_precedence() {
     let mut receiver = SpanReceiver::start().await;
     let endpoint = receiver.endpoint();
     let mut stack = Stack::start([("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint)]).await;
@@ -98,7 +98,7 @@ async fn jaegers_header_continues_a_trace_too_and_w3c_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_receiver_that_is_not_there_hurts_nobody_and_is_counted() {
+async fn an_unavailable_receiver_affects_no_request_and_drops_are_counted() {
     let mut stack = Stack::start([("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]).await;
     let (owner, product, _) = stack.shop().await;
     for _ in 0..20 {
@@ -134,7 +134,7 @@ async fn what_is_queued_is_sent_before_the_process_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_receiver_that_never_answers_does_not_hold_the_process() {
+async fn a_receiver_that_hangs_does_not_delay_the_shutdown() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
     let mut stack = Stack::start([("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint)]).await;
@@ -148,10 +148,10 @@ async fn a_receiver_that_never_answers_does_not_hold_the_process() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_knows_the_trace_of_what_it_runs() {
+async fn pg_stat_activity_shows_the_trace_of_a_query() {
     let mut stack = Stack::start([]).await;
     let (owner, product, _) = stack.shop().await;
-    // Somebody holds the product's row, so that the order waits inside its transaction.
+    // A lock on the product's row makes the order wait inside its transaction.
     let holder = crate::support::connect(&stack.database.owner_url()).await;
     let hold = format!(
         "BEGIN; SELECT set_config('app.tenant_id', tenant_id_by_slug('{}')::text, true);

@@ -1,4 +1,4 @@
-//! Users of a tenant: who may change whom, and what happens when two do so at once.
+//! Users of a tenant: who may change whom, and concurrent changes.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -6,27 +6,27 @@ use uuid::Uuid;
 use crate::support::{Answer, Backend, Client, PASSWORD, TestApp, on_both};
 
 on_both!(
-    an_admin_has_no_power_over_owners,
-    an_owner_makes_and_unmakes_owners,
-    the_last_owner_stays,
+    an_admin_cannot_change_owners,
+    an_owner_promotes_and_demotes_owners,
+    the_last_owner_cannot_be_removed,
     two_owners_who_demote_each_other_leave_one,
-    an_address_is_taken_once,
+    an_email_address_is_unique,
     a_change_needs_the_version_that_was_read,
-    what_a_change_leaves_out_stays,
-    nobody_sees_a_password,
+    absent_fields_of_a_change_stay,
+    no_response_contains_a_password,
 );
 
 fn new_user(role: &str) -> Value {
     json!({ "email": format!("{}@example.com", Uuid::now_v7()), "password": PASSWORD, "role": role })
 }
 
-/// Who a client is logged in as: the path of that user, and the user's version.
+/// The path and the `ETag` of the user that a client is logged in as.
 async fn whoami(client: &Client) -> (String, String) {
     let me = client.get("/v1/users/me").await;
     (format!("/v1/users/{}", me["id"].as_str().unwrap()), me.header("etag").to_owned())
 }
 
-async fn an_admin_has_no_power_over_owners(backend: Backend) {
+async fn an_admin_cannot_change_owners(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let (admin, member) = (app.add_user(&owner, "admin").await, app.add_user(&owner, "member").await);
@@ -47,7 +47,7 @@ async fn an_admin_has_no_power_over_owners(backend: Backend) {
     admin.patch(&the_member, &member_version, json!({ "role": "admin" })).await.expect(200);
 }
 
-async fn an_owner_makes_and_unmakes_owners(backend: Backend) {
+async fn an_owner_promotes_and_demotes_owners(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let second = app.add_user(&owner, "owner").await;
@@ -56,10 +56,10 @@ async fn an_owner_makes_and_unmakes_owners(backend: Backend) {
     owner.get("/v1/users").await.expect_problem(403, "admin_only");
 }
 
-async fn the_last_owner_stays(backend: Backend) {
+async fn the_last_owner_cannot_be_removed(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
-    // An owner who is locked out counts for nothing.
+    // A deactivated owner does not count.
     let (other, version) = whoami(&app.add_user(&owner, "owner").await).await;
     owner.delete(&other, &version).await.expect(204);
     let (path, version) = whoami(&owner).await;
@@ -85,7 +85,7 @@ async fn two_owners_who_demote_each_other_leave_one(backend: Backend) {
             one.patch(&other_path, &other_version, demote.clone()),
             other.patch(&one_path, &one_version, demote.clone()),
         );
-        // Whoever comes second is the last owner, or no owner any more.
+        // The second request is from the last owner, or from a user who is no owner any more.
         let outcomes = [first.status.as_u16(), second.status.as_u16()];
         assert!(
             outcomes.contains(&200) && (outcomes.contains(&409) || outcomes.contains(&403)),
@@ -100,7 +100,7 @@ async fn two_owners_who_demote_each_other_leave_one(backend: Backend) {
     }
 }
 
-async fn an_address_is_taken_once(backend: Backend) {
+async fn an_email_address_is_unique(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let user = new_user("member");
@@ -143,7 +143,7 @@ async fn a_change_needs_the_version_that_was_read(backend: Backend) {
     assert!(etags[0] != etags[1] && etags[1] != etags[2] && etags[0] != etags[2], "{etags:?}");
 }
 
-async fn what_a_change_leaves_out_stays(backend: Backend) {
+async fn absent_fields_of_a_change_stay(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let user = app.add_user(&owner, "admin").await;
@@ -155,7 +155,7 @@ async fn what_a_change_leaves_out_stays(backend: Backend) {
     assert_eq!((&changed["role"], &changed["active"]), (&json!("member"), &json!(false)));
 }
 
-async fn nobody_sees_a_password(backend: Backend) {
+async fn no_response_contains_a_password(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
     let added = owner.post("/v1/users", new_user("member")).await.expect(201);

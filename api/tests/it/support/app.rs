@@ -1,3 +1,5 @@
+//! The application of a test, in the process of the test.
+
 use std::collections::HashMap;
 
 use glasshouse_api::application::{Addresses, Application};
@@ -10,17 +12,17 @@ use tokio::task::JoinHandle;
 use super::client::{Answer, Client, new_slug};
 use super::database::TestDatabase;
 
-/// On which parts the application runs.
+/// The storage of the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
-    /// SQLite and in-process cache and limiter.
+    /// SQLite, with the cache and the rate limiter in the process.
     Embedded,
     /// Postgres and Redis.
     Servers,
 }
 
-/// A running application with a database of its own. API, worker and gateway simulator are one process, on
-/// either backend. Dropping it stops it.
+/// A running application with a database of its own: API, worker and gateway simulator in the process of the test.
+/// Dropping it stops it.
 pub(crate) struct TestApp {
     pub(crate) addresses: Addresses,
     pub(crate) database: TestDatabase,
@@ -30,17 +32,17 @@ pub(crate) struct TestApp {
 }
 
 impl TestApp {
-    /// Starts with settings that suit tests.
+    /// Starts with the default settings of tests.
     pub(crate) async fn start(backend: Backend) -> Self {
         Self::start_with(backend, &[]).await
     }
 
-    /// Starts with some settings of the test's own.
+    /// Starts with additional settings.
     pub(crate) async fn start_with(backend: Backend, settings: &[(&str, &str)]) -> Self {
         Self::start_on(TestDatabase::create(backend).await, settings).await
     }
 
-    /// Starts on a database that exists.
+    /// Starts on an existing database.
     pub(crate) async fn start_on(database: TestDatabase, settings: &[(&str, &str)]) -> Self {
         let application = Application::build(configuration(&database, settings)).await.unwrap();
         let addresses = application.addresses();
@@ -52,25 +54,25 @@ impl TestApp {
         Self { addresses, database, http, stop: Some(stop), running: Some(running) }
     }
 
-    /// Why it does not start.
-    pub(crate) async fn why_not(database: &TestDatabase, settings: &[(&str, &str)]) -> String {
+    /// The error of a start that must fail.
+    pub(crate) async fn start_error(database: &TestDatabase, settings: &[(&str, &str)]) -> String {
         let refused = Application::build(configuration(database, settings)).await.err();
         format!("{:#}", refused.expect("it should not start"))
     }
 
-    /// Tells it to stop, waits until it has, and hands its database on.
+    /// Stops it and waits until it has stopped. Returns its database.
     pub(crate) async fn stop(mut self) -> TestDatabase {
         self.stop.take().unwrap().send(()).unwrap();
         self.running.take().unwrap().await.unwrap().unwrap();
         self.database.clone()
     }
 
-    /// Tells it to stop, and does not wait.
+    /// Starts the shutdown without waiting for its end.
     pub(crate) fn begin_stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
-    /// A client that is logged in as nobody.
+    /// An unauthenticated client.
     pub(crate) fn nobody(&self) -> Client {
         Client::new(self.http.clone(), format!("http://{}", self.addresses.http.unwrap()))
     }
@@ -80,17 +82,17 @@ impl TestApp {
         Client::new(self.http.clone(), format!("http://{}", self.addresses.management.unwrap()))
     }
 
-    /// A client of the payment gateway, past the application.
+    /// A client of the payment-gateway simulator.
     pub(crate) fn gateway(&self) -> Client {
         Client::new(self.http.clone(), format!("http://{}", self.addresses.gateway.unwrap()))
     }
 
-    /// Tells the payment gateway how to behave, such as `json!({"decline_rate": 1.0})`.
-    pub(crate) async fn gateway_behaves(&self, behaviour: Value) {
-        self.gateway().send(Method::PUT, "/control", Some(behaviour)).await.expect(200);
+    /// Sets the behavior of the gateway simulator, such as `json!({"decline_rate": 1.0})`.
+    pub(crate) async fn gateway_behaves(&self, behavior: Value) {
+        self.gateway().send(Method::PUT, "/control", Some(behavior)).await.expect(200);
     }
 
-    /// The charge that the gateway has for a payment.
+    /// The charge of a payment at the gateway simulator.
     pub(crate) async fn charge_at_gateway(&self, payment: &Value) -> Answer {
         self.gateway().get(&format!("/v1/charges/{}", payment.as_str().unwrap())).await
     }
@@ -105,7 +107,7 @@ impl TestApp {
         self.nobody().sign_up(slug, plan).await
     }
 
-    /// Logs a user in, who has [`PASSWORD`].
+    /// Logs in a user whose password is [`PASSWORD`].
     pub(crate) async fn log_in(&self, tenant: &str, email: &str) -> Client {
         self.nobody().log_in(tenant, email, PASSWORD).await
     }
@@ -127,14 +129,14 @@ fn configuration(database: &TestDatabase, settings: &[(&str, &str)]) -> Config {
         ("GLASSHOUSE_HTTP_WORKERS", "2"),
         ("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "0"),
         ("GLASSHOUSE_SHUTDOWN_GRACE_SECONDS", "10"),
-        // Hashing is slow on purpose, and tests are many.
+        // The default cost of a hash is too slow for so many tests.
         ("GLASSHOUSE_ARGON2_MEMORY_KIB", "64"),
         ("GLASSHOUSE_ARGON2_PASSES", "1"),
-        // Nothing should be refused for its number, unless that is the test.
+        // Practically no rate limit; tests of rate limits set their own.
         ("GLASSHOUSE_RATE_LIMIT_FREE", "100000/100000"),
         ("GLASSHOUSE_OUTBOX_POLL_MS", "50"),
         ("GLASSHOUSE_RECONCILE_POLL_MS", "50"),
-        // A busy machine is no reason to fail, unless that is the test.
+        // Generous timeouts for a busy machine; tests of timeouts set their own.
         ("REDIS_TIMEOUT_MS", "20000"),
         ("DATABASE_ACQUIRE_TIMEOUT_MS", "20000"),
         ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "30000"),

@@ -1,3 +1,5 @@
+//! An HTTP client of the API, of the management interface and of the gateway simulator.
+
 use std::ops::Index;
 
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -6,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::app::PASSWORD;
 
-/// An HTTP client of one server, perhaps logged in.
+/// An HTTP client of one server, optionally with an access token.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -15,7 +17,7 @@ pub(crate) struct Client {
     tenant: String,
 }
 
-/// An answer, read whole.
+/// A response with its whole body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -48,7 +50,7 @@ impl Client {
         self
     }
 
-    /// The same client with a connection of its own.
+    /// The same client with a connection pool of its own.
     pub(crate) fn with_own_connections(&self) -> Self {
         Self { http: reqwest::Client::new(), ..self.clone() }
     }
@@ -63,7 +65,7 @@ impl Client {
         self.token.as_deref().unwrap()
     }
 
-    /// A request with the token, to be changed and sent by the test.
+    /// A request with the access token.
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
         match &self.token {
@@ -72,15 +74,14 @@ impl Client {
         }
     }
 
-    /// A request of an operation, such as `PATCH /v1/users/{id}`, with every header that some operation asks
-    /// for.
+    /// A request of an operation, such as `PATCH /v1/users/{id}`, with the headers that operations require.
     pub(crate) fn operation(&self, operation: &str, id: &str) -> reqwest::RequestBuilder {
         let (method, path) = operation.split_once(' ').unwrap();
         let request = self.request(method.parse().unwrap(), &path.replace("{id}", id));
         request.header("If-Match", "\"1\"").header("Idempotency-Key", key())
     }
 
-    /// A request of an operation with a body of the test's own making.
+    /// Sends a request of an operation with a raw body.
     pub(crate) async fn send_raw(&self, operation: &str, id: &str, body: impl Into<reqwest::Body>) -> Answer {
         let request = self.operation(operation, id).header("Content-Type", "application/json");
         Answer::of(request.body(body)).await
@@ -130,7 +131,7 @@ impl Client {
         self.clone().with_token(answer["access_token"].as_str().unwrap()).in_tenant(tenant)
     }
 
-    /// Adds a product with this stock, at 12.50 USD; answers its id.
+    /// Adds a product with this stock, at 12.50 USD. Returns its id.
     pub(crate) async fn add_product(&self, stock: i64) -> String {
         let sku = format!("SKU-{}", uuid::Uuid::now_v7().simple());
         let product =
@@ -139,18 +140,18 @@ impl Client {
         added["id"].as_str().unwrap().to_owned()
     }
 
-    /// Orders some of a product under a new key.
+    /// Orders a quantity of a product, with a new idempotency key.
     pub(crate) async fn order(&self, product: &str, quantity: i64) -> Answer {
         self.order_with_key(product, quantity, &key()).await
     }
 
-    /// Orders some of a product.
+    /// Orders a quantity of a product.
     pub(crate) async fn order_with_key(&self, product: &str, quantity: i64, key: &str) -> Answer {
         let items = json!({ "items": [{ "product_id": product, "quantity": quantity }] });
         self.post_once("/v1/orders", key, items).await
     }
 
-    /// The pieces of a product in stock.
+    /// The stock of a product.
     pub(crate) async fn stock(&self, product: &str) -> i64 {
         self.get(&format!("/v1/products/{product}")).await.expect(200)["stock"].as_i64().unwrap()
     }
@@ -161,7 +162,7 @@ impl Client {
         self.get(&path).await.expect(200)[0].clone()
     }
 
-    /// Where an order stands.
+    /// The status of an order.
     pub(crate) async fn order_status(&self, order: &Value) -> String {
         let path = format!("/v1/orders/{}", order.as_str().unwrap());
         self.get(&path).await.expect(200)["status"].as_str().unwrap().to_owned()
@@ -169,7 +170,7 @@ impl Client {
 }
 
 impl Answer {
-    /// Sends a request and reads the answer. A body that is no JSON is a JSON string here.
+    /// Sends a request and reads the response. A body that is not JSON becomes a JSON string.
     pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
@@ -178,14 +179,14 @@ impl Answer {
         Self { status, headers, body }
     }
 
-    /// The body, if the status is this one.
+    /// Asserts the status. Returns the body.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.body);
         self.body
     }
 
-    /// Checks that this is a whole problem document with this status and code; answers its body.
+    /// Asserts that this is a complete problem document with this status and code. Returns the body.
     #[track_caller]
     pub(crate) fn expect_problem(self, status: u16, code: &str) -> Value {
         assert_eq!((self.status.as_u16(), self.body["code"].as_str()), (status, Some(code)), "{}", self.body);

@@ -1,3 +1,5 @@
+//! The database of a test.
+
 use std::sync::Arc;
 
 use glasshouse_migrations::{Migrator, MigratorTrait};
@@ -7,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use super::Backend;
 
-/// A database for one test, migrated and empty. Clones are the same database; the last one removes it.
+/// A migrated and empty database for one test. Clones share it; dropping the last one removes it.
 #[derive(Clone)]
 pub(crate) struct TestDatabase(Arc<Inner>);
 
@@ -18,7 +20,7 @@ enum Inner {
 
 /// The login role of the service in tests: neither owner nor superuser.
 const SERVICE_LOGIN: &str = "glasshouse_test_service";
-/// The owner of the schema in tests. It is no superuser, whom row-level security would not bind.
+/// The owner of the schema in tests. Not a superuser, because row-level security does not apply to superusers.
 const OWNER_LOGIN: &str = "glasshouse_test_owner";
 
 impl TestDatabase {
@@ -39,15 +41,15 @@ impl TestDatabase {
         }
     }
 
-    /// A new database of Postgres that was not migrated.
+    /// A new Postgres database without a schema.
     pub(crate) async fn create_empty() -> Self {
         let name = format!("glasshouse_test_{}", uuid::Uuid::now_v7().simple());
-        template().await; // it brings the roles
+        template().await; // creates the roles
         as_superuser(&[format!("CREATE DATABASE {name} OWNER {OWNER_LOGIN}")]).await;
         Self(Arc::new(Inner::Postgres { name }))
     }
 
-    /// The settings under which the application uses it, and Redis with it.
+    /// The settings with which the application uses it, and Redis on Postgres.
     pub(crate) fn settings(&self) -> Vec<(String, String)> {
         let mut settings = vec![("DATABASE_URL".to_owned(), self.service_url())];
         if self.is_postgres() {
@@ -60,17 +62,17 @@ impl TestDatabase {
         matches!(*self.0, Inner::Postgres { .. })
     }
 
-    /// Where the service reaches it.
+    /// The URL of the service.
     pub(crate) fn service_url(&self) -> String {
         self.url(SERVICE_LOGIN)
     }
 
-    /// Where its owner reaches it.
+    /// The URL of the owner of the schema.
     pub(crate) fn owner_url(&self) -> String {
         self.url(OWNER_LOGIN)
     }
 
-    /// Where nothing is forbidden. Postgres only.
+    /// The URL of the superuser. Postgres only.
     pub(crate) fn superuser_url(&self) -> String {
         match &*self.0 {
             Inner::Sqlite(_) => panic!("SQLite has no roles"),
@@ -87,7 +89,7 @@ impl TestDatabase {
         }
     }
 
-    /// Rows of a query, past the application and past row-level security.
+    /// The rows of a query, without the application and without row-level security.
     pub(crate) async fn query(&self, sql: &str) -> Vec<QueryResult> {
         let connection = match &*self.0 {
             Inner::Sqlite(_) => connect(&self.owner_url()).await,
@@ -109,7 +111,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let Self::Postgres { name } = self else { return };
         let sql = format!("DROP DATABASE {name} WITH (FORCE)");
-        // A destructor cannot await: another thread does, with a runtime of its own.
+        // A destructor cannot await, so another thread does, with a runtime of its own.
         let drop_it = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(as_superuser(&[sql]));
@@ -118,7 +120,7 @@ impl Drop for Inner {
     }
 }
 
-/// The migrated database that all others are copies of, made once for all tests.
+/// The migrated template of all test databases, created once per test run.
 async fn template() -> &'static str {
     static TEMPLATE: OnceCell<String> = OnceCell::const_new();
     TEMPLATE.get_or_init(make_template).await
@@ -157,7 +159,7 @@ async fn as_superuser(statements: &[String]) {
     connection.close().await.unwrap();
 }
 
-/// One connection, past the application.
+/// One connection, without the application.
 pub(crate) async fn connect(url: &str) -> DatabaseConnection {
     let mut options = sea_orm::ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
@@ -177,7 +179,7 @@ fn url_of(role: &str, database: &str) -> String {
     url.to_string()
 }
 
-/// Where a test finds its servers.
+/// An environment variable with the URL of a test server.
 #[expect(clippy::disallowed_methods, reason = "tests are told where their servers are")]
 pub(crate) fn test_variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `make test`"))

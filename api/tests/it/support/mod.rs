@@ -1,4 +1,4 @@
-//! What all tests share.
+//! Helpers of the integration tests.
 
 mod app;
 mod client;
@@ -17,19 +17,19 @@ pub(crate) use app::{Backend, PASSWORD, TestApp};
 pub(crate) use client::{Answer, Client, key, new_slug};
 pub(crate) use database::{TestDatabase, connect, test_variable};
 pub(crate) use operations::{assert_complete, operations, required_fields};
-pub(crate) use playground::{Playground, good_bodies, named};
+pub(crate) use playground::{Playground, named, valid_bodies};
 pub(crate) use process::{Ended, Process, Settings, log_lines, settings};
 pub(crate) use proxy::{BehindProxies, Proxy};
 pub(crate) use scrape::Scrape;
 pub(crate) use sentry::{Behaviour, FakeSentry};
-pub(crate) use shop::{IMPATIENT, NO_WORKER, at_once, statuses};
+pub(crate) use shop::{NO_WORKER, SHORT_TIMEOUTS, at_once, statuses};
 pub(crate) use spans::{CALLER, SpanReceiver, has_attribute, new_trace, traceparent};
 pub(crate) use wire::WireTap;
 
 use std::time::Duration;
 
-/// Declares tests that run on both kinds of parts: `async fn name(backend: Backend)` becomes the tests
-/// `name::embedded` and `name::servers`.
+/// Declares tests that run on both backends: `async fn name(backend: Backend)` becomes the tests `name::embedded`
+/// and `name::servers`.
 macro_rules! on_both {
     ($($name:ident),+ $(,)?) => { $(
         mod $name {
@@ -49,14 +49,14 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
-/// Waits until `condition` gives a value, and fails after half a minute.
+/// Polls `condition` until it returns a value; panics after 30 seconds.
 pub(crate) async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
     loop {
         if let Some(value) = condition().await {
             return value;
         }
-        assert!(tokio::time::Instant::now() < deadline, "waited in vain: {what}");
+        assert!(tokio::time::Instant::now() < deadline, "timed out: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -1,5 +1,5 @@
-//! The operations that the OpenAPI document describes. Tests compare their tables with it, so that a new
-//! endpoint cannot be forgotten.
+//! The operations of the OpenAPI document. Tests compare their tables with it, so that no test misses a new
+//! endpoint.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub(crate) fn operations() -> BTreeMap<String, Value> {
     paths.iter().flat_map(of_path).collect()
 }
 
-/// Checks that a table names each of these operations exactly once.
+/// Asserts that a table names each of these operations exactly once.
 #[track_caller]
 pub(crate) fn assert_complete<'a>(
     table: impl IntoIterator<Item = &'a str>,
@@ -35,7 +35,7 @@ pub(crate) fn assert_complete<'a>(
     assert_eq!(table.len(), unique.len(), "the table names an operation twice");
 }
 
-/// The fields that the body of an operation must have.
+/// The required fields of an operation's body.
 pub(crate) fn required_fields(operation: &str) -> Vec<String> {
     let document = serde_json::to_value(openapi()).unwrap();
     let schema = &operations()[operation]["requestBody"]["content"]["application/json"]["schema"];

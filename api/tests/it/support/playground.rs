@@ -1,9 +1,11 @@
+//! A tenant with one object of each kind, for tests that send requests to every operation.
+
 use serde_json::{Value, json};
 
 use super::app::{Backend, PASSWORD, TestApp};
 use super::client::{Answer, Client};
 
-/// A tenant with one product and, for each operation, the id of a thing that it may change.
+/// A tenant with a user and a product, as objects of the operations.
 pub(crate) struct Playground {
     pub(crate) app: TestApp,
     pub(crate) owner: Client,
@@ -22,7 +24,7 @@ impl Playground {
     }
 
     pub(crate) fn bodies(&self) -> Vec<(&'static str, Value)> {
-        good_bodies(&self.product)
+        valid_bodies(&self.product)
     }
 
     pub(crate) async fn send(&self, operation: &str, body: impl Into<reqwest::Body>) -> Answer {
@@ -31,8 +33,8 @@ impl Playground {
     }
 }
 
-/// A body for every operation that takes one, good but for what each test spoils.
-pub(crate) fn good_bodies(product: &str) -> Vec<(&'static str, Value)> {
+/// A valid body for every operation that has one.
+pub(crate) fn valid_bodies(product: &str) -> Vec<(&'static str, Value)> {
     let slug = format!("t-{}", uuid::Uuid::now_v7().simple());
     let owner = json!({ "email": "ada@example.com", "password": PASSWORD });
     vec![
@@ -53,7 +55,7 @@ pub(crate) fn good_bodies(product: &str) -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// The names of the fields that a refusal is about.
+/// The names of the invalid fields of a problem document.
 pub(crate) fn named(refused: &Value) -> Vec<&str> {
     refused["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect()
 }

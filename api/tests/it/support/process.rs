@@ -1,3 +1,5 @@
+//! The binary as a process of its own.
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -11,13 +13,13 @@ use super::{Client, eventually};
 /// Environment variables.
 pub(crate) type Settings = BTreeMap<String, String>;
 
-/// Settings out of pairs.
+/// Settings from pairs of name and value.
 pub(crate) fn settings<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Settings {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// The real binary as a process of its own, which sees no other environment than the test's settings.
-/// Dropping it kills it.
+/// The real binary as a process of its own. Its environment consists of the test's settings alone. Dropping it
+/// kills it.
 pub(crate) struct Process {
     child: Child,
     begun: Instant,
@@ -25,7 +27,7 @@ pub(crate) struct Process {
     stderr: Output,
 }
 
-/// How a process ended.
+/// The exit of a process.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -43,7 +45,7 @@ impl Process {
         Self::spawn(Command::new(env!("CARGO_BIN_EXE_glasshouse")).args(arguments), settings)
     }
 
-    /// Starts any command in the same way.
+    /// Starts another command in the same way.
     pub(crate) fn spawn(command: &mut Command, settings: &Settings) -> Self {
         command.env_clear().envs(settings).current_dir(env!("CARGO_TARGET_TMPDIR"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -53,17 +55,17 @@ impl Process {
         Self { child, begun: Instant::now(), stdout, stderr }
     }
 
-    /// Runs `glasshouse` to its end.
+    /// Runs `glasshouse` until it exits.
     pub(crate) async fn run(arguments: &[&str], settings: &Settings) -> Ended {
         Self::start(arguments, settings).ends().await
     }
 
-    /// What it has written to its standard output so far.
+    /// Its standard output so far.
     pub(crate) fn stdout(&self) -> String {
         self.stdout.0.lock().unwrap().clone()
     }
 
-    /// The first log line with this event.
+    /// Waits for the first log record of this event.
     pub(crate) async fn logs(&mut self, event: &str) -> Value {
         eventually(&format!("{event} is logged"), async || {
             let found = log_lines(&self.stdout()).into_iter().find(|line| line["message"] == event);
@@ -75,13 +77,13 @@ impl Process {
         .await
     }
 
-    /// A client of the address that is in this field of `application_started`.
+    /// A client of the address in this field of `application_started`.
     pub(crate) async fn client(&mut self, field: &str) -> Client {
         let address = self.address(field).await;
         Client::new(reqwest::Client::new(), format!("http://{address}"))
     }
 
-    /// The address that is in this field of `application_started`.
+    /// The address in this field of `application_started`.
     pub(crate) async fn address(&mut self, field: &str) -> String {
         let started = self.logs("application_started").await;
         started[field].as_str().unwrap_or_else(|| panic!("no {field} in {started}")).to_owned()
@@ -93,12 +95,12 @@ impl Process {
         assert!(sent.unwrap().success());
     }
 
-    /// Types on its standard input.
+    /// Writes to its standard input.
     pub(crate) fn type_in(&mut self, text: &str) {
         self.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    /// Waits until it has ended.
+    /// Waits until it has exited.
     pub(crate) async fn ends(mut self) -> Ended {
         let status = eventually("the process ends", async || self.child.try_wait().unwrap()).await;
         let took = self.begun.elapsed();
@@ -129,7 +131,7 @@ impl Output {
         output
     }
 
-    /// All of it, once the reading thread has let go.
+    /// The whole output, once the reading thread has ended.
     async fn whole(&self) -> String {
         eventually("all output is read", async || {
             (Arc::strong_count(&self.0) == 1).then(|| self.0.lock().unwrap().clone())
@@ -138,7 +140,7 @@ impl Output {
     }
 }
 
-/// The lines of a log, each of which must be a JSON object.
+/// The records of a log. Each line must be a JSON object.
 #[track_caller]
 pub(crate) fn log_lines(stdout: &str) -> Vec<Value> {
     let whole = stdout.rsplit_once('\n').map_or("", |(whole, _)| whole);

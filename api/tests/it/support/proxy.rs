@@ -1,3 +1,5 @@
+//! A TCP proxy that simulates outages.
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -10,29 +12,29 @@ use url::Url;
 
 use super::{Backend, TestApp, TestDatabase, eventually, test_variable};
 
-/// A TCP proxy in front of a server, which can take the server away and bring it back.
+/// A TCP proxy in front of a server, which can make the server unreachable and reachable again.
 pub(crate) struct Proxy {
     url: Url,
     state: watch::Sender<State>,
     connections: Arc<()>,
     accepting: JoinHandle<()>,
-    /// Bound and never listening: it keeps the port while nobody listens.
+    /// A socket that is bound and never listens: it reserves the port while the proxy refuses connections.
     _port: TcpSocket,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Forward,
-    /// Connections are accepted and stay open, and no byte passes.
+    /// Connections are accepted and stay open, but no data is forwarded.
     Hang,
-    /// Connections are closed, and new ones refused.
+    /// Connections are closed, and new ones are refused.
     Refuse,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct State {
     mode: Mode,
-    /// Connections of an earlier generation are lost.
+    /// Connections of an earlier generation hang.
     generation: u64,
 }
 
@@ -42,13 +44,13 @@ async fn refuses(state: &mut Watch) {
     let _ = state.wait_for(|state| state.mode == Mode::Refuse).await;
 }
 
-/// Waits until a connection of this generation may go on; `false` if there is no proxy any more.
+/// Waits until a connection of this generation may forward data; `false` once the proxy is dropped.
 async fn may_pass(state: &mut Watch, generation: u64) -> bool {
     state.wait_for(|state| state.mode != Mode::Hang && state.generation == generation).await.is_ok()
 }
 
 impl Proxy {
-    /// A proxy in front of the server that a URL such as `redis://127.0.0.1:6379` names.
+    /// A proxy in front of the server of a URL such as `redis://127.0.0.1:6379`.
     pub(crate) fn before(url: &str) -> Self {
         let mut url = Url::parse(url).unwrap();
         let target = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
@@ -58,13 +60,13 @@ impl Proxy {
         url.set_port(Some(address.port())).unwrap();
         let (state, watch) = watch::channel(State { mode: Mode::Forward, generation: 0 });
         let connections = Arc::new(());
-        // Here and not in the task, so that the first connection finds somebody listening.
+        // Listens before the task starts, so that the first connection succeeds.
         let listener = bind(address).listen(128).unwrap();
         let accepting = tokio::spawn(accept(listener, address, target, watch, connections.clone()));
         Self { url, state, connections, accepting, _port: port }
     }
 
-    /// The URL with the proxy's address in it.
+    /// The URL of the server with the address of the proxy.
     pub(crate) fn url(&self) -> &str {
         self.url.as_str()
     }
@@ -74,7 +76,7 @@ impl Proxy {
         let address = self.url.socket_addrs(|| None).unwrap()[0];
         eventually("all connections are closed and new ones refused", async || {
             let refuses = TcpStream::connect(address).await.is_err();
-            // One is this proxy's own, one the accepting task's.
+            // The proxy and its accepting task hold one reference each.
             (refuses && Arc::strong_count(&self.connections) == 2).then_some(())
         })
         .await;
@@ -84,7 +86,7 @@ impl Proxy {
         self.state.send_modify(|state| state.mode = Mode::Hang);
     }
 
-    /// Lets the connections of now hang for ever, as when a firewall forgets them; new ones work.
+    /// Makes all open connections hang forever, as after a firewall dropped their state. New ones work.
     pub(crate) fn lose_connections(&self) {
         self.state.send_modify(|state| state.generation += 1);
     }
@@ -148,7 +150,7 @@ async fn forward(client: TcpStream, target: String, mut state: Watch, _alive: Ar
     }
 }
 
-/// Copies until one side ends. What was read while the proxy hangs is kept, and passed on later.
+/// Copies until one side ends. Data that was read while the proxy hangs is forwarded later.
 async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: Watch, generation: u64) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
@@ -158,7 +160,7 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: Watch,
     }
 }
 
-/// The application on Postgres and Redis, with a proxy before each of them.
+/// The application on Postgres and Redis, with a proxy in front of each.
 pub(crate) struct BehindProxies {
     pub(crate) app: TestApp,
     pub(crate) postgres: Proxy,
@@ -166,7 +168,7 @@ pub(crate) struct BehindProxies {
 }
 
 impl BehindProxies {
-    /// Starts with short deadlines.
+    /// Starts with short timeouts.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
         let database = TestDatabase::create(Backend::Servers).await;
         let postgres = Proxy::before(&database.service_url());

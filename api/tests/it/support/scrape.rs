@@ -1,8 +1,10 @@
+//! A scrape of `/metrics`.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Client;
 
-/// A scrape: the type of each metric, and the value of each series.
+/// A parsed scrape: the type of each metric, and the value of each series.
 pub(crate) struct Scrape {
     pub(crate) types: BTreeMap<String, String>,
     series: BTreeMap<String, f64>,
@@ -28,19 +30,19 @@ impl Scrape {
         Self { types, series }
     }
 
-    /// The sum of all series of a metric whose labels contain this text.
+    /// The sum of the series of a metric whose labels contain this text.
     pub(crate) fn sum(&self, metric: &str, labels: &str) -> f64 {
         let all = self.series.iter();
         let ours = all.filter(|(name, _)| name.split('{').next() == Some(metric) && name.contains(labels));
         ours.map(|(_, value)| value).sum()
     }
 
-    /// How many series a metric has.
+    /// The number of series of a metric.
     pub(crate) fn series_of(&self, metric: &str) -> usize {
         self.series.keys().filter(|name| name.split('{').next() == Some(metric)).count()
     }
 
-    /// The names of the labels of a metric, without the bounds of a histogram.
+    /// The label names of a metric, without the `le` of histograms.
     pub(crate) fn labels(&self, metric: &str) -> BTreeSet<&str> {
         let of_metric =
             |name: &&String| name.split('{').next().unwrap().trim_end_matches("_bucket") == metric;
@@ -50,7 +52,7 @@ impl Scrape {
         labels.filter(|label| *label != "le").collect()
     }
 
-    /// How many values a label of a metric has.
+    /// The values of a label of a metric.
     pub(crate) fn values(&self, metric: &str, label: &str) -> BTreeSet<&str> {
         let ours = self.series.keys().filter(|name| name.split('{').next() == Some(metric));
         let start = format!("{label}=\"");

@@ -1,4 +1,4 @@
-//! What happens in a shop: orders are cancelled and refunded, goods arrive, and the gateway keeps its books.
+//! Helpers for orders, payments, stock and the charges of the gateway simulator.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::{Answer, Client, TestApp, eventually};
 
-/// Settings under which a gateway that fails is given up on soon, and what it left open is settled soon.
-pub(crate) const IMPATIENT: &[(&str, &str)] = &[
+/// Short timeouts for a failing gateway, and quick reconciliation of open payments.
+pub(crate) const SHORT_TIMEOUTS: &[(&str, &str)] = &[
     ("GLASSHOUSE_PAYMENT_GATEWAY_TIMEOUT_MS", "600"),
     ("GLASSHOUSE_PAYMENT_GATEWAY_ATTEMPTS", "1"),
     ("GLASSHOUSE_PAYMENT_GATEWAY_CIRCUIT_FAILURES", "1000"),
@@ -16,16 +16,16 @@ pub(crate) const IMPATIENT: &[(&str, &str)] = &[
     ("GLASSHOUSE_RECONCILE_LEASE_SECONDS", "1"),
 ];
 
-/// Settings under which nothing is settled behind the test's back.
+/// Effectively no background work during the test.
 pub(crate) const NO_WORKER: &[(&str, &str)] =
     &[("GLASSHOUSE_OUTBOX_POLL_MS", "600000"), ("GLASSHOUSE_RECONCILE_POLL_MS", "600000")];
 
-/// Waits for requests that run at once.
+/// Runs requests concurrently, and waits for all responses.
 pub(crate) async fn at_once<T>(requests: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
     join_all(requests).await
 }
 
-/// How many answers have each status.
+/// The number of responses by status.
 pub(crate) fn statuses(answers: &[Answer]) -> BTreeMap<u16, usize> {
     let mut counts = BTreeMap::new();
     for answer in answers {
@@ -35,7 +35,7 @@ pub(crate) fn statuses(answers: &[Answer]) -> BTreeMap<u16, usize> {
 }
 
 impl Client {
-    /// Adds a product with this price; answers its id.
+    /// Adds a product with this price. Returns its id.
     pub(crate) async fn add_product_at(&self, price_minor: i64, currency: &str) -> String {
         let sku = format!("SKU-{}", uuid::Uuid::now_v7().simple());
         let product = json!({
@@ -44,7 +44,7 @@ impl Client {
         self.post("/v1/products", product).await.expect(201)["id"].as_str().unwrap().to_owned()
     }
 
-    /// Orders several products under a new key.
+    /// Orders several products, with a new idempotency key.
     pub(crate) async fn order_all(&self, lines: &[(&str, i64)]) -> Answer {
         let line = |(product, quantity): &(&str, i64)| json!({ "product_id": product, "quantity": quantity });
         let items: Vec<Value> = lines.iter().map(line).collect();
@@ -81,27 +81,27 @@ impl Client {
 }
 
 impl TestApp {
-    /// How many charges the gateway knows, whatever came of them.
+    /// The number of charges at the gateway, whatever their outcome.
     pub(crate) async fn charges_at_gateway(&self) -> i64 {
         self.gateway().get("/v1/charges").await.expect(200)["total"].as_i64().unwrap()
     }
 
-    /// Where the gateway says that a payment stands.
+    /// The status of a payment's charge at the gateway.
     pub(crate) async fn status_at_gateway(&self, payment: &Value) -> String {
         self.charge_at_gateway(payment).await.expect(200)["status"].as_str().unwrap().to_owned()
     }
 
-    /// The gateway works again.
+    /// Resets the behavior of the gateway.
     pub(crate) async fn gateway_recovers(&self) {
         self.gateway_behaves(json!({})).await;
     }
 
-    /// The address of this application's gateway, as another application's setting.
+    /// The URL of this application's gateway simulator, as a setting of another application.
     pub(crate) fn gateway_url(&self) -> String {
         format!("http://{}", self.addresses.gateway.unwrap())
     }
 
-    /// How many outbox messages of a kind there are.
+    /// The number of outbox messages of a kind.
     pub(crate) async fn messages(&self, kind: &str) -> i64 {
         self.database
             .number(&format!("SELECT count(*) AS n FROM outbox_messages WHERE kind = '{kind}'"))

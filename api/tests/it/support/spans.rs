@@ -1,18 +1,20 @@
+//! An OTLP receiver of spans.
+
 use std::time::Duration;
 
 use fake_opentelemetry_collector::{ExportedSpan, FakeCollectorServer};
 
 use super::eventually;
 
-/// The span of a caller, which is not one of ours.
+/// The span id of the caller.
 pub(crate) const CALLER: &str = "00f067aa0ba902b7";
 
-/// A trace id of the test's own.
+/// A new trace id.
 pub(crate) fn new_trace() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
-/// The header of a caller who has its part of the trace recorded.
+/// The header `traceparent` of a caller that samples the trace.
 pub(crate) fn traceparent(trace: &str) -> String {
     format!("00-{trace}-{CALLER}-01")
 }
@@ -28,17 +30,17 @@ impl SpanReceiver {
         Self { server: FakeCollectorServer::start().await.unwrap(), spans: Vec::new() }
     }
 
-    /// Where it receives.
+    /// Its OTLP endpoint.
     pub(crate) fn endpoint(&self) -> String {
         self.server.endpoint()
     }
 
-    /// Waits for a span of this trace with this name; answers it.
+    /// Waits for a span of this trace with this name.
     pub(crate) async fn span(&mut self, trace: &str, name: &str) -> ExportedSpan {
         self.span_with(trace, name, &[]).await
     }
 
-    /// Waits for a span of this trace with this name and these attributes; answers it.
+    /// Waits for a span of this trace with this name and these attributes.
     pub(crate) async fn span_with(
         &mut self,
         trace: &str,
@@ -67,7 +69,7 @@ impl SpanReceiver {
     }
 }
 
-/// Whether a span has this attribute, however the receiver writes its type down.
+/// Whether a span has this attribute, in any of the types that the receiver may format it as.
 pub(crate) fn has_attribute(span: &ExportedSpan, attribute: &str, value: &str) -> bool {
     span.attributes.get(attribute).is_some_and(|found| found.contains(value))
 }

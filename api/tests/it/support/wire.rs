@@ -1,4 +1,4 @@
-//! Listens to the conversation with Postgres: which statements cross the wire, one round trip each.
+//! A proxy that records the statements that are sent to Postgres, one for each round trip.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,17 +8,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A proxy in front of Postgres that writes down every statement.
+/// A proxy in front of Postgres that records every statement.
 pub(crate) struct WireTap {
     address: SocketAddr,
     statements: Arc<Mutex<Vec<String>>>,
 }
 
-/// Asks for TLS, in place of a protocol version.
+/// The code of an SSLRequest, in place of a protocol version.
 const SSL_REQUEST: u32 = 80_877_103;
 
 impl WireTap {
-    /// Listens in front of the server at `upstream`, `HOST:PORT`.
+    /// A proxy in front of the server at `upstream`, `HOST:PORT`.
     pub(crate) async fn start(upstream: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -43,13 +43,13 @@ impl WireTap {
 
     /// The round trips since the last call, in short: `INSERT orders`, `SELECT users`, `BEGIN`, `prepare`.
     ///
-    /// The pool's own check of a connection that was given back is left out: nobody waits for it.
+    /// The pool's check of a returned connection is left out: no request waits for it.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.statements.lock().unwrap())
     }
 }
 
-/// Forwards what the client says, and reads along.
+/// Forwards the client's messages, and records their statements.
 async fn forward(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, log: Arc<Mutex<Vec<String>>>) {
     let (mut started, mut parsed, mut prepared, mut bound) = (false, false, HashMap::new(), None);
     while let Ok((kind, message)) = read_message(&mut client, started).await {
@@ -67,8 +67,8 @@ async fn forward(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, log: Arc
             }
             // Bind names the portal first and then the prepared statement.
             Some(b'B') => bound = prepared.get(&texts(body)[1]).cloned(),
-            // The client now waits for the answer: of a statement, of preparing one, or of nothing at all, which
-            // is how the pool checks a connection.
+            // The client now waits for a response: to a statement, to a Parse, or to a lone Sync, which is how the
+            // pool checks a connection.
             Some(b'S') => {
                 let waited_for = bound.take().map(|sql: String| in_short(&sql));
                 let waited_for = waited_for.or(parsed.then(|| "prepare".to_owned()));
@@ -80,7 +80,7 @@ async fn forward(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, log: Arc
     }
 }
 
-/// One message with its head. The first ones have no letter in front that tells their kind.
+/// One message with its header. Messages of the start-up phase have no type byte.
 async fn read_message(client: &mut OwnedReadHalf, started: bool) -> std::io::Result<(Option<u8>, Vec<u8>)> {
     let mut message = Vec::new();
     let kind = if started { Some(client.read_u8().await?) } else { None };
@@ -93,13 +93,13 @@ async fn read_message(client: &mut OwnedReadHalf, started: bool) -> std::io::Res
     Ok((kind, message))
 }
 
-/// The first two zero-terminated texts of a message.
+/// The first two zero-terminated strings of a message.
 fn texts(body: &[u8]) -> Vec<String> {
     let parts = body.split(|byte| *byte == 0).take(2);
     parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect()
 }
 
-/// The verb and the table.
+/// The verb and the table of a statement.
 fn in_short(sql: &str) -> String {
     if sql.contains("set_config('app.tenant_id'") {
         return "set tenant".to_owned();
