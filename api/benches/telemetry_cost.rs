@@ -1,8 +1,8 @@
-//! What each signal costs, and what receivers that are gone cost: `make bench-telemetry`.
+//! The cost of each signal, and of unavailable receivers: `make bench-telemetry`.
 //!
-//! Starts the demo once for each setting, all on SQLite, and sends the same requests to each of them in turn,
-//! round by round, so that whatever else the machine does hurts all of them alike. Prints two tables in
-//! Markdown. Nothing leaves the machine, and all processes end with this one. Linux only: it reads `/proc`.
+//! Starts one demo on SQLite for each variant of the settings, and sends the same requests to all of them in
+//! alternating rounds, so that other load on the machine affects all of them alike. Prints two Markdown tables.
+//! Sends nothing over the network, and stops all processes at its end. Linux only: it reads `/proc`.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -25,28 +25,28 @@ const ROUNDS: usize = 7;
 const REQUESTS: usize = 1500;
 const CONNECTIONS: usize = 8;
 
-/// How the connections send their requests.
+/// How the connections pace their requests.
 #[derive(Clone, Copy)]
 enum Pace {
-    /// One after the other, as fast as they are answered: all of the CPU is used.
+    /// Back to back: saturates the CPU.
     Full,
-    /// One in so many milliseconds: response times are the service's, and not those of a queue.
+    /// One per this many milliseconds: latency without queueing.
     Every(u64),
 }
 
-/// 200 requests a second over all connections.
+/// 200 requests per second over all connections.
 const STEADY: Pace = Pace::Every(40);
 
-/// How the kernel counts CPU time for others to see (`USER_HZ`, 100 on Linux everywhere).
+/// The unit of CPU time in `/proc` (`USER_HZ`, which is 100 on Linux).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// One setting of the service.
+/// A variant of the service's settings.
 struct Variant {
     name: &'static str,
     settings: Vec<(&'static str, String)>,
 }
 
-/// A running service, and what was measured of it.
+/// A running service with its measurements.
 struct Service {
     name: &'static str,
     process: Child,
@@ -105,7 +105,7 @@ impl Service {
         }
     }
 
-    /// The share of one connection.
+    /// Sends the requests of one connection. Returns their latencies.
     async fn requests(&self, pace: Pace) -> Vec<Duration> {
         let mut ticks = match pace {
             Pace::Full => None,
@@ -124,10 +124,10 @@ impl Service {
         latencies
     }
 
-    /// What the process has used, from the kernel: its metric has whole seconds.
+    /// The CPU time of the process, from `/proc`: its metric has only whole seconds.
     fn cpu_seconds(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
-        // Behind the name, which may have spaces: the state, ten other fields, and then the times.
+        // After the name, which may contain spaces: the state, ten other fields, and then the times.
         let fields = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
         fields.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / TICKS_PER_SECOND
     }
@@ -147,7 +147,7 @@ impl Service {
         rounds[rounds.len() / 2]
     }
 
-    /// In milliseconds.
+    /// A percentile of the latencies, in milliseconds.
     fn percentile(&self, percent: usize) -> f64 {
         let mut latencies = self.latencies.clone();
         latencies.sort();
@@ -162,7 +162,7 @@ impl Drop for Service {
     }
 }
 
-/// Reads log lines until this event, and goes on reading in the background.
+/// Reads log records until this event, and continues to read in the background.
 fn first_line(stdout: impl std::io::Read + Send + 'static, event: &str) -> Value {
     let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
     let parsed = lines.by_ref().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
@@ -184,14 +184,14 @@ async fn measure(variants: Vec<Variant>, pace: Pace) -> Vec<Service> {
     services
 }
 
-/// A server that answers everything with this status, over HTTP/1 and HTTP/2.
-fn answers(status: u16) -> String {
+/// Starts a server that responds to every request with this status, over HTTP/1 and HTTP/2.
+fn start_responder(status: u16) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let answer = move || async move {
+    let respond = move || async move {
         HttpResponse::build(actix_web::http::StatusCode::from_u16(status).unwrap()).json(json!({}))
     };
-    let app = move || App::new().default_service(web::to(answer));
+    let app = move || App::new().default_service(web::to(respond));
     tokio::spawn(HttpServer::new(app).workers(1).disable_signals().listen_auto_h2c(listener).unwrap().run());
     address.to_string()
 }
@@ -206,10 +206,10 @@ fn receivers(otlp: &str, sentry: &str, pyroscope: &str) -> Vec<(&'static str, St
 
 async fn cost_of_each_signal() {
     let collector = FakeCollectorServer::start().await.unwrap();
-    let sink = answers(200);
+    let sink = start_responder(200);
     let [otlp, sentry, pyroscope]: [_; 3] =
         receivers(collector.endpoint().trim_start_matches("http://"), &sink, &sink).try_into().unwrap();
-    // No line and no span of a request; but the line that tells where it listens.
+    // No record and no span of requests, but the record with the addresses.
     let quiet = ("RUST_LOG", "off,glasshouse_api::application=info".to_owned());
     let sampled = |ratio: &str| {
         let sampler = ("OTEL_TRACES_SAMPLER", "traceidratio".to_owned());
@@ -241,7 +241,7 @@ async fn cost_of_each_signal() {
 async fn cost_of_dead_receivers() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent_address = silent.local_addr().unwrap().to_string();
-    let failing = answers(500);
+    let failing = start_responder(500);
     let all = |address: &str| receivers(address, address, address);
     let variants = vec![
         Variant { name: "no receivers", settings: vec![] },

@@ -54,7 +54,7 @@ pub struct Addresses {
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Application {
-    /// Connects to everything that the configuration names, checks that it answers, and binds the ports.
+    /// Connects to the dependencies in the configuration, checks them, and binds the ports.
     ///
     /// # Errors
     /// When a connection or a port fails. A process never starts partially.

@@ -57,7 +57,7 @@ pub struct ProblemBody {
     /// The HTTP status code.
     #[schema(example = 409)]
     pub status: u16,
-    /// A description for people.
+    /// What went wrong, and what to do about it.
     pub detail: String,
     /// The type of the problem, for programs.
     #[schema(example = "out_of_stock")]
@@ -72,7 +72,7 @@ pub struct ProblemBody {
 }
 
 impl Problem {
-    /// A problem with this status, a code for programs and a description for people.
+    /// A problem with this status, a code for programs and a detail for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl fmt::Display) -> Self {
         let detail = detail.to_string();
         Self { status, code, detail, errors: Vec::new(), retry_after: None, allow: None, cause: None }

@@ -1,4 +1,4 @@
-//! Draining: a process that is stopping sends its clients elsewhere.
+//! Draining: a process that shuts down makes its clients connect elsewhere.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
-/// Set once the process is told to stop. From then on it is not ready, and responses close their connections.
+/// Set when the shutdown starts. From then on the process is not ready, and responses close their connections.
 #[derive(Clone, Debug, Default)]
 pub struct Draining(Arc<AtomicBool>);
 

@@ -76,7 +76,7 @@ pub(super) fn reject(
     if let Some(refused) = limiter.count_refusal(tenant) {
         RateLimitExceeded { tenant_id: &tenant, refused }.emit();
     }
-    let detail = "your tenant's plan allows no more requests now: wait as long as Retry-After says";
+    let detail = "the rate limit of your tenant's plan is exceeded: retry after the time in Retry-After";
     let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
     let mut response = request.error_response(problem.retry_after(decision.reset));
     insert_headers(&mut response, decision);

@@ -48,7 +48,7 @@ pub async fn shed_load(
     }
     let Ok(_permit) = in_flight.permits.try_acquire() else {
         metrics.shed("concurrency");
-        let problem = Problem::unavailable("overloaded", "too many requests at once: try again in a moment");
+        let problem = Problem::unavailable("overloaded", "too many in-flight requests: retry");
         return Ok(request.error_response(problem));
     };
     Ok(next.call(request).await?.map_into_boxed_body())

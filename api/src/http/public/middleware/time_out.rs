@@ -21,7 +21,7 @@ pub async fn time_out(
     match tokio::time::timeout(limits.request_timeout, next.call(request)).await {
         Ok(response) => Ok(response?.map_into_boxed_body()),
         Err(elapsed) => {
-            let detail = format!("not done within {:?}: try again in a moment", limits.request_timeout);
+            let detail = format!("the request exceeded the timeout of {:?}: retry", limits.request_timeout);
             Err(Problem::unavailable("request_timed_out", detail).because(elapsed).into())
         }
     }
