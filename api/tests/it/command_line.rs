@@ -5,31 +5,15 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Backend, Client, Process, Proxy, Settings, TestDatabase, eventually, log_lines, new_slug, settings,
-    test_variable,
+    Backend, Client, Process, Proxy, Settings, TEST_SETTINGS, TestDatabase, eventually, log_lines, new_slug,
+    settings, test_variable,
 };
 
 const JWT_SECRET: &str = "a secret of at least thirty-two bytes";
 
-/// Settings of every process in tests: free ports, cheap password hashes, short poll intervals.
+/// [`TEST_SETTINGS`], with open payments that become due for the reconciler after a second.
 pub(crate) fn common() -> Settings {
-    settings([
-        ("GLASSHOUSE_HTTP_ADDR", "127.0.0.1:0"),
-        ("GLASSHOUSE_MANAGEMENT_ADDR", "127.0.0.1:0"),
-        ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
-        ("GLASSHOUSE_HTTP_WORKERS", "2"),
-        ("GLASSHOUSE_ARGON2_MEMORY_KIB", "64"),
-        ("GLASSHOUSE_ARGON2_PASSES", "1"),
-        ("GLASSHOUSE_OUTBOX_POLL_MS", "50"),
-        ("GLASSHOUSE_RECONCILE_POLL_MS", "50"),
-        ("GLASSHOUSE_RECONCILE_AFTER_SECONDS", "1"),
-        ("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "0"),
-        ("GLASSHOUSE_RATE_LIMIT_FREE", "100000/100000"),
-        // Generous timeouts for a busy machine; tests of timeouts set their own.
-        ("REDIS_TIMEOUT_MS", "20000"),
-        ("DATABASE_ACQUIRE_TIMEOUT_MS", "20000"),
-        ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "30000"),
-    ])
+    with(&settings(TEST_SETTINGS), [("GLASSHOUSE_RECONCILE_AFTER_SECONDS", "1")])
 }
 
 pub(crate) fn with<'a>(settings: &Settings, more: impl IntoIterator<Item = (&'a str, &'a str)>) -> Settings {

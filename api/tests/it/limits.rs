@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Answer, Backend, Client, TestApp, eventually, key, on_both};
+use crate::support::{Backend, TestApp, eventually, key, on_both};
 
 on_both!(
     a_body_above_the_limit_is_rejected,
@@ -104,7 +104,7 @@ async fn requests_above_the_concurrency_limit_are_shed(backend: Backend) {
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
     app.gateway_behaves(json!({ "latency_ms": 3000 })).await;
-    let orders = [(); 2].map(|()| spawn_order(&owner, &product));
+    let orders = [(); 2].map(|()| owner.spawn_order(&product));
 
     eventually("both orders are at the gateway", async || {
         let pending = "SELECT count(*) AS n FROM orders WHERE state = 'pending'";
@@ -120,9 +120,4 @@ async fn requests_above_the_concurrency_limit_are_shed(backend: Backend) {
         order.await.unwrap().expect(201);
     }
     owner.get("/v1/users/me").await.expect(200);
-}
-
-fn spawn_order(owner: &Client, product: &str) -> tokio::task::JoinHandle<Answer> {
-    let (owner, product) = (owner.clone(), product.to_owned());
-    tokio::spawn(async move { owner.order(&product, 1).await })
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::command_line::{Stack, common, with};
-use crate::support::{Answer, Backend, Client, Process, TestApp, TestDatabase, connect, eventually};
+use crate::support::{Backend, Client, Process, TestApp, TestDatabase, connect, eventually};
 
 const CLIENTS: usize = 16;
 /// Long enough for a polling client to notice, even on a busy machine.
@@ -149,11 +149,6 @@ async fn a_worker_finishes_its_item() {
     assert_ne!(owner.order_status(&order["id"]).await, "pending");
 }
 
-fn spawn_order(owner: &Client, product: &str) -> JoinHandle<Answer> {
-    let (owner, product) = (owner.clone(), product.to_owned());
-    tokio::spawn(async move { owner.order(&product, 1).await })
-}
-
 /// Long timeouts for everything but the shutdown.
 const LONG_TIMEOUTS: [(&str, &str); 5] = [
     ("GLASSHOUSE_SHUTDOWN_GRACE_SECONDS", "1"),
@@ -177,7 +172,7 @@ async fn a_request_that_exceeds_the_grace_period_is_aborted() {
     let mut stack = Stack::start(LONG_TIMEOUTS).await;
     let (owner, product, gateway) = stack.shop().await;
     slow_down(&gateway, 50_000).await;
-    let order = spawn_order(&owner, &product);
+    let order = owner.spawn_order(&product);
     eventually("the order is at the gateway", async || {
         (stack.database.number("SELECT count(*) AS n FROM orders").await == 1).then_some(())
     })
@@ -191,7 +186,7 @@ async fn a_request_that_is_stuck_in_the_database_is_aborted() {
     let mut stack = Stack::start(LONG_TIMEOUTS).await;
     let (owner, product, _) = stack.shop().await;
     let holder = lock_products(&stack.database).await;
-    let order = spawn_order(&owner, &product);
+    let order = owner.spawn_order(&product);
     let waiting = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() \
                    AND wait_event_type = 'Lock'";
     eventually("the order waits for a lock", async || {

@@ -121,28 +121,29 @@ impl TestApp {
     }
 }
 
+/// Settings of every process in tests: free ports, cheap password hashes, short poll intervals.
+pub(crate) const TEST_SETTINGS: [(&str, &str); 13] = [
+    ("GLASSHOUSE_HTTP_ADDR", "127.0.0.1:0"),
+    ("GLASSHOUSE_MANAGEMENT_ADDR", "127.0.0.1:0"),
+    ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
+    ("GLASSHOUSE_HTTP_WORKERS", "2"),
+    ("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "0"),
+    // The default cost of a hash is too slow for so many tests.
+    ("GLASSHOUSE_ARGON2_MEMORY_KIB", "64"),
+    ("GLASSHOUSE_ARGON2_PASSES", "1"),
+    // Practically no rate limit; tests of rate limits set their own.
+    ("GLASSHOUSE_RATE_LIMIT_FREE", "100000/100000"),
+    ("GLASSHOUSE_OUTBOX_POLL_MS", "50"),
+    ("GLASSHOUSE_RECONCILE_POLL_MS", "50"),
+    // Generous timeouts for a busy machine; tests of timeouts set their own.
+    ("REDIS_TIMEOUT_MS", "20000"),
+    ("DATABASE_ACQUIRE_TIMEOUT_MS", "20000"),
+    ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "30000"),
+];
+
 fn configuration(database: &TestDatabase, settings: &[(&str, &str)]) -> Config {
-    let mut variables: HashMap<String, String> = [
-        ("GLASSHOUSE_HTTP_ADDR", "127.0.0.1:0"),
-        ("GLASSHOUSE_MANAGEMENT_ADDR", "127.0.0.1:0"),
-        ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
-        ("GLASSHOUSE_HTTP_WORKERS", "2"),
-        ("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "0"),
-        ("GLASSHOUSE_SHUTDOWN_GRACE_SECONDS", "10"),
-        // The default cost of a hash is too slow for so many tests.
-        ("GLASSHOUSE_ARGON2_MEMORY_KIB", "64"),
-        ("GLASSHOUSE_ARGON2_PASSES", "1"),
-        // Practically no rate limit; tests of rate limits set their own.
-        ("GLASSHOUSE_RATE_LIMIT_FREE", "100000/100000"),
-        ("GLASSHOUSE_OUTBOX_POLL_MS", "50"),
-        ("GLASSHOUSE_RECONCILE_POLL_MS", "50"),
-        // Generous timeouts for a busy machine; tests of timeouts set their own.
-        ("REDIS_TIMEOUT_MS", "20000"),
-        ("DATABASE_ACQUIRE_TIMEOUT_MS", "20000"),
-        ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "30000"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into();
+    let mut variables: HashMap<String, String> = super::settings(TEST_SETTINGS).into_iter().collect();
+    variables.insert("GLASSHOUSE_SHUTDOWN_GRACE_SECONDS".to_owned(), "10".to_owned());
     variables.extend(database.settings());
     variables.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     Config::load(ProcessKind::Demo, |name| variables.get(name).cloned()).unwrap()

@@ -5,6 +5,7 @@ use std::ops::Index;
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::app::PASSWORD;
 
@@ -143,6 +144,12 @@ impl Client {
     /// Orders a quantity of a product, with a new idempotency key.
     pub(crate) async fn order(&self, product: &str, quantity: i64) -> Answer {
         self.order_with_key(product, quantity, &key()).await
+    }
+
+    /// Orders one of a product in a task of its own.
+    pub(crate) fn spawn_order(&self, product: &str) -> JoinHandle<Answer> {
+        let (client, product) = (self.clone(), product.to_owned());
+        tokio::spawn(async move { client.order(&product, 1).await })
     }
 
     /// Orders a quantity of a product.

@@ -13,7 +13,7 @@ mod shop;
 mod spans;
 mod wire;
 
-pub(crate) use app::{Backend, PASSWORD, TestApp};
+pub(crate) use app::{Backend, PASSWORD, TEST_SETTINGS, TestApp};
 pub(crate) use client::{Answer, Client, key, new_slug};
 pub(crate) use database::{TestDatabase, connect, test_variable};
 pub(crate) use operations::{assert_complete, operations, required_fields};
