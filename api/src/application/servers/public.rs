@@ -17,7 +17,7 @@ use crate::http::problem::ProblemDocuments;
 use crate::http::public::middleware::{
     RequestSpan, close_while_draining, inject_faults, shed_load, time_out,
 };
-use crate::http::public::{docs, v1};
+use crate::http::public::{docs, unknown_route, v1};
 use crate::http::{health, problem};
 
 /// How long an idle connection stays open.
@@ -46,7 +46,7 @@ pub(in crate::application) fn public_server(
             .configure(health::routes)
             .service(web::redirect("/docs", "/docs/"))
             .service(SwaggerUi::new("/docs/{_:.*}").url(docs::OPENAPI_PATH, docs::openapi()))
-            .default_service(web::to(problem::unknown_route))
+            .default_service(web::to(unknown_route))
             .wrap(Condition::new(faults_are_enabled, from_fn(inject_faults)))
             .wrap(from_fn(time_out))
             .wrap(from_fn(shed_load))

@@ -8,7 +8,7 @@ mod from_domain;
 mod responses;
 
 pub use fields::Fields;
-pub(crate) use framework::{extractor_configs, query_config, unknown_route};
+pub(crate) use framework::{extractor_configs, query_config};
 pub use responses::ProblemDocuments;
 
 use std::error::Error;

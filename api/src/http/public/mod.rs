@@ -3,4 +3,7 @@
 pub mod docs;
 pub mod extract;
 pub mod middleware;
+mod unknown_route;
 pub mod v1;
+
+pub(crate) use unknown_route::unknown_route;
