@@ -6,7 +6,9 @@ use std::time::Duration;
 use actix_web::error::InternalError;
 use actix_web::{HttpRequest, HttpResponse, web};
 use glasshouse_infra::payment_gateway::wire::{Charge, ChargeRequest, IDEMPOTENCY_KEY};
-use glasshouse_telemetry::events::payment_gateway::{GatewayBehaviourChanged, GatewayBehaviourReset};
+use glasshouse_telemetry::events::payment_gateway::{
+    GatewaySimulatorBehaviorChanged, GatewaySimulatorBehaviorReset,
+};
 use serde_json::json;
 
 use super::behavior::{Behavior, Outcome};
@@ -122,13 +124,13 @@ async fn set_behavior(body: web::Json<Behavior>, simulator: web::Data<Simulator>
         return error(HttpResponse::UnprocessableEntity(), &problem);
     }
     *simulator.behavior() = behavior;
-    GatewayBehaviourChanged { behaviour: &format!("{behavior:?}") }.emit();
+    GatewaySimulatorBehaviorChanged { behavior: &format!("{behavior:?}") }.emit();
     HttpResponse::Ok().json(behavior)
 }
 
 async fn reset_behavior(simulator: web::Data<Simulator>) -> HttpResponse {
     *simulator.behavior() = Behavior::default();
-    GatewayBehaviourReset {}.emit();
+    GatewaySimulatorBehaviorReset {}.emit();
     HttpResponse::NoContent().finish()
 }
 

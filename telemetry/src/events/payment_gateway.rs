@@ -20,8 +20,8 @@ crate::events! {
     moves GatewayMetrics { circuit_open: |_, circuit_open| circuit_open.set(0); }
 
     /// The behavior of the gateway simulator was changed.
-    pub struct GatewayBehaviourChanged<'a>: INFO "gateway_behaviour_changed" { behaviour: &'a dyn Display }
+    pub struct GatewaySimulatorBehaviorChanged<'a>: INFO "gateway_simulator_behavior_changed" { behavior: &'a dyn Display }
 
     /// The gateway simulator behaves normally again.
-    pub struct GatewayBehaviourReset: INFO "gateway_behaviour_reset" {}
+    pub struct GatewaySimulatorBehaviorReset: INFO "gateway_simulator_behavior_reset" {}
 }
