@@ -114,7 +114,7 @@ impl MigrationTrait for Migration {
 }
 
 /// The SQL that restricts a table to the rows whose `column` equals the transaction's tenant, for reads and writes.
-fn isolate(table: &str, column: &str) -> String {
+pub(crate) fn isolate(table: &str, column: &str) -> String {
     format!(
         "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
          ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
