@@ -1,4 +1,4 @@
-//! The fields of events and spans, as JSON values, without what must not leave the process.
+//! The fields of events and spans as JSON values, redacted.
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -6,34 +6,48 @@ use std::fmt::Debug;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 
-use super::redaction::{REDACTED, is_secret, without_emails};
+use crate::redaction::{REDACTED, Redactor, without_emails};
 
-/// Fields in the order in which they were recorded; a name occurs once.
+/// Fields in the order in which they were recorded, each name once.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fields(Vec<(&'static str, Value)>);
+pub(crate) struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
+    /// A visitor that records into these fields.
+    pub(crate) fn recorder<'a>(&'a mut self, redactor: &'a Redactor) -> Recorder<'a> {
+        Recorder { fields: self, redactor }
+    }
+
     /// The value of a field.
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(recorded, _)| *recorded == name).map(|(_, value)| value)
     }
 
     /// All fields but `message`.
-    pub(super) fn without_message(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+    pub(crate) fn without_message(&self) -> impl Iterator<Item = (&'static str, &Value)> {
         self.0.iter().filter(|(name, _)| *name != "message").map(|(name, value)| (*name, value))
     }
+}
 
+/// Records fields and redacts them.
+#[derive(Debug)]
+pub(crate) struct Recorder<'a> {
+    fields: &'a mut Fields,
+    redactor: &'a Redactor,
+}
+
+impl Recorder<'_> {
     fn set(&mut self, field: &Field, value: Value) {
         let name = field.name();
-        let value = if is_secret(name) { Value::from(REDACTED) } else { value };
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = value,
-            None => self.0.push((name, value)),
+        let value = if self.redactor.is_secret(name) { Value::from(REDACTED) } else { value };
+        match self.fields.0.iter_mut().find(|(recorded, _)| *recorded == name) {
+            Some((_, recorded)) => *recorded = value,
+            None => self.fields.0.push((name, value)),
         }
     }
 }
 
-impl Visit for Fields {
+impl Visit for Recorder<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.record_str(field, &format!("{value:?}"));
     }

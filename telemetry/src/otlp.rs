@@ -1,48 +1,48 @@
-//! The queues in front of an OTLP receiver: bounded, and what does not fit or cannot be sent is counted.
+//! The queues in front of an OTLP receiver: bounded; what does not fit or is not accepted is dropped and counted.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// How many spans, or lines, may wait to be sent.
-pub(super) const CAPACITY: usize = 8192;
+/// How many spans, or log records, a queue holds.
+pub(crate) const CAPACITY: usize = 8192;
 
 /// Spans on their way out. Telemetry is one for the whole process, and so is its queue.
-pub(super) static SPANS: Queue = Queue::new();
-/// Log lines on their way out over OTLP.
-pub(super) static LINES: Queue = Queue::new();
+pub(crate) static SPANS: Queue = Queue::new();
+/// Log records on their way out over OTLP.
+pub(crate) static LOG_RECORDS: Queue = Queue::new();
 
-/// How full a queue is, and what it lost.
+/// The number of items in a queue, and of those that were dropped.
 #[derive(Debug)]
-pub(super) struct Queue {
-    waiting: AtomicUsize,
-    lost: AtomicU64,
+pub(crate) struct Queue {
+    queued: AtomicUsize,
+    dropped: AtomicU64,
 }
 
 impl Queue {
     const fn new() -> Self {
-        Self { waiting: AtomicUsize::new(0), lost: AtomicU64::new(0) }
+        Self { queued: AtomicUsize::new(0), dropped: AtomicU64::new(0) }
     }
 
-    /// Takes a place, or counts the loss.
-    pub(super) fn enter(&self) -> bool {
-        let fits = self.waiting.fetch_add(1, Ordering::Relaxed) < CAPACITY;
+    /// Takes a place in the queue; `false` if it is full, and the item counts as dropped.
+    pub(crate) fn enter(&self) -> bool {
+        let fits = self.queued.fetch_add(1, Ordering::Relaxed) < CAPACITY;
         if !fits {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.queued.fetch_sub(1, Ordering::Relaxed);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         fits
     }
 
-    /// Gives places back, after what was in them was sent or lost.
-    pub(super) fn leave(&self, count: usize, sent: bool) {
-        self.waiting.fetch_sub(count, Ordering::Relaxed);
+    /// Gives back the places of a batch. Unless it was sent, its items count as dropped.
+    pub(crate) fn leave(&self, count: usize, sent: bool) {
+        self.queued.fetch_sub(count, Ordering::Relaxed);
         if !sent {
-            self.lost.fetch_add(count as u64, Ordering::Relaxed);
+            self.dropped.fetch_add(count as u64, Ordering::Relaxed);
         }
     }
 
-    /// What was lost so far.
-    pub(super) fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+    /// Items that were dropped so far.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 }
 
@@ -51,12 +51,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_queue_loses_and_counts() {
+    fn a_full_queue_drops_and_counts() {
         let queue = Queue::new();
         assert_eq!((0..CAPACITY + 3).filter(|_| queue.enter()).count(), CAPACITY);
-        assert_eq!(queue.lost(), 3);
+        assert_eq!(queue.dropped(), 3);
         queue.leave(CAPACITY, false);
-        assert_eq!(queue.lost(), 3 + CAPACITY as u64);
+        assert_eq!(queue.dropped(), 3 + CAPACITY as u64);
         assert!(queue.enter());
     }
 }

@@ -1,6 +1,6 @@
 //! Spans: made by `tracing`, recorded by the OpenTelemetry SDK, sent over OTLP.
 //!
-//! Without a receiver nothing is recorded or sent; trace ids still exist, for log lines and answers.
+//! Without a receiver no span is recorded or sent. Trace ids exist all the same, for log records and responses.
 
 use std::time::Duration;
 
@@ -14,19 +14,26 @@ use opentelemetry_sdk::trace::{
 };
 use url::Url;
 
-use super::otlp::{CAPACITY, SPANS};
-use super::redaction::{REDACTED, is_secret, without_emails};
+use crate::otlp::{CAPACITY, SPANS};
+use crate::redaction::{REDACTED, Redactor, without_emails};
 
-/// Which traces are recorded, as `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` say.
+/// Which traces are recorded, in the terms of `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling {
-    /// Whether a trace that came from outside is recorded if its caller recorded it, and only then.
+    /// Whether a trace that a caller began is recorded if and only if the caller recorded it.
     pub follow_parent: bool,
-    /// The share of the other traces: 0 to 1.
+    /// The ratio of recorded traces among all others, from 0 to 1.
     pub ratio: f64,
 }
 
-/// Not one of the names that OpenTelemetry defines.
+impl Default for Sampling {
+    /// `parentbased_always_on`, OpenTelemetry's default.
+    fn default() -> Self {
+        Self { follow_parent: true, ratio: 1.0 }
+    }
+}
+
+/// The sampler is none of those that OpenTelemetry defines.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be always_on, always_off, traceidratio, or one of these with parentbased_ in front, such as \
@@ -35,10 +42,10 @@ pub struct Sampling {
 pub struct UnknownSampler;
 
 impl Sampling {
-    /// The sampler of this name; `ratio` counts where the name ends in `traceidratio`.
+    /// The sampler of this name. `ratio` is used where the name ends in `traceidratio`.
     ///
     /// # Errors
-    /// When there is no such sampler.
+    /// When OpenTelemetry defines no such sampler.
     pub fn parse(name: &str, ratio: f64) -> Result<Self, UnknownSampler> {
         let (follow_parent, rest) = match name.strip_prefix("parentbased_") {
             Some(rest) => (true, rest),
@@ -63,9 +70,10 @@ impl Sampling {
 }
 
 /// Records spans and sends them to `endpoint`, if there is one.
-pub(super) fn provider(
+pub(crate) fn provider(
     endpoint: Option<&Url>,
     sampling: Sampling,
+    redactor: Redactor,
     resource: Resource,
 ) -> Result<SdkTracerProvider, ExporterBuildError> {
     let provider = SdkTracerProvider::builder().with_resource(resource);
@@ -79,57 +87,64 @@ pub(super) fn provider(
         .with_scheduled_delay(Duration::from_secs(1))
         .build();
     let batches = BatchSpanProcessor::builder(exporter).with_batch_config(config).build();
-    let processor = GuardedProcessor(batches);
+    let processor = RedactingProcessor { batches, redactor };
     Ok(provider.with_span_processor(processor).with_sampler(sampling.sampler()).build())
 }
 
-/// Hides secrets, and bounds the queue.
+/// Redacts spans, and bounds the queue.
 #[derive(Debug)]
-struct GuardedProcessor(BatchSpanProcessor);
+struct RedactingProcessor {
+    batches: BatchSpanProcessor,
+    redactor: Redactor,
+}
 
-impl SpanProcessor for GuardedProcessor {
+impl SpanProcessor for RedactingProcessor {
     fn on_start(&self, span: &mut Span, context: &Context) {
-        self.0.on_start(span, context);
+        self.batches.on_start(span, context);
     }
 
     fn on_end(&self, mut span: SpanData) {
         if !span.span_context.is_sampled() || !SPANS.enter() {
             return;
         }
-        span.attributes.iter_mut().for_each(redact);
+        self.redact(&mut span.attributes);
         for event in &mut span.events.events {
             if let Some(redacted) = without_emails(&event.name) {
                 event.name = redacted.into();
             }
-            event.attributes.iter_mut().for_each(redact);
+            self.redact(&mut event.attributes);
         }
-        self.0.on_end(span);
+        self.batches.on_end(span);
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        self.0.force_flush()
+        self.batches.force_flush()
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.0.shutdown_with_timeout(timeout)
+        self.batches.shutdown_with_timeout(timeout)
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.0.set_resource(resource);
+        self.batches.set_resource(resource);
     }
 }
 
-fn redact(attribute: &mut KeyValue) {
-    if is_secret(attribute.key.as_str()) {
-        attribute.value = Value::from(REDACTED);
-    } else if let Value::String(text) = &attribute.value
-        && let Some(redacted) = without_emails(text.as_str())
-    {
-        attribute.value = Value::String(StringValue::from(redacted));
+impl RedactingProcessor {
+    fn redact(&self, attributes: &mut [KeyValue]) {
+        for attribute in attributes {
+            if self.redactor.is_secret(attribute.key.as_str()) {
+                attribute.value = Value::from(REDACTED);
+            } else if let Value::String(text) = &attribute.value
+                && let Some(redacted) = without_emails(text.as_str())
+            {
+                attribute.value = Value::String(StringValue::from(redacted));
+            }
+        }
     }
 }
 
-/// Counts what could not be sent.
+/// Counts the spans that the receiver did not accept.
 #[derive(Debug)]
 struct CountingExporter(SpanExporter);
 

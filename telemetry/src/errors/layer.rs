@@ -15,7 +15,7 @@ use super::transport::Unsent;
 use super::{Reporter, report};
 use crate::events::panics;
 use crate::fields::Fields;
-use crate::line::Line;
+use crate::logs::LogSchema;
 
 /// A span with one of these fields is a unit of work: a request, or an item of background work.
 const UNIT_FIELDS: [&str; 2] = ["request_id", "job"];
@@ -27,6 +27,7 @@ const MAX_SPANS: usize = 200;
 /// Reports errors, and keeps in mind what happened before in the same unit of work.
 pub(crate) struct ReportLayer {
     reporter: Reporter,
+    schema: LogSchema,
 }
 
 /// What happened so far in a unit of work; it lives in the unit's span.
@@ -60,8 +61,8 @@ impl Trail {
 }
 
 impl ReportLayer {
-    pub(super) const fn new(reporter: Reporter) -> Self {
-        Self { reporter }
+    pub(super) const fn new(reporter: Reporter, schema: LogSchema) -> Self {
+        Self { reporter, schema }
     }
 
     /// Whether this unit's timings are sent. It depends on the trace's id alone, so that every service decides
@@ -99,7 +100,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ReportLayer {
         if level > Level::INFO {
             return;
         }
-        let line = Line::of(event, &context);
+        let line = self.schema.record(event, &context);
         let is_panic = line.target == panics::TARGET;
         let unit = context.event_scope(event).into_iter().flatten().find(is_unit);
         let name = unit.as_ref().map(title);

@@ -16,6 +16,9 @@ use sentry::integrations::backtrace::ProcessStacktraceIntegration;
 use sentry::integrations::contexts::ContextIntegration;
 use sentry::{Client, ClientOptions};
 
+use crate::logs::LogSchema;
+use crate::{Build, TelemetrySettings};
+
 pub(super) use layer::ReportLayer;
 pub use settings::{Dsn, ErrorSettings, InvalidDsn};
 pub(super) use transport::{Flush, Outbox, lost};
@@ -27,12 +30,20 @@ pub(super) struct Origin {
     pub(super) service: String,
     /// Such as `production`.
     pub(super) environment: Option<String>,
+    pub(super) build: Build,
+    /// Prefixes of the service's own modules.
+    pub(super) in_app: Vec<&'static str>,
 }
 
-/// Which build this is, in Sentry's form.
-fn release() -> String {
-    let commit = option_env!("GLASSHOUSE_COMMIT").map(|commit| format!("+{commit}")).unwrap_or_default();
-    format!("glasshouse@{}{commit}", env!("CARGO_PKG_VERSION"))
+impl Origin {
+    pub(super) fn new(settings: &TelemetrySettings) -> Self {
+        Self {
+            service: settings.service_name.clone(),
+            environment: settings.environment().map(str::to_owned),
+            build: settings.build,
+            in_app: settings.in_app.clone(),
+        }
+    }
 }
 
 /// Starts to send reports from the current runtime: what makes them, and what they wait in.
@@ -42,13 +53,15 @@ fn release() -> String {
 pub(super) fn start(
     settings: &ErrorSettings,
     origin: Origin,
+    schema: LogSchema,
 ) -> Result<(ReportLayer, Arc<Outbox>), reqwest::Error> {
     let (outbox, waiting) = Outbox::new();
     let outbox = Arc::new(outbox);
-    transport::start(settings.dsn.inner(), client(&settings.dsn, &origin), waiting)?;
+    let agent = format!("{}/{}", origin.build.name, origin.build.version);
+    transport::start(settings.dsn.inner(), client(&settings.dsn, &origin), waiting, &agent)?;
     let traces_sample_rate = settings.traces_sample_rate;
     let reporter = Reporter { outbox: outbox.clone(), origin, traces_sample_rate };
-    Ok((ReportLayer::new(reporter), outbox))
+    Ok((ReportLayer::new(reporter, schema), outbox))
 }
 
 /// Where reports go, and what is the same for all of them.
@@ -61,8 +74,8 @@ struct Reporter {
 /// Makes reports complete. It does not send them.
 fn client(dsn: &Dsn, origin: &Origin) -> Client {
     let mut options = ClientOptions::new()
-        .release(release())
-        .in_app_include(["glasshouse", "glasshouse_api", "glasshouse_domain", "glasshouse_infra"])
+        .release(origin.build.release())
+        .in_app_include(origin.in_app.iter().copied())
         .add_integration(ContextIntegration::default())
         .add_integration(ProcessStacktraceIntegration);
     options.environment = origin.environment.clone().map(Into::into);

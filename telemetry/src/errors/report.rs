@@ -9,14 +9,14 @@ use sentry::protocol::{
 };
 use tracing::Level;
 
-use super::{Origin, release};
+use super::Origin;
 use crate::fields::Fields;
-use crate::line::Line;
+use crate::logs::LogRecord;
 
 /// The fields in which a line says what went wrong.
 const CAUSES: [&str; 3] = ["panic", "cause", "error"];
 
-impl Line {
+impl LogRecord {
     /// One of the lines before an error.
     pub(super) fn breadcrumb(&self) -> Breadcrumb {
         Breadcrumb {
@@ -126,7 +126,7 @@ pub(super) fn transaction(origin: &Origin, unit: Span, below: Vec<Span>) -> Tran
     };
     Transaction {
         name: unit.description,
-        release: Some(release().into()),
+        release: Some(origin.build.release().into()),
         environment: origin.environment.clone().map(Into::into),
         user: data.remove("user.id").map(|id| user(&id)),
         tags,

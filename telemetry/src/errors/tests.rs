@@ -11,15 +11,27 @@ use tracing_subscriber::layer::SubscriberExt;
 use super::*;
 use crate::errors::transport::Outbox;
 use crate::errors::{Origin, client};
-use crate::{LogFormat, logs};
+use crate::redaction::Redactor;
+use crate::{Build, LogFormat, SpanField, logs};
 
 /// What is sent to Sentry while `work` runs, with timings of this share.
 fn sent(traces_sample_rate: f64, work: impl FnOnce()) -> (Vec<Report<'static>>, Vec<Transaction<'static>>) {
     let (outbox, mut waiting) = Outbox::new();
-    let origin = Origin { service: "glasshouse-api".to_owned(), environment: Some("test".to_owned()) };
-    let reporting =
-        ReportLayer::new(Reporter { outbox: Arc::new(outbox), origin: origin.clone(), traces_sample_rate });
-    let (lines, _guard) = logs::layer(LogFormat::Json, None);
+    let origin = Origin {
+        service: "glasshouse-api".to_owned(),
+        environment: Some("test".to_owned()),
+        build: Build { name: "glasshouse", version: "1.2.3", commit: None },
+        in_app: Vec::new(),
+    };
+    let fields = [
+        SpanField::new("request_id", "request_id"),
+        SpanField::new("tenant.id", "tenant_id"),
+        SpanField::new("user.id", "user_id"),
+    ];
+    let schema = LogSchema::new(&fields, Redactor::default());
+    let reporter = Reporter { outbox: Arc::new(outbox), origin: origin.clone(), traces_sample_rate };
+    let reporting = ReportLayer::new(reporter, schema.clone());
+    let (lines, _guard) = logs::layer(schema, LogFormat::Json, None);
     let tracer = SdkTracerProvider::builder().build().tracer("test");
     let spans = tracing_opentelemetry::layer().with_tracer(tracer);
     let layers = spans.and_then(lines).and_then(reporting);

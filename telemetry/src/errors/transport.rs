@@ -136,9 +136,8 @@ impl Flush {
 ///
 /// # Errors
 /// When the HTTP client cannot be made.
-pub(super) fn start(dsn: &Dsn, client: Client, waiting: Waiting) -> Result<(), reqwest::Error> {
+pub(super) fn start(dsn: &Dsn, client: Client, waiting: Waiting, agent: &str) -> Result<(), reqwest::Error> {
     let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-    let agent = concat!("glasshouse/", env!("CARGO_PKG_VERSION"));
     let request = http.post(dsn.envelope_api_url()).header(USER_AGENT, agent);
     let request = request.header("X-Sentry-Auth", dsn.to_auth(Some(agent)).to_string());
     tokio::spawn(send_all(request, Arc::new(client), waiting));

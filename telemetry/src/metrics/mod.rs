@@ -31,6 +31,8 @@ pub use registrar::{MetricDefinition, Registrar};
 pub use runtime::RuntimeMetrics;
 pub use telemetry::TelemetryMetrics;
 
+use crate::Build;
+
 /// Settings of the metrics.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricsSettings {
@@ -38,11 +40,13 @@ pub struct MetricsSettings {
     pub label_cap: usize,
     /// The memory limit of the process, in bytes; `None` takes the container's.
     pub memory_limit: Option<u64>,
+    /// The build that `build_info` identifies; `None` leaves the metric out.
+    pub build: Option<Build>,
 }
 
 impl Default for MetricsSettings {
     fn default() -> Self {
-        Self { label_cap: 200, memory_limit: None }
+        Self { label_cap: 200, memory_limit: None, build: None }
     }
 }
 
@@ -81,9 +85,9 @@ impl Metrics {
     pub fn new(settings: MetricsSettings) -> Result<Self, Error> {
         let mut registrar = Registrar::default();
         let all = &mut registrar;
-        let MetricsSettings { label_cap, memory_limit } = settings;
+        let MetricsSettings { label_cap, memory_limit, build } = settings;
         let tenants = labels::CappedLabel::new(label_cap);
-        process::register(all.group("process"), memory_limit)?;
+        process::register(all.group("process"), memory_limit, build)?;
         Ok(Self {
             http: HttpMetrics::register(all.group("http"), tenants.clone())?,
             business: BusinessMetrics::register(all.group("business"), tenants, label_cap)?,

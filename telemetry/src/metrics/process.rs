@@ -6,9 +6,14 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{Error, IntGauge, Opts};
 
 use super::Registrar;
+use crate::Build;
 
 /// Registers the metrics of the process. Without `memory_limit` (bytes), the limit is that of the container.
-pub(super) fn register(registrar: &mut Registrar, memory_limit: Option<u64>) -> Result<(), Error> {
+pub(super) fn register(
+    registrar: &mut Registrar,
+    memory_limit: Option<u64>,
+    build: Option<Build>,
+) -> Result<(), Error> {
     let process = ProcessCollector::for_self();
     registrar.describe(&process);
     registrar.export(process)?;
@@ -20,12 +25,15 @@ pub(super) fn register(registrar: &mut Registrar, memory_limit: Option<u64>) -> 
         memory.set(i64::try_from(limit).unwrap_or(i64::MAX));
         registrar.export(memory)?;
     }
-    let build = Opts::new("build_info", "Always 1; the labels identify the build.")
-        .const_label("version", env!("CARGO_PKG_VERSION"))
-        .const_label("commit", option_env!("GLASSHOUSE_COMMIT").unwrap_or("unknown"));
-    let build = IntGauge::with_opts(build)?;
-    build.set(1);
-    registrar.register(build)?;
+    let info = Opts::new("build_info", "Always 1; the labels identify the build.")
+        .const_label("version", build.map_or("unknown", |build| build.version))
+        .const_label("commit", build.and_then(|build| build.commit).unwrap_or("unknown"));
+    let info = IntGauge::with_opts(info)?;
+    info.set(1);
+    registrar.describe(&info);
+    if build.is_some() {
+        registrar.export(info)?;
+    }
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use prometheus::Error;
 
 use super::{IntCounterVec, Registrar};
-use crate::lost;
+use crate::dropped;
 
 /// How much telemetry was dropped, by signal.
 #[derive(Clone, Debug)]
@@ -20,9 +20,9 @@ impl TelemetryMetrics {
 
     /// Updates the counters.
     pub(super) fn measure(&self) {
-        for (signal, lost) in lost() {
+        for (signal, dropped) in dropped() {
             let counter = self.dropped.with([signal]);
-            counter.inc_by(lost.saturating_sub(counter.get()));
+            counter.inc_by(dropped.saturating_sub(counter.get()));
         }
     }
 }

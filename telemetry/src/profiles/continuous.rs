@@ -27,12 +27,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The same for the last profile, while the process stops.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Profiles that did not arrive.
-static LOST: AtomicU64 = AtomicU64::new(0);
+static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// Profiles that did not arrive so far.
-pub(crate) fn lost() -> u64 {
-    LOST.load(Ordering::Relaxed)
+/// Profiles that the receiver has not accepted so far.
+pub(crate) fn dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
 }
 
 /// Where profiles go, and under which labels.
@@ -121,7 +120,7 @@ async fn run(receiver: Receiver, mut stopped: oneshot::Receiver<()>) -> Result<(
             }
         };
         if result.is_err() {
-            LOST.fetch_add(count, Ordering::Relaxed);
+            DROPPED.fetch_add(count, Ordering::Relaxed);
         }
         // Once, and not with every profile.
         match (&result, arrives) {

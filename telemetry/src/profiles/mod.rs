@@ -13,6 +13,6 @@ mod recording;
 mod sampler;
 mod stacks;
 
-pub(super) use continuous::{Continuous, Receiver, lost};
+pub(super) use continuous::{Continuous, Receiver, dropped};
 pub use label::{Label, Labelled};
 pub use recording::{Format, RecordError, record};

@@ -1,9 +1,11 @@
-//! What a log line says, before it is written.
+//! A log record: an event with the fields of the spans around it, as JSON, as text for a terminal, and for
+//! OpenTelemetry.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use opentelemetry::Context as OtelContext;
-use opentelemetry::logs::{AnyValue, LogRecord, Logger, Severity};
+use opentelemetry::logs::{AnyValue, LogRecord as _, Logger, Severity};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry_sdk::logs::SdkLogger;
 use serde::Serializer;
@@ -16,68 +18,83 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::fields::Fields;
+use super::SpanField;
+use crate::fields::Fields;
+use crate::redaction::Redactor;
 
-/// What the spans around a line put on it: the span's field, and its name in the line.
-const FROM_SPANS: [(&str, &str); 6] = [
-    ("request_id", "request_id"),
-    ("tenant.id", "tenant_id"),
-    ("user.id", "user_id"),
-    ("http.request.method", "method"),
-    ("url.path", "path"),
-    ("job", "job"),
-];
-
-/// A log line before it is written.
-pub(super) struct Line {
-    pub(super) time: OffsetDateTime,
-    pub(super) level: Level,
-    pub(super) target: &'static str,
-    pub(super) trace: SpanContext,
-    around: [Option<Value>; FROM_SPANS.len()],
-    pub(super) fields: Fields,
+/// What log records of this process consist of.
+#[derive(Clone, Debug)]
+pub(crate) struct LogSchema {
+    span_fields: Arc<[SpanField]>,
+    /// Redacts the fields of events and spans.
+    pub(crate) redactor: Redactor,
 }
 
-impl Line {
-    /// An event, with what the spans around it know.
-    pub(super) fn of<S>(event: &Event<'_>, context: &Context<'_, S>) -> Self
+/// An event with the fields of the spans around it.
+pub(crate) struct LogRecord {
+    pub(crate) time: OffsetDateTime,
+    pub(crate) level: Level,
+    pub(crate) target: &'static str,
+    /// The current span, which is not valid outside of any trace.
+    pub(crate) trace: SpanContext,
+    /// Fields of spans, under their names in the record.
+    inherited: Vec<(&'static str, Value)>,
+    /// The event's own fields.
+    pub(crate) fields: Fields,
+}
+
+impl LogSchema {
+    pub(crate) fn new(span_fields: &[SpanField], redactor: Redactor) -> Self {
+        Self { span_fields: span_fields.into(), redactor }
+    }
+
+    /// The record of an event. A field of the event wins over one of the same name from a span, and an inner span
+    /// over an outer one.
+    pub(crate) fn record<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> LogRecord
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let mut fields = Fields::default();
-        event.record(&mut fields);
-        let mut around: [Option<Value>; FROM_SPANS.len()] = Default::default();
+        event.record(&mut fields.recorder(&self.redactor));
+        let mut values = vec![None; self.span_fields.len()];
         for span in context.event_scope(event).into_iter().flatten() {
             let extensions = span.extensions();
-            let Some(known) = extensions.get::<Fields>() else { continue };
-            for (place, (in_span, in_line)) in around.iter_mut().zip(FROM_SPANS) {
-                if place.is_none() && fields.get(in_line).is_none() {
-                    *place = known.get(in_span).cloned();
+            let Some(recorded) = extensions.get::<Fields>() else { continue };
+            for (value, field) in values.iter_mut().zip(&*self.span_fields) {
+                if value.is_none() && fields.get(field.record).is_none() {
+                    *value = recorded.get(field.span).cloned();
                 }
             }
         }
-        let trace = OtelContext::current().span().span_context().clone();
-        let (level, target) = (*event.metadata().level(), event.metadata().target());
-        Self { time: OffsetDateTime::now_utc(), level, target, trace, around, fields }
+        let inherited = self.span_fields.iter().zip(values);
+        LogRecord {
+            time: OffsetDateTime::now_utc(),
+            level: *event.metadata().level(),
+            target: event.metadata().target(),
+            trace: OtelContext::current().span().span_context().clone(),
+            inherited: inherited.filter_map(|(field, value)| Some((field.record, value?))).collect(),
+            fields,
+        }
     }
+}
 
+impl LogRecord {
     /// The name of the event.
-    pub(super) fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         self.fields.get("message").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// What the spans know and what the event says, in that order.
-    pub(super) fn all_fields(&self) -> impl Iterator<Item = (&'static str, &Value)> {
-        let around = FROM_SPANS.iter().zip(&self.around);
-        let around = around.filter_map(|((_, name), value)| Some((*name, value.as_ref()?)));
-        around.chain(self.fields.without_message())
+    /// The fields of spans and then those of the event.
+    pub(crate) fn all_fields(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        let inherited = self.inherited.iter().map(|(name, value)| (*name, value));
+        inherited.chain(self.fields.without_message())
     }
 
     /// One JSON object.
     pub(super) fn json(&self) -> Vec<u8> {
         let mut text = Vec::with_capacity(512);
         let mut serializer = serde_json::Serializer::new(&mut text);
-        // Writing text and numbers to memory does not fail.
+        // Text and numbers can always be written to memory.
         let _ = self.serialize(&mut serializer);
         text
     }
@@ -98,10 +115,10 @@ impl Line {
         map.end()
     }
 
-    /// Coloured text for people.
+    /// Colored text for a terminal.
     pub(super) fn pretty(&self) -> Vec<u8> {
         let clock = self.time.format(format_description!("[hour]:[minute]:[second].[subsecond digits:3]"));
-        let colour = match self.level {
+        let color = match self.level {
             Level::ERROR => "31",
             Level::WARN => "33",
             Level::INFO => "32",
@@ -109,7 +126,7 @@ impl Line {
         };
         let (clock, level, message) = (clock.unwrap_or_default(), level_name(self.level), self.message());
         let mut text =
-            format!("\x1b[2m{clock}\x1b[0m \x1b[{colour}m{level:>5}\x1b[0m \x1b[1m{message}\x1b[0m");
+            format!("\x1b[2m{clock}\x1b[0m \x1b[{color}m{level:>5}\x1b[0m \x1b[1m{message}\x1b[0m");
         for (name, value) in self.all_fields() {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             text.push_str(&format!(" \x1b[2m{name}=\x1b[0m{value}"));
@@ -117,7 +134,7 @@ impl Line {
         text.into_bytes()
     }
 
-    /// Hands it to OpenTelemetry.
+    /// Emits the record to OpenTelemetry.
     pub(super) fn emit(&self, logger: &SdkLogger) {
         let mut record = logger.create_log_record();
         record.set_timestamp(SystemTime::from(self.time));
@@ -153,7 +170,6 @@ fn any_value(value: &Value) -> AnyValue {
     }
 }
 
-/// As the contract has it, in upper case as `tracing` writes it.
 const fn level_name(level: Level) -> &'static str {
     match level {
         Level::ERROR => "ERROR",

@@ -1,13 +1,16 @@
-//! Log lines: one JSON object a line for machines, or coloured text for people, and the same lines over OTLP.
+//! Log records: one JSON object a line, or colored text for a terminal, on standard output, and the same records over
+//! OTLP.
 //!
-//! A line inside a request says whose request it is, whoever wrote it: what the spans around it know is put
-//! on every line.
+//! A record inherits fields from the spans around it, so each record of a request has the request's id, whichever
+//! library logs it.
+
+mod record;
 
 use std::io::Write;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use opentelemetry::InstrumentationScope;
-use opentelemetry::logs::LoggerProvider;
 use opentelemetry_otlp::{ExporterBuildError, LogExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -17,38 +20,66 @@ use opentelemetry_sdk::logs::{
 };
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
-use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, WorkerGuard};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use url::Url;
 
-use super::UNWRITTEN;
-use super::fields::Fields;
-use super::line::Line;
-use super::otlp::{CAPACITY, LINES};
+use crate::fields::Fields;
+use crate::otlp::{CAPACITY, LOG_RECORDS};
 
-/// How log lines look.
+pub(crate) use record::{LogRecord, LogSchema};
+
+/// The format of log records on standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One JSON object a line.
+    /// One JSON object a line, for machines.
     Json,
-    /// For people.
+    /// Colored text, for a terminal.
     Pretty,
 }
 
-/// The layer that writes lines. They are written by a thread of their own; when it cannot keep up, lines are
-/// dropped.
-pub(super) fn layer(format: LogFormat, otlp: Option<&SdkLoggerProvider>) -> (LogLayer, WorkerGuard) {
-    let (out, guard) = tracing_appender::non_blocking(std::io::stdout());
-    // Telemetry starts once in a process, so nobody else has set it.
-    let _ = UNWRITTEN.set(out.error_counter());
-    let otlp = otlp.map(|provider| provider.logger("glasshouse"));
-    (LogLayer { format, out, otlp }, guard)
+/// A field of a span that each log record inside of the span inherits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpanField {
+    /// The name of the field in the span, such as `shop.id`.
+    pub span: &'static str,
+    /// Its name in the log record, such as `shop_id`.
+    pub record: &'static str,
 }
 
-/// Ships lines to an OTLP receiver.
-pub(super) fn provider(endpoint: &Url, resource: Resource) -> Result<SdkLoggerProvider, ExporterBuildError> {
+impl SpanField {
+    /// The field `span` of a span, under the name `record`.
+    #[must_use]
+    pub const fn new(span: &'static str, record: &'static str) -> Self {
+        Self { span, record }
+    }
+}
+
+/// Records that the thread that writes standard output dropped because its queue was full.
+static UNWRITTEN: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Log records that were dropped so far, on the way to standard output and over OTLP.
+pub(crate) fn dropped() -> u64 {
+    LOG_RECORDS.dropped() + UNWRITTEN.get().map_or(0, ErrorCounter::dropped_lines) as u64
+}
+
+/// The layer that writes log records. A thread of its own writes standard output; records that it cannot keep up with
+/// are dropped.
+pub(crate) fn layer(
+    schema: LogSchema,
+    format: LogFormat,
+    otlp: Option<SdkLogger>,
+) -> (LogLayer, WorkerGuard) {
+    let (out, guard) = tracing_appender::non_blocking(std::io::stdout());
+    // Telemetry starts once in a process, so it is not set yet.
+    let _ = UNWRITTEN.set(out.error_counter());
+    (LogLayer { schema, format, out, otlp }, guard)
+}
+
+/// Sends log records to an OTLP receiver.
+pub(crate) fn provider(endpoint: &Url, resource: Resource) -> Result<SdkLoggerProvider, ExporterBuildError> {
     let exporter = LogExporter::builder().with_tonic().with_endpoint(endpoint.as_str()).build()?;
     let config = BatchConfigBuilder::default().with_max_queue_size(CAPACITY).build();
     let batches = BatchLogProcessor::builder(CountingExporter(exporter)).with_batch_config(config).build();
@@ -56,13 +87,13 @@ pub(super) fn provider(endpoint: &Url, resource: Resource) -> Result<SdkLoggerPr
     Ok(SdkLoggerProvider::builder().with_log_processor(processor).with_resource(resource).build())
 }
 
-/// Bounds the queue, and counts what does not fit.
+/// Bounds the queue and counts the records that do not fit.
 #[derive(Debug)]
 struct BoundedProcessor(BatchLogProcessor);
 
 impl LogProcessor for BoundedProcessor {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
-        if LINES.enter() {
+        if LOG_RECORDS.enter() {
             self.0.emit(record, scope);
         }
     }
@@ -80,7 +111,7 @@ impl LogProcessor for BoundedProcessor {
     }
 }
 
-/// Counts what could not be sent.
+/// Counts the records that the receiver did not accept.
 #[derive(Debug)]
 struct CountingExporter(LogExporter);
 
@@ -88,7 +119,7 @@ impl ExportLogs for CountingExporter {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
         let count = batch.iter().count();
         let result = self.0.export(batch).await;
-        LINES.leave(count, result.is_ok());
+        LOG_RECORDS.leave(count, result.is_ok());
         result
     }
 
@@ -102,7 +133,8 @@ impl ExportLogs for CountingExporter {
 }
 
 /// See [`layer`].
-pub(super) struct LogLayer {
+pub(crate) struct LogLayer {
+    schema: LogSchema,
     format: LogFormat,
     out: NonBlocking,
     otlp: Option<SdkLogger>,
@@ -111,7 +143,7 @@ pub(super) struct LogLayer {
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let mut fields = Fields::default();
-        attributes.record(&mut fields);
+        attributes.record(&mut fields.recorder(&self.schema.redactor));
         if let Some(span) = context.span(id) {
             span.extensions_mut().insert(fields);
         }
@@ -121,27 +153,27 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
         if let Some(span) = context.span(id)
             && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
         {
-            values.record(fields);
+            values.record(&mut fields.recorder(&self.schema.redactor));
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let line = Line::of(event, &context);
-        self.write(&line);
+        let record = self.schema.record(event, &context);
+        self.write(&record);
         if let Some(logger) = &self.otlp {
-            line.emit(logger);
+            record.emit(logger);
         }
     }
 }
 
 impl LogLayer {
-    fn write(&self, line: &Line) {
+    fn write(&self, record: &LogRecord) {
         let mut text = match self.format {
-            LogFormat::Json => line.json(),
-            LogFormat::Pretty => line.pretty(),
+            LogFormat::Json => record.json(),
+            LogFormat::Pretty => record.pretty(),
         };
         text.push(b'\n');
-        // A full queue drops the line and counts it; there is no other error.
+        // A full queue drops the record and counts it; there is no other error.
         let _ = self.out.clone().write_all(&text);
     }
 }
@@ -155,6 +187,7 @@ mod tests {
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
+    use crate::redaction::Redactor;
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
@@ -169,11 +202,17 @@ mod tests {
         }
     }
 
-    /// What is written as JSON while `work` runs.
-    fn lines(work: impl FnOnce()) -> Vec<Value> {
+    /// The log records that are written as JSON while `work` runs.
+    fn records(work: impl FnOnce()) -> Vec<Value> {
         let written = Written::default();
         let (out, guard) = tracing_appender::non_blocking(written.clone());
-        let layer = LogLayer { format: LogFormat::Json, out, otlp: None };
+        let span_fields = [
+            SpanField::new("request_id", "request_id"),
+            SpanField::new("shop.id", "shop_id"),
+            SpanField::new("user.id", "user_id"),
+        ];
+        let schema = LogSchema::new(&span_fields, Redactor::new(&["door_code".to_owned()]));
+        let layer = LogLayer { schema, format: LogFormat::Json, out, otlp: None };
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
         drop(guard);
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
@@ -181,38 +220,42 @@ mod tests {
     }
 
     #[test]
-    fn secrets_and_addresses_are_hidden_whoever_logs_them() {
-        let lines = lines(|| {
+    fn secrets_and_addresses_are_redacted_in_events_and_spans() {
+        let records = records(|| {
             let span = tracing::info_span!("request", user.id = "ada@example.com");
             let _inside = span.enter();
             tracing::info!(
                 password = "p",
                 Authorization = "Bearer x",
+                door_code = 1234,
                 detail = "to ada@example.com",
                 "tried"
             );
             tracing::info!("welcome ada@example.com");
         });
-        let hidden = "[REDACTED]";
-        assert_eq!((&lines[0]["password"], &lines[0]["Authorization"]), (&hidden.into(), &hidden.into()));
-        assert_eq!((&lines[0]["detail"], &lines[0]["user_id"]), (&"to [REDACTED]".into(), &hidden.into()));
-        assert_eq!(lines[1]["message"], "welcome [REDACTED]");
+        for secret in ["password", "Authorization", "door_code", "user_id"] {
+            assert_eq!(records[0][secret], "[REDACTED]", "{secret}");
+        }
+        assert_eq!(records[0]["detail"], "to [REDACTED]");
+        assert_eq!(records[1]["message"], "welcome [REDACTED]");
     }
 
     #[test]
-    fn the_nearest_span_and_the_event_itself_know_best() {
-        let lines = lines(|| {
-            let outer = tracing::info_span!("outer", request_id = "r-1", tenant.id = "t-1");
+    fn a_record_inherits_fields_of_spans_and_the_nearest_wins() {
+        let records = records(|| {
+            let outer = tracing::info_span!("outer", request_id = "r-1", shop.id = "s-1", other.id = "o-1");
             let _outer = outer.enter();
-            let inner = tracing::info_span!("inner", tenant.id = "t-2", user.id = tracing::field::Empty);
+            let inner = tracing::info_span!("inner", shop.id = "s-2", user.id = tracing::field::Empty);
             inner.record("user.id", "u-1");
             let _inner = inner.enter();
             tracing::warn!("inside");
-            tracing::warn!(tenant_id = "t-3", count = 2, "told");
+            tracing::warn!(shop_id = "s-3", count = 2, "own_field");
         });
-        let known = |line: &Value| ["request_id", "tenant_id", "user_id"].map(|field| line[field].clone());
-        assert_eq!(known(&lines[0]), ["r-1", "t-2", "u-1"]);
-        assert_eq!(known(&lines[1]), ["r-1", "t-3", "u-1"]);
-        assert_eq!((&lines[1]["level"], &lines[1]["count"]), (&"WARN".into(), &2.into()));
+        let inherited =
+            |record: &Value| ["request_id", "shop_id", "user_id"].map(|field| record[field].clone());
+        assert_eq!(inherited(&records[0]), ["r-1", "s-2", "u-1"]);
+        assert_eq!(inherited(&records[1]), ["r-1", "s-3", "u-1"]);
+        assert_eq!((&records[1]["level"], &records[1]["count"]), (&"WARN".into(), &2.into()));
+        assert!(!records[0].to_string().contains("o-1"), "a field that is not listed stays in its span");
     }
 }
