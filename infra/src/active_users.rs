@@ -1,5 +1,5 @@
-//! How many different users were seen in the last 15 minutes: in Redis for all processes together, or in this
-//! process.
+//! The number of distinct users that were active in the last 15 minutes, counted across all processes in Redis or
+//! in this process alone.
 
 use std::time::Duration;
 
@@ -10,47 +10,47 @@ use glasshouse_telemetry::events::cache::ActiveUsersNotCounted;
 use crate::clock;
 use crate::redis::{Redis, RedisError};
 
-const MINUTES: i64 = 15;
+const WINDOW_MINUTES: i64 = 15;
 
-/// Remembers who was seen.
+/// Counts active users.
 #[derive(Clone, Debug)]
 pub struct ActiveUsers {
-    /// Who was seen by this process in the last minute, or in the last 15 where there is no Redis.
-    seen: moka::future::Cache<UserId, ()>,
+    /// The users of this process in the last minute, or in the last 15 minutes without Redis.
+    recent: moka::future::Cache<UserId, ()>,
     redis: Option<Redis>,
 }
 
-/// More users than this are counted too low in one process without Redis.
+/// The maximum number of users that one process holds. Without Redis it is also the highest possible count.
 const CAPACITY: u64 = 100_000;
 
 impl ActiveUsers {
-    /// Counts in this process alone.
+    /// Counts the users of this process.
     #[must_use]
     pub fn in_process() -> Self {
-        let life = Duration::from_secs(60 * MINUTES.unsigned_abs());
-        let seen = moka::future::Cache::builder().max_capacity(CAPACITY).time_to_live(life).build();
-        Self { seen, redis: None }
+        let window = Duration::from_secs(60 * WINDOW_MINUTES.unsigned_abs());
+        let recent = moka::future::Cache::builder().max_capacity(CAPACITY).time_to_live(window).build();
+        Self { recent, redis: None }
     }
 
-    /// Counts in Redis: a HyperLogLog for each minute, which is exact to about 1 %.
+    /// Counts the users of all processes in Redis, in one HyperLogLog for each minute. Its error is about 1 %.
     #[must_use]
     pub fn in_redis(redis: Redis) -> Self {
         let minute = Duration::from_secs(60);
-        let seen = moka::future::Cache::builder().max_capacity(CAPACITY).time_to_live(minute).build();
-        Self { seen, redis: Some(redis) }
+        let recent = moka::future::Cache::builder().max_capacity(CAPACITY).time_to_live(minute).build();
+        Self { recent, redis: Some(redis) }
     }
 
-    /// A user was seen. Redis is told once a minute and process.
-    pub async fn see(&self, user: UserId) {
-        if self.seen.contains_key(&user) {
+    /// Records a request of a user. Each process writes a user to Redis at most once a minute.
+    pub async fn record(&self, user: UserId) {
+        if self.recent.contains_key(&user) {
             return;
         }
-        self.seen.insert(user, ()).await;
+        self.recent.insert(user, ()).await;
         let Some(redis) = &self.redis else { return };
         let key = key(minute());
         let add = redis.call("PFADD", async |connection| {
             let () = connection.pfadd(&key, user.to_string()).await?;
-            connection.expire(&key, 60 * (MINUTES + 1)).await
+            connection.expire(&key, 60 * (WINDOW_MINUTES + 1)).await
         });
         let added: Result<(), RedisError> = add.await;
         if let Err(error) = added {
@@ -58,19 +58,19 @@ impl ActiveUsers {
         }
     }
 
-    /// How many were seen.
+    /// The number of users that were active in the last 15 minutes.
     ///
     /// # Errors
     /// When Redis fails.
     pub async fn count(&self) -> Result<u64, RedisError> {
         match &self.redis {
             None => {
-                self.seen.run_pending_tasks().await;
-                Ok(self.seen.entry_count())
+                self.recent.run_pending_tasks().await;
+                Ok(self.recent.entry_count())
             }
             Some(redis) => {
                 let now = minute();
-                let keys: Vec<_> = (now - MINUTES + 1..=now).map(key).collect();
+                let keys: Vec<_> = (now - WINDOW_MINUTES + 1..=now).map(key).collect();
                 redis.call("PFCOUNT", async |connection| connection.pfcount(keys).await).await
             }
         }

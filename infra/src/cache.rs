@@ -1,4 +1,4 @@
-//! A cache of small JSON values with a time to live: in Redis, shared by all processes, or in this process.
+//! A cache of small JSON values with a time to live, in Redis for all processes or in this process alone.
 
 use std::time::Duration;
 
@@ -9,42 +9,42 @@ use serde::de::DeserializeOwned;
 use crate::faults::Faults;
 use crate::redis::{Redis, RedisError};
 
-/// A cache. Cloning it is cheap and shares the values.
+/// A cache. Clones share the values.
 #[derive(Clone, Debug)]
 pub struct Cache {
     store: Store,
     faults: Faults,
 }
 
-/// Where cached values are kept.
+/// The storage of the cached values.
 #[derive(Clone, Debug)]
 enum Store {
     InProcess(InProcessCache),
     Redis(Redis),
 }
 
-/// Values as JSON text, each with the life that it was given.
+/// JSON texts by key, each with its time to live.
 type InProcessCache = moka::future::Cache<String, (String, Duration)>;
 
-/// Why the cache gave no answer. Callers go on as if the value were not there.
+/// Why a cache operation failed. Callers treat a failed lookup as a miss.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// Redis failed.
     #[error(transparent)]
     Redis(#[from] RedisError),
-    /// The stored value has another form: another version wrote it.
-    #[error("a cached value cannot be read: {0}")]
-    Form(#[from] serde_json::Error),
-    /// Somebody asked for it, to see what happens.
+    /// The cached value has another structure, because another version of the program wrote it.
+    #[error("cannot decode a cached value: {0}")]
+    Decode(#[from] serde_json::Error),
+    /// Fault injection made the operation fail.
     #[error("an injected fault")]
     Injected,
 }
 
 impl Cache {
-    /// A cache in this process, of at most `entries` values; the least used ones make room.
+    /// A cache in this process of at most `entries` values. A full cache evicts the least used values.
     #[must_use]
     pub fn in_process(entries: u64) -> Self {
-        let cache = moka::future::Cache::builder().max_capacity(entries).expire_after(OwnLife).build();
+        let cache = moka::future::Cache::builder().max_capacity(entries).expire_after(PerValueExpiry).build();
         Self { store: Store::InProcess(cache), faults: Faults::disabled() }
     }
 
@@ -54,22 +54,22 @@ impl Cache {
         Self { store: Store::Redis(redis), faults: Faults::disabled() }
     }
 
-    /// The same cache, which fails when `faults` say so.
+    /// Adds fault injection: operations fail while `faults` has cache errors.
     #[must_use]
     pub fn with_faults(self, faults: &Faults) -> Self {
         Self { faults: faults.clone(), ..self }
     }
 
-    fn may_be_used(&self) -> Result<(), CacheError> {
-        if self.faults.cache_fails() { Err(CacheError::Injected) } else { Ok(()) }
+    fn inject_fault(&self) -> Result<(), CacheError> {
+        if self.faults.trigger_cache_error() { Err(CacheError::Injected) } else { Ok(()) }
     }
 
-    /// The value under `key`, if it is there and has not expired.
+    /// The value of `key`; `None` if it is absent or has expired.
     ///
     /// # Errors
-    /// When the cache fails, or holds something else under this key.
+    /// When the cache fails, or the value cannot be decoded.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CacheError> {
-        self.may_be_used()?;
+        self.inject_fault()?;
         let json: Option<String> = match &self.store {
             Store::InProcess(cache) => cache.get(key).await.map(|(json, _)| json),
             Store::Redis(redis) => redis.call("GET", async |connection| connection.get(key).await).await?,
@@ -77,17 +77,22 @@ impl Cache {
         Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
     }
 
-    /// Keeps `value` under `key` for a while.
+    /// Stores a value that expires after `time_to_live`.
     ///
     /// # Errors
     /// When the cache fails.
-    pub async fn set<T: Serialize>(&self, key: &str, value: &T, life: Duration) -> Result<(), CacheError> {
-        self.may_be_used()?;
+    pub async fn set<T: Serialize>(
+        &self,
+        key: &str,
+        value: &T,
+        time_to_live: Duration,
+    ) -> Result<(), CacheError> {
+        self.inject_fault()?;
         let json = serde_json::to_string(value)?;
         match &self.store {
-            Store::InProcess(cache) => cache.insert(key.to_owned(), (json, life)).await,
+            Store::InProcess(cache) => cache.insert(key.to_owned(), (json, time_to_live)).await,
             Store::Redis(redis) => {
-                let milliseconds = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
+                let milliseconds = u64::try_from(time_to_live.as_millis()).unwrap_or(u64::MAX);
                 redis
                     .call("PSETEX", async |connection| connection.pset_ex(key, json, milliseconds).await)
                     .await?
@@ -96,12 +101,12 @@ impl Cache {
         Ok(())
     }
 
-    /// Forgets the value under `key`.
+    /// Deletes the value of `key`.
     ///
     /// # Errors
     /// When the cache fails.
     pub async fn forget(&self, key: &str) -> Result<(), CacheError> {
-        self.may_be_used()?;
+        self.inject_fault()?;
         match &self.store {
             Store::InProcess(cache) => cache.invalidate(key).await,
             Store::Redis(redis) => redis.call("DEL", async |connection| connection.del(key).await).await?,
@@ -110,26 +115,26 @@ impl Cache {
     }
 }
 
-/// Lets each value live as long as it was told to.
-struct OwnLife;
+/// Expires each value after its own time to live.
+struct PerValueExpiry;
 
-impl moka::Expiry<String, (String, Duration)> for OwnLife {
+impl moka::Expiry<String, (String, Duration)> for PerValueExpiry {
     fn expire_after_create(
         &self,
         _key: &String,
-        (_, life): &(String, Duration),
+        (_, time_to_live): &(String, Duration),
         _created_at: std::time::Instant,
     ) -> Option<Duration> {
-        Some(*life)
+        Some(*time_to_live)
     }
 
     fn expire_after_update(
         &self,
         _key: &String,
-        (_, life): &(String, Duration),
+        (_, time_to_live): &(String, Duration),
         _updated_at: std::time::Instant,
         _left: Option<Duration>,
     ) -> Option<Duration> {
-        Some(*life)
+        Some(*time_to_live)
     }
 }

@@ -1,4 +1,5 @@
-//! The adapters: everything through which Glasshouse touches the world outside its process.
+//! The adapters of Glasshouse: database, Redis, payment gateway, notifications, tokens, passwords, and fault
+//! injection.
 
 pub mod active_users;
 pub mod cache;

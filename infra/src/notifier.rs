@@ -1,10 +1,10 @@
-//! Tells customers what happened. For now it writes a log line instead of an e-mail, so that the whole way
-//! from payment to confirmation can be watched without a mail server.
+//! Sends notifications to customers. The only adapter writes a log record instead of an email, so that the path from
+//! payment to confirmation runs without a mail server.
 
 use glasshouse_domain::outbox::{Notification, Notifier, NotifyError};
 use glasshouse_telemetry::events::outbox::NotificationSent;
 
-/// Logs that a notification was sent; never to whom.
+/// Logs each notification, without its recipient.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogNotifier;
 

@@ -1,4 +1,4 @@
-//! Password hashing with argon2id, away from the threads that serve requests.
+//! Password hashing with Argon2id on blocking threads, so that it does not delay other requests.
 
 use std::sync::Arc;
 
@@ -12,50 +12,53 @@ use tokio::sync::Semaphore;
 
 use glasshouse_telemetry::profiles::Label;
 
-/// The cost of one hash.
+/// The cost parameters of Argon2id, and the maximum concurrency.
 #[derive(Clone, Copy, Debug)]
 pub struct Argon2Settings {
     /// Memory in KiB. The default of the configuration, 19 MiB with 2 passes, is OWASP's recommendation.
     pub memory_kib: u32,
     /// Passes over the memory.
     pub passes: u32,
-    /// How many hashes may be made at once: each needs its memory and a core.
-    pub at_once: usize,
+    /// The maximum number of concurrent hashes. Each occupies a core and `memory_kib`.
+    pub max_concurrent: usize,
 }
 
-/// Hashes and checks passwords.
+/// The password of the decoy hash.
+const DECOY_PASSWORD: &str = "a decoy password";
+
+/// Hashes and verifies passwords.
 #[derive(Clone, Debug)]
 pub struct Argon2Hasher {
     argon2: Argon2<'static>,
-    turns: Arc<Semaphore>,
-    /// Compared with when a user does not exist, so that this takes as long as when one does.
+    permits: Arc<Semaphore>,
+    /// Verified instead of the hash of a user who does not exist, so that both cases take the same time.
     decoy: PasswordHash,
 }
 
 impl Argon2Hasher {
-    /// A hasher of this cost.
+    /// A hasher with these cost parameters.
     ///
     /// # Errors
-    /// When argon2 does not allow this cost.
+    /// When the parameters are out of Argon2's range.
     pub fn new(settings: Argon2Settings) -> Result<Self, HashingFailed> {
         let params = Params::new(settings.memory_kib, settings.passes, 1, None).map_err(failed)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let decoy = hash(&argon2, "a password that nobody has")?;
-        Ok(Self { argon2, turns: Arc::new(Semaphore::new(settings.at_once)), decoy })
+        let decoy = hash(&argon2, DECOY_PASSWORD)?;
+        Ok(Self { argon2, permits: Arc::new(Semaphore::new(settings.max_concurrent)), decoy })
     }
 
-    /// Runs `work` on a thread for blocking work, once it is its turn.
-    async fn in_turn<T: Send + 'static>(
+    /// Waits for a permit, and runs `work` on a blocking thread.
+    async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Argon2<'static>) -> Result<T, HashingFailed> + Send + 'static,
     ) -> Result<T, HashingFailed> {
-        let turn = self.turns.clone().acquire_owned().await.map_err(failed)?;
+        let permit = self.permits.clone().acquire_owned().await.map_err(failed)?;
         let argon2 = self.argon2.clone();
         let span = tracing::Span::current();
         let label = Label::current();
         let work = move || {
-            let (_turn, _labelled) = (turn, label.map(Label::enter));
-            // A panic on that thread is this request's.
+            let (_permit, _label) = (permit, label.map(Label::enter));
+            // A panic on the blocking thread is reported in the span of its request.
             span.in_scope(|| work(&argon2))
         };
         tokio::task::spawn_blocking(work).await.map_err(failed)?
@@ -64,7 +67,7 @@ impl Argon2Hasher {
 
 impl PasswordHasher for Argon2Hasher {
     async fn hash(&self, password: Password) -> Result<PasswordHash, HashingFailed> {
-        self.in_turn(move |argon2| hash(argon2, password.expose())).await
+        self.run_blocking(move |argon2| hash(argon2, password.expose())).await
     }
 
     async fn verify(
@@ -74,7 +77,7 @@ impl PasswordHasher for Argon2Hasher {
     ) -> Result<bool, HashingFailed> {
         let exists = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.decoy.clone());
-        self.in_turn(move |argon2| {
+        self.run_blocking(move |argon2| {
             let hash = PhcHash::new(hash.expose()).map_err(failed)?;
             let matches = argon2.verify_password(password.expose_secret().as_bytes(), &hash).is_ok();
             Ok(matches && exists)
@@ -97,11 +100,11 @@ mod tests {
     use super::*;
 
     fn hasher() -> Argon2Hasher {
-        Argon2Hasher::new(Argon2Settings { memory_kib: 64, passes: 1, at_once: 1 }).unwrap()
+        Argon2Hasher::new(Argon2Settings { memory_kib: 64, passes: 1, max_concurrent: 1 }).unwrap()
     }
 
     #[tokio::test]
-    async fn a_hash_fits_its_password_alone() {
+    async fn a_hash_matches_only_its_password() {
         let hasher = hasher();
         let hash = hasher.hash(Password::parse("correct horse battery".into()).unwrap()).await.unwrap();
         assert!(hash.expose().starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
@@ -110,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_has_the_password_of_the_decoy() {
-        assert!(!hasher().verify("a password that nobody has".into(), None).await.unwrap());
+    async fn the_decoy_hash_never_matches() {
+        assert!(!hasher().verify(DECOY_PASSWORD.into(), None).await.unwrap());
     }
 }

@@ -1,7 +1,7 @@
-//! Authentication: a verified token names a user, and this finds what that user may do now.
+//! Authentication: looks up the current role and plan of the user that a verified token names.
 //!
-//! Every request asks, so the answer is cached for a short while. A change of a user forgets the entry, so
-//! that a deactivated user is refused at once, not when the token expires.
+//! Every request needs them, so they are cached for a short time. A change of a user invalidates the entry: a
+//! deactivated user is rejected by the next request, not when the token expires.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::tokens::Claims;
 use glasshouse_telemetry::events::cache::{CacheFailed, CacheHit, CacheMiss};
 use glasshouse_telemetry::metrics::CacheMetrics;
 
-/// An authenticated user, with the rows of their tenant. Only [`Principals::find`] makes one.
+/// An authenticated user with access to the rows of their tenant. Only [`Principals::find`] creates one.
 #[derive(Clone, Debug)]
 pub struct Principal {
     user: UserId,
@@ -26,8 +26,7 @@ pub struct Principal {
     store: TenantStore,
 }
 
-/// What a user may do; the part of a [`Principal`] that is cached. The cache says nothing of the tenant: that is
-/// the token's alone.
+/// The cached part of a [`Principal`]. It does not contain the tenant, which comes from the token alone.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Authority {
     role: Role,
@@ -47,7 +46,7 @@ impl Principal {
         self.store.tenant_id()
     }
 
-    /// What the user may do.
+    /// The user's current role.
     #[must_use]
     pub const fn role(&self) -> Role {
         self.authority.role
@@ -66,7 +65,7 @@ impl Principal {
     }
 }
 
-/// Finds principals, in the cache first.
+/// Looks up principals, in the cache first.
 #[derive(Clone, Debug)]
 pub struct Principals {
     pool: Arc<Pool>,
@@ -77,11 +76,11 @@ pub struct Principals {
 /// The cache's name in metrics and log records.
 const CACHE: &str = "principals";
 
-/// The longest that a change made past this service (by hand, in the database) goes unnoticed.
-const LIFE: Duration = Duration::from_secs(30);
+/// The time after which a change made directly in the database takes effect at the latest.
+const TIME_TO_LIVE: Duration = Duration::from_secs(30);
 
 impl Principals {
-    /// Looks in `cache`, then in `database`.
+    /// Looks up principals in `cache`, then in `database`.
     #[must_use]
     pub fn new(database: &Database, cache: Cache, metrics: CacheMetrics) -> Self {
         metrics.watch(CACHE);
@@ -91,7 +90,7 @@ impl Principals {
     /// The principal of a verified token; `None` if the user does not exist or is deactivated.
     ///
     /// # Errors
-    /// When the database fails. A cache that fails is the same as an empty one.
+    /// When the database fails. A cache failure counts as a miss.
     pub async fn find(&self, claims: &Claims) -> Result<Option<Principal>, StoreFailure> {
         let (user, store) = (claims.user(), TenantStore::open(self.pool.clone(), claims.tenant()));
         let authority = match self.cached(&key(&store, user)).await {
@@ -115,18 +114,18 @@ impl Principals {
         None
     }
 
-    /// Asks the database, and caches the answer.
+    /// Queries the database, and caches the result.
     async fn stored(&self, store: &TenantStore, user: UserId) -> Result<Option<Authority>, StoreFailure> {
         let found = store.user_and_plan(user).await?;
         let Some((user, plan)) = found.filter(|(user, _)| user.active) else { return Ok(None) };
         let authority = Authority { role: user.role, plan };
-        if let Err(error) = self.cache.set(&key(store, user.id), &authority, LIFE).await {
+        if let Err(error) = self.cache.set(&key(store, user.id), &authority, TIME_TO_LIVE).await {
             CacheFailed { cache: CACHE, error: &error, is_lookup: false }.emit(&self.metrics);
         }
         Ok(Some(authority))
     }
 
-    /// Makes the next request of this user ask the database. To be called after every change of a user.
+    /// Invalidates the cached entry of a user. Must be called after every change of a user.
     pub async fn forget(&self, store: &TenantStore, user: UserId) {
         if let Err(error) = self.cache.forget(&key(store, user)).await {
             CacheFailed { cache: CACHE, error: &error, is_lookup: false }.emit(&self.metrics);

@@ -1,5 +1,5 @@
-//! The connection pool to Redis, and the rule that Redis may be slow or gone without hurting anybody: every
-//! call has a short deadline, and callers go on without it.
+//! The connection pool of Redis. Every call has a short timeout, and callers continue without Redis when a call
+//! fails.
 
 use std::time::Duration;
 
@@ -7,35 +7,35 @@ use deadpool_redis::{Config, Connection, Pool, Runtime};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::Instrument;
 
-/// How to reach Redis, and how patient to be with it.
+/// The address, pool size and timeout of Redis.
 #[derive(Clone, Debug)]
 pub struct RedisSettings {
     /// `redis://…`
     pub url: SecretString,
-    /// The most connections of this process.
+    /// The maximum number of connections of this process.
     pub pool_size: usize,
-    /// How long one call may take, waiting for a connection included.
+    /// The timeout of a call, including the wait for a connection.
     pub timeout: Duration,
 }
 
-/// Why Redis gave no answer.
+/// Why a call to Redis failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisError {
-    /// The address is no Redis URL, or the pool cannot be made.
-    #[error("cannot use this Redis address: {0}")]
+    /// The address is not a Redis URL, or the pool cannot be created.
+    #[error("invalid Redis address: {0}")]
     Address(String),
-    /// No connection could be had.
+    /// No connection is available.
     #[error("cannot connect to Redis: {0}")]
     Connect(#[from] deadpool_redis::PoolError),
     /// The command failed.
-    #[error("Redis refused the command: {0}")]
+    #[error("the Redis command failed: {0}")]
     Command(#[from] deadpool_redis::redis::RedisError),
-    /// The deadline passed.
-    #[error("Redis did not answer within {0:?}")]
+    /// The timeout elapsed.
+    #[error("Redis did not respond within {0:?}")]
     TimedOut(Duration),
 }
 
-/// A pool of connections. Cloning it is cheap and shares the pool.
+/// A connection pool. Clones share it.
 #[derive(Clone)]
 pub struct Redis {
     pool: Pool,
@@ -43,10 +43,10 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// A pool that connects when it is first used.
+    /// A pool that opens its first connection on first use.
     ///
     /// # Errors
-    /// When the address is no Redis URL.
+    /// When the address is not a Redis URL.
     pub fn new(settings: &RedisSettings) -> Result<Self, RedisError> {
         let config = Config::from_url(settings.url.expose_secret());
         let address = |error: String| RedisError::Address(error);
@@ -60,23 +60,23 @@ impl Redis {
         Ok(Self { pool, timeout: settings.timeout })
     }
 
-    /// How many connections are open, how many of them are idle, and how many there may be.
+    /// The numbers of open and idle connections, and the maximum.
     #[must_use]
     pub fn pool_state(&self) -> (usize, usize, usize) {
         let status = self.pool.status();
         (status.size, status.available, status.max_size)
     }
 
-    /// Asks Redis whether it is there.
+    /// Checks that Redis responds.
     ///
     /// # Errors
-    /// When it does not answer in time.
+    /// When it does not respond within the timeout.
     pub async fn ping(&self) -> Result<(), RedisError> {
         self.call("PING", async |connection| deadpool_redis::redis::cmd("PING").query_async(connection).await)
             .await
     }
 
-    /// Runs commands on one connection, within the deadline and in a client span named `operation`.
+    /// Runs commands on one connection, within the timeout and in a client span named `operation`.
     pub(crate) async fn call<T>(
         &self,
         operation: &'static str,

@@ -1,4 +1,4 @@
-//! Access tokens: JWTs signed with HMAC-SHA256, valid for a short while.
+//! Access tokens: short-lived JWTs (RFC 7519), signed with HMAC-SHA256.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ use time::OffsetDateTime;
 use crate::db::Directory;
 use crate::passwords::Argon2Hasher;
 
-/// How to sign tokens.
+/// The signing key and the lifetime of tokens.
 #[derive(Clone, Debug)]
 pub struct TokenSettings {
-    /// The key of the signature; at least 32 bytes.
+    /// The HMAC key; at least 32 bytes.
     pub secret: SecretString,
     /// How long a token is valid.
-    pub life: Duration,
+    pub lifetime: Duration,
 }
 
-/// What a verified token says: [`Tokens::check`] alone makes one. The role is not in it, because it is looked up
-/// with every request, so that a change counts at once.
+/// The claims of a verified token. Only [`Tokens::verify`] creates them. They have no role: it is looked up with
+/// every request, so that a change takes effect immediately.
 #[derive(Clone, Copy, Debug)]
 pub struct Claims {
     tenant: TenantId,
@@ -44,47 +44,47 @@ impl Claims {
     }
 }
 
-/// The payload of a token (RFC 7519, section 4.1).
+/// The payload of a token (RFC 7519 §4.1).
 #[derive(Serialize, Deserialize)]
 struct Payload {
     sub: UserId,
     tenant: TenantId,
     iss: String,
     aud: String,
-    /// In seconds since 1970, as is `exp`.
+    /// In seconds since the Unix epoch, as is `exp`.
     iat: i64,
     exp: i64,
 }
 
-/// Why a token is refused.
+/// Why a token is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// It was valid once.
+    /// Its lifetime is over.
     #[error("the access token has expired: log in again")]
     Expired,
-    /// Not ours, changed, or no token at all.
+    /// It is malformed, or its signature or claims are wrong.
     #[error("the access token is not valid: log in again")]
     Invalid,
 }
 
-/// Issues and checks tokens.
+/// Issues and verifies tokens.
 #[derive(Clone)]
 pub struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
     validation: Validation,
-    life: Duration,
+    lifetime: Duration,
 }
 
 const ISSUER: &str = "glasshouse";
 const AUDIENCE: &str = "glasshouse-api";
 
 impl Tokens {
-    /// Tokens of this kind.
+    /// Tokens with this key and lifetime.
     #[must_use]
     pub fn new(settings: &TokenSettings) -> Self {
         let secret = settings.secret.expose_secret().as_bytes();
-        // One algorithm alone: a token must not choose how it is checked.
+        // Exactly one algorithm, so that a token cannot choose how it is verified (RFC 8725 §3.1).
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
@@ -94,20 +94,21 @@ impl Tokens {
             encoding: EncodingKey::from_secret(secret),
             decoding: DecodingKey::from_secret(secret),
             validation,
-            life: settings.life,
+            lifetime: settings.lifetime,
         }
     }
 
     /// How long a token is valid.
     #[must_use]
-    pub const fn life(&self) -> Duration {
-        self.life
+    pub const fn lifetime(&self) -> Duration {
+        self.lifetime
     }
 
-    /// A token for a user who has logged in: with credentials of the real directory, checked by the real hasher.
+    /// Issues a token to a user who has logged in. The type of the proof admits only the directory's credentials,
+    /// verified by Argon2.
     ///
     /// # Errors
-    /// When signing fails, for a technical reason.
+    /// When signing fails.
     pub fn issue(
         &self,
         login: &LoggedIn<Directory, Argon2Hasher>,
@@ -123,16 +124,16 @@ impl Tokens {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
             iat: now.unix_timestamp(),
-            exp: (now + self.life).unix_timestamp(),
+            exp: (now + self.lifetime).unix_timestamp(),
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &payload, &self.encoding).map(SecretString::from)
     }
 
-    /// What a token says, if it is ours and still valid.
+    /// Verifies a token, and returns its claims.
     ///
     /// # Errors
-    /// When it is not.
-    pub fn check(&self, token: &str) -> Result<Claims, TokenError> {
+    /// When the token has expired or is not valid.
+    pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
         match jsonwebtoken::decode::<Payload>(token, &self.decoding, &self.validation) {
             Ok(data) => Ok(Claims { tenant: data.claims.tenant, user: data.claims.sub }),
             Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Err(TokenError::Expired),
@@ -143,7 +144,7 @@ impl Tokens {
 
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokens").field("life", &self.life).finish_non_exhaustive()
+        f.debug_struct("Tokens").field("lifetime", &self.lifetime).finish_non_exhaustive()
     }
 }
 
@@ -153,7 +154,7 @@ mod tests {
 
     fn tokens(secret: &str) -> Tokens {
         let secret = SecretString::from(secret.repeat(8));
-        Tokens::new(&TokenSettings { secret, life: Duration::from_secs(60) })
+        Tokens::new(&TokenSettings { secret, lifetime: Duration::from_secs(60) })
     }
 
     fn issued(tokens: &Tokens, now: OffsetDateTime) -> String {
@@ -162,25 +163,25 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_valid_for_its_life_and_under_its_secret_alone() {
+    fn a_token_is_valid_only_within_its_lifetime_and_with_its_secret() {
         let (ours, theirs) = (tokens("ours"), tokens("theirs"));
         let now = OffsetDateTime::now_utc();
-        assert!(ours.check(&issued(&ours, now)).is_ok());
-        assert_eq!(ours.check(&issued(&theirs, now)).unwrap_err(), TokenError::Invalid);
+        assert!(ours.verify(&issued(&ours, now)).is_ok());
+        assert_eq!(ours.verify(&issued(&theirs, now)).unwrap_err(), TokenError::Invalid);
         let old = issued(&ours, now - time::Duration::minutes(2));
-        assert_eq!(ours.check(&old).unwrap_err(), TokenError::Expired);
+        assert_eq!(ours.verify(&old).unwrap_err(), TokenError::Expired);
     }
 
     #[test]
-    fn a_token_without_a_signature_is_refused() {
+    fn a_token_without_a_signature_is_rejected() {
         let ours = tokens("ours");
         let valid = issued(&ours, OffsetDateTime::now_utc());
         let claims = valid.split('.').nth(1).unwrap();
         // {"alg":"none","typ":"JWT"}
         let unsigned = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{claims}.");
-        assert_eq!(ours.check(&unsigned).unwrap_err(), TokenError::Invalid);
+        assert_eq!(ours.verify(&unsigned).unwrap_err(), TokenError::Invalid);
         for text in ["", "a.b.c", "not a token"] {
-            assert_eq!(ours.check(text).unwrap_err(), TokenError::Invalid);
+            assert_eq!(ours.verify(text).unwrap_err(), TokenError::Invalid);
         }
     }
 }

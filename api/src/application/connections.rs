@@ -43,7 +43,7 @@ pub(super) async fn connect(
         .context("database_connection_failed")?
         .with_injected_delay({
             let faults = faults.clone();
-            move || faults.slow_query()
+            move || faults.trigger_slow_query()
         });
     database.check_isolation().await.context("database_check_failed")?;
     DatabaseConnectionOk {}.emit();

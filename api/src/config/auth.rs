@@ -26,8 +26,8 @@ impl AuthSettings {
     /// Reads the settings; `JWT_SECRET` is required.
     pub(super) fn read(env: &mut Reader) -> Option<Self> {
         let secret = secret(env);
-        let (life, argon2) = (env.seconds("GLASSHOUSE_TOKEN_SECONDS", TOKEN_SECONDS), read_argon2(env));
-        Some(Self { tokens: TokenSettings { secret: secret?, life }, argon2 })
+        let (lifetime, argon2) = (env.seconds("GLASSHOUSE_TOKEN_SECONDS", TOKEN_SECONDS), read_argon2(env));
+        Some(Self { tokens: TokenSettings { secret: secret?, lifetime }, argon2 })
     }
 
     /// Reads the settings of the demo. Without a `JWT_SECRET` it uses a random one, so its tokens become
@@ -37,8 +37,9 @@ impl AuthSettings {
             Some(_) => secret(env),
             None => Some(random_secret()),
         };
-        let (life, argon2) = (env.seconds("GLASSHOUSE_TOKEN_SECONDS", DEMO_TOKEN_SECONDS), read_argon2(env));
-        Some(Self { tokens: TokenSettings { secret: secret?, life }, argon2 })
+        let (lifetime, argon2) =
+            (env.seconds("GLASSHOUSE_TOKEN_SECONDS", DEMO_TOKEN_SECONDS), read_argon2(env));
+        Some(Self { tokens: TokenSettings { secret: secret?, lifetime }, argon2 })
     }
 }
 
@@ -49,7 +50,7 @@ pub fn read_argon2(env: &mut Reader) -> Argon2Settings {
     Argon2Settings {
         memory_kib: u32::try_from(memory_kib).unwrap_or(u32::MAX),
         passes: u32::try_from(passes).unwrap_or(u32::MAX),
-        at_once: available_parallelism().map_or(2, usize::from),
+        max_concurrent: available_parallelism().map_or(2, usize::from),
     }
 }
 

@@ -17,7 +17,7 @@ use super::{Round, Worker, continue_trace};
 impl Worker {
     /// Delivers one batch of the outbox.
     pub(super) async fn relay_outbox(&self, stop: &CancellationToken) -> Result<Round, StoreFailure> {
-        if self.faults.outbox_stalls() {
+        if self.faults.trigger_outbox_stall() {
             return Ok(Round::Done);
         }
         let messages = self.queue.lease_outbox_messages(self.lease(self.config.outbox_lease)).await?;

@@ -97,7 +97,7 @@ async fn an_unknown_user_costs_a_hash_too(backend: Backend) {
     };
     let database =
         Database::connect(&settings, &Metrics::new(MetricsSettings::default()).unwrap()).await.unwrap();
-    let hasher = Argon2Hasher::new(Argon2Settings { memory_kib: 64, passes: 1, at_once: 1 }).unwrap();
+    let hasher = Argon2Hasher::new(Argon2Settings { memory_kib: 64, passes: 1, max_concurrent: 1 }).unwrap();
     let hasher = Counted(hasher, AtomicU32::new(0));
     for (tries, (tenant, email)) in
         [(owner.tenant(), "nobody@example.com"), ("no-such-tenant", "nobody@example.com")].iter().enumerate()

@@ -1,13 +1,15 @@
+//! The plan of a fault injection: the faults to inject, with their limits and defaults.
+
 use std::fmt::Display;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Which faults to inject. Each has bounds, and ends by itself after its `seconds`.
+/// The faults to inject. The settings of each are limited, and each ends after its `seconds`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FaultPlan {
-    /// Requests take longer.
+    /// Adds latency to requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Latency>,
     /// Requests fail with a 500.
@@ -16,16 +18,16 @@ pub struct FaultPlan {
     /// Handlers panic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub panics: Option<Failures>,
-    /// Transactions begin with a statement that takes this long. Postgres only.
+    /// Transactions begin with a slow query. Postgres only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slow_queries: Option<SlowQueries>,
-    /// Connections to the database are taken from the pool and kept.
+    /// Database connections are taken from the pool and held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_connections: Option<HeldConnections>,
-    /// Calls to the cache fail.
+    /// Cache operations fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_errors: Option<CacheErrors>,
-    /// The process takes more and more memory.
+    /// The process leaks memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memory>,
     /// The worker delivers no messages.
@@ -37,15 +39,15 @@ pub struct FaultPlan {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Latency {
-    /// The pattern of the route; all below `/v1` if it is absent.
+    /// The route pattern, such as `/v1/products`. Absent: all routes below `/v1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// How much longer each request takes.
+    /// The added latency in milliseconds.
     pub delay_ms: Delay,
-    /// The share of the requests.
+    /// The ratio of affected requests.
     #[serde(default)]
-    pub share: Share,
-    /// How long the fault lasts.
+    pub share: Ratio,
+    /// The duration of the fault in seconds.
     #[serde(default)]
     pub seconds: Seconds,
 }
@@ -54,13 +56,13 @@ pub struct Latency {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failures {
-    /// The pattern of the route; all below `/v1` if it is absent.
+    /// The route pattern, such as `/v1/products`. Absent: all routes below `/v1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// The share of the requests.
+    /// The ratio of affected requests.
     #[serde(default)]
-    pub share: Share,
-    /// How long the fault lasts.
+    pub share: Ratio,
+    /// The duration of the fault in seconds.
     #[serde(default)]
     pub seconds: Seconds,
 }
@@ -69,12 +71,12 @@ pub struct Failures {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SlowQueries {
-    /// How long the statement takes, unless the statement time-out ends it first.
+    /// The duration of the query in milliseconds, unless the statement timeout ends it first.
     pub delay_ms: Delay,
-    /// The share of the transactions.
+    /// The ratio of affected transactions.
     #[serde(default)]
-    pub share: Share,
-    /// How long the fault lasts.
+    pub share: Ratio,
+    /// The duration of the fault in seconds.
     #[serde(default)]
     pub seconds: Seconds,
 }
@@ -83,9 +85,9 @@ pub struct SlowQueries {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeldConnections {
-    /// How many; no more than the pool has.
+    /// The number of connections, up to the size of the pool.
     pub count: Bounded<1, 1000>,
-    /// How long the fault lasts.
+    /// The duration of the fault in seconds.
     #[serde(default)]
     pub seconds: Seconds,
 }
@@ -94,10 +96,10 @@ pub struct HeldConnections {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CacheErrors {
-    /// The share of the calls.
+    /// The ratio of affected operations.
     #[serde(default)]
-    pub share: Share,
-    /// How long the fault lasts.
+    pub share: Ratio,
+    /// The duration of the fault in seconds.
     #[serde(default)]
     pub seconds: Seconds,
 }
@@ -106,11 +108,11 @@ pub struct CacheErrors {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
-    /// How much in the end, in MiB.
+    /// The maximum amount of memory in MiB.
     pub mib: Bounded<1, 1024>,
-    /// How fast it grows.
+    /// The growth rate in MiB per second.
     pub mib_per_second: Bounded<1, 1024>,
-    /// How long the fault lasts; then the memory is given back.
+    /// The duration of the fault in seconds. Afterwards the memory is released.
     #[serde(default)]
     pub seconds: Seconds,
 }
@@ -119,15 +121,15 @@ pub struct Memory {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StalledOutbox {
-    /// How long the fault lasts.
+    /// The duration of the fault in seconds.
     #[serde(default)]
     pub seconds: Seconds,
 }
 
-/// Milliseconds: up to ten seconds.
+/// A delay in milliseconds, up to ten seconds.
 pub type Delay = Bounded<1, 10_000>;
 
-/// A whole number from `MIN` to `MAX`.
+/// An integer from `MIN` to `MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct Bounded<const MIN: u64, const MAX: u64>(u64);
@@ -160,8 +162,8 @@ impl<const MIN: u64, const MAX: u64> From<Bounded<MIN, MAX>> for u64 {
     }
 }
 
-/// How long a fault lasts: up to an hour, and five minutes unless somebody says otherwise. A fault that was
-/// forgotten heals by itself.
+/// The duration of a fault in seconds: at most an hour, by default five minutes. A forgotten fault therefore expires
+/// without intervention.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seconds(Bounded<1, 3600>);
@@ -178,35 +180,35 @@ impl Default for Seconds {
     }
 }
 
-/// From 0 (never) to 1 (always, the default).
+/// A ratio from 0 (never) to 1 (always, the default).
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
-pub struct Share(f64);
+pub struct Ratio(f64);
 
-impl Share {
-    /// Draws a lot.
-    pub(super) fn hits(self) -> bool {
+impl Ratio {
+    /// Returns `true` with this probability.
+    pub(super) fn draw(self) -> bool {
         rand::random::<f64>() < self.0
     }
 }
 
-impl Default for Share {
+impl Default for Ratio {
     fn default() -> Self {
         Self(1.0)
     }
 }
 
-impl TryFrom<f64> for Share {
+impl TryFrom<f64> for Ratio {
     type Error = String;
 
-    fn try_from(share: f64) -> Result<Self, String> {
-        if (0.0..=1.0).contains(&share) { Ok(Self(share)) } else { Err(out_of_bounds(0, 1, share)) }
+    fn try_from(ratio: f64) -> Result<Self, String> {
+        if (0.0..=1.0).contains(&ratio) { Ok(Self(ratio)) } else { Err(out_of_bounds(0, 1, ratio)) }
     }
 }
 
-impl From<Share> for f64 {
-    fn from(Share(share): Share) -> Self {
-        share
+impl From<Ratio> for f64 {
+    fn from(Ratio(ratio): Ratio) -> Self {
+        ratio
     }
 }
 
@@ -225,15 +227,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_has_a_default() {
+    fn omitted_settings_have_defaults() {
         let latency = plan(json!({ "latency": { "delay_ms": 20 } })).unwrap().latency.unwrap();
         assert_eq!((latency.endpoint, latency.delay_ms.duration()), (None, Duration::from_millis(20)));
         assert_eq!((latency.share.0, latency.seconds.duration()), (1.0, Duration::from_secs(300)));
     }
 
     #[test]
-    fn everything_has_bounds() {
-        for (wrong, problem) in [
+    fn settings_are_validated() {
+        for (invalid, message) in [
             (json!({ "latency": { "delay_ms": 10_001 } }), "must be from 1 to 10000, not 10001"),
             (json!({ "latency": {} }), "missing field `delay_ms`"),
             (json!({ "errors": { "share": 1.5 } }), "must be from 0 to 1, not 1.5"),
@@ -243,15 +245,15 @@ mod tests {
             (json!({ "fire": {} }), "unknown field `fire`"),
             (json!({ "panics": { "chance": 1 } }), "unknown field `chance`"),
         ] {
-            let refused = plan(wrong).unwrap_err();
-            assert!(refused.starts_with(problem), "{refused}");
+            let error = plan(invalid).unwrap_err();
+            assert!(error.starts_with(message), "{error}");
         }
     }
 
     #[test]
-    fn a_share_is_a_probability() {
-        assert!((0..100).all(|_| Share(1.0).hits()) && !(0..100).any(|_| Share(0.0).hits()));
-        let half = (0..10_000).filter(|_| Share(0.5).hits()).count();
+    fn a_ratio_is_a_probability() {
+        assert!((0..100).all(|_| Ratio(1.0).draw()) && !(0..100).any(|_| Ratio(0.0).draw()));
+        let half = (0..10_000).filter(|_| Ratio(0.5).draw()).count();
         assert!((4_000..6_000).contains(&half), "{half}");
     }
 }

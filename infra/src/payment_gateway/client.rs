@@ -1,3 +1,5 @@
+//! The HTTP client: sends requests to the gateway, and records a span and metrics for each attempt.
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,21 +19,21 @@ use glasshouse_telemetry::events::payment_gateway::PaymentGatewayTimeout;
 use glasshouse_telemetry::metrics::GatewayMetrics;
 use glasshouse_telemetry::propagation;
 
-/// How patient to be with the gateway.
+/// Timeouts, retries, and the circuit breaker of the client.
 #[derive(Clone, Copy, Debug)]
 pub struct GatewaySettings {
-    /// How long one attempt may take.
+    /// The timeout of one attempt.
     pub attempt_timeout: Duration,
-    /// How many attempts a call makes; at least 1.
+    /// The maximum number of attempts of a call; at least 1.
     pub attempts: u32,
-    /// The pause before the second attempt. It doubles each time, and is stretched by chance, so that callers
-    /// who failed together do not come back together.
+    /// The delay before the second attempt. It doubles with each further attempt. Random jitter is added, so that
+    /// clients that failed together do not retry together.
     pub backoff: Duration,
-    /// When to stop asking at all.
+    /// When the circuit breaker opens.
     pub circuit_breaker: CircuitBreakerSettings,
 }
 
-/// The client. Cloning it is cheap; all clones share connections and the circuit breaker.
+/// The client. Clones share the connections and the circuit breaker.
 #[derive(Clone, Debug)]
 pub struct GatewayClient {
     http: Client,
@@ -45,7 +47,7 @@ impl GatewayClient {
     /// A client of the gateway at `url`, such as `http://gateway:8090`.
     ///
     /// # Errors
-    /// When no HTTP client can be made on this machine.
+    /// When the HTTP client cannot be created.
     pub fn new(url: Url, settings: GatewaySettings, metrics: GatewayMetrics) -> Result<Self, reqwest::Error> {
         let http = Client::builder().timeout(settings.attempt_timeout).build()?;
         let breaker = Arc::new(CircuitBreaker::new(settings.circuit_breaker, metrics.clone()));
@@ -60,7 +62,7 @@ impl GatewayClient {
         self.http.request(method, url)
     }
 
-    /// Sends a request about a payment until it is answered or the attempts are used up. `Ok(None)` is a 404.
+    /// Sends a request about a payment, and retries it while attempts are left. `Ok(None)` stands for a 404.
     async fn send(
         &self,
         payment: PaymentId,
@@ -70,18 +72,19 @@ impl GatewayClient {
             return Err(GatewayFailure::CircuitOpen);
         }
         let attempt = || async {
-            // The body is in memory, so the request can always be copied.
-            let copy = request.try_clone().and_then(|copy| copy.build().ok()).ok_or(Attempt::CannotRepeat)?;
+            // The body is in memory, so the request can always be cloned.
+            let copy =
+                request.try_clone().and_then(|copy| copy.build().ok()).ok_or(AttemptError::NotCloneable)?;
             self.execute(copy).await
         };
         let retries = self.settings.attempts.saturating_sub(1);
-        let pauses = ExponentialBuilder::default()
+        let backoff = ExponentialBuilder::default()
             .with_min_delay(self.settings.backoff)
             .with_max_times(usize::try_from(retries).unwrap_or(usize::MAX))
             .with_jitter();
-        let result = attempt.retry(pauses).when(Attempt::may_be_repeated).await;
+        let result = attempt.retry(backoff).when(AttemptError::is_retryable).await;
         match &result {
-            Err(failure) if failure.is_the_gateways_fault() => self.breaker.failed(Instant::now()),
+            Err(failure) if failure.is_retryable() => self.breaker.failed(Instant::now()),
             _ => self.breaker.succeeded(),
         }
         let result = result.map_err(GatewayFailure::from);
@@ -93,8 +96,8 @@ impl GatewayClient {
 }
 
 impl GatewayClient {
-    /// Sends a request once, in a span of its own that the gateway continues.
-    async fn execute(&self, mut request: reqwest::Request) -> Result<Option<wire::Charge>, Attempt> {
+    /// Sends a request once, in a client span whose context the gateway continues.
+    async fn execute(&self, mut request: reqwest::Request) -> Result<Option<wire::Charge>, AttemptError> {
         let operation = wire::operation(request.method(), request.url().path());
         let span = tracing::info_span!(
             "payment_gateway",
@@ -109,15 +112,15 @@ impl GatewayClient {
             otel.status_code = tracing::field::Empty,
         );
         let send = async {
-            propagation::inject(&mut Headers(request.headers_mut()));
+            propagation::inject(&mut HeaderInjector(request.headers_mut()));
             let response = self.http.execute(request).await?;
             tracing::Span::current().record("http.response.status_code", response.status().as_u16());
-            answer(response).await
+            parse(response).await
         };
-        let begun = Instant::now();
+        let started = Instant::now();
         let result = send.instrument(span.clone()).await;
-        let outcome = result.as_ref().map_or_else(Attempt::outcome, |_| "ok");
-        self.metrics.attempted(operation, outcome, begun.elapsed());
+        let outcome = result.as_ref().map_or_else(AttemptError::outcome, |_| "ok");
+        self.metrics.attempted(operation, outcome, started.elapsed());
         if let Err(failure) = &result {
             span.record("error.type", failure.kind());
             span.record("otel.status_code", "ERROR");
@@ -126,10 +129,10 @@ impl GatewayClient {
     }
 }
 
-/// Writes trace headers into a request.
-struct Headers<'a>(&'a mut HeaderMap);
+/// Injects trace context into the headers of a request.
+struct HeaderInjector<'a>(&'a mut HeaderMap);
 
-impl Injector for Headers<'_> {
+impl Injector for HeaderInjector<'_> {
     fn set(&mut self, key: &str, value: String) {
         if let (Ok(name), Ok(value)) = (key.parse::<HeaderName>(), value.parse()) {
             self.0.insert(name, value);
@@ -137,44 +140,40 @@ impl Injector for Headers<'_> {
     }
 }
 
-/// Reads an answer of the gateway.
-async fn answer(response: reqwest::Response) -> Result<Option<wire::Charge>, Attempt> {
+/// Parses a response of the gateway. `None` stands for a 404.
+async fn parse(response: reqwest::Response) -> Result<Option<wire::Charge>, AttemptError> {
     match response.status() {
         StatusCode::NOT_FOUND => Ok(None),
         status if status.is_success() => Ok(Some(response.json().await?)),
-        status => Err(Attempt::Refused(status)),
+        status => Err(AttemptError::Status(status)),
     }
 }
 
 /// Why an attempt failed.
 #[derive(Debug, thiserror::Error)]
-enum Attempt {
+enum AttemptError {
     #[error(transparent)]
     Http(#[from] reqwest::Error),
-    #[error("the payment gateway answered {0}")]
-    Refused(StatusCode),
-    #[error("the request cannot be repeated")]
-    CannotRepeat,
-    #[error("the payment gateway does not know this charge")]
+    #[error("the payment gateway returned {0}")]
+    Status(StatusCode),
+    #[error("the request cannot be cloned for a retry")]
+    NotCloneable,
+    #[error("the payment gateway has no such charge")]
     UnknownCharge,
 }
 
-impl Attempt {
-    /// Every request carries the payment's id, so repeating one is always safe. It is of no use where the
-    /// gateway understood and refused.
-    fn may_be_repeated(&self) -> bool {
+impl AttemptError {
+    /// Whether another attempt may succeed, because the gateway or the connection failed. A rejected request is final.
+    /// A retry is always safe: every request has the payment's id as its idempotency key.
+    fn is_retryable(&self) -> bool {
         match self {
             Self::Http(error) => !error.is_builder(),
-            Self::Refused(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
-            Self::CannotRepeat | Self::UnknownCharge => false,
+            Self::Status(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::NotCloneable | Self::UnknownCharge => false,
         }
     }
 
-    fn is_the_gateways_fault(&self) -> bool {
-        self.may_be_repeated()
-    }
-
-    /// The metric's label `outcome`.
+    /// The metric label `outcome`.
     fn outcome(&self) -> &'static str {
         match self {
             Self::Http(error) if error.is_timeout() => "timeout",
@@ -188,16 +187,16 @@ impl Attempt {
             Self::Http(error) if error.is_timeout() => "timeout".to_owned(),
             Self::Http(error) if error.is_connect() => "connection".to_owned(),
             Self::Http(_) => "protocol".to_owned(),
-            Self::Refused(status) => status.as_u16().to_string(),
-            Self::CannotRepeat | Self::UnknownCharge => "internal".to_owned(),
+            Self::Status(status) => status.as_u16().to_string(),
+            Self::NotCloneable | Self::UnknownCharge => "internal".to_owned(),
         }
     }
 }
 
-impl From<Attempt> for GatewayFailure {
-    fn from(attempt: Attempt) -> Self {
-        match attempt {
-            Attempt::Http(error) if error.is_timeout() => Self::TimedOut,
+impl From<AttemptError> for GatewayFailure {
+    fn from(error: AttemptError) -> Self {
+        match error {
+            AttemptError::Http(error) if error.is_timeout() => Self::TimedOut,
             other => Self::Unavailable(Box::new(other)),
         }
     }
@@ -209,7 +208,7 @@ impl PaymentGateway for GatewayClient {
             ChargeRequest { amount_minor: amount.minor(), currency: amount.currency().code().to_owned() };
         let request = self.request(Method::POST, &[]).json(&body);
         let request = request.header(IDEMPOTENCY_KEY, payment.to_string());
-        known(self.send(payment, request).await?)
+        outcome_of_existing(self.send(payment, request).await?)
     }
 
     async fn find_charge(&self, payment: PaymentId) -> Result<Option<ChargeOutcome>, GatewayFailure> {
@@ -218,17 +217,22 @@ impl PaymentGateway for GatewayClient {
     }
 
     async fn void_charge(&self, payment: PaymentId) -> Result<ChargeOutcome, GatewayFailure> {
-        known(self.send(payment, self.request(Method::POST, &[&payment.to_string(), "void"])).await?)
+        outcome_of_existing(
+            self.send(payment, self.request(Method::POST, &[&payment.to_string(), "void"])).await?,
+        )
     }
 
     async fn refund(&self, payment: PaymentId) -> Result<(), GatewayFailure> {
-        known(self.send(payment, self.request(Method::POST, &[&payment.to_string(), "refund"])).await?)?;
+        outcome_of_existing(
+            self.send(payment, self.request(Method::POST, &[&payment.to_string(), "refund"])).await?,
+        )?;
         Ok(())
     }
 }
 
-fn known(charge: Option<wire::Charge>) -> Result<ChargeOutcome, GatewayFailure> {
-    charge.map(outcome).ok_or_else(|| Attempt::UnknownCharge.into())
+/// The outcome of a charge that must exist.
+fn outcome_of_existing(charge: Option<wire::Charge>) -> Result<ChargeOutcome, GatewayFailure> {
+    charge.map(outcome).ok_or_else(|| AttemptError::UnknownCharge.into())
 }
 
 fn outcome(charge: wire::Charge) -> ChargeOutcome {

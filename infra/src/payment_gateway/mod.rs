@@ -1,5 +1,5 @@
-//! The client of the payment gateway, an external party over HTTP: with a deadline for each attempt, a few
-//! retries, and a circuit breaker that stops asking while it fails.
+//! The HTTP client of the payment gateway, with a timeout for each attempt, retries with backoff, and a circuit
+//! breaker.
 
 mod circuit_breaker;
 mod client;

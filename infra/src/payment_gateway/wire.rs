@@ -1,19 +1,18 @@
-//! The gateway's protocol. Both sides of it live in this project, since the gateway is a simulator; a real
-//! one would be described here the same way.
+//! The HTTP protocol of the payment gateway, which the client and the gateway simulator share.
 //!
-//! | request | answer |
+//! | request | response |
 //! | --- | --- |
-//! | `POST /v1/charges` with `Idempotency-Key` | 200 [`Charge`]: the first outcome for this key, for ever |
-//! | `GET /v1/charges/{key}` | 200 [`Charge`], or 404 if the key was never seen |
-//! | `POST /v1/charges/{key}/void` | 200 [`Charge`]: final; declined as `voided` if it was not charged before |
+//! | `POST /v1/charges` with `Idempotency-Key` | 200 [`Charge`]; the same outcome for every request with this key |
+//! | `GET /v1/charges/{key}` | 200 [`Charge`], or 404 if no charge has this key |
+//! | `POST /v1/charges/{key}/void` | 200 [`Charge`], final; a key without a charge is declined as `voided` |
 //! | `POST /v1/charges/{key}/refund` | 200 [`Charge`], or 409 if there is nothing to refund |
 
 use serde::{Deserialize, Serialize};
 
-/// The header that names a charge.
+/// The header with the key of a charge.
 pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-/// The route behind a path, for spans and metrics: `/v1/charges/{key}/void`.
+/// The route of a path for spans and metrics, such as `/v1/charges/{key}/void`.
 #[must_use]
 pub fn route(path: &str) -> &'static str {
     let mut parts = path.trim_start_matches('/').split('/').skip(2);
@@ -25,7 +24,7 @@ pub fn route(path: &str) -> &'static str {
     }
 }
 
-/// What a request asks the gateway to do, for metrics: `charge`, `find`, `void` or `refund`.
+/// The operation of a request for metrics: `charge`, `find`, `void` or `refund`.
 pub(super) fn operation(method: &reqwest::Method, path: &str) -> &'static str {
     match route(path) {
         "/v1/charges" => "charge",
@@ -36,7 +35,7 @@ pub(super) fn operation(method: &reqwest::Method, path: &str) -> &'static str {
     }
 }
 
-/// Asks for a charge.
+/// The body of a charge request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChargeRequest {
     /// In minor units of the currency.
@@ -45,29 +44,29 @@ pub struct ChargeRequest {
     pub currency: String,
 }
 
-/// A charge, as the gateway knows it.
+/// A charge in a response of the gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
-    /// The caller's key.
+    /// The idempotency key of the charge.
     pub key: String,
     /// In minor units of the currency.
     pub amount_minor: i64,
     /// ISO 4217.
     pub currency: String,
-    /// Where it stands.
+    /// The state of the charge.
     pub status: ChargeStatus,
-    /// Why it was declined.
+    /// The reason of a declined charge.
     pub decline_reason: Option<String>,
 }
 
-/// Where a charge stands.
+/// The state of a charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChargeStatus {
-    /// The money was taken.
+    /// The customer was charged.
     Succeeded,
-    /// The money was not taken and will not be.
+    /// The charge was declined or voided, and is final.
     Declined,
-    /// The money was taken and went back.
+    /// The customer was charged and refunded.
     Refunded,
 }

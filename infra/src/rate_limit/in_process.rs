@@ -1,3 +1,5 @@
+//! Token buckets in the memory of this process.
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ type TenantBuckets = governor::RateLimiter<
     StateInformationMiddleware,
 >;
 
-/// Buckets in this process.
+/// The buckets of all tenants, by plan.
 #[derive(Debug)]
 pub(super) struct InProcessLimiter {
     free: TenantBuckets,
@@ -26,7 +28,7 @@ pub(super) struct InProcessLimiter {
 }
 
 impl InProcessLimiter {
-    /// Full buckets for everybody.
+    /// Every tenant begins with a full bucket.
     pub(super) fn new(quotas: &Quotas) -> Self {
         let buckets = |quota| governor::RateLimiter::keyed(as_governor(quota)).with_middleware();
         Self { free: buckets(quotas.free), pro: buckets(quotas.pro), enterprise: buckets(quotas.enterprise) }
@@ -40,11 +42,11 @@ impl InProcessLimiter {
         };
         match buckets.check_key(&tenant) {
             Ok(state) => allowed(&state),
-            Err(refused) => Decision {
+            Err(rejected) => Decision {
                 allowed: false,
-                limit: refused.quota().burst_size().get(),
+                limit: rejected.quota().burst_size().get(),
                 remaining: 0,
-                reset: refused.wait_time_from(DefaultClock::default().now()),
+                reset: rejected.wait_time_from(DefaultClock::default().now()),
             },
         }
     }
@@ -58,7 +60,7 @@ fn allowed(state: &StateSnapshot) -> Decision {
 
 fn as_governor(quota: Quota) -> governor::Quota {
     let at_least_one = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-    // By the interval and not by `per_second`, whose bucket is as large as its rate.
+    // `Quota::per_second` would set the burst to the rate.
     governor::Quota::with_period(Duration::from_secs(1) / at_least_one(quota.per_second).get())
         .unwrap_or_else(|| governor::Quota::per_second(NonZeroU32::MIN))
         .allow_burst(at_least_one(quota.burst))

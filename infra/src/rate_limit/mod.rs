@@ -1,9 +1,9 @@
-//! Rate limits by plan: each tenant has a bucket of tokens, which fills at a steady rate. A request takes
-//! one token, and is refused while there is none.
+//! Rate limits by plan. Each tenant has a token bucket, which refills at a constant rate. A request takes one token,
+//! and is rejected if there is none.
 
 mod in_process;
 mod redis;
-mod refusals;
+mod rejections;
 
 use std::time::{Duration, Instant};
 
@@ -12,15 +12,15 @@ use glasshouse_domain::tenant::Plan;
 
 use self::in_process::InProcessLimiter;
 use self::redis::RedisLimiter;
-use self::refusals::Refusals;
+use self::rejections::Rejections;
 use crate::redis::{Redis, RedisError};
 
-/// How many requests a plan allows.
+/// The rate limit of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Tokens that flow into the bucket each second; at least 1.
+    /// The refill rate in tokens per second; at least 1.
     pub per_second: u32,
-    /// Tokens that the bucket holds: how many requests may come at once; at least 1.
+    /// The capacity of the bucket in tokens, which is the size of the largest burst; at least 1.
     pub burst: u32,
 }
 
@@ -47,73 +47,73 @@ impl Quotas {
     }
 }
 
-/// What became of a request, and what the client is told of its bucket.
+/// The decision about one request, with the state of the bucket for the rate-limit headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// Whether the request may go on.
+    /// Whether the request is allowed.
     pub allowed: bool,
-    /// How many tokens the bucket holds when full.
+    /// The capacity of the bucket in tokens.
     pub limit: u32,
-    /// How many tokens are left now.
+    /// The number of tokens left.
     pub remaining: u32,
-    /// How long until the next token, if the request was refused; until the bucket is full, otherwise.
+    /// The time until the next token if the request is rejected, otherwise until the bucket is full.
     pub reset: Duration,
 }
 
-/// Decides whether a tenant's request may go on.
+/// Limits the request rate of each tenant.
 #[derive(Debug)]
 pub struct RateLimiter {
     buckets: Buckets,
-    refusals: Refusals,
+    rejections: Rejections,
 }
 
-/// Where the buckets are kept.
+/// The storage of the buckets.
 #[derive(Debug)]
 enum Buckets {
-    /// In this process, for the demo.
+    /// In this process.
     InProcess(InProcessLimiter),
     /// In Redis, shared by all processes.
     Redis(RedisLimiter),
 }
 
 impl RateLimiter {
-    /// With buckets in this process, for the demo.
+    /// A limiter with buckets in this process, for the demo.
     #[must_use]
     pub fn in_process(quotas: &Quotas) -> Self {
-        Self { buckets: Buckets::InProcess(InProcessLimiter::new(quotas)), refusals: Refusals::default() }
+        Self { buckets: Buckets::InProcess(InProcessLimiter::new(quotas)), rejections: Rejections::default() }
     }
 
-    /// With buckets in Redis, shared by all processes.
+    /// A limiter with buckets in Redis, shared by all processes.
     #[must_use]
     pub fn in_redis(redis: Redis, quotas: Quotas) -> Self {
-        Self { buckets: Buckets::Redis(RedisLimiter::new(redis, quotas)), refusals: Refusals::default() }
+        Self { buckets: Buckets::Redis(RedisLimiter::new(redis, quotas)), rejections: Rejections::default() }
     }
 
-    /// Takes a token out of the tenant's bucket, if there is one.
+    /// Takes a token from the tenant's bucket if there is one, and returns the decision.
     ///
     /// # Errors
-    /// When Redis fails. Callers let the request pass: a limiter that is gone must not take the service down.
+    /// When Redis fails. Callers allow the request: an outage of the limiter must not become one of the service.
     pub async fn take(&self, tenant: TenantId, plan: Plan) -> Result<Decision, RedisError> {
         let decision = match &self.buckets {
             Buckets::InProcess(limiter) => limiter.take(tenant, plan),
             Buckets::Redis(limiter) => limiter.take(tenant, plan).await?,
         };
         if !decision.allowed {
-            self.refusals.add(tenant, decision, Instant::now());
+            self.rejections.insert(tenant, decision, Instant::now());
         }
         Ok(decision)
     }
 
-    /// The refusal of the tenant's last request, as long as its bucket cannot have another token: then nobody need be
-    /// asked, neither Redis nor who is calling, and a flood of requests costs next to nothing.
+    /// The rejection of the tenant's last request, as long as the bucket cannot have another token. It needs no call to
+    /// Redis and no look-up of the user, so rejecting a flood of requests is cheap.
     #[must_use]
-    pub fn standing_refusal(&self, tenant: TenantId) -> Option<Decision> {
-        self.refusals.standing(tenant, Instant::now())
+    pub fn current_rejection(&self, tenant: TenantId) -> Option<Decision> {
+        self.rejections.current(tenant, Instant::now())
     }
 
-    /// Counts a refused request of the tenant. Once a second it answers how many there were since the last answer, so
-    /// that a flood of requests is not a flood of log lines.
-    pub fn count_refusal(&self, tenant: TenantId) -> Option<u64> {
-        self.refusals.count(tenant, Instant::now())
+    /// Counts a rejected request of the tenant. At most once a second it returns the number of rejections since it last
+    /// returned one, so that a flood of requests is not a flood of log records.
+    pub fn count_rejection(&self, tenant: TenantId) -> Option<u64> {
+        self.rejections.count(tenant, Instant::now())
     }
 }

@@ -1,3 +1,5 @@
+//! Token buckets in Redis, shared by all processes.
+
 use std::time::Duration;
 
 use deadpool_redis::redis::Script;
@@ -7,7 +9,7 @@ use glasshouse_domain::tenant::Plan;
 use super::{Decision, Quotas};
 use crate::redis::{Redis, RedisError};
 
-/// Buckets in Redis. One script takes a token: Redis runs it as one step, whoever else is asking.
+/// The buckets of all tenants in Redis. A Lua script takes a token atomically.
 #[derive(Debug)]
 pub(super) struct RedisLimiter {
     redis: Redis,
@@ -16,7 +18,6 @@ pub(super) struct RedisLimiter {
 }
 
 impl RedisLimiter {
-    /// Buckets as Redis holds them.
     pub(super) fn new(redis: Redis, quotas: Quotas) -> Self {
         Self { redis, quotas, script: Script::new(include_str!("token_bucket.lua")) }
     }

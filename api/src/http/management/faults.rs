@@ -59,13 +59,13 @@ impl FaultPanel {
 }
 
 async fn show(panel: web::Data<FaultPanel>) -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "faults": panel.faults.shown() }))
+    HttpResponse::Ok().json(json!({ "faults": panel.faults.active() }))
 }
 
 async fn replace(panel: web::Data<FaultPanel>, Json(plan): Json<FaultPlan>) -> Result<HttpResponse, Problem> {
     panel.check(&plan)?;
     panel.faults.inject(plan, panel.connections.as_ref());
-    let body = json!({ "faults": panel.faults.shown() });
+    let body = json!({ "faults": panel.faults.active() });
     FaultsReplaced { faults: &body["faults"].to_string() }.emit();
     Ok(HttpResponse::Ok().json(body))
 }

@@ -41,7 +41,7 @@ pub async fn authenticate(
     span.record("user.id", tracing::field::display(claims.user()));
     let endpoint = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
     metrics.called_by_tenant(&claims.tenant().to_string(), &endpoint);
-    if let Some(decision) = limiter.standing_refusal(claims.tenant()) {
+    if let Some(decision) = limiter.current_rejection(claims.tenant()) {
         return Ok(reject(request, claims.tenant(), &decision, &limiter, &metrics));
     }
     let principal = match principal(&principals, &claims).await {
@@ -49,7 +49,7 @@ pub async fn authenticate(
         Err(problem) => return Ok(request.error_response(problem)),
     };
     span.record("user.role", principal.role().as_str());
-    active_users.see(principal.user()).await;
+    active_users.record(principal.user()).await;
     request.extensions_mut().insert(principal);
     Ok(next.call(request).await?.map_into_boxed_body())
 }
@@ -58,7 +58,7 @@ pub async fn authenticate(
 fn claims(tokens: &Tokens, request: &ServiceRequest) -> Result<Option<Claims>, Problem> {
     let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
     let token = value.to_str().ok().and_then(bearer_token).ok_or_else(not_bearer)?;
-    Ok(Some(tokens.check(token)?))
+    Ok(Some(tokens.verify(token)?))
 }
 
 /// The token's user with its current role and plan: the token holds neither.

@@ -21,13 +21,13 @@ pub async fn inject_faults(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let endpoint = request.match_pattern().filter(|endpoint| endpoint.starts_with("/v1/"));
     if let Some(endpoint) = endpoint {
-        if let Some(delay) = faults.delays(&endpoint) {
+        if let Some(delay) = faults.trigger_latency(&endpoint) {
             tokio::time::sleep(delay).await;
         }
-        if faults.fails(&endpoint) {
+        if faults.trigger_error(&endpoint) {
             return Err(Problem::internal("an injected fault").into());
         }
-        if faults.panics(&endpoint) {
+        if faults.trigger_panic(&endpoint) {
             panic_on_request();
         }
     }

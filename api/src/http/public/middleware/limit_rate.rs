@@ -73,7 +73,7 @@ pub(super) fn reject(
     metrics: &HttpMetrics,
 ) -> ServiceResponse<BoxBody> {
     metrics.rate_limited(&tenant.to_string());
-    if let Some(refused) = limiter.count_refusal(tenant) {
+    if let Some(refused) = limiter.count_rejection(tenant) {
         RateLimitExceeded { tenant_id: &tenant, refused }.emit();
     }
     let detail = "the rate limit of your tenant's plan is exceeded: retry after the time in Retry-After";

@@ -78,6 +78,6 @@ pub(super) async fn log_in(
     Ok(web::Json(TokenBody {
         access_token: token.expose_secret().to_owned(),
         token_type: "Bearer",
-        expires_in: tokens.life().as_secs(),
+        expires_in: tokens.lifetime().as_secs(),
     }))
 }
