@@ -105,7 +105,7 @@ impl Cache {
     ///
     /// # Errors
     /// When the cache fails.
-    pub async fn forget(&self, key: &str) -> Result<(), CacheError> {
+    pub async fn delete(&self, key: &str) -> Result<(), CacheError> {
         self.inject_fault()?;
         match &self.store {
             Store::InProcess(cache) => cache.invalidate(key).await,

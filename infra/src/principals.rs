@@ -126,8 +126,8 @@ impl Principals {
     }
 
     /// Invalidates the cached entry of a user. Must be called after every change of a user.
-    pub async fn forget(&self, store: &TenantStore, user: UserId) {
-        if let Err(error) = self.cache.forget(&key(store, user)).await {
+    pub async fn invalidate(&self, store: &TenantStore, user: UserId) {
+        if let Err(error) = self.cache.delete(&key(store, user)).await {
             CacheFailed { cache: CACHE, error: &error, is_lookup: false }.emit(&self.metrics);
         }
     }

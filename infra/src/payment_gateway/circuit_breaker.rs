@@ -1,4 +1,4 @@
-//! Stops asking a party that fails, and tries again after a while.
+//! The circuit breaker: rejects calls to a dependency that keeps failing, and lets one through after a pause.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -8,19 +8,19 @@ use glasshouse_telemetry::events::payment_gateway::{
 };
 use glasshouse_telemetry::metrics::GatewayMetrics;
 
-/// When to stop asking and for how long.
+/// When the circuit opens, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct CircuitBreakerSettings {
-    /// After so many failures in a row the circuit opens; at least 1.
+    /// The number of consecutive failures that open the circuit; at least 1.
     pub failures: u32,
-    /// How long nobody is let through, before one caller may try.
+    /// How long the circuit stays open before one trial call is allowed.
     pub pause: Duration,
 }
 
-/// The state of the line to one party.
+/// The circuit breaker of one dependency.
 ///
-/// *Closed*: everybody is let through. *Open*: nobody is, until the pause is over. Then it is *half-open*: one
-/// caller may try; success closes the circuit, failure opens it again.
+/// *Closed*: all calls are allowed. *Open*: all calls are rejected until the pause is over. *Half-open*: one trial call
+/// is allowed; its success closes the circuit, its failure opens it again.
 #[derive(Debug)]
 pub(super) struct CircuitBreaker {
     settings: CircuitBreakerSettings,
@@ -40,11 +40,11 @@ impl CircuitBreaker {
         Self { settings, state: Mutex::new(State::Closed { failures: 0 }), metrics }
     }
 
-    /// Whether a call may be made now. A caller who is let through must report what came of it.
-    pub(super) fn let_through(&self, now: Instant) -> bool {
+    /// Whether a call is allowed now. The caller of an allowed call must report its result.
+    pub(super) fn try_acquire(&self, now: Instant) -> bool {
         self.update(|state| match state {
             State::Closed { .. } => (state, true),
-            // Half-open for longer than the pause: whoever was let through never reported.
+            // Half-open for longer than the pause: the trial call never reported its result.
             State::Open { since } | State::HalfOpen { since } if now >= since + self.settings.pause => {
                 (State::HalfOpen { since: now }, true)
             }
@@ -52,7 +52,7 @@ impl CircuitBreaker {
         })
     }
 
-    /// The party answered.
+    /// Reports a successful call.
     pub(super) fn succeeded(&self) {
         self.update(|state| {
             if !matches!(state, State::Closed { .. }) {
@@ -62,7 +62,7 @@ impl CircuitBreaker {
         });
     }
 
-    /// The party failed.
+    /// Reports a failed call.
     pub(super) fn failed(&self, now: Instant) {
         self.update(|state| match state {
             State::Closed { failures } if failures + 1 < self.settings.failures => {
@@ -72,14 +72,14 @@ impl CircuitBreaker {
                 PaymentGatewayCircuitOpened { pause: self.settings.pause }.emit(&self.metrics);
                 (State::Open { since: now }, ())
             }
-            // A call that was under way when the circuit opened.
+            // A call that began before the circuit opened.
             State::Open { .. } => (state, ()),
         });
     }
 
-    /// Changes the state, and emits under its lock, so that the metric ends as the state does.
+    /// Changes the state. Events are emitted under the lock, so that the metric matches the state.
     fn update<T>(&self, change: impl FnOnce(State) -> (State, T)) -> T {
-        // A state is a plain value and always whole, so a panic elsewhere cannot have spoiled it.
+        // The state is assigned as a whole, so a poisoned lock still holds a valid one.
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (next, result) = change(*state);
         *state = next;
@@ -103,49 +103,49 @@ mod tests {
     fn opened(now: Instant) -> CircuitBreaker {
         let breaker = closed();
         breaker.failed(now);
-        assert!(breaker.let_through(now), "one failure is not enough");
+        assert!(breaker.try_acquire(now), "one failure is not enough");
         breaker.failed(now);
         breaker
     }
 
     #[test]
-    fn opens_after_failures_in_a_row_and_only_then() {
+    fn opens_only_after_consecutive_failures() {
         let now = Instant::now();
         let breaker = closed();
         for _ in 0..5 {
             breaker.failed(now);
             breaker.succeeded();
         }
-        assert!(breaker.let_through(now));
-        assert!(!opened(now).let_through(now));
+        assert!(breaker.try_acquire(now));
+        assert!(!opened(now).try_acquire(now));
     }
 
     #[test]
-    fn lets_one_caller_try_after_the_pause() {
+    fn allows_one_trial_call_after_the_pause() {
         let now = Instant::now();
         let breaker = opened(now);
-        assert!(!breaker.let_through(now + PAUSE - Duration::from_millis(1)));
-        assert!(breaker.let_through(now + PAUSE));
-        assert!(!breaker.let_through(now + PAUSE), "a second caller has to wait");
+        assert!(!breaker.try_acquire(now + PAUSE - Duration::from_millis(1)));
+        assert!(breaker.try_acquire(now + PAUSE));
+        assert!(!breaker.try_acquire(now + PAUSE), "a second call is rejected");
         breaker.succeeded();
-        assert!(breaker.let_through(now + PAUSE));
+        assert!(breaker.try_acquire(now + PAUSE));
     }
 
     #[test]
-    fn opens_again_when_the_try_fails() {
+    fn opens_again_when_the_trial_call_fails() {
         let now = Instant::now();
         let breaker = opened(now);
-        assert!(breaker.let_through(now + PAUSE));
+        assert!(breaker.try_acquire(now + PAUSE));
         breaker.failed(now + PAUSE);
-        assert!(!breaker.let_through(now + PAUSE * 2 - Duration::from_millis(1)));
-        assert!(breaker.let_through(now + PAUSE * 2));
+        assert!(!breaker.try_acquire(now + PAUSE * 2 - Duration::from_millis(1)));
+        assert!(breaker.try_acquire(now + PAUSE * 2));
     }
 
     #[test]
-    fn a_caller_who_never_reports_does_not_block_the_line_for_ever() {
+    fn allows_another_trial_call_when_the_first_never_reports() {
         let now = Instant::now();
         let breaker = opened(now);
-        assert!(breaker.let_through(now + PAUSE));
-        assert!(breaker.let_through(now + PAUSE * 2));
+        assert!(breaker.try_acquire(now + PAUSE));
+        assert!(breaker.try_acquire(now + PAUSE * 2));
     }
 }

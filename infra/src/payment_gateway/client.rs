@@ -68,7 +68,7 @@ impl GatewayClient {
         payment: PaymentId,
         request: RequestBuilder,
     ) -> Result<Option<wire::Charge>, GatewayFailure> {
-        if !self.breaker.let_through(Instant::now()) {
+        if !self.breaker.try_acquire(Instant::now()) {
             return Err(GatewayFailure::CircuitOpen);
         }
         let attempt = || async {

@@ -35,7 +35,7 @@ impl Rejections {
         let until = now + decision.reset;
         let mut rejections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if rejections.len() >= CLEANUP_THRESHOLD {
-            rejections.retain(|_, rejection| rejection.is_current(now));
+            rejections.retain(|_, rejection| !rejection.is_expired(now));
         }
         let rejection = rejections.entry(tenant).or_insert(Rejection {
             decision,
@@ -71,8 +71,8 @@ impl Rejection {
         self.last_report.is_some_and(|last| now < last + REPORT_INTERVAL)
     }
 
-    fn is_current(&self, now: Instant) -> bool {
-        self.until > now || self.was_just_reported(now)
+    fn is_expired(&self, now: Instant) -> bool {
+        self.until <= now && !self.was_just_reported(now)
     }
 }
 

@@ -219,6 +219,6 @@ async fn apply_change(
     principals: &Principals,
 ) -> Result<User, Problem> {
     let user = caller.store().change_user(caller.role(), id.into(), version, change).await?;
-    principals.forget(caller.store(), user.id).await;
+    principals.invalidate(caller.store(), user.id).await;
     Ok(user)
 }
