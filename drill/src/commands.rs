@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use glasshouse_drill::catalogue::{Catalogue, Exercise, Process};
 use glasshouse_drill::contract::{self, ExportedMetrics};
 use glasshouse_drill::correlation::{Backends, Explore, Follower, Links};
-use glasshouse_drill::grafana::Dashboard;
+use glasshouse_drill::grafana::DashboardFile;
 use glasshouse_drill::grafana::data_source::DataSource;
 use glasshouse_drill::panel_data;
 use glasshouse_drill::project::Project;
@@ -160,7 +160,7 @@ async fn follow(project: &Project, arguments: FollowArguments) -> Result<bool> {
         (DataSource::Pyroscope, pyroscope),
     ];
     let direct = direct.into_iter().filter_map(|(source, url)| Some((source, url?))).collect();
-    let dashboards = Dashboard::read_all(&project.dashboards())?;
+    let dashboards = DashboardFile::read_all(&project.dashboards())?;
     let follower = Follower {
         backends: &Backends::new(grafana.clone(), direct)?,
         explore: &Explore::new(grafana),

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use crate::catalogue::{Catalogue, Evidence};
-use crate::grafana::Dashboard;
+use crate::grafana::DashboardFile;
 use crate::project::{Project, files, kebab_case, read_yaml};
 use crate::rules::{Rule, RuleFiles};
 use crate::speed::Speed;
@@ -47,7 +47,7 @@ pub fn problems(project: &Project) -> Result<Vec<String>> {
 
 /// Each alert names a dashboard, and a panel of that dashboard links to its runbook.
 fn dashboard_problems(project: &Project) -> Result<Vec<String>> {
-    let dashboards = Dashboard::read_all(&project.dashboards())?;
+    let dashboards = DashboardFile::read_all(&project.dashboards())?;
     let alerts = RuleFiles::read(&project.rules())?.rules()?;
     let problem = |alert: &Rule| {
         let name = alert.alert.as_ref()?;

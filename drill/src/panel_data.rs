@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use crate::contract::uses_external_metrics;
-use crate::grafana::Dashboard;
+use crate::grafana::DashboardFile;
 use crate::project::Project;
 use crate::prometheus_api::PrometheusApi;
 use crate::promql::parse;
@@ -19,8 +19,8 @@ pub async fn missing(
     prometheus: &PrometheusApi,
     with_external: bool,
 ) -> Result<Vec<String>> {
-    let dashboards = Dashboard::read_all(&project.dashboards())?;
-    let queries = dashboards.iter().flat_map(Dashboard::promql_under_normal_load);
+    let dashboards = DashboardFile::read_all(&project.dashboards())?;
+    let queries = dashboards.iter().flat_map(DashboardFile::promql_under_normal_load);
     let mut missing = Vec::new();
     for LocatedQuery { place, expression } in queries {
         if !with_external && uses_external_metrics(&parse(&expression)?) {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use glasshouse_drill::grafana::data_source::provisioned;
-use glasshouse_drill::grafana::{Dashboard, interpolate};
+use glasshouse_drill::grafana::{DashboardFile, interpolate};
 use glasshouse_drill::project::Project;
 use glasshouse_drill::query::LocatedQuery;
 use serde_json::Value;
@@ -25,11 +25,11 @@ fn project() -> Project {
     Project::new(root())
 }
 
-fn dashboards() -> Vec<Dashboard> {
-    Dashboard::read_all(&project().dashboards()).unwrap()
+fn dashboards() -> Vec<DashboardFile> {
+    DashboardFile::read_all(&project().dashboards()).unwrap()
 }
 
-fn dashboard(uid: &str) -> Dashboard {
+fn dashboard(uid: &str) -> DashboardFile {
     dashboards().into_iter().find(|dashboard| dashboard.uid() == uid).unwrap()
 }
 

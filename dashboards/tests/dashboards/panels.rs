@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use glasshouse_drill::grafana::Dashboard;
+use glasshouse_drill::grafana::DashboardFile;
 use serde_json::{Value, json};
 
 use crate::{dashboard, dashboards, text};
 
-fn problems(dashboard: &Dashboard) -> Vec<String> {
+fn problems(dashboard: &DashboardFile) -> Vec<String> {
     let mut problems = Vec::new();
     let (mut ids, mut titles, mut taken) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for panel in dashboard.json()["panels"].as_array().unwrap() {
@@ -68,7 +68,7 @@ fn every_panel_is_complete_and_has_a_place_of_its_own() {
 fn problems_of_a_panel_are_reported() {
     let uid = "glasshouse-overview";
     let mut json = dashboard(uid).json().clone();
-    let sound = Dashboard::new(json.clone());
+    let sound = DashboardFile::new(json.clone());
     let panel = sound.panels()[1].clone();
     let changed = json["panels"].as_array_mut().unwrap().iter_mut().find(|one| **one == panel).unwrap();
     changed["description"] = json!("Look.");
@@ -79,7 +79,7 @@ fn problems_of_a_panel_are_reported() {
     changed["title"] = sound.panels()[0]["title"].clone();
     changed["id"] = sound.panels()[0]["id"].clone();
     let title = text(&sound.panels()[0]["title"]);
-    let found = problems(&Dashboard::new(json.clone()));
+    let found = problems(&DashboardFile::new(json.clone()));
     let expected = [
         "duplicate id",
         "duplicate title",
@@ -94,6 +94,6 @@ fn problems_of_a_panel_are_reported() {
     let mut json = sound.json().clone();
     let first = json["panels"][1]["gridPos"].clone();
     json["panels"][2]["gridPos"] = first;
-    let found = problems(&Dashboard::new(json));
+    let found = problems(&DashboardFile::new(json));
     assert!(found.iter().any(|problem| problem.ends_with("overlaps another panel")), "{found:?}");
 }

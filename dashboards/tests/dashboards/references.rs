@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use glasshouse_drill::grafana::Dashboard;
+use glasshouse_drill::grafana::DashboardFile;
 use glasshouse_drill::project::files;
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ impl Targets {
         }
     }
 
-    fn problems_of(&self, dashboard: &Dashboard) -> Vec<String> {
+    fn problems_of(&self, dashboard: &DashboardFile) -> Vec<String> {
         let json = dashboard.json();
         let mut problems = self.sources_in(json);
         problems.extend(self.links_in(json));
@@ -143,7 +143,7 @@ fn broken_references_are_reported() {
     let problem = |from: &str, to: &str| {
         let broken = sound.replacen(from, to, 1);
         assert_ne!(broken, sound, "{from}");
-        targets.problems_of(&Dashboard::new(serde_json::from_str(&broken).unwrap())).join("\n")
+        targets.problems_of(&DashboardFile::new(serde_json::from_str(&broken).unwrap())).join("\n")
     };
     let source = r#"{"type":"prometheus","uid":"prometheus"}"#;
     for broken in [r#""prometheus""#, r#"{"type":"prometheus"}"#, r#"{"type":"loki","uid":"prometheus"}"#] {

@@ -7,7 +7,7 @@ mod labels;
 
 use anyhow::Result;
 
-use crate::grafana::Dashboard;
+use crate::grafana::DashboardFile;
 use crate::project::Project;
 use crate::promql::parse;
 use crate::query::LocatedQuery;
@@ -20,9 +20,9 @@ use labels::{LabelChecker, RecordedSeries};
 /// Violations of the project's rules and dashboards: see [`violations`].
 pub fn project_violations(project: &Project, exported: &ExportedMetrics) -> Result<Vec<String>> {
     let rules = RuleFiles::read(&project.rules())?.rules()?;
-    let dashboards = Dashboard::read_all(&project.dashboards())?;
+    let dashboards = DashboardFile::read_all(&project.dashboards())?;
     let queries: Vec<_> =
-        rules.iter().map(Rule::query).chain(dashboards.iter().flat_map(Dashboard::promql)).collect();
+        rules.iter().map(Rule::query).chain(dashboards.iter().flat_map(DashboardFile::promql)).collect();
     violations(&queries, &rules, exported)
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::grafana::Dashboard;
+use crate::grafana::DashboardFile;
 use crate::grafana::data_source::LOG_RECORDS;
 use crate::polling::poll_until;
 pub use backends::Backends;
@@ -53,7 +53,7 @@ impl Follower<'_> {
     ///
     /// # Errors
     /// A link is broken. The error names the link and the likely causes.
-    pub async fn follow(&self, dashboards: &[Dashboard]) -> Result<()> {
+    pub async fn follow(&self, dashboards: &[DashboardFile]) -> Result<()> {
         let traces = self.panel_to_traces(dashboards).await.context("panel -> trace is broken")?;
         let trace = self.trace_to_profile(&traces).await.context("trace -> profile is broken")?;
         self.trace_to_logs(trace).await.context("trace -> logs is broken")?;
@@ -62,7 +62,7 @@ impl Follower<'_> {
     }
 
     /// The traces of the newest exemplars in a panel.
-    async fn panel_to_traces(&self, dashboards: &[Dashboard]) -> Result<Vec<Trace>> {
+    async fn panel_to_traces(&self, dashboards: &[DashboardFile]) -> Result<Vec<Trace>> {
         let (place, exemplars) = self.exemplars(dashboards).await?;
         self.report(
             &format!("{place}: {} exemplars in the last minutes", exemplars.len()),
@@ -86,8 +86,8 @@ impl Follower<'_> {
 
     /// The panel with exemplars, and the exemplars from newest to oldest. Fewer than `MAX_EXEMPLARS` are accepted after
     /// the timeout.
-    async fn exemplars(&self, dashboards: &[Dashboard]) -> Result<(String, Vec<Exemplar>)> {
-        let mut queries: Vec<_> = dashboards.iter().flat_map(Dashboard::promql_with_exemplars).collect();
+    async fn exemplars(&self, dashboards: &[DashboardFile]) -> Result<(String, Vec<Exemplar>)> {
+        let mut queries: Vec<_> = dashboards.iter().flat_map(DashboardFile::promql_with_exemplars).collect();
         // Panels of requests come first: other spans may belong to background work, which has no request at its root.
         queries.sort_by_key(|query| !query.expression.contains("SPAN_KIND_SERVER"));
         ensure!(!queries.is_empty(), "no panel of the dashboards asks for exemplars");

@@ -2,8 +2,8 @@
 
 pub mod data_source;
 
-mod dashboard;
+mod dashboard_file;
 mod variables;
 
-pub use dashboard::{Dashboard, FAULT_ONLY};
+pub use dashboard_file::{DashboardFile, FAULT_ONLY};
 pub use variables::interpolate;

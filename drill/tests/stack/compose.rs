@@ -1,4 +1,4 @@
-//! A Compose file, as far as the checks look at it.
+//! Reads a Compose file. Only the fields that the checks need.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,10 @@ use glasshouse_drill::project::merge;
 use serde::Deserialize;
 use yaml_serde::Value;
 
-/// A stack: a Compose file with its variables filled in, in its folder.
+/// A Compose file whose variables are replaced by their defaults.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Stack {
+pub(crate) struct ComposeFile {
+    /// The folder of the file.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
     pub(crate) services: BTreeMap<String, Service>,
@@ -62,24 +63,24 @@ pub(crate) struct HealthCheck {
     pub(crate) disable: bool,
 }
 
-/// A file or folder of the host inside a container.
+/// A file or folder of the host that is mounted into a container.
 pub(crate) struct Mount {
     pub(crate) source: PathBuf,
     pub(crate) target: String,
     pub(crate) is_read_only: bool,
 }
 
-impl Stack {
-    /// Reads the file in this folder.
+impl ComposeFile {
+    /// Reads `docker-compose.yml` in this folder.
     pub(crate) fn read(folder: &Path) -> Self {
         let text = std::fs::read_to_string(folder.join("docker-compose.yml")).unwrap();
-        let mut value: Value = yaml_serde::from_str(&filled(&text)).unwrap();
+        let mut value: Value = yaml_serde::from_str(&interpolate(&text)).unwrap();
         merge(&mut value).unwrap();
-        let stack: Self = yaml_serde::from_value(value).unwrap();
-        Self { folder: folder.to_owned(), ..stack }
+        let file: Self = yaml_serde::from_value(value).unwrap();
+        Self { folder: folder.to_owned(), ..file }
     }
 
-    /// The service's files and folders of the host.
+    /// The bind mounts of a service.
     pub(crate) fn mounts(&self, service: &Service) -> Vec<Mount> {
         let mount = |volume: &String| {
             let mut parts = volume.split(':');
@@ -93,16 +94,16 @@ impl Stack {
         service.volumes.iter().filter_map(mount).collect()
     }
 
-    /// Those of them that are the project's: what else the machine has, nobody here can know.
-    pub(crate) fn own_mounts(&self, service: &Service) -> Vec<Mount> {
+    /// The bind mounts from the folder of the Compose file.
+    pub(crate) fn project_mounts(&self, service: &Service) -> Vec<Mount> {
         let mut mounts = self.mounts(service);
         mounts.retain(|mount| mount.source.starts_with(&self.folder));
         mounts
     }
 
-    /// The YAML files that the service is given: where they are, and what is in them.
+    /// The YAML files in the mounts of a service: paths, and content or parse error.
     pub(crate) fn configurations(&self, service: &Service) -> Vec<(PathBuf, Result<Value, String>)> {
-        let files = self.own_mounts(service).into_iter().flat_map(|mount| files_in(&mount.source));
+        let files = self.project_mounts(service).into_iter().flat_map(|mount| files_in(&mount.source));
         let yaml =
             files.filter(|path| path.extension().is_some_and(|ending| ending == "yml" || ending == "yaml"));
         let read = |path: PathBuf| {
@@ -115,7 +116,7 @@ impl Stack {
 }
 
 impl Mount {
-    /// What a path of the container is on the host, if it lies in here.
+    /// The path on the host for a path in the container; `None` if it is outside the mount.
     pub(crate) fn on_host(&self, path: &Path) -> Option<PathBuf> {
         let rest = path.strip_prefix(&self.target).ok()?;
         Some(if rest.as_os_str().is_empty() { self.source.clone() } else { self.source.join(rest) })
@@ -123,17 +124,17 @@ impl Mount {
 }
 
 impl Service {
-    /// Whether it goes on until somebody stops it.
-    pub(crate) fn keeps_running(&self) -> bool {
+    /// Whether the service restarts when it exits.
+    pub(crate) fn is_long_running(&self) -> bool {
         self.restart.as_deref().is_some_and(|restart| restart != "no")
     }
 
-    /// Whether Docker asks how it is.
+    /// Whether the service has an enabled health check.
     pub(crate) fn has_health_check(&self) -> bool {
         self.healthcheck.as_ref().is_some_and(|check| !check.disable)
     }
 
-    /// All words that the container is told: of its command, its environment and its health check.
+    /// All strings of the command, the environment and the health check.
     pub(crate) fn words(&self) -> Vec<&str> {
         let check = self.healthcheck.as_ref().map(|check| &check.test);
         let values =
@@ -142,7 +143,7 @@ impl Service {
     }
 }
 
-/// All texts in YAML, at any depth, without names.
+/// All strings in a YAML value, at any depth, without keys.
 pub(crate) fn texts(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],
@@ -153,7 +154,7 @@ pub(crate) fn texts(value: &Value) -> Vec<&str> {
     }
 }
 
-/// The files of a folder and of those below it, or the file itself.
+/// All files below a folder, or the file itself.
 fn files_in(path: &Path) -> Vec<PathBuf> {
     if !path.is_dir() {
         return vec![path.to_owned()].into_iter().filter(|path| path.is_file()).collect();
@@ -161,9 +162,9 @@ fn files_in(path: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(path).unwrap().flat_map(|entry| files_in(&entry.unwrap().path())).collect()
 }
 
-/// Compose's variables, `${NAME:-default}`, with their defaults. Each has one, which also holds where the variable is
-/// empty: that is how .env.example leaves those that a machine may do without.
-fn filled(text: &str) -> String {
+/// Replaces each variable `${NAME:-default}` by its default. A variable must have a default for unset and empty values,
+/// because `.env.example` leaves optional variables empty.
+fn interpolate(text: &str) -> String {
     let mut result = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
@@ -181,13 +182,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_have_their_defaults() {
-        assert_eq!(filled("a:${TAG:-1.2}-${NONE:-}!"), "a:1.2-!");
+    fn variables_are_replaced_by_their_defaults() {
+        assert_eq!(interpolate("a:${TAG:-1.2}-${NONE:-}!"), "a:1.2-!");
     }
 
     #[test]
     #[should_panic(expected = "TAG has no default")]
-    fn a_variable_without_a_default_is_named() {
-        filled("a:${TAG}");
+    fn a_variable_without_a_default_is_reported() {
+        interpolate("a:${TAG}");
     }
 }

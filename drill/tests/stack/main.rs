@@ -1,6 +1,6 @@
-//! `docker-compose.yml` and the files that its containers are given, without Docker: in the project, and, so that each
-//! check can fail, in a small stack that is broken in one place at a time.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Checks `docker-compose.yml` and the files that it mounts, without Docker. Each check runs on this repository, and on a
+//! small sample with one defect at a time.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod compose;
 mod mounts;
@@ -11,7 +11,7 @@ mod services;
 
 use std::path::Path;
 
-use compose::Stack;
+use compose::ComposeFile;
 use glasshouse_drill::project::read_yaml;
 use yaml_serde::Value;
 
@@ -19,21 +19,21 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// Everything that is wrong with a stack.
-fn problems(stack: &Stack) -> Vec<String> {
-    [services::problems(stack), network::problems(stack), mounts::problems(stack)].concat()
+/// All problems of a Compose file: one message each.
+fn problems(file: &ComposeFile) -> Vec<String> {
+    [services::problems(file), network::problems(file), mounts::problems(file)].concat()
 }
 
 #[test]
-fn the_stack_is_whole() {
-    assert_eq!(problems(&Stack::read(root())), [""; 0]);
+fn the_compose_file_has_no_problems() {
+    assert_eq!(problems(&ComposeFile::read(root())), [""; 0]);
 }
 
-/// What grafana/README.md asks for.
+/// The mounts that grafana/README.md requires.
 #[test]
-fn grafana_finds_its_dashboards_and_the_runbooks() {
-    let stack = Stack::read(root());
-    let mounts = stack.mounts(&stack.services["grafana"]);
+fn dashboards_and_runbooks_are_mounted_into_grafana() {
+    let file = ComposeFile::read(root());
+    let mounts = file.mounts(&file.services["grafana"]);
     let mounted_at = |folder: &str| {
         let source = root().join(".").join(folder);
         mounts.iter().find(|mount| mount.source == source).map_or("nowhere", |mount| &mount.target)

@@ -1,81 +1,86 @@
-//! What containers are given from the project's folder is there, and where they look for it.
+//! Checks bind mounts: their sources exist, and paths in commands and environments are mounted.
 
 use std::path::Path;
 
-use crate::compose::{Mount, Service, Stack};
+use crate::compose::{ComposeFile, Mount, Service};
 
-/// Of files that no image has.
-const OUR_ENDINGS: [&str; 4] = ["js", "json", "yaml", "yml"];
+/// The extensions of files that only mounts provide.
+const MOUNTED_EXTENSIONS: [&str; 4] = ["js", "json", "yaml", "yml"];
 
-pub(crate) fn problems(stack: &Stack) -> Vec<String> {
+pub(crate) fn problems(file: &ComposeFile) -> Vec<String> {
     let mut problems = Vec::new();
-    for (name, service) in &stack.services {
-        let mounts = stack.mounts(service);
-        let found = mounts.iter().flat_map(of_mount);
-        let found = found.chain(of_files(stack, service));
-        let found = found.chain(of_paths(service, &stack.own_mounts(service)));
+    for (name, service) in &file.services {
+        let mounts = file.mounts(service);
+        let found = mounts.iter().flat_map(mount_problems);
+        let found = found.chain(file_problems(file, service));
+        let found = found.chain(path_problems(service, &file.project_mounts(service)));
         problems.extend(found.map(|problem| format!("{name}: {problem}")));
     }
     problems
 }
 
-/// For a source that is not there, Docker makes an empty folder.
-fn of_mount(mount: &Mount) -> Vec<String> {
+/// Docker creates an empty folder for a missing source.
+fn mount_problems(mount: &Mount) -> Vec<String> {
     let source = mount.source.display();
     let is_file = Path::new(&mount.target).extension().is_some();
     let mut problems = Vec::new();
     if is_file && !mount.source.is_file() {
-        problems.push(format!("there is no file {source}"));
+        problems.push(format!("no file {source}"));
     }
     if !is_file && !mount.source.is_dir() {
-        problems.push(format!("there is no folder {source}"));
+        problems.push(format!("no folder {source}"));
     }
     if !mount.is_read_only {
-        problems.push(format!("it may write to {source}"));
+        problems.push(format!("{source} is mounted writable"));
     }
     problems
 }
 
-fn of_files(stack: &Stack, service: &Service) -> Vec<String> {
-    let read = stack.configurations(service).into_iter();
+fn file_problems(file: &ComposeFile, service: &Service) -> Vec<String> {
+    let read = file.configurations(service).into_iter();
     read.filter_map(|(path, value)| Some(format!("{}: {}", path.display(), value.err()?))).collect()
 }
 
-/// Paths of the container that its command or environment names, and that are not there although they lie in a mount,
-/// or are files of a kind that only a mount brings.
-fn of_paths(service: &Service, mounts: &[Mount]) -> Vec<String> {
+/// Missing paths in the command or environment of a container: those inside a mount, and files with an extension that
+/// only mounts provide.
+fn path_problems(service: &Service, mounts: &[Mount]) -> Vec<String> {
     let words = service.words().into_iter();
     let values = words.map(|word| word.split_once('=').map_or(word, |(_, value)| value));
     let is_missing = |value: &&str| {
         let path = Path::new(value);
         let on_host: Vec<_> = mounts.iter().filter_map(|mount| mount.on_host(path)).collect();
-        let is_ours = path.extension().is_some_and(|ending| OUR_ENDINGS.iter().any(|one| ending == *one));
-        let must_be_there = path.is_absolute() && (is_ours || !on_host.is_empty());
-        must_be_there && !on_host.iter().any(|path| path.exists())
+        let needs_mount =
+            path.extension().is_some_and(|ending| MOUNTED_EXTENSIONS.iter().any(|one| ending == *one));
+        let must_exist = path.is_absolute() && (needs_mount || !on_host.is_empty());
+        must_exist && !on_host.iter().any(|path| path.exists())
     };
-    values.filter(is_missing).map(|value| format!("nobody mounts {value}")).collect()
+    values.filter(is_missing).map(|value| format!("{value} is not mounted")).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::sample::{Sample, breaks};
+    use crate::sample::{SampleStack, assert_problems};
 
     #[test]
-    fn what_is_wrong_with_the_files_is_named() {
-        breaks(":/etc/server.yml:ro", ":/etc/server.yml", "server: it may write to {folder}/./server.yml");
-        breaks("/etc/server.yml, --", "/etc/sever.yml, --", "server: nobody mounts /etc/sever.yml");
-        breaks("./server.yml:", "./folder:", "server: there is no file {folder}/./folder");
-        breaks(
+    fn problems_of_mounts_are_reported() {
+        assert_problems(
+            ":/etc/server.yml:ro",
+            ":/etc/server.yml",
+            "server: {folder}/./server.yml is mounted writable",
+        );
+        assert_problems("/etc/server.yml, --", "/etc/sever.yml, --", "server: /etc/sever.yml is not mounted");
+        assert_problems("./server.yml:", "./folder:", "server: no file {folder}/./folder");
+        assert_problems(
             "./folder:",
             "./server.yml:",
-            "client: there is no folder {folder}/./server.yml\nclient: nobody mounts /scripts/a.js",
+            "client: no folder {folder}/./server.yml\nclient: /scripts/a.js is not mounted",
         );
-        let sample = Sample::whole();
+        let sample = SampleStack::valid();
         std::fs::remove_file(sample.path("folder/a.js")).unwrap();
-        assert_eq!(sample.problems(), ["client: nobody mounts /scripts/a.js"]);
-        let sample = Sample::whole();
+        assert_eq!(sample.problems(), ["client: /scripts/a.js is not mounted"]);
+        let sample = SampleStack::valid();
         std::fs::write(sample.path("server.yml"), "target: tempo:3200").unwrap();
-        assert_eq!(sample.problems(), ["server: there is no service tempo (server.yml)"]);
+        assert_eq!(sample.problems(), ["server: no service tempo (server.yml)"]);
         std::fs::write(sample.path("server.yml"), "{").unwrap();
         let place = format!("server: {}: ", sample.path("./server.yml").display());
         assert!(sample.problems()[0].starts_with(&place), "{:?}", sample.problems());

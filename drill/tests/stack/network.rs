@@ -1,84 +1,89 @@
-//! Who can reach whom: nobody from outside this machine, and everybody whom a setting names.
+//! Checks the network: ports are published on the loopback interface only, and addresses in settings resolve.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::compose::{Service, Stack, texts};
+use crate::compose::{ComposeFile, Service, texts};
 
-/// Where servers listen that nobody tells.
+/// The ports of servers that listen on their default port.
 const DEFAULT_PORTS: [(&str, &str); 2] = [("postgres", "5432"), ("redis", "6379")];
 
-pub(crate) fn problems(stack: &Stack) -> Vec<String> {
-    let mut problems = of_declarations(stack);
+pub(crate) fn problems(file: &ComposeFile) -> Vec<String> {
+    let mut problems = declaration_problems(file);
     let mut published = BTreeSet::new();
-    for (name, service) in &stack.services {
-        let found = of_ports(stack, service, &mut published).into_iter().chain(of_addresses(stack, service));
+    for (name, service) in &file.services {
+        let ports = port_problems(file, service, &mut published);
+        let found = ports.into_iter().chain(address_problems(file, service));
         problems.extend(found.map(|problem| format!("{name}: {problem}")));
     }
     problems
 }
 
-/// `published` is what other services publish.
-fn of_ports<'a>(stack: &Stack, service: &'a Service, published: &mut BTreeSet<&'a str>) -> Vec<String> {
+/// `published` has the addresses that other services publish.
+fn port_problems<'a>(
+    file: &ComposeFile,
+    service: &'a Service,
+    published: &mut BTreeSet<&'a str>,
+) -> Vec<String> {
     let mut problems = Vec::new();
     for port in &service.ports {
         let host = port.rsplit_once(':').map_or("", |(host, _)| host);
         if !host.starts_with("127.0.0.1:") {
-            problems.push(format!("{port} is open to others than this machine"));
+            problems.push(format!("{port} is not published on the loopback interface"));
         }
         if !published.insert(host) {
-            problems.push(format!("another publishes {host}"));
+            problems.push(format!("another service publishes {host}"));
         }
     }
-    if !service.ports.is_empty() && !leads_outside(stack, service) {
-        problems.push("nobody reaches its ports from an internal network".to_owned());
+    if !service.ports.is_empty() && !has_external_network(file, service) {
+        problems.push("its ports are unreachable in an internal network".to_owned());
     }
     problems
 }
 
-/// Of others, as its command, its environment and its files have them.
-fn of_addresses(stack: &Stack, service: &Service) -> Vec<String> {
+/// Addresses in the command, the environment and the mounted files of a service that do not resolve.
+fn address_problems(file: &ComposeFile, service: &Service) -> Vec<String> {
     let wrong_in = |texts: Vec<&str>, place: &Path| {
         let addresses = texts.into_iter().flat_map(addresses);
-        let wrong = addresses.filter_map(|(host, port)| wrong_address(stack, host, port));
-        wrong.map(|problem| format!("{problem} ({})", place.display())).collect::<Vec<_>>()
+        let problems = addresses.filter_map(|(host, port)| address_problem(file, host, port));
+        problems.map(|problem| format!("{problem} ({})", place.display())).collect::<Vec<_>>()
     };
     let mut problems = wrong_in(service.words(), Path::new("docker-compose.yml"));
-    for (path, value) in stack.configurations(service) {
-        let path = path.strip_prefix(&stack.folder).unwrap_or(&path);
+    for (path, value) in file.configurations(service) {
+        let path = path.strip_prefix(&file.folder).unwrap_or(&path);
         problems.extend(value.iter().flat_map(|value| wrong_in(texts(value), path)));
     }
     problems
 }
 
-/// Networks and volumes are declared, and those that are declared are used.
-fn of_declarations(stack: &Stack) -> Vec<String> {
-    let networks = stack.services.values().flat_map(|service| service.networks.iter().map(String::as_str));
-    let volumes = stack.services.values().flat_map(|service| &service.volumes);
+/// Undeclared and unused networks and volumes, and services without a network.
+fn declaration_problems(file: &ComposeFile) -> Vec<String> {
+    let networks = file.services.values().flat_map(|service| service.networks.iter().map(String::as_str));
+    let volumes = file.services.values().flat_map(|service| &service.volumes);
     let volumes =
         volumes.filter_map(|volume| volume.split(':').next()).filter(|name| !name.starts_with(['.', '/']));
     let mut problems = Vec::new();
     let pairs: [(&str, BTreeSet<&str>, BTreeSet<&str>); 2] = [
-        ("network", networks.collect(), stack.networks.keys().map(String::as_str).collect()),
-        ("volume", volumes.collect(), stack.volumes.keys().map(String::as_str).collect()),
+        ("network", networks.collect(), file.networks.keys().map(String::as_str).collect()),
+        ("volume", volumes.collect(), file.volumes.keys().map(String::as_str).collect()),
     ];
     for (kind, used, declared) in pairs {
-        problems.extend(used.difference(&declared).map(|name| format!("nobody declares the {kind} {name}")));
-        problems.extend(declared.difference(&used).map(|name| format!("nobody uses the {kind} {name}")));
+        problems.extend(used.difference(&declared).map(|name| format!("undeclared {kind} {name}")));
+        problems.extend(declared.difference(&used).map(|name| format!("unused {kind} {name}")));
     }
-    let alone = stack.services.iter().filter(|(_, service)| service.networks.is_empty());
-    problems.extend(alone.map(|(name, _)| format!("{name}: it is in no network of ours")));
+    let isolated = file.services.iter().filter(|(_, service)| service.networks.is_empty());
+    problems.extend(isolated.map(|(name, _)| format!("{name}: no network")));
     problems
 }
 
-fn leads_outside(stack: &Stack, service: &Service) -> bool {
+fn has_external_network(file: &ComposeFile, service: &Service) -> bool {
     let network = |name: &String| {
-        stack.networks.get(name).is_some_and(|one| !one.as_ref().is_some_and(|one| one.internal))
+        file.networks.get(name).is_some_and(|one| !one.as_ref().is_some_and(|one| one.internal))
     };
     service.networks.iter().any(network)
 }
 
-/// The hosts of a text that is an address, such as `tempo:4317`, or has URLs in it; each with its port.
+/// The hosts and ports in a text that contains URLs or is an address such as `tempo:4317`.
 fn addresses(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     let in_urls = text.split("://").skip(1).map(|rest| {
         let end = rest.find(|c: char| c.is_whitespace() || "/?#\"',;)".contains(c)).unwrap_or(rest.len());
@@ -91,35 +96,35 @@ fn addresses(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     in_urls.chain(alone.map(|(host, port)| (host, Some(port))))
 }
 
-/// A name without dots can only be a service's: this machine and the internet need none to be checked.
-fn wrong_address(stack: &Stack, host: &str, port: Option<&str>) -> Option<String> {
+/// A host name without dots must be a service. Other hosts are not checked.
+fn address_problem(file: &ComposeFile, host: &str, port: Option<&str>) -> Option<String> {
     let is_name = host.starts_with(|c: char| c.is_ascii_lowercase())
         && host.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if !is_name || host == "localhost" {
         return None;
     }
-    let Some(service) = stack.services.get(host) else {
-        return Some(format!("there is no service {host}"));
+    let Some(service) = file.services.get(host) else {
+        return Some(format!("no service {host}"));
     };
     let port = port?;
     let is_default = DEFAULT_PORTS.contains(&(host, port));
-    (!is_default && !mentions(stack, service, port))
-        .then(|| format!("nothing says that {host} listens on {port}"))
+    (!is_default && !mentions(file, service, port))
+        .then(|| format!("{host} is not configured to listen on {port}"))
 }
 
-/// Whether a port stands anywhere in what the service is told, or publishes.
-fn mentions(stack: &Stack, service: &Service, port: &str) -> bool {
-    let is_it = |text: &str| text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == port);
+/// Whether a port occurs in the settings, the mounted files or the published ports of a service.
+fn mentions(file: &ComposeFile, service: &Service, port: &str) -> bool {
+    let has_port = |text: &str| text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == port);
     let files =
-        stack.configurations(service).into_iter().filter_map(|(path, _)| std::fs::read_to_string(path).ok());
-    service.words().into_iter().chain(service.ports.iter().map(String::as_str)).any(is_it)
-        || files.into_iter().any(|text| is_it(&text))
+        file.configurations(service).into_iter().filter_map(|(path, _)| std::fs::read_to_string(path).ok());
+    service.words().into_iter().chain(service.ports.iter().map(String::as_str)).any(has_port)
+        || files.into_iter().any(|text| has_port(&text))
 }
 
 #[cfg(test)]
 mod tests {
     use super::addresses;
-    use crate::sample::breaks;
+    use crate::sample::assert_problems;
 
     #[test]
     fn addresses_are_found_with_and_without_a_scheme() {
@@ -132,35 +137,39 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_the_network_is_named() {
-        breaks("127.0.0.1:${PORT:-80}:80", "8080:80", "server: 8080:80 is open to others than this machine");
-        breaks(
+    fn problems_of_the_network_are_reported() {
+        assert_problems(
+            "127.0.0.1:${PORT:-80}:80",
+            "8080:80",
+            "server: 8080:80 is not published on the loopback interface",
+        );
+        assert_problems(
             "[\"127.0.0.1:",
             "[\"127.0.0.1:80:81\", \"127.0.0.1:",
-            "server: another publishes 127.0.0.1:80",
+            "server: another service publishes 127.0.0.1:80",
         );
-        breaks(
+        assert_problems(
             "published: {}",
             "published: { internal: true }",
-            "server: nobody reaches its ports from an internal network",
+            "server: its ports are unreachable in an internal network",
         );
-        breaks("published: {}", "published: {}\n  more: {}", "nobody uses the network more");
-        breaks(
+        assert_problems("published: {}", "published: {}\n  more: {}", "unused network more");
+        assert_problems(
             "published: {}",
             "",
-            "nobody declares the network published\nserver: nobody reaches its ports from an internal network",
+            "undeclared network published\nserver: its ports are unreachable in an internal network",
         );
-        breaks("data: {}", "date: {}", "nobody declares the volume data\nnobody uses the volume date");
-        breaks("networks: [private] # task", "", "task: it is in no network of ours");
-        breaks(
+        assert_problems("data: {}", "date: {}", "undeclared volume data\nunused volume date");
+        assert_problems("networks: [private] # task", "", "task: no network");
+        assert_problems(
             "http://server:80/x",
             "http://sever:80/x",
-            "client: there is no service sever (docker-compose.yml)",
+            "client: no service sever (docker-compose.yml)",
         );
-        breaks(
+        assert_problems(
             "http://server:80/x",
             "http://server:81/x",
-            "client: nothing says that server listens on 81 (docker-compose.yml)",
+            "client: server is not configured to listen on 81 (docker-compose.yml)",
         );
     }
 }

@@ -1,29 +1,29 @@
-//! A small stack, to be broken in one place at a time.
+//! A small valid stack, in which tests replace one part by a defect.
 
 use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::compose::Stack;
+use crate::compose::ComposeFile;
 use crate::problems;
 
 #[test]
-fn a_small_stack_is_whole() {
-    assert_eq!(Sample::whole().problems(), [""; 0]);
+fn the_sample_has_no_problems() {
+    assert_eq!(SampleStack::valid().problems(), [""; 0]);
 }
 
-/// A part of the small stack, in place of which another one gives these problems: a line each.
+/// Replaces a part of the sample, and compares the problems with `expected`: one line each.
 #[track_caller]
-pub(crate) fn breaks(part: &str, other: &str, expected: &str) {
-    let sample = Sample::with(part, other);
+pub(crate) fn assert_problems(part: &str, replacement: &str, expected: &str) {
+    let sample = SampleStack::with(part, replacement);
     let expected = expected.replace("{folder}", &sample.0.path().display().to_string());
-    assert_eq!(sample.problems().join("\n"), expected, "with “{other}”");
+    assert_eq!(sample.problems().join("\n"), expected, "with “{replacement}”");
 }
 
-/// A small stack.
-pub(crate) struct Sample(TempDir);
+/// The files of a stack in a temporary folder.
+pub(crate) struct SampleStack(TempDir);
 
-impl Sample {
+impl SampleStack {
     const COMPOSE: &str = r#"
 x-common: &common
   logging: { driver: json-file, options: { max-size: 1m, max-file: "3" } }
@@ -67,15 +67,15 @@ volumes:
   data: {}
 "#;
 
-    pub(crate) fn whole() -> Self {
+    pub(crate) fn valid() -> Self {
         Self::of(Self::COMPOSE)
     }
 
-    /// The small stack with another part in place of this one, which it has.
+    /// The sample with the first occurrence of `part` replaced.
     #[track_caller]
-    pub(crate) fn with(part: &str, other: &str) -> Self {
-        assert!(Self::COMPOSE.contains(part), "it has no “{part}”");
-        Self::of(&Self::COMPOSE.replacen(part, other, 1))
+    pub(crate) fn with(part: &str, replacement: &str) -> Self {
+        assert!(Self::COMPOSE.contains(part), "the sample has no “{part}”");
+        Self::of(&Self::COMPOSE.replacen(part, replacement, 1))
     }
 
     fn of(compose: &str) -> Self {
@@ -93,6 +93,6 @@ volumes:
     }
 
     pub(crate) fn problems(&self) -> Vec<String> {
-        problems(&Stack::read(self.0.path()))
+        problems(&ComposeFile::read(self.0.path()))
     }
 }

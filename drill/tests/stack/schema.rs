@@ -1,13 +1,13 @@
-//! The Compose file is one by the schema of Compose itself, which `check-jsonschema` brings:
-//! `scripts/install-check-tools target/check-tools` installs it.
+//! Validates the Compose file against the schema of Compose with `check-jsonschema`, which
+//! `scripts/install-check-tools target/check-tools` installs.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::root;
-use crate::sample::Sample;
+use crate::sample::SampleStack;
 
-/// What is wrong with the file; nothing if all is well.
+/// The output of the validator; `None` if the file is valid.
 fn problems(file: &Path) -> Option<String> {
     let tools = root().join("target/check-tools");
     assert!(
@@ -19,18 +19,18 @@ fn problems(file: &Path) -> Option<String> {
         .arg(file)
         .output()
         .unwrap();
-    let said = [checked.stdout, checked.stderr].concat();
-    (!checked.status.success()).then(|| String::from_utf8_lossy(&said).into_owned())
+    let output = [checked.stdout, checked.stderr].concat();
+    (!checked.status.success()).then(|| String::from_utf8_lossy(&output).into_owned())
 }
 
 #[test]
-fn the_compose_file_follows_the_schema() {
+fn the_compose_file_is_valid() {
     assert_eq!(problems(&root().join("docker-compose.yml")), None);
 }
 
 #[test]
-fn what_breaks_the_schema_is_named() {
-    let sample = Sample::with("restart: unless-stopped", "restarts: unless-stopped");
+fn a_violation_of_the_schema_is_reported() {
+    let sample = SampleStack::with("restart: unless-stopped", "restarts: unless-stopped");
     let found = problems(&sample.path("docker-compose.yml")).unwrap();
     assert!(found.contains("services.server"), "{found}");
     assert!(found.contains("'restarts' was unexpected"), "{found}");

@@ -1,21 +1,21 @@
-//! Every service is bounded, starts again, tells how it is, and waits for others that can be waited for.
+//! Checks services: pinned images, resource limits, restart policies, health checks and dependencies.
 
-use crate::compose::{Dependency, Service, Stack};
+use crate::compose::{ComposeFile, Dependency, Service};
 
-pub(crate) fn problems(stack: &Stack) -> Vec<String> {
+pub(crate) fn problems(file: &ComposeFile) -> Vec<String> {
     let mut problems = Vec::new();
-    for (name, service) in &stack.services {
-        let found = of_image(stack, service).into_iter().chain(of_limits(service)).chain(of_life(service));
-        let found = found.chain(of_dependencies(stack, service));
+    for (name, service) in &file.services {
+        let found = image_problem(file, service).into_iter().chain(limit_problems(service));
+        let found = found.chain(lifecycle_problems(service)).chain(dependency_problems(file, service));
         problems.extend(found.map(|problem| format!("{name}: {problem}")));
     }
     problems
 }
 
-/// The same image tomorrow as today: a digest, or a tag with a version of two numbers at least.
-fn of_image(stack: &Stack, service: &Service) -> Option<String> {
+/// An image is pinned by a digest, or by a tag with at least two version numbers.
+fn image_problem(file: &ComposeFile, service: &Service) -> Option<String> {
     let image = &service.image;
-    let is_ours = stack.services.values().any(|other| other.build.is_some() && other.image == *image);
+    let is_ours = file.services.values().any(|other| other.build.is_some() && other.image == *image);
     let tag = image.rsplit('/').next().and_then(|name| name.split_once(':')).map_or("", |(_, tag)| tag);
     let version = tag.trim_start_matches('v');
     let numbers = version.split(|c: char| !c.is_ascii_digit()).take_while(|number| !number.is_empty());
@@ -23,36 +23,35 @@ fn of_image(stack: &Stack, service: &Service) -> Option<String> {
     (!is_ours && !is_pinned).then(|| format!("the image {image} is not pinned"))
 }
 
-fn of_limits(service: &Service) -> Vec<String> {
+fn limit_problems(service: &Service) -> Vec<String> {
     let rotation = service.logging.as_ref().map(|logging| &logging.options);
     let rotates =
         rotation.is_some_and(|options| ["max-size", "max-file"].iter().all(|one| options.contains_key(*one)));
-    let checks =
-        [(service.mem_limit.is_some(), "no limit of memory"), (rotates, "its log grows without end")];
-    named(&checks)
+    let checks = [(service.mem_limit.is_some(), "no memory limit"), (rotates, "no log rotation")];
+    failed(&checks)
 }
 
-/// What has a profile is run by people, for as long as they want.
-fn of_life(service: &Service) -> Vec<String> {
-    let is_server = service.keeps_running() && service.profiles.is_empty();
-    let says_so = service.restart.is_some() || !service.profiles.is_empty();
-    named(&[
-        (says_so, "does it start again when it ends? `restart` does not say"),
+/// Services with a profile are started and stopped by people, so they need no restart policy and no health check.
+fn lifecycle_problems(service: &Service) -> Vec<String> {
+    let is_server = service.is_long_running() && service.profiles.is_empty();
+    let has_policy = service.restart.is_some() || !service.profiles.is_empty();
+    failed(&[
+        (has_policy, "no restart policy"),
         (service.has_health_check() || !is_server, "no health check"),
     ])
 }
 
-fn of_dependencies(stack: &Stack, service: &Service) -> Vec<String> {
+fn dependency_problems(file: &ComposeFile, service: &Service) -> Vec<String> {
     let problem = |(name, dependency): (&String, &Dependency)| {
-        let Some(other) = stack.services.get(name) else {
-            return Some(format!("it waits for {name}, which is no service"));
+        let Some(other) = file.services.get(name) else {
+            return Some(format!("depends on {name}, which does not exist"));
         };
         match dependency.condition.as_str() {
             "service_healthy" if !other.has_health_check() => {
-                Some(format!("it waits for the health of {name}, which has no health check"))
+                Some(format!("depends on the health of {name}, which has no health check"))
             }
-            "service_completed_successfully" if other.keeps_running() => {
-                Some(format!("it waits for the end of {name}, which keeps running"))
+            "service_completed_successfully" if other.is_long_running() => {
+                Some(format!("depends on the completion of {name}, which is long-running"))
             }
             _ => None,
         }
@@ -60,46 +59,46 @@ fn of_dependencies(stack: &Stack, service: &Service) -> Vec<String> {
     service.depends_on.iter().filter_map(problem).collect()
 }
 
-fn named(checks: &[(bool, &str)]) -> Vec<String> {
+fn failed(checks: &[(bool, &str)]) -> Vec<String> {
     checks.iter().filter(|(is_fine, _)| !is_fine).map(|(_, problem)| (*problem).to_owned()).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::sample::breaks;
+    use crate::sample::assert_problems;
 
     #[test]
-    fn what_is_wrong_with_a_service_is_named() {
+    fn problems_of_a_service_are_reported() {
         for (tag, found) in [(":latest", ":latest"), ("", ""), (":v3", ":v3"), (":${TAG:-alpine}", ":alpine")]
         {
-            breaks(
+            assert_problems(
                 ":${TAG:-v1.2}",
                 tag,
                 &format!("server: the image registry:5000/server{found} is not pinned"),
             );
         }
-        breaks("mem_limit: 64m", "", "server: no limit of memory");
-        breaks(r#", max-file: "2""#, "", "server: its log grows without end");
-        breaks(
-            "restart: unless-stopped",
-            "",
-            "server: does it start again when it ends? `restart` does not say",
-        );
-        breaks(
+        assert_problems("mem_limit: 64m", "", "server: no memory limit");
+        assert_problems(r#", max-file: "2""#, "", "server: no log rotation");
+        assert_problems("restart: unless-stopped", "", "server: no restart policy");
+        assert_problems(
             "healthcheck: { test: [CMD, check] }",
             "",
-            "client: it waits for the health of server, which has no health check\nserver: no health check",
+            "client: depends on the health of server, which has no health check\nserver: no health check",
         );
-        breaks(
+        assert_problems(
             "test: [CMD, check]",
             "test: [CMD, check], disable: true",
-            "client: it waits for the health of server, which has no health check\nserver: no health check",
+            "client: depends on the health of server, which has no health check\nserver: no health check",
         );
-        breaks("task: { condition", "tusk: { condition", "client: it waits for tusk, which is no service");
-        breaks(
+        assert_problems(
+            "task: { condition",
+            "tusk: { condition",
+            "client: depends on tusk, which does not exist",
+        );
+        assert_problems(
             r#"restart: "no" # task"#,
             "restart: always",
-            "client: it waits for the end of task, which keeps running\ntask: no health check",
+            "client: depends on the completion of task, which is long-running\ntask: no health check",
         );
     }
 }

@@ -13,11 +13,11 @@ use crate::query::LocatedQuery;
 /// such panels.
 pub const FAULT_ONLY: &str = "Has data only during a fault";
 
-/// A dashboard, as Grafana's JSON.
+/// A committed dashboard, as Grafana's JSON.
 #[derive(Clone, Debug)]
-pub struct Dashboard(Value);
+pub struct DashboardFile(Value);
 
-impl Dashboard {
+impl DashboardFile {
     /// Wraps the JSON of a dashboard.
     pub fn new(json: Value) -> Self {
         Self(json)
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn only_the_promql_of_panels_annotations_and_variables_is_returned() {
         let (ours, other) = (json!({ "type": "prometheus" }), json!({ "type": "loki" }));
-        let dashboard = Dashboard::new(json!({
+        let dashboard = DashboardFile::new(json!({
             "uid": "d",
             "panels": [
                 { "type": "row" },
