@@ -76,6 +76,15 @@ impl<T> Page<T> {
     pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(convert).collect(), next: self.next }
     }
+
+    /// Converts each item.
+    ///
+    /// # Errors
+    /// The first error of a conversion.
+    pub fn try_map<U, E>(self, convert: impl FnMut(T) -> Result<U, E>) -> Result<Page<U>, E> {
+        let items = self.items.into_iter().map(convert).collect::<Result<_, E>>()?;
+        Ok(Page { items, next: self.next })
+    }
 }
 
 #[cfg(test)]

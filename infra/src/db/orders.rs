@@ -1,6 +1,6 @@
 //! Orders and payments: reading them, and writing a new one.
 
-use glasshouse_domain::failure::{Corrupt, StoreFailure};
+use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{OrderId, PaymentId};
 use glasshouse_domain::order::{Order, OrderState};
 use glasshouse_domain::page::{Page, PageRequest};
@@ -37,21 +37,18 @@ impl TenantStore {
         state: Option<OrderState>,
     ) -> Result<Page<Order>, StoreFailure> {
         let scope = self.read("orders").await?;
-        let mut query = scope.find::<order::Entity>().order_by_desc(order::Column::Id).limit(page.limit + 1);
-        if let Some(after) = page.after {
-            query = query.filter(order::Column::Id.lt(after.id()));
-        }
+        let mut query = scope.find::<order::Entity>();
         if let Some(state) = state {
             query = query.filter(order::Column::State.eq(state.as_str()));
         }
-        let rows = Page::from_overfetched(scope.all_rows(query).await?, page.limit, |row| row.id);
+        let rows = scope.page(query, page).await?;
         let items = scope.items_of(rows.items.iter().map(|row| row.id)).await?;
         scope.commit().await?;
-        let orders = rows.items.into_iter().map(|row| {
+        let orders = rows.try_map(|row| {
             let own = items.iter().filter(|item| item.order_id == row.id).cloned().collect();
             row.with_items(own)
         });
-        Ok(Page { items: orders.collect::<Result<_, Corrupt>>()?, next: rows.next })
+        Ok(orders?)
     }
 
     /// The payments of an order; `None` if there is no such order.
@@ -87,7 +84,7 @@ impl TenantStore {
 impl Scope {
     /// One order with its items.
     pub(super) async fn order(&self, id: OrderId) -> Result<Option<Order>, StoreFailure> {
-        let query = self.find::<order::Entity>().filter(order::Column::Id.eq(id.uuid()));
+        let query = self.find_by_id::<order::Entity>(id.uuid());
         match self.one_row(query).await? {
             Some(row) => self.with_items(row).await.map(Some),
             None => Ok(None),
@@ -134,9 +131,8 @@ impl Scope {
     /// Moves an order to another state.
     pub(super) async fn set_order_state(&self, id: OrderId, state: OrderState) -> Result<(), StoreFailure> {
         let update = self
-            .update::<order::Entity>()
-            .col_expr(order::Column::State, state.as_str().into())
-            .filter(order::Column::Id.eq(id.uuid()));
+            .update_by_id::<order::Entity>(id.uuid())
+            .col_expr(order::Column::State, state.as_str().into());
         self.run(update).await?;
         Ok(())
     }

@@ -31,9 +31,8 @@ impl OutboxStore for TenantStore {
     async fn mark_delivered(&self, message: MessageId) -> Result<(), StoreFailure> {
         let scope = self.write("mark_delivered").await?;
         let update = scope
-            .update::<outbox_message::Entity>()
-            .col_expr(outbox_message::Column::DeliveredAt, Expr::value(clock::now()))
-            .filter(outbox_message::Column::Id.eq(message.uuid()));
+            .update_by_id::<outbox_message::Entity>(message.uuid())
+            .col_expr(outbox_message::Column::DeliveredAt, Expr::value(clock::now()));
         scope.run(update).await?;
         scope.commit().await
     }
@@ -51,9 +50,8 @@ impl TenantStore {
     ) -> Result<(), StoreFailure> {
         let scope = self.write("postpone_delivery").await?;
         let update = scope
-            .update::<outbox_message::Entity>()
-            .col_expr(outbox_message::Column::AvailableAt, Expr::value(available_at))
-            .filter(outbox_message::Column::Id.eq(message.uuid()));
+            .update_by_id::<outbox_message::Entity>(message.uuid())
+            .col_expr(outbox_message::Column::AvailableAt, Expr::value(available_at));
         scope.run(update).await?;
         scope.commit().await
     }

@@ -6,7 +6,7 @@ use glasshouse_domain::idempotency::{Idempotent, IdempotentRequest};
 use glasshouse_domain::page::{Page, PageRequest};
 use glasshouse_domain::product::{Product, ProductChange, ProductError, StockError, StockMovement};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{ColumnTrait, QueryFilter, Select};
 
 use super::TenantStore;
 use super::entity::product::{Column, Entity, Model};
@@ -34,13 +34,9 @@ impl TenantStore {
     /// When the database fails.
     pub async fn products(&self, page: PageRequest) -> Result<Page<Product>, StoreFailure> {
         let scope = self.read("products").await?;
-        let mut query = for_sale(&scope).order_by_desc(Column::Id).limit(page.limit + 1);
-        if let Some(after) = page.after {
-            query = query.filter(Column::Id.lt(after.id()));
-        }
-        let products: Vec<Product> = scope.all(query).await?;
+        let rows = scope.page(for_sale(&scope), page).await?;
         scope.commit().await?;
-        Ok(Page::from_overfetched(products, page.limit, |product| product.id.uuid()))
+        Ok(rows.try_map(Product::try_from)?)
     }
 
     /// One product that is for sale.
@@ -92,9 +88,8 @@ impl TenantStore {
     ) -> Result<Product, ProductError> {
         let scope = self.write("update_version").await?;
         let mut update = scope
-            .update::<Entity>()
+            .update_by_id::<Entity>(id.uuid())
             .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-            .filter(Column::Id.eq(id.uuid()))
             .filter(Column::Archived.eq(false))
             .filter(Column::Version.eq(version));
         for (column, value) in values {
@@ -142,7 +137,7 @@ fn for_sale(scope: &Scope) -> Select<Entity> {
 }
 
 fn by_id(scope: &Scope, id: ProductId) -> Select<Entity> {
-    for_sale(scope).filter(Column::Id.eq(id.uuid()))
+    scope.find_by_id(id.uuid()).filter(Column::Archived.eq(false))
 }
 
 fn row(product: &Product, tenant_id: uuid::Uuid) -> Model {

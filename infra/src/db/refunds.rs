@@ -11,7 +11,7 @@ use glasshouse_domain::refund::{RefundError, RefundStore};
 use glasshouse_telemetry::events::orders::OrderCancelled;
 use glasshouse_telemetry::events::payments::{PaymentRefunded, RefundLeftPending};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::ColumnTrait;
 
 use super::TenantStore;
 use super::entity::payment;
@@ -38,10 +38,9 @@ impl RefundStore for TenantStore {
         payment.request_refund(clock::now())?;
         let reconcile_at = clock::now() + self.pool().reconcile_after;
         let update = scope
-            .update::<payment::Entity>()
+            .update_by_id::<payment::Entity>(id.uuid())
             .col_expr(payment::Column::RefundRequestedAt, Expr::value(payment.refund_requested_at))
-            .col_expr(payment::Column::ReconcileAt, Expr::value(reconcile_at))
-            .filter(payment::Column::Id.eq(id.uuid()));
+            .col_expr(payment::Column::ReconcileAt, Expr::value(reconcile_at));
         scope.run(update).await?;
         scope.commit().await?;
         Ok(Idempotent::Executed(payment))
@@ -90,9 +89,8 @@ impl Scope {
         }
         payment.state = PaymentState::Refunded;
         let update = self
-            .update::<payment::Entity>()
-            .col_expr(payment::Column::State, payment.state.as_str().into())
-            .filter(payment::Column::Id.eq(id.uuid()));
+            .update_by_id::<payment::Entity>(id.uuid())
+            .col_expr(payment::Column::State, payment.state.as_str().into());
         self.run(update).await?;
         let mut order_state: OrderState = order.state.parse()?;
         if order_state.can_become(OrderState::Refunded) {
@@ -124,9 +122,8 @@ impl CancelStore for TenantStore {
         scope.release_stock(&order).await?;
         // The reconciler may void the payment at once.
         let update = scope
-            .update::<payment::Entity>()
-            .col_expr(payment::Column::ReconcileAt, Expr::value(clock::now()))
-            .filter(payment::Column::Id.eq(payment.id.uuid()));
+            .update_by_id::<payment::Entity>(payment.id.uuid())
+            .col_expr(payment::Column::ReconcileAt, Expr::value(clock::now()));
         scope.run(update).await?;
         scope.record(request, &order).await?;
         scope.commit().await?;

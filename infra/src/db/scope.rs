@@ -4,16 +4,18 @@
 
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::TenantId;
+use glasshouse_domain::page::{Page, PageRequest};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    Insert, IntoActiveModel, ModelTrait, QueryFilter, QueryResult, Related, Select, SelectTwoRequired,
-    Statement, UpdateMany, Value,
+    Insert, IntoActiveModel, ModelTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Related, Select,
+    SelectTwoRequired, Statement, UpdateMany, Value,
 };
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument, Span};
+use uuid::Uuid;
 
-use super::entity::TenantEntity;
+use super::entity::{IdentifiedEntity, TenantEntity};
 use super::failure::{Constraint, store_failure, violated_constraint};
 
 /// One transaction of one tenant. Dropped without [`Scope::commit`], it is rolled back.
@@ -61,10 +63,33 @@ impl Scope {
         self.find::<E>().find_both_related(R::default()).filter(R::TENANT.eq(self.tenant.uuid()))
     }
 
+    /// A query for the row of this tenant with this id.
+    pub(super) fn find_by_id<E: IdentifiedEntity>(&self, id: Uuid) -> Select<E> {
+        self.find::<E>().filter(E::ID.eq(id))
+    }
+
     /// An update of this tenant's rows.
     #[expect(clippy::disallowed_methods, reason = "the one place where an entity meets its tenant")]
     pub(super) fn update<E: TenantEntity>(&self) -> UpdateMany<E> {
         E::update_many().filter(E::TENANT.eq(self.tenant.uuid()))
+    }
+
+    /// An update of the row of this tenant with this id.
+    pub(super) fn update_by_id<E: IdentifiedEntity>(&self, id: Uuid) -> UpdateMany<E> {
+        self.update::<E>().filter(E::ID.eq(id))
+    }
+
+    /// A page of the rows of a query, newest first: ids are UUIDs of version 7, which sort by time.
+    pub(super) async fn page<E: IdentifiedEntity>(
+        &self,
+        query: Select<E>,
+        page: PageRequest,
+    ) -> Result<Page<E::Model>, StoreFailure> {
+        let mut query = query.order_by_desc(E::ID).limit(page.limit + 1);
+        if let Some(after) = page.after {
+            query = query.filter(E::ID.lt(after.id()));
+        }
+        Ok(Page::from_overfetched(self.all_rows(query).await?, page.limit, E::id))
     }
 
     /// The first row of a query, as the domain knows it.
@@ -149,7 +174,7 @@ impl Scope {
         <M::Entity as EntityTrait>::ActiveModel: ActiveModelTrait<Entity = M::Entity> + Send,
         M::Entity: TenantEntity,
     {
-        let rows = rows.into_iter().map(|row| row.into_active_model().reset_all());
+        let rows = rows.into_iter().map(|row| self.own(row));
         self.within(Insert::many(rows).exec_without_returning(&self.transaction)).await?;
         Ok(())
     }
@@ -161,7 +186,7 @@ impl Scope {
         <M::Entity as EntityTrait>::ActiveModel: ActiveModelTrait<Entity = M::Entity> + Send,
         M::Entity: TenantEntity,
     {
-        let row = row.into_active_model().reset_all();
+        let row = self.own(row);
         match Insert::one(row).exec_without_returning(&self.transaction).instrument(self.span.clone()).await {
             Ok(_) => Ok(Ok(())),
             Err(error) => match violated_constraint(&error) {
@@ -183,13 +208,25 @@ impl Scope {
         M::Entity: TenantEntity,
     {
         let unless_taken = OnConflict::columns(key).do_nothing().to_owned();
-        let insert = Insert::one(row.into_active_model().reset_all()).on_conflict(unless_taken);
+        let insert = Insert::one(self.own(row)).on_conflict(unless_taken);
         Ok(self.within(insert.exec_without_returning(&self.transaction)).await? == 1)
     }
 
     /// Makes the changes visible to others.
     pub(super) async fn commit(self) -> Result<(), StoreFailure> {
         self.transaction.commit().instrument(self.span).await.map_err(store_failure)
+    }
+
+    /// A row as an insertion of all its columns, with this tenant as its owner.
+    fn own<M>(&self, row: M) -> <M::Entity as EntityTrait>::ActiveModel
+    where
+        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
+        <M::Entity as EntityTrait>::ActiveModel: ActiveModelTrait<Entity = M::Entity>,
+        M::Entity: TenantEntity,
+    {
+        let mut row = row.into_active_model().reset_all();
+        row.set(M::Entity::TENANT, self.tenant.uuid().into());
+        row
     }
 
     /// Runs a statement inside this transaction's span.

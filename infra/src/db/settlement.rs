@@ -11,7 +11,7 @@ use glasshouse_telemetry::events::payments::{PaymentDeclined, PaymentSucceeded};
 use glasshouse_telemetry::metrics::{BusinessMetrics, Sale};
 use glasshouse_telemetry::propagation;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::ColumnTrait;
 
 use super::entity::{outbox_message, payment};
 use super::scope::Scope;
@@ -110,9 +110,8 @@ impl Scope {
         requires_refund: bool,
     ) -> Result<(), StoreFailure> {
         let mut update = self
-            .update::<payment::Entity>()
-            .col_expr(payment::Column::State, state.as_str().into())
-            .filter(payment::Column::Id.eq(id.uuid()));
+            .update_by_id::<payment::Entity>(id.uuid())
+            .col_expr(payment::Column::State, state.as_str().into());
         if let ChargeOutcome::Declined { reason } = outcome {
             update = update.col_expr(payment::Column::DeclineReason, reason.as_str().into());
         }

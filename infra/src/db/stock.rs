@@ -50,8 +50,7 @@ impl Scope {
 
     /// How many pieces of a product are in stock; `None` if it is not for sale.
     pub(super) async fn stock_for_sale(&self, product: ProductId) -> Result<Option<i32>, StoreFailure> {
-        let query =
-            self.find::<Entity>().filter(Column::Id.eq(product.uuid())).filter(Column::Archived.eq(false));
+        let query = self.find_by_id::<Entity>(product.uuid()).filter(Column::Archived.eq(false));
         Ok(self.one_row(query).await?.map(|row| row.stock))
     }
 }

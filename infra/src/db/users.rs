@@ -34,13 +34,9 @@ impl TenantStore {
     /// When the database fails.
     pub async fn users(&self, page: PageRequest) -> Result<Page<User>, StoreFailure> {
         let scope = self.read("users").await?;
-        let mut query = scope.find::<Entity>().order_by_desc(Column::Id).limit(page.limit + 1);
-        if let Some(after) = page.after {
-            query = query.filter(Column::Id.lt(after.id()));
-        }
-        let users: Vec<User> = scope.all(query).await?;
+        let rows = scope.page(scope.find::<Entity>(), page).await?;
         scope.commit().await?;
-        Ok(Page::from_overfetched(users, page.limit, |user| user.id.uuid()))
+        Ok(rows.try_map(User::try_from)?)
     }
 
     /// One user.
@@ -49,7 +45,7 @@ impl TenantStore {
     /// When the database fails.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreFailure> {
         let scope = self.read("user").await?;
-        let user = scope.one(scope.find::<Entity>().filter(Column::Id.eq(id.uuid()))).await?;
+        let user = scope.one(scope.find_by_id::<Entity>(id.uuid())).await?;
         scope.commit().await?;
         Ok(user)
     }
@@ -82,9 +78,8 @@ impl TenantStore {
         let (user, other_owners) = lock_user_and_owners(&scope, id).await?;
         change.check(actor, &user, other_owners)?;
         let mut update = scope
-            .update::<Entity>()
+            .update_by_id::<Entity>(id.uuid())
             .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-            .filter(Column::Id.eq(id.uuid()))
             .filter(Column::Version.eq(version));
         if let Some(role) = change.role {
             update = update.col_expr(Column::Role, role.as_str().into());

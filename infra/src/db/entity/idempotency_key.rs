@@ -1,8 +1,10 @@
+//! The table `idempotency_keys`.
+
 use glasshouse_domain::idempotency::StoredResponse;
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
-use super::TenantEntity;
+use super::tenant_entity;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
@@ -24,9 +26,7 @@ pub(in crate::db) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TenantEntity for Entity {
-    const TENANT: Column = Column::TenantId;
-}
+tenant_entity!(tenant: TenantId);
 
 impl Model {
     /// The response to the first request, if it is recorded.

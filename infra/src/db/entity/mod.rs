@@ -12,12 +12,43 @@ pub(super) mod user;
 use glasshouse_domain::failure::Corrupt;
 use glasshouse_domain::values::{Currency, Money};
 use sea_orm::EntityTrait;
+use uuid::Uuid;
 
 /// A table whose rows belong to a tenant, and the column that says to which.
 pub(super) trait TenantEntity: EntityTrait {
     /// The column with the tenant's id.
     const TENANT: Self::Column;
 }
+
+/// A table of a tenant whose rows have an id.
+pub(super) trait IdentifiedEntity: TenantEntity {
+    /// The column with the row's id.
+    const ID: Self::Column;
+
+    /// The row's id.
+    fn id(row: &Self::Model) -> Uuid;
+}
+
+/// Says which columns of an entity hold the tenant and, if rows have one, the id.
+macro_rules! tenant_entity {
+    (tenant: $tenant:ident) => {
+        impl $crate::db::entity::TenantEntity for Entity {
+            const TENANT: Column = Column::$tenant;
+        }
+    };
+    (tenant: $tenant:ident, id: $id:ident) => {
+        $crate::db::entity::tenant_entity!(tenant: $tenant);
+
+        impl $crate::db::entity::IdentifiedEntity for Entity {
+            const ID: Column = Column::$id;
+
+            fn id(row: &Model) -> Uuid {
+                row.id
+            }
+        }
+    };
+}
+use tenant_entity;
 
 /// An amount as two columns hold it.
 fn money(minor: i64, currency: &str) -> Result<Money, Corrupt> {

@@ -1,9 +1,11 @@
+//! The table `orders`.
+
 use glasshouse_domain::failure::Corrupt;
 use glasshouse_domain::order::{Order, OrderItem};
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
-use super::{TenantEntity, money};
+use super::{money, tenant_entity};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "orders")]
@@ -32,9 +34,7 @@ impl Related<super::user::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TenantEntity for Entity {
-    const TENANT: Column = Column::TenantId;
-}
+tenant_entity!(tenant: TenantId, id: Id);
 
 impl Model {
     /// The order with its items, which have rows of their own.

@@ -1,9 +1,11 @@
+//! The table `order_items`.
+
 use glasshouse_domain::failure::Corrupt;
 use glasshouse_domain::order::OrderItem;
 use glasshouse_domain::values::{Name, Quantity, Sku};
 use sea_orm::entity::prelude::*;
 
-use super::{TenantEntity, corrupt, money};
+use super::{corrupt, money, tenant_entity};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "order_items")]
@@ -24,9 +26,7 @@ pub(in crate::db) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TenantEntity for Entity {
-    const TENANT: Column = Column::TenantId;
-}
+tenant_entity!(tenant: TenantId);
 
 impl Model {
     /// The item; its currency is the order's.

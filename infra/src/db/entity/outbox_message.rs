@@ -1,7 +1,9 @@
+//! The table `outbox_messages`.
+
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
-use super::TenantEntity;
+use super::tenant_entity;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "outbox_messages")]
@@ -25,6 +27,4 @@ pub(in crate::db) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TenantEntity for Entity {
-    const TENANT: Column = Column::TenantId;
-}
+tenant_entity!(tenant: TenantId, id: Id);

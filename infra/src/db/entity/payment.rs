@@ -1,9 +1,11 @@
+//! The table `payments`.
+
 use glasshouse_domain::failure::Corrupt;
 use glasshouse_domain::payment::Payment;
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
-use super::{TenantEntity, money};
+use super::{money, tenant_entity};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "payments")]
@@ -38,9 +40,7 @@ impl Related<super::order::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TenantEntity for Entity {
-    const TENANT: Column = Column::TenantId;
-}
+tenant_entity!(tenant: TenantId, id: Id);
 
 impl TryFrom<Model> for Payment {
     type Error = Corrupt;

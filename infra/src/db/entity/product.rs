@@ -1,10 +1,12 @@
+//! The table `products`.
+
 use glasshouse_domain::failure::Corrupt;
 use glasshouse_domain::product::Product;
 use glasshouse_domain::values::{Name, Sku};
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
-use super::{TenantEntity, corrupt, money};
+use super::{corrupt, money, tenant_entity};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "products")]
@@ -27,9 +29,7 @@ pub(in crate::db) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TenantEntity for Entity {
-    const TENANT: Column = Column::TenantId;
-}
+tenant_entity!(tenant: TenantId, id: Id);
 
 impl TryFrom<Model> for Product {
     type Error = Corrupt;

@@ -1,10 +1,12 @@
+//! The table `tenants`.
+
 use glasshouse_domain::failure::Corrupt;
 use glasshouse_domain::tenant::Tenant;
 use glasshouse_domain::values::{Name, Slug};
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
-use super::{TenantEntity, corrupt};
+use super::{corrupt, tenant_entity};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "tenants")]
@@ -22,9 +24,7 @@ pub(in crate::db) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TenantEntity for Entity {
-    const TENANT: Column = Column::Id;
-}
+tenant_entity!(tenant: Id, id: Id);
 
 impl TryFrom<Model> for Tenant {
     type Error = Corrupt;

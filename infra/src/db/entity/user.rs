@@ -1,10 +1,12 @@
+//! The table `users`.
+
 use glasshouse_domain::failure::Corrupt;
 use glasshouse_domain::user::User;
 use glasshouse_domain::values::Email;
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
-use super::{TenantEntity, corrupt};
+use super::{corrupt, tenant_entity};
 
 #[derive(Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
@@ -45,9 +47,7 @@ impl Related<super::tenant::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TenantEntity for Entity {
-    const TENANT: Column = Column::TenantId;
-}
+tenant_entity!(tenant: TenantId, id: Id);
 
 impl TryFrom<Model> for User {
     type Error = Corrupt;

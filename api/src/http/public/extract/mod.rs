@@ -6,6 +6,11 @@ mod idempotency;
 mod if_match;
 mod page;
 
+/// Attempts of a handler to reach another tenant. None of them compiles: `cargo test --doc` checks it.
+#[cfg(doctest)]
+#[doc = include_str!("tenant_isolation.md")]
+pub struct TenantIsolation;
+
 pub use caller::{Admin, Caller};
 pub use idempotency::IdempotencyHeader;
 pub use if_match::IfMatch;
