@@ -63,8 +63,8 @@ pub struct Database {
 }
 
 impl Database {
-    /// The same pool, where each transaction asks `delay` how long its first statement has to take. Postgres
-    /// only.
+    /// The same pool, where each transaction begins with a statement that takes as long as `delay` returns.
+    /// Postgres only.
     #[must_use]
     pub fn with_injected_delay(self, delay: impl Fn() -> Option<Duration> + Send + Sync + 'static) -> Self {
         let injected_delay = InjectedDelay(Some(Arc::new(delay)));

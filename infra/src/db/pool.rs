@@ -45,8 +45,8 @@ impl Pool {
         )
     }
 
-    /// Fails when the database does not answer within the timeout. A connection that is lost without a word
-    /// makes the statement timeout useless, and a request would hang until its client has gone.
+    /// Fails when the database does not answer within the timeout. The statement timeout of the
+    /// server does not help when the connection is lost silently: the request would hang until its client leaves.
     pub(super) async fn in_time<T>(
         &self,
         answer: impl Future<Output = Result<T, StoreFailure>>,
@@ -95,8 +95,8 @@ pub(super) struct DialectSql {
     pub(super) postgres: &'static str,
 }
 
-/// Asked when a transaction begins: how long its first statement has to take. Faults are injected this way,
-/// and the database needs to know nothing of them.
+/// Called when a transaction begins: the duration of an additional first statement. A hook, so that this module
+/// does not depend on the injection of faults.
 #[derive(Clone, Default)]
 pub(super) struct InjectedDelay(pub(super) Option<Arc<dyn Fn() -> Option<Duration> + Send + Sync>>);
 

@@ -10,8 +10,8 @@ use glasshouse_domain::payment::{GatewayFailure, Payment, PaymentState};
 use glasshouse_domain::refund::{RefundError, RefundStore};
 use glasshouse_telemetry::events::orders::OrderCancelled;
 use glasshouse_telemetry::events::payments::{PaymentRefunded, RefundLeftPending};
-use sea_orm::sea_query::Expr;
 use sea_orm::ColumnTrait;
+use sea_orm::sea_query::Expr;
 
 use super::TenantStore;
 use super::entity::payment;

@@ -38,7 +38,7 @@ impl Scope {
         Self { span, transaction, tenant, _turn: turn }
     }
 
-    /// Whose rows this transaction sees.
+    /// The tenant whose rows this transaction sees.
     pub(super) const fn tenant(&self) -> TenantId {
         self.tenant
     }
@@ -92,7 +92,7 @@ impl Scope {
         Ok(Page::from_overfetched(self.all_rows(query).await?, page.limit, E::id))
     }
 
-    /// The first row of a query, as the domain knows it.
+    /// The first row of a query, as a type of the domain.
     pub(super) async fn one<E, T>(&self, query: Select<E>) -> Result<Option<T>, StoreFailure>
     where
         E: TenantEntity,
@@ -110,7 +110,7 @@ impl Scope {
         self.within(query.one(&self.transaction)).await
     }
 
-    /// All rows of a query, as the domain knows them.
+    /// All rows of a query, as types of the domain.
     pub(super) async fn all<E, T>(&self, query: Select<E>) -> Result<Vec<T>, StoreFailure>
     where
         E: TenantEntity,
@@ -151,12 +151,12 @@ impl Scope {
         self.within(self.transaction.query_all_raw(statement)).await
     }
 
-    /// Runs an update; answers how many rows it changed.
+    /// Runs an update. Returns the number of rows that it changed.
     pub(super) async fn run<E: TenantEntity>(&self, update: UpdateMany<E>) -> Result<u64, StoreFailure> {
         Ok(self.within(update.exec(&self.transaction)).await?.rows_affected)
     }
 
-    /// Runs an update; answers the rows as they are afterwards.
+    /// Runs an update. Returns the rows that it changed, as they are afterwards.
     pub(super) async fn run_returning<E, T>(&self, update: UpdateMany<E>) -> Result<Vec<T>, StoreFailure>
     where
         E: TenantEntity,
@@ -179,7 +179,7 @@ impl Scope {
         Ok(())
     }
 
-    /// Adds a row unless it breaks a constraint that stands for a rule; answers which one.
+    /// Adds a row. Returns the constraint of a business rule that it violates, if there is one.
     pub(super) async fn insert_checked<M>(&self, row: M) -> Result<Result<(), Constraint>, StoreFailure>
     where
         M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
@@ -196,7 +196,7 @@ impl Scope {
         }
     }
 
-    /// Adds a row unless there is one with the same values in the columns `key`; answers whether it did.
+    /// Adds a row unless one with the same values in the columns `key` exists. Returns whether it was added.
     pub(super) async fn insert_unless_taken<M, const N: usize>(
         &self,
         row: M,
@@ -212,7 +212,7 @@ impl Scope {
         Ok(self.within(insert.exec_without_returning(&self.transaction)).await? == 1)
     }
 
-    /// Makes the changes visible to others.
+    /// Commits the transaction.
     pub(super) async fn commit(self) -> Result<(), StoreFailure> {
         self.transaction.commit().instrument(self.span).await.map_err(store_failure)
     }

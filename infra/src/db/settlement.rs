@@ -10,8 +10,8 @@ use glasshouse_domain::values::Currency;
 use glasshouse_telemetry::events::payments::{PaymentDeclined, PaymentSucceeded};
 use glasshouse_telemetry::metrics::{BusinessMetrics, Sale};
 use glasshouse_telemetry::propagation;
-use sea_orm::sea_query::Expr;
 use sea_orm::ColumnTrait;
+use sea_orm::sea_query::Expr;
 
 use super::entity::{outbox_message, payment};
 use super::scope::Scope;

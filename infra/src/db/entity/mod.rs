@@ -1,4 +1,4 @@
-//! The rows as they are stored. They stay inside `db`: everybody else sees the types of the domain.
+//! The rows as they are stored. They are private to `db`, which returns types of the domain.
 
 pub(super) mod idempotency_key;
 pub(super) mod order;
@@ -14,7 +14,7 @@ use glasshouse_domain::values::{Currency, Money};
 use sea_orm::EntityTrait;
 use uuid::Uuid;
 
-/// A table whose rows belong to a tenant, and the column that says to which.
+/// A table whose rows belong to a tenant.
 pub(super) trait TenantEntity: EntityTrait {
     /// The column with the tenant's id.
     const TENANT: Self::Column;
@@ -29,7 +29,7 @@ pub(super) trait IdentifiedEntity: TenantEntity {
     fn id(row: &Self::Model) -> Uuid;
 }
 
-/// Says which columns of an entity hold the tenant and, if rows have one, the id.
+/// Implements [`TenantEntity`] and, for rows with an id, [`IdentifiedEntity`]: names the columns of both.
 macro_rules! tenant_entity {
     (tenant: $tenant:ident) => {
         impl $crate::db::entity::TenantEntity for Entity {
