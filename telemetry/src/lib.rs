@@ -15,8 +15,7 @@ mod redaction;
 mod settings;
 mod traces;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opentelemetry::logs::LoggerProvider;
 use opentelemetry::trace::TracerProvider;
@@ -26,11 +25,11 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use errors::{Flush, Origin, Outbox};
+use errors::Origin;
 use logs::LogSchema;
 use redaction::Redactor;
 
-pub use errors::{Dsn, ErrorSettings, InvalidDsn};
+pub use errors::{Dsn, ErrorSettings, InvalidDsn, hub_per_request, in_own_hub};
 pub use fields::with_causes;
 pub use logs::{LogFormat, SpanField};
 pub use redaction::SECRET_FIELDS;
@@ -67,7 +66,6 @@ pub enum StartError {
 pub struct Telemetry {
     tracer_provider: SdkTracerProvider,
     logger_provider: Option<SdkLoggerProvider>,
-    errors: Option<Arc<Outbox>>,
     profiles: Option<profiles::Continuous>,
     /// Writes the queued log records to standard output when it is dropped.
     _stdout: tracing_appender::non_blocking::WorkerGuard,
@@ -78,7 +76,7 @@ fn dropped() -> [(&'static str, u64); 4] {
     [
         ("traces", otlp::SPANS.dropped()),
         ("logs", logs::dropped()),
-        ("errors", errors::lost()),
+        ("errors", errors::dropped()),
         ("profiles", profiles::dropped()),
     ]
 }
@@ -117,8 +115,7 @@ impl Telemetry {
             .with_target(false);
         let errors = settings.errors.as_ref();
         let errors = errors.map(|errors| errors::start(errors, Origin::new(settings), schema));
-        let (error_layer, errors) = errors.transpose()?.unzip();
-        let layers = spans.and_then(logs).and_then(error_layer);
+        let layers = spans.and_then(logs).and_then(errors.transpose()?);
         tracing_subscriber::registry().with(layers.with_filter(filter)).try_init()?;
         panics::log_all();
         let profiles = settings.pyroscope.clone().map(|address| {
@@ -126,21 +123,20 @@ impl Telemetry {
             profiles::Continuous::start(profiles::Receiver { address, labels })
         });
         let profiles = profiles.transpose()?;
-        Ok(Self { tracer_provider, logger_provider, errors, profiles, _stdout: stdout })
+        Ok(Self { tracer_provider, logger_provider, profiles, _stdout: stdout })
     }
 
     /// Sends what is queued, for at most three seconds, and stops. All signals are flushed at once, as the receiver of
     /// each may be gone. It blocks: do not call it on an async thread.
     pub fn shut_down(self) {
-        let Self { tracer_provider, logger_provider, errors, profiles, _stdout } = self;
+        let Self { tracer_provider, logger_provider, profiles, _stdout } = self;
         let profiles = profiles.map(profiles::Continuous::stop);
-        let errors = errors.map(|errors| errors.close(Instant::now() + FLUSH_TIMEOUT));
         // Failures are ignored: there is no signal left to report them.
         std::thread::scope(|scope| {
             scope.spawn(|| tracer_provider.shutdown_with_timeout(FLUSH_TIMEOUT));
             scope.spawn(|| logger_provider.map(|provider| provider.shutdown_with_timeout(FLUSH_TIMEOUT)));
             scope.spawn(|| profiles.map(|profiles| profiles.wait(FLUSH_TIMEOUT)));
-            errors.map(Flush::wait)
+            errors::shut_down(FLUSH_TIMEOUT);
         });
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 /// Stands in place of a secret.
 pub(crate) const REDACTED: &str = "[REDACTED]";
 
@@ -37,6 +39,24 @@ impl Redactor {
     pub(crate) fn is_secret(&self, field: &str) -> bool {
         let last = normalized(field.rsplit('.').next().unwrap_or(field));
         SECRET_FIELDS.iter().any(|secret| *secret == last) || self.more.contains(&last)
+    }
+
+    /// Redacts the value of a field, whatever its shape.
+    pub(crate) fn redact(&self, field: &str, value: &mut Value) {
+        match value {
+            _ if self.is_secret(field) => *value = REDACTED.into(),
+            Value::String(text) => redact_text(text),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.redact(field, value)),
+            Value::Object(fields) => fields.iter_mut().for_each(|(field, value)| self.redact(field, value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+/// Redacts e-mail addresses in place.
+pub(crate) fn redact_text(text: &mut String) {
+    if let Some(redacted) = without_emails(text) {
+        *text = redacted;
     }
 }
 
@@ -74,6 +94,8 @@ fn is_email_char(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -107,5 +129,12 @@ mod tests {
         );
         assert_eq!(redacted("/users/ada%40example.com/x").as_deref(), Some("/users/[REDACTED]/x"));
         assert_eq!(redacted("@ then ada@example.com").as_deref(), Some("@ then [REDACTED]"));
+    }
+
+    #[test]
+    fn values_of_any_shape_are_redacted() {
+        let mut value = json!({ "to": ["ada@example.com", 1], "inner": { "token": [true] } });
+        Redactor::default().redact("fields", &mut value);
+        assert_eq!(value, json!({ "to": [REDACTED, 1], "inner": { "token": REDACTED } }));
     }
 }

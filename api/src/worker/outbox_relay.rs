@@ -7,7 +7,7 @@ use glasshouse_domain::outbox::{OutboxMessage, deliver};
 use glasshouse_infra::clock;
 use glasshouse_infra::db::Leased;
 use glasshouse_telemetry::events::outbox::{OutboxDelivered, OutboxDeliveryFailed};
-use glasshouse_telemetry::with_causes;
+use glasshouse_telemetry::{in_own_hub, with_causes};
 use tokio_util::sync::CancellationToken;
 
 use tracing::Instrument;
@@ -26,17 +26,20 @@ impl Worker {
                 // The leases of the remaining messages expire.
                 break;
             }
-            let message = leased.item();
-            let span = tracing::info_span!(
-                "deliver_message",
-                otel.name = format!("deliver {}", message.event.kind()),
-                otel.kind = "consumer",
-                job = "outbox_relay",
-                tenant.id = %leased.store().tenant_id(),
-                order.id = %message.event.order(),
-            );
-            continue_trace(&span, message.traceparent.as_deref());
-            self.deliver(leased).instrument(span).await?;
+            let delivery = async {
+                let message = leased.item();
+                let span = tracing::info_span!(
+                    "deliver_message",
+                    otel.name = format!("deliver {}", message.event.kind()),
+                    otel.kind = "consumer",
+                    job = "outbox_relay",
+                    tenant.id = %leased.store().tenant_id(),
+                    order.id = %message.event.order(),
+                );
+                continue_trace(&span, message.traceparent.as_deref());
+                self.deliver(leased).instrument(span).await
+            };
+            in_own_hub(delivery).await?;
         }
         Ok(Round::of(messages.len(), self.config.batch))
     }

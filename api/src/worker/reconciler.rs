@@ -5,7 +5,7 @@ use glasshouse_domain::id::PaymentId;
 use glasshouse_domain::reconcile::{ReconcileError, ReconcileStep, reconcile};
 use glasshouse_infra::db::{OpenPayment, TenantStore};
 use glasshouse_telemetry::events::payments::{PaymentReconciled, PaymentStaysOpen};
-use glasshouse_telemetry::with_causes;
+use glasshouse_telemetry::{in_own_hub, with_causes};
 use tokio_util::sync::CancellationToken;
 
 use tracing::Instrument;
@@ -20,16 +20,19 @@ impl Worker {
             if stop.is_cancelled() {
                 break;
             }
-            let (store, OpenPayment { payment, traceparent }) = (leased.store(), leased.item());
-            let span = tracing::info_span!(
-                "reconcile_payment",
-                otel.kind = "consumer",
-                job = "reconciler",
-                tenant.id = %store.tenant_id(),
-                payment.id = %payment,
-            );
-            continue_trace(&span, traceparent.as_deref());
-            self.try_to_reconcile(store, *payment).instrument(span).await;
+            let reconciliation = async {
+                let (store, OpenPayment { payment, traceparent }) = (leased.store(), leased.item());
+                let span = tracing::info_span!(
+                    "reconcile_payment",
+                    otel.kind = "consumer",
+                    job = "reconciler",
+                    tenant.id = %store.tenant_id(),
+                    payment.id = %payment,
+                );
+                continue_trace(&span, traceparent.as_deref());
+                self.try_to_reconcile(store, *payment).instrument(span).await;
+            };
+            in_own_hub(reconciliation).await;
         }
         Ok(Round::of(payments.len(), self.config.batch))
     }

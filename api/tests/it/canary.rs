@@ -219,7 +219,7 @@ async fn no_secret_and_no_email_address_is_in_any_signal() {
     canary.post(&nobody, "/v1/auth/login", &login, 500).await;
     let tenant = json!({ "slug": new_slug(), "name": "Canary", "owner": { "email": canary.email("late"), "password": canary.secret("late") } });
     let last = canary.post(&nobody, "/v1/tenants", &tenant, 500).await;
-    sentry.report_of(last.header("x-request-id")).await;
+    sentry.event_of(last.header("x-request-id")).await;
 
     let mut told: Vec<(&str, String)> = canary.errors.iter().map(|body| ("body", body.clone())).collect();
     for process in [&mut stack.serve, &mut stack.worker, &mut stack.gateway] {

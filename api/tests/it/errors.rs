@@ -1,4 +1,4 @@
-//! Error reports, at a Sentry that speaks the real protocol.
+//! Error events and transactions, at a Sentry that speaks the real protocol.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 /// The stack, with a Sentry.
-async fn reporting(sentry: &FakeSentry, more: &[(&str, &str)]) -> Stack {
+async fn with_sentry(sentry: &FakeSentry, more: &[(&str, &str)]) -> Stack {
     let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=staging");
     let settings = with(&common(), [("SENTRY_DSN", &*sentry.dsn()), attributes]);
     Stack::start_each(common(), with(&settings, more.iter().copied())).await
@@ -46,9 +46,9 @@ fn own_fields(line: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failed_request_is_reported_with_its_trace_and_its_own_lines() {
+async fn a_failed_request_is_captured_with_its_trace_and_its_own_log_records() {
     let sentry = FakeSentry::start();
-    let mut stack = reporting(&sentry, &[]).await;
+    let mut stack = with_sentry(&sentry, &[]).await;
     let (owner, product, _) = stack.shop().await;
     stack.lose_the_outbox().await;
     owner.get("/v1/orders/nonsense").await.expect(400);
@@ -58,38 +58,42 @@ async fn a_failed_request_is_reported_with_its_trace_and_its_own_lines() {
     for (trace, answer) in &answers {
         let request = answer.header("x-request-id");
         assert_eq!((answer.status.as_u16(), answer["request_id"].as_str()), (500, Some(request)));
-        let report = sentry.report_of(request).await;
-        let lines = log_lines(&stack.serve.stdout()).into_iter();
-        let lines: Vec<_> = lines.filter(|line| line["request_id"] == request).collect();
-        let end = lines.iter().position(|line| line["message"] == "unhandled_exception").unwrap();
+        let event = sentry.event_of(request).await;
+        let (lines, end) = eventually("the log record is written", async || {
+            let lines = log_lines(&stack.serve.stdout()).into_iter();
+            let lines: Vec<_> = lines.filter(|line| line["request_id"] == request).collect();
+            let end = lines.iter().position(|line| line["message"] == "unhandled_exception")?;
+            Some((lines, end))
+        })
+        .await;
         let line = &lines[end];
 
         assert!(answer.header("traceparent").contains(trace.as_str()), "{:?}", answer.headers);
         assert_eq!(
-            (&report["contexts"]["trace"]["trace_id"], &line["trace_id"]),
+            (&event["contexts"]["trace"]["trace_id"], &line["trace_id"]),
             (&json!(trace), &json!(trace))
         );
-        assert_eq!(report["contexts"]["trace"]["span_id"], line["span_id"]);
-        assert_eq!(report["user"], json!({ "id": line["user_id"] }));
+        assert_eq!(event["contexts"]["trace"]["span_id"], line["span_id"]);
+        assert_eq!(event["user"], json!({ "id": line["user_id"] }));
         let tags =
             json!({ "request_id": request, "tenant_id": line["tenant_id"], "service": "glasshouse-api" });
-        assert_eq!(report["tags"], tags);
-        let exception = &report["exception"]["values"][0];
+        assert_eq!(event["tags"], tags);
+        let exception = &event["exception"]["values"][0];
         assert_eq!(
             (&exception["type"], &exception["value"]),
             (&json!("unhandled_exception"), &line["cause"])
         );
-        assert_eq!(report["transaction"], "POST /v1/orders");
-        assert_eq!(report["environment"], "staging");
-        assert_eq!(report["release"], concat!("glasshouse@", env!("CARGO_PKG_VERSION")));
+        assert_eq!(event["transaction"], "POST /v1/orders");
+        assert_eq!(event["environment"], "staging");
+        assert_eq!(event["release"], concat!("glasshouse@", env!("CARGO_PKG_VERSION")));
 
-        let told = report["breadcrumbs"]["values"].as_array().unwrap();
-        let told: Vec<_> = told.iter().map(|told| (&told["message"], told["data"].clone())).collect();
+        let breadcrumbs = event["breadcrumbs"]["values"].as_array().unwrap().iter();
+        let fields = |data: &Value| if data.is_null() { json!({}) } else { data.clone() };
+        let breadcrumbs: Vec<_> =
+            breadcrumbs.map(|crumb| (&crumb["message"], fields(&crumb["data"]))).collect();
         let logged: Vec<_> = lines[..end].iter().map(|line| (&line["message"], own_fields(line))).collect();
         assert!(logged.iter().any(|(message, _)| *message == "order_placed"), "{lines:?}");
-        let told: Vec<_> =
-            told.into_iter().map(|(m, data)| (m, if data.is_null() { json!({}) } else { data })).collect();
-        assert_eq!(told, logged);
+        assert_eq!(breadcrumbs, logged);
     }
     let of = |service: &str| -> Vec<Value> {
         let events = sentry.items("event").into_iter();
@@ -101,17 +105,18 @@ async fn a_failed_request_is_reported_with_its_trace_and_its_own_lines() {
         "one for each, and none for what the client did wrong"
     );
 
-    let job =
-        eventually("the worker reports its trouble", async || of("glasshouse-worker").into_iter().next())
-            .await;
+    let job = eventually("the error of the worker is captured", async || {
+        of("glasshouse-worker").into_iter().next()
+    })
+    .await;
     assert_eq!(job["exception"]["values"][0]["type"], "background_job_failed");
     assert_eq!(job["tags"]["job"], "outbox_relay");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn timings_are_sent_on_demand_and_belong_to_the_same_trace() {
+async fn transactions_are_sent_on_demand_and_belong_to_the_same_trace() {
     let sentry = FakeSentry::start();
-    let mut stack = reporting(&sentry, &[("SENTRY_TRACES_SAMPLE_RATE", "1")]).await;
+    let mut stack = with_sentry(&sentry, &[("SENTRY_TRACES_SAMPLE_RATE", "1")]).await;
     let (owner, product, _) = stack.shop().await;
     let (trace, answer) = order(&owner, &product).await;
     let transaction = async |name: &str| {
@@ -132,65 +137,102 @@ async fn timings_are_sent_on_demand_and_belong_to_the_same_trace() {
     assert_eq!(delivered["tags"]["service"], "glasshouse-worker");
 }
 
-/// How many reports the API says that it lost.
-async fn lost(management: &Client) -> u64 {
+/// How many events and transactions the API has dropped.
+async fn dropped(management: &Client) -> u64 {
     let metrics = management.get("/metrics").await.expect(200);
     let series = "telemetry_dropped_total{signal=\"errors\"} ";
     metrics.as_str().unwrap().lines().find_map(|line| line.strip_prefix(series)).unwrap().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sentry_that_fails_hurts_nobody_and_is_counted() {
+async fn what_a_failing_sentry_does_not_accept_is_dropped_and_counted() {
     let sentry = FakeSentry::start();
-    let mut stack = reporting(&sentry, &[]).await;
+    let mut stack = with_sentry(&sentry, &[]).await;
     let (owner, product, _) = stack.shop().await;
     let management = stack.serve.client("management_addr").await;
     stack.lose_the_outbox().await;
-    assert_eq!(lost(&management).await, 0);
+    assert_eq!(dropped(&management).await, 0);
     for behaviour in [Behaviour::Answers(500), Behaviour::Hangs, Behaviour::Answers(429)] {
         sentry.behaves(behaviour);
-        let before = lost(&management).await;
+        let before = dropped(&management).await;
         order(&owner, &product).await.1.expect(500);
         if let Behaviour::Hangs = behaviour {
-            assert_eq!(lost(&management).await, before, "the answer came before the report was given up");
+            assert_eq!(dropped(&management).await, before, "the answer came before the event was dropped");
         }
-        eventually("the loss is counted", async || (lost(&management).await == before + 1).then_some(()))
+        eventually("the drop is counted", async || (dropped(&management).await == before + 1).then_some(()))
             .await;
     }
     // After the 429, Sentry is left alone.
-    let before = lost(&management).await;
+    let before = dropped(&management).await;
     let asked = sentry.received();
     let (_, answer) = order(&owner, &product).await;
-    eventually("the loss is counted", async || (lost(&management).await == before + 1).then_some(())).await;
+    eventually("the drop is counted", async || (dropped(&management).await == before + 1).then_some(()))
+        .await;
     let asked = &sentry.received()[asked.len()..];
     assert!(!asked.iter().any(|envelope| envelope.contains(answer.header("x-request-id"))), "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rate_limit_holds_for_its_category_alone() {
+    for (limits, limited, passing) in
+        [("60:error", "event", "transaction"), ("60:transaction:key", "transaction", "event")]
+    {
+        let sentry = FakeSentry::start();
+        let mut stack = with_sentry(&sentry, &[("SENTRY_TRACES_SAMPLE_RATE", "1")]).await;
+        let (owner, product, _) = stack.shop().await;
+        let management = stack.serve.client("management_addr").await;
+        stack.lose_the_outbox().await;
+        // The limit begins with the first response to what this order sends.
+        sentry.behaves(Behaviour::Limits(limits));
+        let (_, first) = order(&owner, &product).await;
+        eventually("what the first order sends arrives", async || {
+            let sent = sentry.received();
+            sent.iter().any(|envelope| envelope.contains(first.header("x-request-id"))).then_some(())
+        })
+        .await;
+        let before = dropped(&management).await;
+        let of = |answer: &Answer, kind| {
+            let request = answer.header("x-request-id");
+            sentry.items(kind).into_iter().find(|item| item["tags"]["request_id"] == request)
+        };
+        let (_, limited_order) = order(&owner, &product).await;
+        let (_, later) = order(&owner, &product).await;
+        for answer in [&limited_order, &later] {
+            eventually(&format!("{limits}: the {passing} arrives"), async || of(answer, passing)).await;
+        }
+        eventually(&format!("{limits}: what is limited is counted"), async || {
+            (dropped(&management).await >= before + 2).then_some(())
+        })
+        .await;
+        assert_eq!(of(&limited_order, limited), None, "{limits}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_sends_what_is_queued_and_does_not_wait_for_a_sentry_that_hangs() {
     for behaviour in [Behaviour::Accepts, Behaviour::Hangs] {
         let sentry = FakeSentry::start();
-        let mut stack = reporting(&sentry, &[]).await;
+        let mut stack = with_sentry(&sentry, &[]).await;
         let (owner, product, _) = stack.shop().await;
         stack.lose_the_outbox().await;
         sentry.behaves(behaviour);
         let orders = join_all((0..4).map(|_| order(&owner, &product))).await;
-        let told = Instant::now();
+        let signaled = Instant::now();
         stack.serve.signal("TERM");
         assert_eq!(stack.serve.ends().await.code, Some(0));
-        assert!(told.elapsed() < Duration::from_secs(10), "{:?}", told.elapsed());
+        assert!(signaled.elapsed() < Duration::from_secs(10), "{:?}", signaled.elapsed());
         if let Behaviour::Accepts = behaviour {
-            let reports = sentry.items("event");
+            let events = sentry.items("event");
             for (_, answer) in orders {
                 let request = answer.header("x-request-id");
-                assert!(reports.iter().any(|report| report["tags"]["request_id"] == request), "{request}");
+                assert!(events.iter().any(|event| event["tags"]["request_id"] == request), "{request}");
             }
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sentry_that_is_not_there_hurts_nobody_and_is_counted() {
+async fn what_an_absent_sentry_does_not_accept_is_dropped_and_counted() {
     let mut stack = Stack::start([("SENTRY_DSN", "http://public-key@127.0.0.1:1/42")]).await;
     let (owner, product, _) = stack.shop().await;
     let management = stack.serve.client("management_addr").await;
@@ -198,13 +240,13 @@ async fn a_sentry_that_is_not_there_hurts_nobody_and_is_counted() {
     for _ in 0..3 {
         order(&owner, &product).await.1.expect(500);
     }
-    eventually("the losses are counted", async || (lost(&management).await == 3).then_some(())).await;
+    eventually("the drops are counted", async || (dropped(&management).await == 3).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_panic_is_reported_once_with_its_stack_and_is_a_500() {
+async fn a_panic_is_captured_once_with_its_stack_and_is_a_500() {
     let sentry = FakeSentry::start();
-    let mut stack = reporting(&sentry, &[("GLASSHOUSE_FAULTS_ENABLED", "true")]).await;
+    let mut stack = with_sentry(&sentry, &[("GLASSHOUSE_FAULTS_ENABLED", "true")]).await;
     let (owner, _, _) = stack.shop().await;
     let management = stack.serve.client("management_addr").await;
     let panics = json!({ "panics": { "endpoint": "/v1/products" } });
@@ -214,14 +256,14 @@ async fn a_panic_is_reported_once_with_its_stack_and_is_a_500() {
     let request = answer.header("x-request-id").to_owned();
     answer.expect_problem(500, "internal_server_error");
 
-    let report = sentry.report_of(&request).await;
-    let exception = &report["exception"]["values"][0];
+    let event = sentry.event_of(&request).await;
+    let exception = &event["exception"]["values"][0];
     assert_eq!((&exception["type"], &exception["value"]), (&json!("panicked"), &json!("an injected fault")));
     let frames = exception["stacktrace"]["frames"].to_string();
     assert!(frames.contains("inject_faults"), "{exception}");
-    // The next report comes after this one's, so there is no second one of it on its way.
+    // The next event comes after this one, so there is no second one of it on its way.
     let next = owner.get("/v1/products").await;
-    sentry.report_of(next.header("x-request-id")).await;
-    let reports = sentry.items("event").into_iter().filter(|event| event["tags"]["request_id"] == *request);
-    assert_eq!(reports.count(), 1);
+    sentry.event_of(next.header("x-request-id")).await;
+    let events = sentry.items("event").into_iter().filter(|event| event["tags"]["request_id"] == *request);
+    assert_eq!(events.count(), 1);
 }

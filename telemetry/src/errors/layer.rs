@@ -1,167 +1,130 @@
-use std::collections::VecDeque;
-use std::time::SystemTime;
+//! The layer: which log records are captured, and in which hub.
 
-use backtrace::Backtrace;
-use opentelemetry::Context as OtelContext;
-use opentelemetry::trace::{SpanContext, TraceContextExt};
-use sentry::protocol::{Breadcrumb, Span};
+use std::sync::Arc;
+
+use sentry::Hub;
+use sentry::integrations::tracing::{EventMapping, SentryLayer};
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::transport::Unsent;
-use super::{Reporter, report};
+use super::spans;
 use crate::events::panics;
 use crate::fields::Fields;
 use crate::logs::LogSchema;
 
-/// A span with one of these fields is a unit of work: a request, or an item of background work.
+/// A span with one of these fields is a unit of work: a request, or a background job.
 const UNIT_FIELDS: [&str; 2] = ["request_id", "job"];
-/// How many lines before an error are told with it.
-const MAX_BREADCRUMBS: usize = 50;
-/// How many spans of a unit are told.
-const MAX_SPANS: usize = 200;
 
-/// Reports errors, and keeps in mind what happened before in the same unit of work.
-pub(crate) struct ReportLayer {
-    reporter: Reporter,
-    schema: LogSchema,
+/// sentry-tracing's layer, run in the hub of the unit of work.
+pub(crate) struct ErrorLayer<S> {
+    sentry: SentryLayer<S>,
+    hub: Arc<Hub>,
+    /// The ratio of units whose transactions are sent: 0 to 1.
+    traces_sample_rate: f64,
 }
 
-/// What happened so far in a unit of work; it lives in the unit's span.
-#[derive(Default)]
-struct Trail {
-    breadcrumbs: VecDeque<Breadcrumb>,
-    spans: Vec<Span>,
-    /// A panic was reported, and whoever caught it has not logged it yet.
+/// A unit of work; it lives in the unit's span. The span leads to the hub also on the threads to which the unit hands
+/// work, where the hub is not bound.
+pub(super) struct Unit {
+    pub(super) hub: Arc<Hub>,
+    /// A panic was captured, and the code that caught it has not logged it yet.
     panicked: bool,
 }
 
-/// When a span began, and what OpenTelemetry calls it, which is known once it is entered.
-pub(super) struct Timing {
-    pub(super) begun: SystemTime,
-    pub(super) ids: Option<SpanContext>,
-}
-
-impl Trail {
-    fn follow(&mut self, breadcrumb: Breadcrumb) {
-        if self.breadcrumbs.len() == MAX_BREADCRUMBS {
-            self.breadcrumbs.pop_front();
-        }
-        self.breadcrumbs.push_back(breadcrumb);
-    }
-
-    /// Whether this error is the panic that was reported when it happened, told again by who caught it.
-    fn knows(&mut self, is_panic: bool) -> bool {
-        let known = std::mem::replace(&mut self.panicked, is_panic);
-        known && !is_panic
+impl Unit {
+    /// Whether this error is the captured panic, logged again by the code that caught it.
+    fn repeats_panic(&mut self, is_panic: bool) -> bool {
+        std::mem::replace(&mut self.panicked, is_panic) && !is_panic
     }
 }
 
-impl ReportLayer {
-    pub(super) const fn new(reporter: Reporter, schema: LogSchema) -> Self {
-        Self { reporter, schema }
+impl<S: Subscriber + for<'a> LookupSpan<'a>> ErrorLayer<S> {
+    pub(super) fn new(hub: Arc<Hub>, schema: LogSchema, traces_sample_rate: f64) -> Self {
+        let sentry = sentry::integrations::tracing::layer()
+            .span_filter(|_| false)
+            .event_mapper(move |event, context| capture(&schema, event, &context));
+        Self { sentry, hub, traces_sample_rate }
     }
 
-    /// Whether this unit's timings are sent. It depends on the trace's id alone, so that every service decides
-    /// the same.
-    fn samples(&self, ids: &SpanContext) -> bool {
-        let [.., a, b, c, d] = ids.trace_id().to_bytes();
-        let share = f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX);
-        self.reporter.traces_sample_rate > 0.0 && share <= self.reporter.traces_sample_rate
+    fn new_hub(&self) -> Arc<Hub> {
+        Arc::new(Hub::new_from_top(&self.hub))
     }
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ReportLayer {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ErrorLayer<S> {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
         let fields = attributes.metadata().fields();
-        if UNIT_FIELDS.iter().any(|name| fields.field(name).is_some()) {
-            span.extensions_mut().insert(Trail::default());
-        }
-        if self.reporter.traces_sample_rate > 0.0 {
-            span.extensions_mut().insert(Timing { begun: SystemTime::now(), ids: None });
-        }
-    }
-
-    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
-        if let Some(timing) = span.extensions_mut().get_mut::<Timing>()
-            && timing.ids.is_none()
+        if UNIT_FIELDS.iter().any(|name| fields.field(name).is_some())
+            && let Some(span) = context.span(id)
         {
-            timing.ids = Some(OtelContext::current().span().span_context().clone());
+            let bound = Some(Hub::current()).filter(|hub| hub.client().is_some());
+            let hub = bound.unwrap_or_else(|| self.new_hub());
+            span.extensions_mut().insert(Unit { hub, panicked: false });
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let level = *event.metadata().level();
-        if level > Level::INFO {
+        if *event.metadata().level() > Level::INFO {
             return;
         }
-        let line = self.schema.record(event, &context);
-        let is_panic = line.target == panics::TARGET;
-        let unit = context.event_scope(event).into_iter().flatten().find(is_unit);
-        let name = unit.as_ref().map(title);
-        let mut before = Vec::new();
-        let mut known = false;
-        if let Some(unit) = &unit
-            && let Some(trail) = unit.extensions_mut().get_mut::<Trail>()
+        let hub = unit(event, &context).and_then(|unit| Some(unit.extensions().get::<Unit>()?.hub.clone()));
+        let hub = hub.unwrap_or_else(|| self.new_hub());
+        Hub::run(hub, || self.sentry.on_event(event, context));
+    }
+
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        if self.traces_sample_rate > 0.0
+            && let Some(span) = context.span(id)
         {
-            if level == Level::ERROR {
-                before.extend(trail.breadcrumbs.iter().cloned());
-                known = trail.knows(is_panic);
-            }
-            trail.follow(line.breadcrumb());
-        }
-        if level == Level::ERROR && !known {
-            // Only where it happened is there a stack worth showing; the names of its functions are looked up later.
-            let stack = is_panic.then(Backtrace::new_unresolved);
-            let report = line.report(&self.reporter.origin, name, before, is_panic);
-            self.reporter.outbox.put(Unsent::Error(Box::new(report), stack));
+            spans::start(&span, self.traces_sample_rate);
         }
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
-        let Some(span) = context.span(&id) else { return };
-        let Some(Timing { begun, ids: Some(ids) }) = span.extensions_mut().remove::<Timing>() else { return };
-        if !self.samples(&ids) {
-            return;
-        }
-        let parent = span
-            .parent()
-            .and_then(|parent| parent.extensions().get::<Timing>()?.ids.as_ref().map(SpanContext::span_id));
-        let own = {
-            let extensions = span.extensions();
-            let Some(fields) = extensions.get::<Fields>() else { return };
-            report::span(fields, title(&span), begun, &ids, parent)
-        };
-        if let Some(trail) = span.extensions_mut().remove::<Trail>() {
-            let timings = report::transaction(&self.reporter.origin, own, trail.spans);
-            self.reporter.outbox.put(Unsent::Timings(Box::new(timings)));
-            return;
-        }
-        if let Some(unit) = span.scope().skip(1).find(is_unit)
-            && let Some(trail) = unit.extensions_mut().get_mut::<Trail>()
-            && trail.spans.len() < MAX_SPANS
+        if self.traces_sample_rate > 0.0
+            && let Some(span) = context.span(&id)
         {
-            trail.spans.push(own);
+            spans::finish(&span);
         }
     }
 }
 
-fn is_unit<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) -> bool {
-    span.extensions().get::<Trail>().is_some()
+/// A log record as a breadcrumb, and as an error event if it is one.
+fn capture<S>(schema: &LogSchema, event: &Event<'_>, context: &Context<'_, S>) -> EventMapping
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let record = schema.record(event, context);
+    let breadcrumb = EventMapping::Breadcrumb(record.breadcrumb());
+    if record.level != Level::ERROR {
+        return breadcrumb;
+    }
+    let is_panic = record.target == panics::TARGET;
+    let unit = unit(event, context);
+    let is_repeated = unit.as_ref().is_some_and(|unit| {
+        unit.extensions_mut().get_mut::<Unit>().is_some_and(|unit| unit.repeats_panic(is_panic))
+    });
+    if is_repeated {
+        return breadcrumb;
+    }
+    let captured = record.error_event(unit.as_ref().map(title), is_panic);
+    EventMapping::Combined(vec![EventMapping::Event(Box::new(captured)), breadcrumb].into())
 }
 
-/// What OpenTelemetry calls the span, such as `POST /v1/orders`.
-fn title<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) -> String {
+/// The span of the innermost unit of work that an event belongs to.
+fn unit<'a, S>(event: &Event<'_>, context: &'a Context<'_, S>) -> Option<SpanRef<'a, S>>
+where
+    S: Subscriber + for<'b> LookupSpan<'b>,
+{
+    context.event_scope(event)?.find(|span| span.extensions().get::<Unit>().is_some())
+}
+
+/// The name of a span in OpenTelemetry, such as `POST /v1/orders`.
+pub(super) fn title<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) -> String {
     let extensions = span.extensions();
     let name = extensions.get::<Fields>().and_then(|fields| fields.get("otel.name")?.as_str());
     name.unwrap_or_else(|| span.name()).to_owned()
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

@@ -1,29 +1,47 @@
-//! Error reports: what is logged as an error, and every panic, also goes to Sentry, together with the lines
-//! of the same request that came before.
+//! Error events: log records at level `ERROR` and panics, captured by Sentry with the log records that preceded
+//! them as breadcrumbs, and transactions if they are sampled.
 //!
-//! A report is made of the log line, so it says the same, hides the same, and has the same trace. What belongs
-//! to one request is kept in its span and not in a hub of Sentry's, because spans are entered and left with
-//! every poll, and requests take turns on one thread.
+//! sentry-actix gives each request a hub of its own ([`hub_per_request`]), [`in_own_hub`] each background job;
+//! sentry-tracing's layer hands log records to the hub. Both are used as far as they keep what the other signals
+//! promise. Three things are made here instead:
+//! - An event is made of the log record ([`LogRecord`]), so that both have the same fields, redaction
+//!   and trace. sentry-tracing's own conversion renders errors in another way and redacts nothing.
+//! - A panic is captured when it is logged ([`panics`](crate::panics)). The hook of sentry-panic resolves symbols and
+//!   waits for Sentry on the thread that panics, which also serves other requests.
+//! - Transactions ([`spans`]) have the ids of OpenTelemetry. sentry-tracing's `SpanLayer` generates ids of its own,
+//!   loses breadcrumbs at each `.await`, for it enters a copy of the hub, and offers no hook for redaction.
 
+mod event;
+#[expect(deprecated, reason = "the layers that replace `SentryLayer` have no event mapper")]
 mod layer;
-mod report;
+mod rate_limits;
 mod settings;
+mod spans;
+mod stack;
 mod transport;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use sentry::integrations::backtrace::ProcessStacktraceIntegration;
+use actix_web::middleware::Condition;
+use sentry::integrations::actix::Sentry;
 use sentry::integrations::contexts::ContextIntegration;
-use sentry::{Client, ClientOptions};
+use sentry::{Client, ClientOptions, Hub, MaxRequestBodySize, Scope, SentryFutureExt};
 
+#[cfg(doc)]
+use crate::logs::LogRecord;
 use crate::logs::LogSchema;
+use crate::redaction::Redactor;
 use crate::{Build, TelemetrySettings};
 
-pub(super) use layer::ReportLayer;
+pub(super) use layer::ErrorLayer;
 pub use settings::{Dsn, ErrorSettings, InvalidDsn};
-pub(super) use transport::{Flush, Outbox, lost};
+pub(super) use transport::dropped;
 
-/// Whose errors are reported.
+/// How many log records before an error are sent with it.
+const MAX_BREADCRUMBS: usize = 50;
+
+/// The process that error events come from.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
     /// Such as `glasshouse-api`.
@@ -31,7 +49,7 @@ pub(super) struct Origin {
     /// Such as `production`.
     pub(super) environment: Option<String>,
     pub(super) build: Build,
-    /// Prefixes of the service's own modules.
+    /// Prefixes of the service's own modules, whose frames are shown first in a stack.
     pub(super) in_app: Vec<&'static str>,
 }
 
@@ -46,40 +64,81 @@ impl Origin {
     }
 }
 
-/// Starts to send reports from the current runtime: what makes them, and what they wait in.
+/// The hub from which those of requests and jobs are made; unset without a DSN. It is never the current one, so it
+/// gets no breadcrumbs. The hubs of threads have no client: what is logged outside of requests and jobs belongs
+/// to no hub.
+static HUB: OnceLock<Arc<Hub>> = OnceLock::new();
+
+/// Starts Sentry's client, which sends from the current runtime.
 ///
 /// # Errors
 /// When the HTTP client cannot be made.
-pub(super) fn start(
+pub(super) fn start<S>(
     settings: &ErrorSettings,
     origin: Origin,
     schema: LogSchema,
-) -> Result<(ReportLayer, Arc<Outbox>), reqwest::Error> {
-    let (outbox, waiting) = Outbox::new();
-    let outbox = Arc::new(outbox);
-    let agent = format!("{}/{}", origin.build.name, origin.build.version);
-    transport::start(settings.dsn.inner(), client(&settings.dsn, &origin), waiting, &agent)?;
-    let traces_sample_rate = settings.traces_sample_rate;
-    let reporter = Reporter { outbox: outbox.clone(), origin, traces_sample_rate };
-    Ok((ReportLayer::new(reporter, schema), outbox))
+) -> Result<ErrorLayer<S>, reqwest::Error>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
+    let transport = transport::Factory::new(origin.in_app.clone())?;
+    let options = options(&settings.dsn, &origin, schema.redactor.clone()).transport(transport);
+    let hub = Arc::new(hub(options, &origin));
+    // Telemetry starts once in a process.
+    let _ = HUB.set(hub.clone());
+    Ok(ErrorLayer::new(hub, schema, settings.traces_sample_rate))
 }
 
-/// Where reports go, and what is the same for all of them.
-struct Reporter {
-    outbox: Arc<Outbox>,
-    origin: Origin,
-    traces_sample_rate: f64,
+/// Sends what is queued, within `timeout`, and stops.
+pub(super) fn shut_down(timeout: Duration) {
+    if let Some(client) = HUB.get().and_then(|hub| hub.client()) {
+        client.close(Some(timeout));
+    }
 }
 
-/// Makes reports complete. It does not send them.
-fn client(dsn: &Dsn, origin: &Origin) -> Client {
+/// The middleware of sentry-actix, which runs each request in a hub of its own. It is to be the outermost one, and
+/// disabled without a DSN.
+///
+/// It captures nothing itself, for what fails is logged.
+pub fn hub_per_request() -> Condition<Sentry> {
+    let middleware = Sentry::builder().capture_server_errors(false);
+    match HUB.get() {
+        Some(hub) => Condition::new(true, middleware.with_hub(hub.clone()).finish()),
+        None => Condition::new(false, middleware.finish()),
+    }
+}
+
+/// Runs a background job in a hub of its own, if there is a DSN. The span of the job is to be created inside.
+pub async fn in_own_hub<F: Future>(job: F) -> F::Output {
+    match HUB.get() {
+        Some(hub) => job.bind_hub(Hub::new_from_top(hub)).await,
+        None => job.await,
+    }
+}
+
+fn hub(options: ClientOptions, origin: &Origin) -> Hub {
+    let mut scope = Scope::default();
+    scope.set_tag("service", &origin.service);
+    // `sentry::init` would also read settings of its own from the environment.
+    Hub::new(Some(Arc::new(Client::with_options(options))), Arc::new(scope))
+}
+
+fn options(dsn: &Dsn, origin: &Origin, redactor: Redactor) -> ClientOptions {
+    let of_breadcrumbs = redactor.clone();
     let mut options = ClientOptions::new()
         .release(origin.build.release())
-        .in_app_include(origin.in_app.iter().copied())
-        .add_integration(ContextIntegration::default())
-        .add_integration(ProcessStacktraceIntegration);
+        .max_breadcrumbs(MAX_BREADCRUMBS)
+        // sentry-actix would buffer bodies.
+        .max_request_body_size(MaxRequestBodySize::None)
+        // The layer starts none but those that are sampled.
+        .traces_sample_rate(1.0)
+        .before_breadcrumb(move |breadcrumb| event::before_breadcrumb(&of_breadcrumbs, breadcrumb))
+        .before_send(move |event| event::before_send(&redactor, event))
+        .add_integration(ContextIntegration::default());
     options.environment = origin.environment.clone().map(Into::into);
     options.dsn = Some(dsn.inner().clone());
-    // Made by hand, for Sentry's `init` also reads settings of its own from the environment.
-    Client::with_options(options)
+    options
 }
+
+#[cfg(test)]
+mod tests;

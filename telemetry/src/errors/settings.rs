@@ -1,12 +1,14 @@
+//! The settings of error events.
+
 use std::fmt;
 use std::str::FromStr;
 
-/// Where errors are reported, and how much else.
+/// Where error events are sent, and how many transactions.
 #[derive(Clone, Debug)]
 pub struct ErrorSettings {
     /// The project at Sentry.
     pub dsn: Dsn,
-    /// The share of requests and background work that Sentry is also told the timings of: 0 to 1.
+    /// The ratio of requests and background jobs whose transactions are sent: 0 to 1.
     pub traces_sample_rate: f64,
 }
 

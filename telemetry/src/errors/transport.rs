@@ -1,180 +1,146 @@
-//! The way to Sentry: a short queue and one request at a time. What does not fit or is not accepted is lost
-//! and counted, and nobody waits for it.
+//! The transport of Sentry's client: a bounded queue and one HTTP request at a time. What does not fit, is rate limited
+//! or is not accepted is dropped and counted; no caller waits.
+//!
+//! Sentry's own transports count what they drop for Sentry alone.
 
-use std::fmt::{self, Debug};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use backtrace::Backtrace;
-use reqwest::header::{RETRY_AFTER, USER_AGENT};
-use reqwest::{RequestBuilder, Response, StatusCode};
-use sentry::integrations::backtrace::backtrace_to_stacktrace;
-use sentry::protocol::{Event, Transaction};
-use sentry::types::Dsn;
-use sentry::{Client, Envelope};
+use reqwest::RequestBuilder;
+use reqwest::header::USER_AGENT;
+use sentry::protocol::EnvelopeItem;
+use sentry::transports::{RateLimiter, RateLimitingCategory};
+use sentry::{Envelope, Transport, TransportFactory, TransportOptions};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// How many reports may wait to be sent. One may have some hundred kilobytes.
+use super::{rate_limits, stack};
+
+/// How many envelopes may be queued. One may have some hundred kilobytes.
 const CAPACITY: usize = 100;
 /// How long Sentry may take to accept one.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// How long Sentry is left alone when it asks for that and does not say how long.
-const PAUSE: Duration = Duration::from_secs(60);
-/// The longest time that it may ask for.
-const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
-/// Reports of this process that were lost.
-static LOST: AtomicU64 = AtomicU64::new(0);
+/// Envelopes that this process dropped.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// How many reports were lost so far.
-pub(crate) fn lost() -> u64 {
-    LOST.load(Ordering::Relaxed)
+/// How many error events and transactions were dropped so far. An envelope holds one of either.
+pub(crate) fn dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
 }
 
-fn lose() {
-    LOST.fetch_add(1, Ordering::Relaxed);
+fn count_drop() {
+    DROPPED.fetch_add(1, Ordering::Relaxed);
 }
 
-/// A report, before what takes time is done to it.
-pub(super) enum Unsent {
-    /// An error, and the stack on which it happened.
-    Error(Box<Event<'static>>, Option<Backtrace>),
-    /// How long a unit of work took.
-    Timings(Box<Transaction<'static>>),
+/// Makes the transport, which sends from a task of the current runtime.
+pub(super) struct Factory {
+    http: reqwest::Client,
+    in_app: Arc<[&'static str]>,
 }
 
-impl Unsent {
-    /// Adds the names of functions, and what is known of process and machine. The first time this can take
-    /// seconds.
-    pub(super) fn complete(self, client: &Client) -> Option<Envelope> {
-        match self {
-            Self::Error(mut report, stack) => {
-                if let (Some(mut stack), Some(exception)) = (stack, report.exception.values.last_mut()) {
-                    stack.resolve();
-                    exception.stacktrace = backtrace_to_stacktrace(&stack);
-                }
-                client.prepare_event(*report, None).map(Envelope::from)
-            }
-            Self::Timings(transaction) => Some(Envelope::from(*transaction)),
-        }
+impl Factory {
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub(super) fn new(in_app: Vec<&'static str>) -> Result<Self, reqwest::Error> {
+        Ok(Self { http: reqwest::Client::builder().timeout(TIMEOUT).build()?, in_app: in_app.into() })
     }
 }
 
-/// Where reports wait. Closed, it takes no more.
-pub(crate) struct Outbox(Mutex<Option<Queue>>);
+impl TransportFactory for Factory {
+    fn create_transport_with_options(&self, options: TransportOptions) -> Arc<dyn Transport> {
+        let agent = &*options.user_agent;
+        let request = self.http.post(options.dsn.envelope_api_url()).header(USER_AGENT, agent);
+        let request = request.header("X-Sentry-Auth", options.dsn.to_auth(Some(agent)).to_string());
+        let (envelopes, queued) = channel(CAPACITY);
+        let (sending, done) = mpsc::channel();
+        let sender = EnvelopeSender { request, in_app: self.in_app.clone(), limits: RateLimiter::new() };
+        tokio::spawn(async move {
+            sender.run(queued).await;
+            drop(sending);
+        });
+        Arc::new(Queue(Mutex::new(Some(Open { envelopes, done }))))
+    }
+}
 
-/// The near end of the queue.
-struct Queue {
-    reports: Sender<Unsent>,
-    /// Ends when everything is sent.
+/// The queue; `None` once it is shut down.
+struct Queue(Mutex<Option<Open>>);
+
+struct Open {
+    envelopes: Sender<Envelope>,
+    /// Disconnected when everything is sent.
     done: mpsc::Receiver<()>,
 }
 
-/// The far end.
-pub(super) struct Waiting {
-    reports: Receiver<Unsent>,
-    /// Goes away with it, and so tells that everything is sent.
-    _doing: mpsc::Sender<()>,
-}
-
-impl Outbox {
-    /// An outbox, and where its reports come out.
-    pub(super) fn new() -> (Self, Waiting) {
-        let (reports, waiting) = channel(CAPACITY);
-        let (doing, done) = mpsc::channel();
-        let outbox = Self(Mutex::new(Some(Queue { reports, done })));
-        (outbox, Waiting { reports: waiting, _doing: doing })
-    }
-
-    /// Takes a report, or counts it as lost.
-    pub(super) fn put(&self, report: Unsent) {
+impl Transport for Queue {
+    fn send_envelope(&self, envelope: Envelope) {
         let queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if queue.as_ref().is_none_or(|queue| queue.reports.try_send(report).is_err()) {
-            lose();
+        if queue.as_ref().is_none_or(|queue| queue.envelopes.try_send(envelope).is_err()) {
+            count_drop();
         }
     }
 
-    /// Takes no more, and sends the rest until `deadline`.
-    pub(crate) fn close(&self, deadline: Instant) -> Flush {
+    fn shutdown(&self, timeout: Duration) -> bool {
         let queue = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Flush { done: queue.map(|queue| queue.done), deadline }
+        queue.is_none_or(|Open { envelopes, done }| {
+            drop(envelopes);
+            done.recv_timeout(timeout) == Err(mpsc::RecvTimeoutError::Disconnected)
+        })
     }
 }
 
-impl Waiting {
-    /// The next report, if one waits.
-    #[cfg(test)]
-    pub(super) fn try_next(&mut self) -> Option<Unsent> {
-        self.reports.try_recv().ok()
-    }
+/// Sends the queued envelopes.
+struct EnvelopeSender {
+    request: RequestBuilder,
+    in_app: Arc<[&'static str]>,
+    limits: RateLimiter,
 }
 
-impl Debug for Outbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").finish_non_exhaustive()
-    }
-}
-
-/// The last reports on their way.
-pub(crate) struct Flush {
-    done: Option<mpsc::Receiver<()>>,
-    deadline: Instant,
-}
-
-impl Flush {
-    /// Waits until they are sent, or it is too late.
-    pub(crate) fn wait(self) {
-        if let Some(done) = self.done {
-            // Nothing is ever received: the other end goes away when it has finished.
-            let _ = done.recv_timeout(self.deadline.saturating_duration_since(Instant::now()));
-        }
-    }
-}
-
-/// Sends what waits from a task of the current runtime.
-///
-/// # Errors
-/// When the HTTP client cannot be made.
-pub(super) fn start(dsn: &Dsn, client: Client, waiting: Waiting, agent: &str) -> Result<(), reqwest::Error> {
-    let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-    let request = http.post(dsn.envelope_api_url()).header(USER_AGENT, agent);
-    let request = request.header("X-Sentry-Auth", dsn.to_auth(Some(agent)).to_string());
-    tokio::spawn(send_all(request, Arc::new(client), waiting));
-    Ok(())
-}
-
-/// Sends one after the other until the outbox is closed.
-async fn send_all(request: RequestBuilder, client: Arc<Client>, mut waiting: Waiting) {
-    let mut paused_until = Instant::now();
-    while let Some(report) = waiting.reports.recv().await {
-        if Instant::now() < paused_until {
-            lose();
-            continue;
-        }
-        match send(&request, client.clone(), report).await {
-            Some(response) if response.status().is_success() => {}
-            Some(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
-                paused_until = Instant::now() + pause(&response);
-                lose();
+impl EnvelopeSender {
+    /// Sends one envelope after the other until the queue is shut down.
+    async fn run(mut self, mut queued: Receiver<Envelope>) {
+        while let Some(envelope) = queued.recv().await {
+            let sent = self.limits.is_enabled(category(&envelope)) && self.send(envelope).await;
+            if !sent {
+                count_drop();
             }
-            _ => lose(),
         }
+    }
+
+    /// Whether Sentry accepted the envelope.
+    async fn send(&mut self, envelope: Envelope) -> bool {
+        let in_app = self.in_app.clone();
+        let body = tokio::task::spawn_blocking(move || body(envelope, &in_app)).await;
+        let (Ok(Some(body)), Some(request)) = (body, self.request.try_clone()) else { return false };
+        let Ok(response) = request.body(body).send().await else { return false };
+        rate_limits::update(&mut self.limits, response.status(), response.headers());
+        response.status().is_success()
     }
 }
 
-async fn send(request: &RequestBuilder, client: Arc<Client>, report: Unsent) -> Option<Response> {
-    let body = tokio::task::spawn_blocking(move || {
-        let mut body = Vec::new();
-        report.complete(&client)?.to_writer(&mut body).ok()?;
-        Some(body)
-    });
-    let request = request.try_clone()?.body(body.await.ok()??);
-    request.send().await.ok()
+fn category(envelope: &Envelope) -> RateLimitingCategory {
+    match envelope.items().next() {
+        Some(EnvelopeItem::Event(_)) => RateLimitingCategory::Error,
+        Some(EnvelopeItem::Transaction(_)) => RateLimitingCategory::Transaction,
+        _ => RateLimitingCategory::Any,
+    }
 }
 
-/// How long Sentry wants to be left alone.
-fn pause(response: &Response) -> Duration {
-    let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    seconds.map_or(PAUSE, |seconds: u64| Duration::from_secs(seconds).min(MAX_PAUSE))
+fn body(envelope: Envelope, in_app: &[&'static str]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    resolved(envelope, in_app).to_writer(&mut body).ok()?;
+    Some(body)
+}
+
+/// The envelope with the symbols of its stacks.
+pub(super) fn resolved(envelope: Envelope, in_app: &[&'static str]) -> Envelope {
+    let mut resolved = Envelope::new().with_headers(envelope.headers().clone());
+    for mut item in envelope.into_items() {
+        if let EnvelopeItem::Event(event) = &mut item {
+            let stacks = event.exception.iter_mut().filter_map(|exception| exception.stacktrace.as_mut());
+            stacks.for_each(|stack| stack::resolve(stack, in_app));
+        }
+        resolved.add_item(item);
+    }
+    resolved
 }

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 use glasshouse_telemetry::http::TracingLogger;
+use glasshouse_telemetry::hub_per_request;
 use glasshouse_telemetry::metrics::RuntimeMetrics;
 
 use crate::config::ShutdownSettings;
@@ -24,6 +25,7 @@ pub(in crate::application) fn gateway_simulator_server(
             .app_data(web::Data::new(simulator.clone()))
             .configure(gateway_simulator::routes)
             .wrap(TracingLogger::<RequestSpan>::new())
+            .wrap(hub_per_request())
     });
     Ok(server.workers(1).disable_signals().shutdown_timeout(shutdown.grace.as_secs()).listen(listener)?.run())
 }

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
+use glasshouse_telemetry::hub_per_request;
 
 use crate::http::health;
 use crate::http::management::faults::{self, FaultPanel};
@@ -36,6 +37,7 @@ pub(in crate::application) fn management_server(
             .configure(health::routes)
             .configure(metrics::routes)
             .configure(profiles::routes)
+            .wrap(hub_per_request())
     });
     let server = server.on_connect(profiles::remember_connection);
     Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())

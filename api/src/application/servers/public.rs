@@ -7,6 +7,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::{App, HttpServer, web};
 use glasshouse_telemetry::http::{Observe, TracingLogger};
+use glasshouse_telemetry::hub_per_request;
 use glasshouse_telemetry::metrics::RuntimeMetrics;
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
@@ -54,6 +55,7 @@ pub(in crate::application) fn public_server(
             .wrap(Observe::new(parts.edge.metrics.clone()).errors(ProblemDocuments))
             .wrap(from_fn(close_while_draining))
             .wrap(TracingLogger::<RequestSpan>::new())
+            .wrap(hub_per_request())
     });
     let server = server
         .workers(http.workers)

@@ -1,3 +1,5 @@
+//! A Sentry to test against.
+
 use std::net::TcpListener;
 use std::sync::Mutex;
 
@@ -20,13 +22,15 @@ struct Shared {
     behaviour: Mutex<Behaviour>,
 }
 
-/// How it answers.
+/// How it responds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) enum Behaviour {
     #[default]
     Accepts,
     /// With this status.
     Answers(u16),
+    /// With success, and these limits per category in `X-Sentry-Rate-Limits`.
+    Limits(&'static str),
     /// Never.
     Hangs,
 }
@@ -69,8 +73,8 @@ impl FakeSentry {
     }
 
     /// Waits for an event about this request.
-    pub(crate) async fn report_of(&self, request_id: &str) -> Value {
-        eventually(&format!("{request_id} is reported"), async || {
+    pub(crate) async fn event_of(&self, request_id: &str) -> Value {
+        eventually(&format!("{request_id} is captured"), async || {
             self.items("event").into_iter().find(|event| event["tags"]["request_id"] == request_id)
         })
         .await
@@ -90,6 +94,9 @@ async fn receive(body: String, shared: web::Data<Shared>) -> HttpResponse {
     match behaviour {
         Behaviour::Accepts => HttpResponse::Ok().json(serde_json::json!({})),
         Behaviour::Answers(status) => HttpResponse::build(status.try_into().unwrap()).finish(),
+        Behaviour::Limits(limits) => {
+            HttpResponse::Ok().insert_header(("X-Sentry-Rate-Limits", limits)).json(serde_json::json!({}))
+        }
         Behaviour::Hangs => std::future::pending().await,
     }
 }
