@@ -1,4 +1,4 @@
-//! Turns the database's errors into what the domain knows.
+//! Converts the database's errors to those of the domain.
 
 use glasshouse_domain::failure::StoreFailure;
 use sea_orm::{DbErr, RuntimeErr, SqlxError};

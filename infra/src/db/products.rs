@@ -53,7 +53,7 @@ impl TenantStore {
     /// Changes a product, if it still has the version that the client has read.
     ///
     /// # Errors
-    /// When there is no such product, somebody else was faster, or the database fails.
+    /// When there is no such product, it has another version, or the database fails.
     pub async fn change_product(
         &self,
         id: ProductId,
@@ -74,7 +74,7 @@ impl TenantStore {
     /// Takes a product off sale, if it still has the version that the client has read. Old orders keep it.
     ///
     /// # Errors
-    /// When there is no such product, somebody else was faster, or the database fails.
+    /// When there is no such product, it has another version, or the database fails.
     pub async fn archive_product(&self, id: ProductId, version: i32) -> Result<(), ProductError> {
         self.update_version(id, version, vec![(Column::Archived, true.into())]).await?;
         Ok(())

@@ -73,7 +73,7 @@ fn sales<'a>(tenant_id: &'a str, order: &'a Order) -> Vec<Sale<'a>> {
 }
 
 impl Scope {
-    /// Settles a payment and its order; answers where the order stands then. The second time it changes
+    /// Settles a payment and its order. Returns the resulting state of the order. The second time it changes
     /// nothing.
     pub(super) async fn settle(
         &self,
@@ -132,7 +132,7 @@ impl Scope {
         Ok(())
     }
 
-    /// Leaves a message for the relay, in the transaction of what it tells.
+    /// Adds a message for the relay, in the transaction of the change that it reports.
     pub(super) async fn append_to_outbox(&self, event: OutboxEvent) -> Result<(), StoreFailure> {
         let now = clock::now();
         let message = outbox_message::Model {

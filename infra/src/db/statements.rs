@@ -30,7 +30,7 @@ pub(super) fn watch(connection: &mut DatabaseConnection, slow: Duration, metrics
     });
 }
 
-/// The span is made when the statement has ended: before that, nobody tells us that it runs.
+/// The span is recorded when the statement has ended: sea-orm reports no earlier moment.
 fn record_span(statement: &Info<'_>) {
     let transaction = Context::current();
     if !transaction.span().span_context().is_sampled() {

@@ -62,11 +62,11 @@ impl TenantStore {
         row.map(|(user, tenant)| Ok((User::try_from(user)?, tenant.plan.parse::<Plan>()?))).transpose()
     }
 
-    /// Changes a user on behalf of somebody with the role `actor`, if the user still has the version that
+    /// Changes a user on behalf of a user with the role `actor`, if the user still has the version that
     /// the client has read.
     ///
     /// # Errors
-    /// When there is no such user, a rule forbids it, somebody else was faster, or the database fails.
+    /// When there is no such user, a rule forbids it, they have another version, or the database fails.
     pub async fn change_user(
         &self,
         actor: Role,
