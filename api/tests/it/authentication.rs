@@ -28,7 +28,7 @@ on_both!(
 
 async fn login(app: &TestApp, tenant: &str, email: &str, password: &str) -> Answer {
     let body = json!({ "tenant": tenant, "email": email, "password": password });
-    app.nobody().post("/v1/auth/login", body).await
+    app.anonymous().post("/v1/auth/login", body).await
 }
 
 async fn change(owner: &Client, user: &Client, change: Value) {
@@ -172,7 +172,7 @@ async fn forged_tokens_are_rejected(backend: Backend) {
     let other_payload = good(json!({ "sub": theirs }));
     let other_payload = other_payload.split('.').nth(1).unwrap();
 
-    let me = app.nobody().with_token(&good(json!({}))).get("/v1/users/me").await;
+    let me = app.anonymous().with_token(&good(json!({}))).get("/v1/users/me").await;
     assert_eq!(me.expect(200)["id"], user, "the test can sign tokens");
 
     for (what, value, code) in [
@@ -194,8 +194,8 @@ async fn forged_tokens_are_rejected(backend: Backend) {
         ("no user", good(json!({ "sub": null })), "token_invalid"),
         ("a user that is no id", good(json!({ "sub": "' OR 1=1" })), "token_invalid"),
         ("a user of another tenant", good(json!({ "sub": theirs })), "user_inactive"),
-        ("nobody's tenant", good(json!({ "tenant": TenantId::new() })), "user_inactive"),
-        ("nobody", good(json!({ "sub": UserId::new() })), "user_inactive"),
+        ("an unknown tenant", good(json!({ "tenant": TenantId::new() })), "user_inactive"),
+        ("an unknown user", good(json!({ "sub": UserId::new() })), "user_inactive"),
         ("garbage", "garbage".to_owned(), "token_invalid"),
         ("dots", "..".to_owned(), "token_invalid"),
         ("much garbage", "x".repeat(4000), "token_invalid"),
@@ -205,12 +205,12 @@ async fn forged_tokens_are_rejected(backend: Backend) {
     for value in ["", "Bearer", "Bearer ", "Basic b3duZXI6cGFzc3dvcmQ=", &format!("Token {ours}"), ours] {
         refused(&app, value, "token_invalid", value).await;
     }
-    let lower_case = app.nobody().request(reqwest::Method::GET, "/v1/users/me");
+    let lower_case = app.anonymous().request(reqwest::Method::GET, "/v1/users/me");
     Answer::of(lower_case.header("Authorization", format!("bearer {ours}"))).await.expect(200);
 }
 
 async fn refused(app: &TestApp, authorization: &str, code: &str, what: &str) {
-    let request = app.nobody().request(reqwest::Method::GET, "/v1/users/me");
+    let request = app.anonymous().request(reqwest::Method::GET, "/v1/users/me");
     let answer = Answer::of(request.header("Authorization", authorization)).await;
     assert_eq!(answer.status, 401, "{what}: {}", answer.body);
     assert_eq!(answer.header("www-authenticate"), "Bearer", "{what}");

@@ -50,10 +50,10 @@ fn the_document_names_the_operations_that_need_a_token() {
 
 async fn a_request_without_a_token_is_rejected(backend: Backend) {
     let app = TestApp::start(backend).await;
-    let nobody = app.nobody();
+    let anonymous = app.anonymous();
     let id = Uuid::now_v7().to_string();
     for (operation, lowest) in OPERATIONS {
-        let answer = nobody.send_raw(operation, &id, "{}").await;
+        let answer = anonymous.send_raw(operation, &id, "{}").await;
         match lowest {
             None => assert_eq!(answer.status, 422, "{operation}"),
             Some(_) => {

@@ -94,7 +94,7 @@ async fn unknown_routes_and_methods_are_rejected(backend: Backend) {
         (Method::GET, format!("/v1/payments/{id}/refund"), "POST"),
         (Method::OPTIONS, format!("/v1/orders/{id}"), "GET"),
     ] {
-        for client in [&play.owner, &play.app.nobody()] {
+        for client in [&play.owner, &play.app.anonymous()] {
             let answer = client.send(method.clone(), &path, None).await;
             assert_eq!(answer.header("allow"), allowed, "{method} {path}");
             let refused = answer.expect_problem(405, "method_not_allowed");

@@ -104,13 +104,13 @@ impl Canary {
     }
 
     /// Signs up and logs in, with valid and invalid credentials. Returns the owner.
-    async fn comes_in(&mut self, nobody: &Client) -> Client {
+    async fn sign_up_and_log_in(&mut self, anonymous: &Client) -> Client {
         let slug = new_slug();
         let (email, password) = (self.email("owner"), self.secret("password"));
         let tenant =
             json!({ "slug": slug, "name": "Canary", "owner": { "email": email, "password": password } });
-        self.post(nobody, "/v1/tenants", &tenant, 201).await;
-        self.post(nobody, "/v1/tenants", &tenant, REFUSED).await;
+        self.post(anonymous, "/v1/tenants", &tenant, 201).await;
+        self.post(anonymous, "/v1/tenants", &tenant, REFUSED).await;
         for (field, wrong) in [
             ("slug", json!(self.email("slug"))),
             ("plan", json!(self.secret("plan"))),
@@ -122,28 +122,28 @@ impl Canary {
         ] {
             let mut body = tenant.clone();
             body[field] = wrong;
-            self.post(nobody, "/v1/tenants", &body, REFUSED).await;
+            self.post(anonymous, "/v1/tenants", &body, REFUSED).await;
         }
         let login = json!({ "tenant": slug, "email": email, "password": password });
-        let token = self.post(nobody, "/v1/auth/login", &login, 200).await["access_token"].clone();
+        let token = self.post(anonymous, "/v1/auth/login", &login, 200).await["access_token"].clone();
         for (field, wrong) in [("password", self.secret("wrong")), ("email", self.email("nobody"))] {
             let mut body = login.clone();
             body[field] = json!(wrong);
-            self.post(nobody, "/v1/auth/login", &body, REFUSED).await;
+            self.post(anonymous, "/v1/auth/login", &body, REFUSED).await;
         }
         let broken = login.to_string().replace('}', "");
         let request =
-            nobody.request(Method::POST, "/v1/auth/login").header("content-type", "application/json");
+            anonymous.request(Method::POST, "/v1/auth/login").header("content-type", "application/json");
         self.send(request.body(broken), REFUSED).await;
         for wrong in [format!("Bearer {}", self.secret("token")), format!("Basic {}", self.secret("basic"))] {
-            let request = nobody.request(Method::GET, "/v1/users/me").header("authorization", wrong);
+            let request = anonymous.request(Method::GET, "/v1/users/me").header("authorization", wrong);
             self.send(request, REFUSED).await;
         }
-        nobody.clone().with_token(token.as_str().unwrap()).in_tenant(&slug)
+        anonymous.clone().with_token(token.as_str().unwrap()).in_tenant(&slug)
     }
 
     /// Adds a user, and sends requests whose paths and queries hold secrets.
-    async fn looks_around(&mut self, owner: &Client) {
+    async fn use_paths_and_queries(&mut self, owner: &Client) {
         let user =
             json!({ "email": self.email("user"), "password": self.secret("password"), "role": "member" });
         self.post(owner, "/v1/users", &user, 201).await;
@@ -171,7 +171,7 @@ impl Canary {
     }
 
     /// Places orders that are paid, declined and left open, and one with a used idempotency key.
-    async fn buys(&mut self, owner: &Client, gateway: &Client, product: &str) {
+    async fn place_orders(&mut self, owner: &Client, gateway: &Client, product: &str) {
         let order = |quantity: i64| json!({ "items": [{ "product_id": product, "quantity": quantity }] });
         let keys = ["paid", "declined", "failed", "lost"].map(|key| self.secret(key));
         self.post_once(owner, "/v1/orders", &keys[0], &order(1), 201).await;
@@ -200,12 +200,12 @@ async fn no_secret_and_no_email_address_is_in_any_signal() {
     let mut stack = Stack::start_each(settings.clone(), settings).await;
     let mark = format!("canary{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
     let mut canary = Canary { mark, errors: Vec::new() };
-    let nobody = stack.serve.client("http_addr").await;
+    let anonymous = stack.serve.client("http_addr").await;
     let gateway = stack.gateway.client("gateway_addr").await;
-    let owner = canary.comes_in(&nobody).await;
-    canary.looks_around(&owner).await;
+    let owner = canary.sign_up_and_log_in(&anonymous).await;
+    canary.use_paths_and_queries(&owner).await;
     let product = owner.add_product(1000).await;
-    canary.buys(&owner, &gateway, &product).await;
+    canary.place_orders(&owner, &gateway, &product).await;
     stack.worker.logs("outbox_delivered").await;
 
     let superuser = connect(&stack.database.superuser_url()).await;
@@ -216,29 +216,29 @@ async fn no_secret_and_no_email_address_is_in_any_signal() {
     superuser.execute_unprepared("ALTER TABLE users RENAME COLUMN email TO gone").await.unwrap();
     let login =
         json!({ "tenant": owner.tenant(), "email": canary.email("owner"), "password": canary.secret("p") });
-    canary.post(&nobody, "/v1/auth/login", &login, 500).await;
+    canary.post(&anonymous, "/v1/auth/login", &login, 500).await;
     let tenant = json!({ "slug": new_slug(), "name": "Canary", "owner": { "email": canary.email("late"), "password": canary.secret("late") } });
-    let last = canary.post(&nobody, "/v1/tenants", &tenant, 500).await;
+    let last = canary.post(&anonymous, "/v1/tenants", &tenant, 500).await;
     sentry.event_of(last.header("x-request-id")).await;
 
-    let mut told: Vec<(&str, String)> = canary.errors.iter().map(|body| ("body", body.clone())).collect();
+    let mut outputs: Vec<(&str, String)> = canary.errors.iter().map(|body| ("body", body.clone())).collect();
     for process in [&mut stack.serve, &mut stack.worker, &mut stack.gateway] {
         let metrics = process.client("management_addr").await.get("/metrics").await.expect(200);
-        told.extend(metrics.as_str().unwrap().lines().map(|line| ("metric", line.to_owned())));
+        outputs.extend(metrics.as_str().unwrap().lines().map(|line| ("metric", line.to_owned())));
     }
     for process in [stack.serve, stack.worker, stack.gateway] {
         process.signal("TERM");
         let ended = process.ends().await;
-        told.extend(ended.stdout.lines().map(|line| ("stdout", line.to_owned())));
-        told.extend(ended.stderr.lines().map(|line| ("stderr", line.to_owned())));
+        outputs.extend(ended.stdout.lines().map(|line| ("stdout", line.to_owned())));
+        outputs.extend(ended.stderr.lines().map(|line| ("stderr", line.to_owned())));
     }
-    told.extend(
+    outputs.extend(
         received
             .all()
             .into_iter()
             .map(|text| if text.starts_with("span") { ("span", text) } else { ("record", text) }),
     );
-    told.extend(sentry.received().into_iter().map(|envelope| ("report", envelope)));
+    outputs.extend(sentry.received().into_iter().map(|envelope| ("report", envelope)));
 
     // Finding no mark proves something only if every signal has data.
     for (place, expected) in [
@@ -251,12 +251,12 @@ async fn no_secret_and_no_email_address_is_in_any_signal() {
         ("report", "\"type\":\"transaction\""),
     ] {
         assert!(
-            told.iter().any(|(known, text)| *known == place && text.contains(expected)),
+            outputs.iter().any(|(known, text)| *known == place && text.contains(expected)),
             "{place}: {expected}"
         );
     }
     let signature = owner.token().rsplit('.').next().unwrap();
-    let leaks: Vec<_> = told
+    let leaks: Vec<_> = outputs
         .iter()
         .filter_map(|(place, text)| {
             let at = [&*canary.mark, signature]

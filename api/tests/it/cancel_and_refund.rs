@@ -164,8 +164,8 @@ async fn a_refund_that_the_gateway_never_answers_is_completed_once(backend: Back
 
 async fn only_a_successful_payment_is_refunded(backend: Backend) {
     let (app, owner, product) = shop(backend).await;
-    for behaviour in [json!({ "decline_rate": 1 }), json!({ "error_rate": 1 })] {
-        app.gateway_behaves(behaviour).await;
+    for behavior in [json!({ "decline_rate": 1 }), json!({ "error_rate": 1 })] {
+        app.gateway_behaves(behavior).await;
         let order = owner.order(&product, 1).await;
         let payment = owner.payment(&order["id"]).await;
         owner.refund(&payment["id"], &key()).await.expect_problem(409, "payment_not_refundable");

@@ -194,9 +194,9 @@ async fn the_demo_needs_no_setting_and_seeds_two_tenants() {
     // The second start finds the data of the first one.
     for _ in 0..2 {
         let mut demo = Process::start(&["demo"], &settings);
-        let nobody = demo.client("http_addr").await;
+        let anonymous = demo.client("http_addr").await;
         for tenant in ["acme", "globex"] {
-            let owner = nobody.log_in(tenant, &format!("owner@{tenant}.example"), "demo-password").await;
+            let owner = anonymous.log_in(tenant, &format!("owner@{tenant}.example"), "demo-password").await;
             let products = owner.get("/v1/products").await.expect(200);
             let product = products["items"][0]["id"].as_str().unwrap();
             assert_eq!(owner.order(product, 1).await.expect(201)["status"], "paid");

@@ -21,7 +21,7 @@ impl Stack {
         })
         .await;
         self.serve.signal("KILL");
-        assert!(request.await.unwrap_err().is_panic(), "nobody answers");
+        assert!(request.await.unwrap_err().is_panic(), "the connection is closed");
         gateway.send(reqwest::Method::DELETE, "/control", None).await.expect(204);
     }
 

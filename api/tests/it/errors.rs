@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::command_line::{Stack, common, with};
 use crate::support::{
-    Answer, Behaviour, Client, FakeSentry, connect, eventually, key, log_lines, new_trace, traceparent,
+    Answer, Behavior, Client, FakeSentry, connect, eventually, key, log_lines, new_trace, traceparent,
 };
 
-/// The stack, with a Sentry.
+/// The stack with a fake Sentry.
 async fn with_sentry(sentry: &FakeSentry, more: &[(&str, &str)]) -> Stack {
     let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=staging");
     let settings = with(&common(), [("SENTRY_DSN", &*sentry.dsn()), attributes]);
@@ -20,7 +20,7 @@ async fn with_sentry(sentry: &FakeSentry, more: &[(&str, &str)]) -> Stack {
 }
 
 impl Stack {
-    /// From now on orders are placed and charged, and then fail: what was to be delivered cannot be stored.
+    /// Makes all further orders fail after their charge: the outbox table is missing.
     async fn lose_the_outbox(&self) {
         let owner = connect(&self.database.superuser_url()).await;
         owner.execute_unprepared("ALTER TABLE outbox_messages RENAME TO gone").await.unwrap();
@@ -28,7 +28,7 @@ impl Stack {
     }
 }
 
-/// An order in a trace of its own, which it answers too.
+/// Places an order in a trace of its own. Returns the trace id and the response.
 async fn order(owner: &Client, product: &str) -> (String, Answer) {
     let trace = new_trace();
     let items = json!({ "items": [{ "product_id": product, "quantity": 1 }] });
@@ -36,7 +36,7 @@ async fn order(owner: &Client, product: &str) -> (String, Answer) {
     (trace.clone(), Answer::of(request.header("traceparent", traceparent(&trace))).await)
 }
 
-/// What a line says apart from what every line of a request says.
+/// The fields of a log record that are not common to all records of a request.
 fn own_fields(line: &Value) -> Value {
     let common =
         "timestamp level message target trace_id span_id request_id tenant_id user_id method path".split(' ');
@@ -152,17 +152,17 @@ async fn what_a_failing_sentry_does_not_accept_is_dropped_and_counted() {
     let management = stack.serve.client("management_addr").await;
     stack.lose_the_outbox().await;
     assert_eq!(dropped(&management).await, 0);
-    for behaviour in [Behaviour::Answers(500), Behaviour::Hangs, Behaviour::Answers(429)] {
-        sentry.behaves(behaviour);
+    for behavior in [Behavior::Answers(500), Behavior::Hangs, Behavior::Answers(429)] {
+        sentry.behaves(behavior);
         let before = dropped(&management).await;
         order(&owner, &product).await.1.expect(500);
-        if let Behaviour::Hangs = behaviour {
+        if let Behavior::Hangs = behavior {
             assert_eq!(dropped(&management).await, before, "the answer came before the event was dropped");
         }
         eventually("the drop is counted", async || (dropped(&management).await == before + 1).then_some(()))
             .await;
     }
-    // After the 429, Sentry is left alone.
+    // After the 429, nothing is sent to Sentry.
     let before = dropped(&management).await;
     let asked = sentry.received();
     let (_, answer) = order(&owner, &product).await;
@@ -183,7 +183,7 @@ async fn a_rate_limit_holds_for_its_category_alone() {
         let management = stack.serve.client("management_addr").await;
         stack.lose_the_outbox().await;
         // The limit begins with the first response to what this order sends.
-        sentry.behaves(Behaviour::Limits(limits));
+        sentry.behaves(Behavior::Limits(limits));
         let (_, first) = order(&owner, &product).await;
         eventually("what the first order sends arrives", async || {
             let sent = sentry.received();
@@ -209,19 +209,19 @@ async fn a_rate_limit_holds_for_its_category_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_sends_what_is_queued_and_does_not_wait_for_a_sentry_that_hangs() {
-    for behaviour in [Behaviour::Accepts, Behaviour::Hangs] {
+async fn a_shutdown_flushes_the_queue_and_does_not_wait_for_a_hanging_sentry() {
+    for behavior in [Behavior::Accepts, Behavior::Hangs] {
         let sentry = FakeSentry::start();
         let mut stack = with_sentry(&sentry, &[]).await;
         let (owner, product, _) = stack.shop().await;
         stack.lose_the_outbox().await;
-        sentry.behaves(behaviour);
+        sentry.behaves(behavior);
         let orders = join_all((0..4).map(|_| order(&owner, &product))).await;
         let signaled = Instant::now();
         stack.serve.signal("TERM");
         assert_eq!(stack.serve.ends().await.code, Some(0));
         assert!(signaled.elapsed() < Duration::from_secs(10), "{:?}", signaled.elapsed());
-        if let Behaviour::Accepts = behaviour {
+        if let Behavior::Accepts = behavior {
             let events = sentry.items("event");
             for (_, answer) in orders {
                 let request = answer.header("x-request-id");
@@ -261,7 +261,7 @@ async fn a_panic_is_captured_once_with_its_stack_and_is_a_500() {
     assert_eq!((&exception["type"], &exception["value"]), (&json!("panicked"), &json!("an injected fault")));
     let frames = exception["stacktrace"]["frames"].to_string();
     assert!(frames.contains("inject_faults"), "{exception}");
-    // The next event comes after this one, so there is no second one of it on its way.
+    // Events arrive in order: with the next one here, there is no second event of the panic.
     let next = owner.get("/v1/products").await;
     sentry.event_of(next.header("x-request-id")).await;
     let events = sentry.items("event").into_iter().filter(|event| event["tags"]["request_id"] == *request);

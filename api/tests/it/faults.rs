@@ -177,7 +177,7 @@ async fn faults_without_an_effect_are_rejected(backend: Backend) {
     }
     let slow = put(&management, &json!({ "slow_queries": { "delay_ms": 10 } })).await;
     assert_eq!(slow.status, if backend == Backend::Servers { 200 } else { 422 }, "{}", slow.body);
-    app.nobody().get("/faults").await.expect_problem(404, "unknown_route");
+    app.anonymous().get("/faults").await.expect_problem(404, "unknown_route");
 
     let app = TestApp::start(backend).await;
     assert_eq!(app.management().get("/faults").await.status, 404);

@@ -12,7 +12,7 @@ async fn both_listeners_report_liveness_and_readiness(backend: Backend) {
         Backend::Embedded => json!({ "database": "ok" }),
         Backend::Servers => json!({ "database": "ok", "redis": "ok" }),
     };
-    for listener in [app.nobody(), app.management()] {
+    for listener in [app.anonymous(), app.management()] {
         assert_eq!(listener.get("/health/live").await.expect(200), json!({ "status": "ok" }));
         let ready = listener.get("/health/ready").await.expect(200);
         assert_eq!(ready, json!({ "status": "ready", "checks": checks }));
@@ -24,7 +24,7 @@ async fn the_management_listener_is_not_public(backend: Backend) {
     for path in
         ["/metrics", "/debug/pprof/profile", "/debug/pprof/flamegraph", "/faults", "/control", "/health"]
     {
-        app.nobody().get(path).await.expect_problem(404, "unknown_route");
+        app.anonymous().get(path).await.expect_problem(404, "unknown_route");
     }
     // And the public routes are not on the management listener.
     for path in ["/v1/users/me", "/openapi.json", "/docs/"] {
@@ -35,7 +35,7 @@ async fn the_management_listener_is_not_public(backend: Backend) {
 /// Asserts the readiness of both listeners. Returns the checks of each.
 async fn assert_ready(app: &TestApp, status: u16, word: &str) -> [Value; 2] {
     let mut checks = [Value::Null, Value::Null];
-    for (listener, checks) in [app.nobody(), app.management()].into_iter().zip(&mut checks) {
+    for (listener, checks) in [app.anonymous(), app.management()].into_iter().zip(&mut checks) {
         let answer = listener.get("/health/ready").await.expect(status);
         assert_eq!(answer["status"], word, "{answer}");
         *checks = answer["checks"].clone();
@@ -66,7 +66,7 @@ async fn an_unavailable_dependency_is_reported_until_it_recovers() {
                 assert!(checks[name].as_str().unwrap().starts_with("error: "), "{checks}");
                 assert_eq!(checks[other], "ok");
             }
-            app.nobody().get("/health/live").await.expect(200);
+            app.anonymous().get("/health/live").await.expect(200);
             part.restore();
             becomes_ready(&app).await;
         }

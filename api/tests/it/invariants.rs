@@ -42,8 +42,8 @@ async fn stock_and_money_add_up_after_random_load(backend: Backend) {
     let owner = app.new_tenant().await;
     let products = at_once((0..3).map(|_| owner.add_product(INITIAL_STOCK))).await;
     let day = Day { products, orders: Mutex::default(), moved: Mutex::new(vec![0; 3]) };
-    let behaviour = json!({ "error_rate": 0.2, "timeout_rate": 0.15, "decline_rate": 0.2, "latency_ms": 3 });
-    app.gateway_behaves(behaviour).await;
+    let behavior = json!({ "error_rate": 0.2, "timeout_rate": 0.15, "decline_rate": 0.2, "latency_ms": 3 });
+    app.gateway_behaves(behavior).await;
 
     at_once((0..ACTORS).map(|actor| day.live(&owner, StdRng::seed_from_u64(seed.wrapping_add(actor))))).await;
     app.gateway_recovers().await;

@@ -113,9 +113,9 @@ async fn objects_of_another_tenant_are_not_found(backend: Backend) {
     let before = theirs.everything().await;
     for (operation, body) in on_one_thing() {
         let theirs = send(&stranger, operation, theirs.id_for(operation), &body).await;
-        let nobodys = send(&stranger, operation, &Uuid::now_v7().to_string(), &body).await;
+        let unknown = send(&stranger, operation, &Uuid::now_v7().to_string(), &body).await;
         let theirs = theirs.expect_problem(404, "not_found");
-        assert_eq!(theirs["detail"], nobodys.expect_problem(404, "not_found")["detail"], "{operation}");
+        assert_eq!(theirs["detail"], unknown.expect_problem(404, "not_found")["detail"], "{operation}");
     }
     assert_eq!(theirs.everything().await, before);
 }
@@ -172,7 +172,7 @@ async fn credentials_are_valid_in_their_own_tenant_only(backend: Backend) {
     let (one, other) = (app.new_tenant().await, app.new_tenant().await);
     let email = |tenant: &Client| format!("owner@{}.example", tenant.tenant());
     let login = json!({ "tenant": other.tenant(), "email": email(&one), "password": PASSWORD });
-    app.nobody().post("/v1/auth/login", login).await.expect_problem(401, "wrong_credentials");
+    app.anonymous().post("/v1/auth/login", login).await.expect_problem(401, "wrong_credentials");
     for tenant in [&one, &other] {
         let me = tenant.get("/v1/users/me").await.expect(200);
         assert_eq!(me["email"], email(tenant));

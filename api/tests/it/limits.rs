@@ -114,7 +114,7 @@ async fn requests_above_the_concurrency_limit_are_shed(backend: Backend) {
     let refused = owner.get("/v1/users/me").await;
     assert_eq!(refused.header("retry-after"), "1");
     refused.expect_problem(503, "overloaded");
-    app.nobody().get("/health/ready").await.expect(200);
+    app.anonymous().get("/health/ready").await.expect(200);
 
     for order in orders {
         order.await.unwrap().expect(201);

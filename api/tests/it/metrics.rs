@@ -57,10 +57,10 @@ async fn an_order_moves_its_metrics(backend: Backend) {
     let product = owner.add_product(10).await;
     owner.order(&product, 2).await.expect(201);
     let login = json!({ "tenant": owner.tenant(), "email": "nobody@example.com", "password": "wrong" });
-    app.nobody().post("/v1/auth/login", login).await.expect(401);
+    app.anonymous().post("/v1/auth/login", login).await.expect(401);
     let limited = app.sign_up("limited", "pro").await;
     while limited.get("/v1/products").await.status != 429 {}
-    app.nobody().get("/no/such/path").await.expect_problem(404, "unknown_route");
+    app.anonymous().get("/no/such/path").await.expect_problem(404, "unknown_route");
     let scrape = eventually("the confirmation is counted", async || {
         let scrape = Scrape::of(&app.management()).await;
         (scrape.sum("outbox_deliveries_total", "order_paid") == 1.0).then_some(scrape)

@@ -70,10 +70,10 @@ fn every_operation_documents_its_errors_as_problem_documents() {
 #[tokio::test]
 async fn the_document_and_the_swagger_ui_are_served() {
     let app = TestApp::start(Backend::Embedded).await;
-    let served = app.nobody().get("/openapi.json").await.expect(200);
+    let served = app.anonymous().get("/openapi.json").await.expect(200);
     assert_eq!(served, serde_json::to_value(docs::openapi()).unwrap());
     for path in ["/docs", "/docs/"] {
-        let page = app.nobody().get(path).await.expect(200);
+        let page = app.anonymous().get(path).await.expect(200);
         assert!(page.as_str().unwrap().contains("<title>Swagger UI</title>"), "{page}");
     }
 }

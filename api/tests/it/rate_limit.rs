@@ -64,7 +64,7 @@ async fn tenants_and_plans_have_buckets_of_their_own(backend: Backend) {
         assert_eq!(number(&ask(&owner).await, "ratelimit-limit"), burst, "{plan}");
     }
     // An unauthenticated request has no tenant, and no limit.
-    assert_eq!(ask(&app.nobody()).await.header("ratelimit-limit"), "");
+    assert_eq!(ask(&app.anonymous()).await.header("ratelimit-limit"), "");
 }
 
 /// Sends 100 concurrent requests, round robin through these clients of one tenant, and checks how many pass.
@@ -123,6 +123,6 @@ async fn processes_share_a_bucket_through_redis() {
     let app = TestApp::start_with(Backend::Servers, &settings).await;
     let other = TestApp::start_on(app.database.clone(), &settings).await;
     let owner = app.new_tenant().await;
-    let through_other = other.nobody().with_token(owner.token());
+    let through_other = other.anonymous().with_token(owner.token());
     assert_only_the_burst_passes(&[&owner, &through_other]).await;
 }

@@ -150,7 +150,7 @@ async fn dies_between_the_steps(backend: Backend, gateway: Value, charged: i64) 
     assert_eq!(database.number(open).await, 1);
     settings.retain(|(name, _)| !name.ends_with("_POLL_MS"));
     let app = TestApp::start_on(database, &settings).await;
-    let owner = app.nobody().with_token(owner.token());
+    let owner = app.anonymous().with_token(owner.token());
 
     // The client retries the request.
     let order = owner.order_with_key(&product, 1, &key).await.body;

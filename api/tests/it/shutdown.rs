@@ -112,10 +112,10 @@ async fn the_demo_answers_every_request_under_load_before_it_stops() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn responses_during_the_drain_close_their_connection() {
     let mut app = TestApp::start_with(Backend::Embedded, &[("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "60000")]).await;
-    assert_eq!(app.nobody().get("/health/live").await.header("connection"), "");
+    assert_eq!(app.anonymous().get("/health/live").await.header("connection"), "");
     app.begin_stop();
     let answer = eventually("readiness turns 503", async || {
-        let answer = app.nobody().get("/health/ready").await;
+        let answer = app.anonymous().get("/health/ready").await;
         (answer.status == 503).then_some(answer)
     })
     .await;
@@ -124,8 +124,8 @@ async fn responses_during_the_drain_close_their_connection() {
 }
 
 async fn slow_down(gateway: &Client, latency_ms: u64) {
-    let behaviour = json!({ "latency_ms": latency_ms });
-    gateway.send(Method::PUT, "/control", Some(behaviour)).await.expect(200);
+    let behavior = json!({ "latency_ms": latency_ms });
+    gateway.send(Method::PUT, "/control", Some(behavior)).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

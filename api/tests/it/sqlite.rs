@@ -48,7 +48,7 @@ async fn data_survives_a_restart() {
 
     let app = TestApp::start_on(database, &[]).await;
     let email = format!("owner@{tenant}.example");
-    let owner = app.nobody().log_in(&tenant, &email, PASSWORD).await;
+    let owner = app.anonymous().log_in(&tenant, &email, PASSWORD).await;
     assert_eq!(owner.order_status(&order["id"]).await, "paid");
     assert_eq!(owner.stock(&product).await, 7);
     let orders: Value = owner.get("/v1/orders").await.expect(200);

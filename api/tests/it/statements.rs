@@ -119,7 +119,7 @@ async fn perform(operation: &str, app: &TestApp, scene: &Scene, tap: &WireTap) {
     let order_path = |order: Value, rest: &str| format!("/v1/orders/{}{rest}", order.as_str().unwrap());
     match operation {
         "sign_up" => owner.post("/v1/tenants", tenant()).await.expect(201),
-        "log_in" => app.nobody().post("/v1/auth/login", login).await.expect(200),
+        "log_in" => app.anonymous().post("/v1/auth/login", login).await.expect(200),
         "show_me" => owner.get("/v1/users/me").await.expect(200),
         "list_users" => owner.get("/v1/users").await.expect(200),
         "add_user" => owner.post("/v1/users", new_user()).await.expect(201),

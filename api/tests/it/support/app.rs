@@ -73,7 +73,7 @@ impl TestApp {
     }
 
     /// An unauthenticated client.
-    pub(crate) fn nobody(&self) -> Client {
+    pub(crate) fn anonymous(&self) -> Client {
         Client::new(self.http.clone(), format!("http://{}", self.addresses.http.unwrap()))
     }
 
@@ -104,12 +104,12 @@ impl TestApp {
 
     /// Signs a tenant up, and logs its owner in.
     pub(crate) async fn sign_up(&self, slug: &str, plan: &str) -> Client {
-        self.nobody().sign_up(slug, plan).await
+        self.anonymous().sign_up(slug, plan).await
     }
 
     /// Logs in a user whose password is [`PASSWORD`].
     pub(crate) async fn log_in(&self, tenant: &str, email: &str) -> Client {
-        self.nobody().log_in(tenant, email, PASSWORD).await
+        self.anonymous().log_in(tenant, email, PASSWORD).await
     }
 
     /// Adds a user with this role to the owner's tenant, and logs them in.

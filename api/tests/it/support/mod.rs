@@ -21,7 +21,7 @@ pub(crate) use playground::{Playground, named, valid_bodies};
 pub(crate) use process::{Ended, Process, Settings, log_lines, settings};
 pub(crate) use proxy::{BehindProxies, Proxy};
 pub(crate) use scrape::Scrape;
-pub(crate) use sentry::{Behaviour, FakeSentry};
+pub(crate) use sentry::{Behavior, FakeSentry};
 pub(crate) use shop::{NO_WORKER, SHORT_TIMEOUTS, at_once, statuses};
 pub(crate) use spans::{CALLER, SpanReceiver, has_attribute, new_trace, traceparent};
 pub(crate) use wire::WireTap;

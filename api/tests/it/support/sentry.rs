@@ -1,4 +1,4 @@
-//! A Sentry to test against.
+//! A fake Sentry.
 
 use std::net::TcpListener;
 use std::sync::Mutex;
@@ -19,12 +19,12 @@ pub(crate) struct FakeSentry {
 #[derive(Default)]
 struct Shared {
     received: Mutex<Vec<String>>,
-    behaviour: Mutex<Behaviour>,
+    behavior: Mutex<Behavior>,
 }
 
 /// How it responds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) enum Behaviour {
+pub(crate) enum Behavior {
     #[default]
     Accepts,
     /// With this status.
@@ -53,21 +53,21 @@ impl FakeSentry {
         Self { address, shared, server: handle }
     }
 
-    /// The address of the project.
+    /// The DSN of the project.
     pub(crate) fn dsn(&self) -> String {
         format!("http://public-key@{}/42", self.address)
     }
 
-    pub(crate) fn behaves(&self, behaviour: Behaviour) {
-        *self.shared.behaviour.lock().unwrap() = behaviour;
+    pub(crate) fn behaves(&self, behavior: Behavior) {
+        *self.shared.behavior.lock().unwrap() = behavior;
     }
 
-    /// Everything that arrived, as it was sent.
+    /// All received envelopes, as text.
     pub(crate) fn received(&self) -> Vec<String> {
         self.shared.received.lock().unwrap().clone()
     }
 
-    /// The items of this type, such as `event`, that arrived so far.
+    /// The received items of this type, such as `event`.
     pub(crate) fn items(&self, kind: &str) -> Vec<Value> {
         self.received().iter().flat_map(|envelope| items(envelope, kind)).collect()
     }
@@ -83,25 +83,26 @@ impl FakeSentry {
 
 impl Drop for FakeSentry {
     fn drop(&mut self) {
-        // Told now, done later: nobody waits for a server that may be hanging.
+        // Stops in the background: a server that hangs would not stop gracefully.
         drop(self.server.stop(false));
     }
 }
 
 async fn receive(body: String, shared: web::Data<Shared>) -> HttpResponse {
     shared.received.lock().unwrap().push(body);
-    let behaviour = *shared.behaviour.lock().unwrap();
-    match behaviour {
-        Behaviour::Accepts => HttpResponse::Ok().json(serde_json::json!({})),
-        Behaviour::Answers(status) => HttpResponse::build(status.try_into().unwrap()).finish(),
-        Behaviour::Limits(limits) => {
+    let behavior = *shared.behavior.lock().unwrap();
+    match behavior {
+        Behavior::Accepts => HttpResponse::Ok().json(serde_json::json!({})),
+        Behavior::Answers(status) => HttpResponse::build(status.try_into().unwrap()).finish(),
+        Behavior::Limits(limits) => {
             HttpResponse::Ok().insert_header(("X-Sentry-Rate-Limits", limits)).json(serde_json::json!({}))
         }
-        Behaviour::Hangs => std::future::pending().await,
+        Behavior::Hangs => std::future::pending().await,
     }
 }
 
-/// An envelope is a line with its own head, and for each item a line with the item's head and one with the item.
+/// The items of this type in an envelope: a line with the header of the envelope, and for each item a line with its
+/// header and a line with its payload.
 fn items(envelope: &str, kind: &str) -> Vec<Value> {
     let lines: Vec<Value> = envelope.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let items = lines[1..].chunks_exact(2).filter(|item| item[0]["type"] == kind);
