@@ -213,12 +213,12 @@ fn the_defaults_in_the_example_are_the_real_ones() {
             let config = Config::read(kind, &mut env);
             format!("{telemetry:#?} {:#?}", env.finish(config).unwrap())
         };
-        let mut told = example.clone();
+        let mut values = example.clone();
         if kind == ProcessKind::Demo {
             // The one default that is different for the demo, as the example says.
-            assert_eq!(told.remove("GLASSHOUSE_TOKEN_SECONDS").unwrap(), "900");
+            assert_eq!(values.remove("GLASSHOUSE_TOKEN_SECONDS").unwrap(), "900");
         }
-        assert_eq!(load(&told), load(&BTreeMap::new()), "{kind:?}");
+        assert_eq!(load(&values), load(&BTreeMap::new()), "{kind:?}");
     }
 }
 

@@ -41,7 +41,10 @@ async fn an_order_is_paid_once_though_the_api_was_killed() {
     stack.row_is("it is paid", "SELECT count(*) AS n FROM orders WHERE state = 'paid'").await;
     stack.row_is("it is taken", "SELECT count(*) AS n FROM products WHERE stock = 99999").await;
     stack
-        .row_is("it is told", "SELECT count(*) AS n FROM outbox_messages WHERE delivered_at IS NOT NULL")
+        .row_is(
+            "the notification is delivered",
+            "SELECT count(*) AS n FROM outbox_messages WHERE delivered_at IS NOT NULL",
+        )
         .await;
     assert_eq!(gateway.get("/v1/charges").await.expect(200)["total"], 1);
 }
@@ -57,6 +60,6 @@ async fn a_refund_is_completed_once_though_the_api_was_killed() {
     stack.kill_during(refund, &gateway, "refunded").await;
 
     stack.row_is("it is refunded", "SELECT count(*) AS n FROM orders WHERE state = 'refunded'").await;
-    let told = "SELECT count(*) AS n FROM outbox_messages WHERE kind = 'order_refunded'";
-    assert_eq!(stack.database.number(told).await, 1);
+    let refunds = "SELECT count(*) AS n FROM outbox_messages WHERE kind = 'order_refunded'";
+    assert_eq!(stack.database.number(refunds).await, 1);
 }

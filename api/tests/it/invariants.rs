@@ -55,7 +55,10 @@ async fn stock_and_money_add_up_after_random_load(backend: Backend) {
     day.assert_that_stock_adds_up(&app, &owner).await;
     assert_that_money_adds_up(&app).await;
     let undelivered = "SELECT count(*) AS n FROM outbox_messages WHERE delivered_at IS NULL";
-    eventually("all is told", async || (app.database.number(undelivered).await == 0).then_some(())).await;
+    eventually("all messages are delivered", async || {
+        (app.database.number(undelivered).await == 0).then_some(())
+    })
+    .await;
 }
 
 impl Day {

@@ -93,8 +93,8 @@ async fn of_two_concurrent_changes_of_a_version_one_is_rejected(backend: Backend
     let (winner, loser): (Vec<Answer>, Vec<Answer>) =
         [red, green].into_iter().partition(|answer| answer.status == 200);
     assert_eq!((winner.len(), loser.len()), (1, 1));
-    for told in loser {
-        told.expect_problem(412, "changed_meanwhile");
+    for rejected in loser {
+        rejected.expect_problem(412, "changed_meanwhile");
     }
     assert_eq!(owner.get(&path).await["name"], winner[0]["name"]);
 }

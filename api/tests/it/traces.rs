@@ -143,10 +143,10 @@ async fn a_receiver_that_hangs_does_not_delay_the_shutdown() {
     let (owner, product, _) = stack.shop().await;
     owner.order(&product, 1).await.expect(201);
 
-    let told = Instant::now();
+    let signaled = Instant::now();
     stack.serve.signal("TERM");
     assert_eq!(stack.serve.ends().await.code, Some(0));
-    assert!(told.elapsed() < Duration::from_secs(15), "{:?}", told.elapsed());
+    assert!(signaled.elapsed() < Duration::from_secs(15), "{:?}", signaled.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
