@@ -1,5 +1,5 @@
-//! How a trace crosses process borders: W3C `traceparent` and `baggage`, and Jaeger's `uber-trace-id` for
-//! callers that still use it. Where a request has both, W3C wins.
+//! Context propagation: W3C `traceparent`, `tracestate` and `baggage`, and Jaeger's `uber-trace-id` for callers that still
+//! send it. Where a request has both, W3C wins.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use opentelemetry_jaeger_propagator::Propagator as JaegerPropagator;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// Reads either format, and writes both.
+/// Extracts either format, and injects both.
 #[derive(Debug)]
 pub struct W3cOrJaeger {
     w3c: TraceContextPropagator,
@@ -40,8 +40,7 @@ impl TextMapPropagator for W3cOrJaeger {
 
     fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {
         let context = self.baggage.extract_with_context(context, extractor);
-        // The Jaeger propagator warns about each request without its header, so it is asked only where there
-        // is one.
+        // The Jaeger propagator logs a warning for each request without its header.
         if extractor.get("traceparent").is_none() && extractor.get("uber-trace-id").is_some() {
             return self.jaeger.extract_with_context(&context, extractor);
         }
@@ -53,7 +52,7 @@ impl TextMapPropagator for W3cOrJaeger {
     }
 }
 
-/// The trace that a carrier's headers continue. Its `tracestate` is left behind, which spans would show.
+/// The trace context in the headers of a request, without its `tracestate`, which spans would export.
 #[must_use]
 pub fn extract(carrier: &dyn Extractor) -> Context {
     let context = opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(carrier));
@@ -66,7 +65,7 @@ fn without_state(ids: &SpanContext) -> SpanContext {
     SpanContext::new(ids.trace_id(), ids.span_id(), ids.trace_flags(), ids.is_remote(), state)
 }
 
-/// The id of the current trace, if there is one.
+/// The id of the current trace; `None` outside of any.
 #[must_use]
 pub fn trace_id() -> Option<String> {
     let context = Context::current();
@@ -74,7 +73,7 @@ pub fn trace_id() -> Option<String> {
     span.is_valid().then(|| span.trace_id().to_string())
 }
 
-/// The current span as a W3C `traceparent`, to be stored with work that is done later.
+/// The current span as a W3C `traceparent`, to be stored with work that is done later; `None` outside of any trace.
 #[must_use]
 pub fn traceparent() -> Option<String> {
     let mut headers = HashMap::new();
@@ -82,15 +81,15 @@ pub fn traceparent() -> Option<String> {
     headers.remove("traceparent")
 }
 
-/// The trace that a stored `traceparent` continues.
+/// The trace context of a stored `traceparent`, for the span of the work that continues the trace.
 #[must_use]
 pub fn from_traceparent(traceparent: &str) -> Context {
     let headers = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
     TraceContextPropagator::new().extract(&headers)
 }
 
-/// Writes the current span into the headers of a request to a third party. It gets the ids of the trace, and not
-/// what callers attached to them: `baggage` and `tracestate` may hold anything.
+/// Injects the current span into the headers of a request to another service. Only ids leave: `baggage` and `tracestate`
+/// of the caller may hold anything, and do not belong to third parties.
 pub fn inject(carrier: &mut dyn Injector) {
     let ids = tracing::Span::current().context().span().span_context().clone();
     let context = Context::new().with_remote_span_context(without_state(&ids));
@@ -106,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_third_party_gets_the_trace_and_nothing_that_was_attached_to_it() {
+    fn a_third_party_gets_the_ids_of_the_trace_and_no_baggage() {
         opentelemetry::global::set_text_map_propagator(W3cOrJaeger::default());
         let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
         let incoming = HashMap::from([

@@ -99,7 +99,7 @@ where
         let (service, observe) = (self.service.clone(), self.observe.clone());
         Box::pin(async move {
             let observation = Observation::begin(&request, observe.metrics)?;
-            let label = Label::of_request(&observation.endpoint);
+            let label = Label::for_request(&observation.endpoint);
             let work = AssertUnwindSafe(async move { service.call(request).await }).catch_unwind();
             let outcome = match label {
                 Some(label) => label.during(work).await,

@@ -1,4 +1,4 @@
-//! Profiles to Pyroscope, all the time.
+//! Continuous profiles, which are pushed to Pyroscope.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,12 +20,12 @@ use super::recording::gzip;
 use super::sampler::{Purpose, Subscription};
 use crate::events::profiles::{ProfilesAcceptedAgain, ProfilesFailed, ProfilesNotAccepted};
 
-/// How much time a profile covers.
+/// The time that one profile covers.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// How long Pyroscope may take to accept a profile. Shorter than the interval, so that at most one waits.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long Pyroscope may take to accept a profile. Shorter than the interval, so that at most one is queued.
+const PUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same for the last profile, while the process stops.
-const LAST_PATIENCE: Duration = Duration::from_secs(2);
+const LAST_PUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
@@ -34,34 +34,34 @@ pub(crate) fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
 
-/// Where profiles go, and under which labels.
+/// The receiver of profiles, and the labels of this process.
 #[derive(Clone, Debug)]
 pub(crate) struct Receiver {
-    /// Pyroscope, such as `http://pyroscope:4040`.
+    /// The Pyroscope server, such as `http://pyroscope:4040`.
     pub(crate) address: Url,
-    /// What is the same for all profiles of this process.
+    /// The labels of all profiles of this process.
     pub(crate) labels: BTreeMap<String, String>,
 }
 
-/// A thread that sends profiles.
+/// The thread that takes and sends profiles.
 #[derive(Debug)]
 pub(crate) struct Continuous {
     stop: oneshot::Sender<()>,
-    /// Closed when the last profile has left.
+    /// Closed when the last profile was sent.
     ended: mpsc::Receiver<()>,
 }
 
-/// A thread that sends its last profile.
+/// The same thread while it sends its last profile.
 #[derive(Debug)]
 pub(crate) struct Stopping(mpsc::Receiver<()>);
 
 impl Continuous {
-    /// Starts. What fails after that goes to the log.
+    /// Starts the thread. Later failures are logged.
     pub(crate) fn start(receiver: Receiver) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let (ending, ended) = mpsc::channel();
         let handle = Handle::current();
-        // Reading samples takes a while, so it is not done on the async threads.
+        // Reading samples blocks for a while, so it is not done on the async threads.
         thread::Builder::new().name("profiles".to_owned()).spawn(move || {
             let _ending: mpsc::Sender<()> = ending;
             if let Err(error) = handle.block_on(run(receiver, stopped)) {
@@ -74,16 +74,16 @@ impl Continuous {
     /// Begins to send the last profile.
     pub(crate) fn stop(self) -> Stopping {
         let Self { stop, ended } = self;
-        // It may have ended by itself.
+        // The thread may have ended by itself.
         let _ = stop.send(());
         Stopping(ended)
     }
 }
 
 impl Stopping {
-    /// Waits for the last profile, but not longer than this.
-    pub(crate) fn wait(&self, patience: Duration) {
-        let _ = self.0.recv_timeout(patience);
+    /// Waits until the last profile was sent, for at most `timeout`.
+    pub(crate) fn wait(&self, timeout: Duration) {
+        let _ = self.0.recv_timeout(timeout);
     }
 }
 
@@ -92,11 +92,11 @@ type Profiles = Vec<(&'static str, Vec<u8>)>;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 async fn run(receiver: Receiver, mut stopped: oneshot::Receiver<()>) -> Result<(), Failure> {
-    let client = Client::builder().timeout(PATIENCE).build()?;
+    let client = Client::builder().timeout(PUSH_TIMEOUT).build()?;
     let samples = Subscription::start(Purpose::Continuous)?;
     #[cfg(feature = "heap-profiling")]
     let mut heap = super::heap::Heap::start();
-    let mut arrives = true;
+    let mut is_accepted = true;
     let mut stopping = false;
     while !stopping {
         let begun = SystemTime::now();
@@ -109,7 +109,7 @@ async fn run(receiver: Receiver, mut stopped: oneshot::Receiver<()>) -> Result<(
         let count = profiles.len() as u64;
         let push = push(&client, &receiver, profiles);
         let result = if stopping {
-            tokio::time::timeout(LAST_PATIENCE, push).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
+            tokio::time::timeout(LAST_PUSH_TIMEOUT, push).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
         } else {
             tokio::select! {
                 result = push => result,
@@ -122,13 +122,13 @@ async fn run(receiver: Receiver, mut stopped: oneshot::Receiver<()>) -> Result<(
         if result.is_err() {
             DROPPED.fetch_add(count, Ordering::Relaxed);
         }
-        // Once, and not with every profile.
-        match (&result, arrives) {
+        // Logged when it changes, and not with every profile.
+        match (&result, is_accepted) {
             (Err(error), true) => ProfilesNotAccepted { error: &**error }.emit(),
             (Ok(()), false) => ProfilesAcceptedAgain {}.emit(),
             _ => {}
         }
-        arrives = result.is_ok();
+        is_accepted = result.is_ok();
     }
     Ok(())
 }

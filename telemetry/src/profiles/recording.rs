@@ -1,3 +1,5 @@
+//! Recordings on demand: a profile of the next seconds, as a flame graph or for pprof.
+
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -10,42 +12,42 @@ use tokio::sync::oneshot;
 
 use super::sampler::{Purpose, SamplerError, Subscription};
 
-/// What a recording looks like.
+/// The format of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// A picture (SVG) in which wide is expensive: the endpoints, and above each the functions.
+    /// A flame graph (SVG): the endpoints at the bottom, and above each the functions.
     Flamegraph,
-    /// For `go tool pprof` and others: a gzipped protobuf message.
+    /// A gzipped protobuf message, for `go tool pprof` and others.
     Pprof,
 }
 
-/// There is no recording.
+/// A recording failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// One at a time.
-    #[error("another recording is going on")]
+    /// Another recording is in progress; there can be one at a time.
+    #[error("another recording is in progress")]
     Busy,
-    /// No sample was taken: nothing used the CPU.
+    /// No sample was taken, because nothing used the CPU.
     #[error("no sample was taken")]
     NoSamples,
-    /// Samples cannot be taken, or the recording cannot be written.
+    /// Samples cannot be taken, or the recording cannot be encoded.
     #[error("the recording failed: {0}")]
     Failed(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Records what the whole process does for so long. It ends at once if the future is dropped.
+/// Records a CPU profile of the whole process for this long. Dropping the future ends the recording at once.
 ///
 /// # Errors
-/// When another recording is going on, or there is nothing to show.
+/// When another recording is in progress, no sample was taken, or the sampler fails.
 pub async fn record(length: Duration, format: Format) -> Result<Vec<u8>, RecordError> {
-    // Dropped with this future, and then the thread knows.
-    let (_wanted, unwanted) = channel::<()>();
+    // Dropped with this future, which ends the recording.
+    let (_running, cancelled) = channel::<()>();
     let (done, recorded) = oneshot::channel();
-    // A thread of its own: it waits, and then computes.
+    // A thread of its own, as it blocks.
     let thread = thread::Builder::new().name("recording".to_owned());
     let recording = thread.spawn(move || {
-        if let Some(result) = record_here(length, format, &unwanted).transpose() {
-            // The future may be gone by now.
+        if let Some(result) = record_here(length, format, &cancelled).transpose() {
+            // The future may have been dropped by now.
             let _ = done.send(result);
         }
     });
@@ -53,18 +55,18 @@ pub async fn record(length: Duration, format: Format) -> Result<Vec<u8>, RecordE
     recorded.await.map_err(|error| RecordError::Failed(error.into()))?
 }
 
-/// `None` if nobody wants it any more.
+/// `None` if the recording was cancelled.
 fn record_here(
     length: Duration,
     format: Format,
-    unwanted: &Receiver<()>,
+    cancelled: &Receiver<()>,
 ) -> Result<Option<Vec<u8>>, RecordError> {
     let subscription = Subscription::start(Purpose::OnDemand).map_err(|error| match error {
         SamplerError::Busy => RecordError::Busy,
         other => RecordError::Failed(other.into()),
     })?;
     let begun = SystemTime::now();
-    if unwanted.recv_timeout(length) != Err(RecvTimeoutError::Timeout) {
+    if cancelled.recv_timeout(length) != Err(RecvTimeoutError::Timeout) {
         return Ok(None);
     }
     let stacks = subscription.take();
@@ -82,7 +84,7 @@ fn flamegraph(folded: &[String]) -> Result<Vec<u8>, RecordError> {
         return Err(RecordError::NoSamples);
     }
     let mut options = inferno::flamegraph::Options::default();
-    options.title = "Glasshouse: CPU time".to_owned();
+    options.title = "CPU time".to_owned();
     "samples".clone_into(&mut options.count_name);
     let mut svg = Vec::new();
     let lines = folded.iter().map(String::as_str);
@@ -91,7 +93,7 @@ fn flamegraph(folded: &[String]) -> Result<Vec<u8>, RecordError> {
     Ok(svg)
 }
 
-/// Compresses in a hurry.
+/// Compresses fast rather than small.
 pub(super) fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes)?;

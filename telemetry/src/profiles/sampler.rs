@@ -1,4 +1,4 @@
-//! Looks a hundred times per second of CPU time at what is being done.
+//! The sampler of CPU time: one for the whole process, started with its first subscription and stopped with its last.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -10,29 +10,29 @@ use pyroscope::backend::{Backend, BackendConfig, Pprof, PprofConfig, ReportData}
 
 use super::stacks::Stacks;
 
+/// Samples per second of CPU time.
 const HERTZ: u32 = 100;
-/// How much CPU time a sample stands for.
+/// The CPU time of one sample.
 pub(super) const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / HERTZ as u64);
 
-/// How often samples are read. Until then, equal stacks of one thread count as one, under the label of the
-/// first of them: so not for long.
+/// How often samples are read. Until then, equal stacks of one thread count under the label of the first of them.
 const READ_EVERY: Duration = Duration::from_millis(100);
 
-/// The sampler of this process, while somebody wants samples.
+/// The sampler, while there is a subscription.
 static SAMPLER: Mutex<Option<Sampler>> = Mutex::new(None);
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
-/// Who wants samples. Each of them gets all samples.
+/// The uses of samples. Each of them gets all samples.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Purpose {
     Continuous,
     OnDemand,
 }
 
-/// There are no samples for you.
+/// Samples cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SamplerError {
-    #[error("somebody is taking samples for the same purpose")]
+    #[error("samples are being taken for the same purpose")]
     Busy,
     #[error("samples cannot be taken: {0}")]
     Failed(#[from] pyroscope::PyroscopeError),
@@ -42,8 +42,8 @@ pub(super) enum SamplerError {
 
 struct Sampler {
     backend: Pprof<'static>,
-    /// By purpose.
-    wanted: [Option<Stacks>; 2],
+    /// The samples that were not taken yet, by purpose.
+    subscribers: [Option<Stacks>; 2],
     /// Ends the reading thread when it is dropped.
     _reading: Sender<()>,
 }
@@ -66,16 +66,16 @@ impl Sampler {
         })?;
         backend.initialize()?;
         RUNNING.store(true, Ordering::Relaxed);
-        Ok(Self { backend, wanted: [None, None], _reading: reading })
+        Ok(Self { backend, subscribers: [None, None], _reading: reading })
     }
 
-    /// Hands the samples since the last time on to those who want them.
+    /// Distributes the samples since the last reading to the subscribers.
     fn read(&mut self) {
-        // A sample that is lost is one of many.
+        // If the reading fails, some of many samples are missing.
         let Ok(batch) = self.backend.report() else { return };
         let ReportData::Reports(reports) = batch.data else { return };
         for (stack, samples) in reports.iter().flat_map(|report| &report.data) {
-            for stacks in self.wanted.iter_mut().flatten() {
+            for stacks in self.subscribers.iter_mut().flatten() {
                 stacks.add(stack, *samples);
             }
         }
@@ -92,13 +92,13 @@ fn sampler() -> MutexGuard<'static, Option<Sampler>> {
     SAMPLER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Samples for one purpose, until it is dropped. Its methods may take a while: use it away from the async
-/// threads.
+/// A subscription to samples for one purpose, until it is dropped. Its methods block: do not call them on an async
+/// thread.
 #[derive(Debug)]
 pub(super) struct Subscription(Purpose);
 
 impl Subscription {
-    /// From now on.
+    /// Subscribes to the samples from now on.
     pub(super) fn start(purpose: Purpose) -> Result<Self, SamplerError> {
         let mut running = sampler();
         let mut sampler = match running.take() {
@@ -106,19 +106,19 @@ impl Subscription {
             None => Sampler::start()?,
         };
         sampler.read();
-        let wanted = &mut sampler.wanted[purpose as usize];
-        let is_free = wanted.is_none();
-        wanted.get_or_insert_default();
+        let stacks = &mut sampler.subscribers[purpose as usize];
+        let is_free = stacks.is_none();
+        stacks.get_or_insert_default();
         *running = Some(sampler);
         if is_free { Ok(Self(purpose)) } else { Err(SamplerError::Busy) }
     }
 
-    /// The samples since the last time.
+    /// The samples since the previous call.
     pub(super) fn take(&self) -> Stacks {
         let mut running = sampler();
         let Some(sampler) = running.as_mut() else { return Stacks::default() };
         sampler.read();
-        sampler.wanted[self.0 as usize].as_mut().map(mem::take).unwrap_or_default()
+        sampler.subscribers[self.0 as usize].as_mut().map(mem::take).unwrap_or_default()
     }
 }
 
@@ -126,8 +126,8 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let mut running = sampler();
         let Some(sampler) = running.as_mut() else { return };
-        sampler.wanted[self.0 as usize] = None;
-        if sampler.wanted.iter().all(Option::is_none) {
+        sampler.subscribers[self.0 as usize] = None;
+        if sampler.subscribers.iter().all(Option::is_none) {
             *running = None;
         }
     }

@@ -1,3 +1,5 @@
+//! Samples, counted by stack, endpoint and span.
+
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
@@ -11,8 +13,7 @@ use pyroscope::encode::r#gen::google::{
 use super::label::Label;
 use super::sampler::PERIOD;
 
-/// Samples, counted by where they were taken and for whom. Every name is kept once, so that many different
-/// stacks need little room.
+/// The number of samples of each stack, endpoint and span. Names are interned, so that many stacks need little memory.
 #[derive(Debug, Default)]
 pub(super) struct Stacks {
     texts: IndexSet<String>,
@@ -25,14 +26,14 @@ pub(super) struct Stacks {
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Stack {
-    /// From the inside out.
+    /// Innermost frame first.
     locations: Box<[usize]>,
     endpoint: Option<usize>,
     span: Option<SpanId>,
 }
 
 impl Stacks {
-    /// Counts a stack once for each sample.
+    /// Adds samples of a stack.
     pub(super) fn add(&mut self, stack: &StackTrace, samples: usize) {
         let locations = stack.frames.iter().map(|frame| {
             let name = self.text(frame.name.as_deref().unwrap_or_default());
@@ -91,7 +92,8 @@ impl Stacks {
         }
     }
 
-    /// One line for each stack: the endpoint, the functions from the outside in, and how many samples.
+    /// One line a stack, in the folded format of flame graphs: the endpoint, the functions, outermost first, and the
+    /// number of samples.
     pub(super) fn folded(&self) -> Vec<String> {
         let text = |index: usize| self.texts.get_index(index).map_or("", String::as_str);
         let function = |location: &usize| {
@@ -111,8 +113,7 @@ impl Stacks {
     }
 }
 
-/// The table of texts of a profile. Its first entry is empty, as the format demands; ours follow in their
-/// order.
+/// The string table of a profile. Its first entry is empty, as the format requires; the interned texts follow.
 struct Texts(Vec<String>);
 
 impl Texts {
@@ -120,7 +121,7 @@ impl Texts {
         Self(std::iter::once(String::new()).chain(texts.iter().cloned()).collect())
     }
 
-    /// Where a text of ours is.
+    /// The index of an interned text.
     const fn of(index: usize) -> i64 {
         index as i64 + 1
     }
