@@ -1,10 +1,10 @@
-//! Panics, wherever they happen, become log lines: nothing is written to the standard error, past redaction.
+//! The panic hook: panics on any thread become log records. Standard error, which is not redacted, gets none.
 
 use std::panic::PanicHookInfo;
 
 use crate::events::panics::Panicked;
 
-/// From now on each panic of this process is logged, on the thread and in the span where it happens.
+/// Installs the hook. It logs a panic on its thread and in its span.
 pub(super) fn log_all() {
     std::panic::set_hook(Box::new(log));
 }
