@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::env;
-use std::error::Error as StdError;
 use std::time::Duration;
 
 use actix_web::web::{Data, Path, get};
@@ -11,7 +10,7 @@ use actix_web::{App, Error, HttpResponse, HttpServer, error};
 use glasshouse_telemetry::http::{Observe, TracingLogger};
 use glasshouse_telemetry::metrics::{IntCounterVec, Metrics, MetricsSettings};
 use glasshouse_telemetry::profiles::{Format, record};
-use glasshouse_telemetry::{Build, SpanField, Telemetry, TelemetrySettings, propagation};
+use glasshouse_telemetry::{Build, SpanField, Telemetry, TelemetrySettings, hub_per_request, propagation};
 
 const BUILD: Build = Build { name: "shop", version: "1.0.0", commit: option_env!("GIT_COMMIT") };
 
@@ -53,7 +52,7 @@ async fn flamegraph() -> Result<HttpResponse, Error> {
 
 /// Exporters need a runtime with several threads. `pub(crate)`, so that a test can run it.
 #[tokio::main]
-pub(crate) async fn main() -> Result<(), Box<dyn StdError>> {
+pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut settings = TelemetrySettings::new("shop", BUILD);
     settings.span_fields.push(SpanField::new("shop.id", "shop_id"));
     settings.read_environment(|name| env::var_os(name)?.into_string().ok())?;
@@ -71,6 +70,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn StdError>> {
             .route("/debug/flamegraph", get().to(flamegraph))
             .wrap(Observe::new(http))
             .wrap(TracingLogger::<ShopSpan>::new())
+            .wrap(hub_per_request())
     });
     let port = env::var_os("PORT").map_or(Ok(8080), |port| port.to_string_lossy().parse())?;
     let server = server.bind(("127.0.0.1", port))?;
