@@ -18,7 +18,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     }
     let url = format!("http://{address}/health/ready");
     let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
-    let response = client.get(&url).send().await.with_context(|| format!("no answer from {url}"))?;
+    let response = client.get(&url).send().await.with_context(|| format!("no response from {url}"))?;
     let (status, body) = (response.status(), response.text().await.unwrap_or_default());
     ensure!(status.is_success(), "not ready: {status} {body}");
     Ok(())

@@ -13,7 +13,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Backend, Client, PASSWORD, TestApp, eventually, on_both};
+use crate::support::{Backend, Client, PASSWORD, Response, TestApp, eventually, on_both};
 
 on_both!(
     login_does_not_reveal_what_was_wrong,
@@ -26,7 +26,7 @@ on_both!(
     a_new_role_takes_effect_immediately,
 );
 
-async fn login(app: &TestApp, tenant: &str, email: &str, password: &str) -> Answer {
+async fn login(app: &TestApp, tenant: &str, email: &str, password: &str) -> Response {
     let body = json!({ "tenant": tenant, "email": email, "password": password });
     app.anonymous().post("/v1/auth/login", body).await
 }
@@ -46,24 +46,24 @@ async fn login_does_not_reveal_what_was_wrong(backend: Backend) {
     change(&owner, &member, json!({ "active": false })).await;
 
     login(&app, tenant, &email, PASSWORD).await.expect(200);
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for (tenant, email, password) in [
         (tenant, email.as_str(), "wrong horse battery staple"),
         (tenant, email.as_str(), ""),
-        (tenant, "nobody@example.com", PASSWORD),
+        (tenant, "unknown@example.com", PASSWORD),
         ("no-such-tenant", &email, PASSWORD),
         ("No Slug At All", &email, PASSWORD),
         (tenant, "no address at all", PASSWORD),
         (tenant, &inactive, PASSWORD),
         (tenant, &inactive, "wrong horse battery staple"),
     ] {
-        let answer = login(&app, tenant, email, password).await;
-        assert_eq!(answer.header("www-authenticate"), "Bearer");
-        let mut body = answer.expect_problem(401, "wrong_credentials");
+        let response = login(&app, tenant, email, password).await;
+        assert_eq!(response.header("www-authenticate"), "Bearer");
+        let mut body = response.expect_problem(401, "wrong_credentials");
         body.as_object_mut().unwrap().remove("request_id");
-        answers.push(body);
+        responses.push(body);
     }
-    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:#?}");
+    assert!(responses.windows(2).all(|pair| pair[0] == pair[1]), "{responses:#?}");
 }
 
 /// The real hasher with a counter. Durations are not measured: on a busy machine they prove nothing.
@@ -100,11 +100,13 @@ async fn an_unknown_user_costs_a_hash_too(backend: Backend) {
     let hasher = Argon2Hasher::new(Argon2Settings { memory_kib: 64, passes: 1, max_concurrent: 1 }).unwrap();
     let hasher = Counted(hasher, AtomicU32::new(0));
     for (tries, (tenant, email)) in
-        [(owner.tenant(), "nobody@example.com"), ("no-such-tenant", "nobody@example.com")].iter().enumerate()
+        [(owner.tenant(), "unknown@example.com"), ("no-such-tenant", "unknown@example.com")]
+            .iter()
+            .enumerate()
     {
         let (tenant, email) = (Slug::parse(tenant).unwrap(), Email::parse(email).unwrap());
-        let refused = log_in(&database.directory(), &hasher, &tenant, &email, PASSWORD.into()).await;
-        assert!(matches!(refused, Err(LoginError::WrongCredentials)));
+        let rejected = log_in(&database.directory(), &hasher, &tenant, &email, PASSWORD.into()).await;
+        assert!(matches!(rejected, Err(LoginError::WrongCredentials)));
         assert_eq!(hasher.1.load(Ordering::Relaxed), u32::try_from(tries).unwrap() + 1);
     }
     database.close().await;
@@ -123,13 +125,13 @@ async fn email_addresses_are_case_insensitive(backend: Backend) {
 async fn a_token_expires(backend: Backend) {
     let app = TestApp::start_with(backend, &[("GLASSHOUSE_TOKEN_SECONDS", "1")]).await;
     let owner = app.new_tenant().await;
-    let refused = eventually("the token expires", async || {
-        let answer = owner.get("/v1/users/me").await;
-        (answer.status != 200).then_some(answer)
+    let rejected = eventually("the token expires", async || {
+        let response = owner.get("/v1/users/me").await;
+        (response.status != 200).then_some(response)
     });
-    let refused = refused.await;
-    assert_eq!(refused.header("www-authenticate"), "Bearer");
-    let body = refused.expect_problem(401, "token_expired");
+    let rejected = rejected.await;
+    assert_eq!(rejected.header("www-authenticate"), "Bearer");
+    let body = rejected.expect_problem(401, "token_expired");
     assert!(body["detail"].as_str().unwrap().contains("log in again"));
 }
 
@@ -186,7 +188,7 @@ async fn forged_tokens_are_rejected(backend: Backend) {
         ("half a token", format!("{header}.{payload}"), "token_invalid"),
         ("another audience", good(json!({ "aud": "another-api" })), "token_invalid"),
         ("no audience", good(json!({ "aud": null })), "token_invalid"),
-        ("another issuer", good(json!({ "iss": "somebody" })), "token_invalid"),
+        ("another issuer", good(json!({ "iss": "another-issuer" })), "token_invalid"),
         ("no issuer", good(json!({ "iss": null })), "token_invalid"),
         ("no end", good(json!({ "exp": null })), "token_invalid"),
         ("an end in text", good(json!({ "exp": "never" })), "token_invalid"),
@@ -200,21 +202,21 @@ async fn forged_tokens_are_rejected(backend: Backend) {
         ("dots", "..".to_owned(), "token_invalid"),
         ("much garbage", "x".repeat(4000), "token_invalid"),
     ] {
-        refused(&app, &format!("Bearer {value}"), code, what).await;
+        assert_rejected(&app, &format!("Bearer {value}"), code, what).await;
     }
     for value in ["", "Bearer", "Bearer ", "Basic b3duZXI6cGFzc3dvcmQ=", &format!("Token {ours}"), ours] {
-        refused(&app, value, "token_invalid", value).await;
+        assert_rejected(&app, value, "token_invalid", value).await;
     }
     let lower_case = app.anonymous().request(reqwest::Method::GET, "/v1/users/me");
-    Answer::of(lower_case.header("Authorization", format!("bearer {ours}"))).await.expect(200);
+    Response::of(lower_case.header("Authorization", format!("bearer {ours}"))).await.expect(200);
 }
 
-async fn refused(app: &TestApp, authorization: &str, code: &str, what: &str) {
+async fn assert_rejected(app: &TestApp, authorization: &str, code: &str, what: &str) {
     let request = app.anonymous().request(reqwest::Method::GET, "/v1/users/me");
-    let answer = Answer::of(request.header("Authorization", authorization)).await;
-    assert_eq!(answer.status, 401, "{what}: {}", answer.body);
-    assert_eq!(answer.header("www-authenticate"), "Bearer", "{what}");
-    let body = answer.expect_problem(401, code).to_string();
+    let response = Response::of(request.header("Authorization", authorization)).await;
+    assert_eq!(response.status, 401, "{what}: {}", response.body);
+    assert_eq!(response.header("www-authenticate"), "Bearer", "{what}");
+    let body = response.expect_problem(401, code).to_string();
     // An error that repeated the token would leak it into logs and screenshots.
     let token = authorization.split_once(' ').map_or("", |(_, token)| token);
     assert!(token.len() < 8 || !body.contains(token), "{what}: {body}");

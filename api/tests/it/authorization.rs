@@ -4,7 +4,7 @@ use glasshouse_domain::user::Role;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Answer, Backend, TestApp, assert_complete, key, on_both};
+use crate::support::{Backend, Response, TestApp, assert_complete, key, on_both};
 
 on_both!(
     a_request_without_a_token_is_rejected,
@@ -53,12 +53,12 @@ async fn a_request_without_a_token_is_rejected(backend: Backend) {
     let anonymous = app.anonymous();
     let id = Uuid::now_v7().to_string();
     for (operation, lowest) in OPERATIONS {
-        let answer = anonymous.send_raw(operation, &id, "{}").await;
+        let response = anonymous.send_raw(operation, &id, "{}").await;
         match lowest {
-            None => assert_eq!(answer.status, 422, "{operation}"),
+            None => assert_eq!(response.status, 422, "{operation}"),
             Some(_) => {
-                assert_eq!(answer.header("www-authenticate"), "Bearer", "{operation}");
-                answer.expect_problem(401, "not_logged_in");
+                assert_eq!(response.header("www-authenticate"), "Bearer", "{operation}");
+                response.expect_problem(401, "not_logged_in");
             }
         }
     }
@@ -72,12 +72,12 @@ async fn each_role_is_authorized_for_its_operations_alone(backend: Backend) {
         let client = app.add_user(&owner, role.as_str()).await;
         for (operation, lowest) in OPERATIONS {
             // No object has this id and no body has this field: an authorized request gets another error.
-            let answer = client.send_raw(operation, &id, r#"{"no":"such field"}"#).await;
+            let response = client.send_raw(operation, &id, r#"{"no":"such field"}"#).await;
             if lowest.is_some_and(|lowest| *role < lowest) {
-                answer.expect_problem(403, "admin_only");
+                response.expect_problem(403, "admin_only");
             } else {
-                let status = answer.status.as_u16();
-                assert!(matches!(status, 200 | 400 | 404 | 422), "{role}: {operation}: {}", answer.body);
+                let status = response.status.as_u16();
+                assert!(matches!(status, 200 | 400 | 404 | 422), "{role}: {operation}: {}", response.body);
             }
         }
     }
@@ -93,7 +93,7 @@ async fn members_cancel_their_own_orders_alone(backend: Backend) {
         owner.order(&product, 1).await.expect(202)["id"].clone(),
         member.order(&product, 1).await.expect(202)["id"].clone(),
     ];
-    let cancel = async |client: &crate::support::Client, order: &serde_json::Value| -> Answer {
+    let cancel = async |client: &crate::support::Client, order: &serde_json::Value| -> Response {
         let path = format!("/v1/orders/{}/cancel", order.as_str().unwrap());
         client.post_once(&path, &key(), json!({})).await
     };

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Backend, Playground, assert_complete, named, on_both, required_fields, valid_bodies,
+    Backend, Playground, Response, assert_complete, named, on_both, required_fields, valid_bodies,
 };
 
 on_both!(
@@ -50,9 +50,9 @@ async fn a_body_that_is_not_an_object_is_rejected(backend: Backend) {
             ("{\"no such field\":".repeat(3_000).into_bytes(), 422, "invalid_body"),
         ] {
             let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
-            let answer = play.send(operation, body).await;
-            assert_eq!(answer.status, status, "{operation}: {shown}: {}", answer.body);
-            answer.expect_problem(status, code);
+            let response = play.send(operation, body).await;
+            assert_eq!(response.status, status, "{operation}: {shown}: {}", response.body);
+            response.expect_problem(status, code);
         }
     }
 }
@@ -61,17 +61,17 @@ async fn a_body_without_the_json_content_type_is_rejected(backend: Backend) {
     let play = Playground::new(backend).await;
     for (operation, valid) in play.bodies() {
         let request = || play.owner.operation(operation, &play.product).body(valid.to_string());
-        Answer::of(request()).await.expect_problem(415, "unsupported_media_type");
+        Response::of(request()).await.expect_problem(415, "unsupported_media_type");
         for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json"]
         {
-            let answer = Answer::of(request().header("Content-Type", content_type)).await;
-            let body = answer.expect_problem(415, "unsupported_media_type");
+            let response = Response::of(request().header("Content-Type", content_type)).await;
+            let body = response.expect_problem(415, "unsupported_media_type");
             assert!(body["detail"].as_str().unwrap().contains("Content-Type: application/json"));
         }
     }
     let packed = play.owner.operation("POST /v1/products", "").header("Content-Type", "application/json");
-    let answer = Answer::of(packed.header("Content-Encoding", "gzip").body("{}")).await;
-    answer.expect_problem(400, "unreadable_body");
+    let response = Response::of(packed.header("Content-Encoding", "gzip").body("{}")).await;
+    response.expect_problem(400, "unreadable_body");
 }
 
 async fn a_body_that_is_too_large_is_rejected(backend: Backend) {
@@ -92,14 +92,14 @@ async fn a_missing_field_is_named(backend: Backend) {
         for field in required_fields(operation) {
             let mut body = valid.clone();
             body.as_object_mut().unwrap().remove(&field).unwrap();
-            let refused = play.send(operation, body.to_string()).await.expect_problem(422, "invalid_body");
-            let detail = refused["detail"].as_str().unwrap();
+            let rejected = play.send(operation, body.to_string()).await.expect_problem(422, "invalid_body");
+            let detail = rejected["detail"].as_str().unwrap();
             assert!(detail.contains(&format!("missing field `{field}`")), "{operation}: {detail}");
         }
         let mut body = valid.clone();
         body["emial"] = json!(1);
-        let refused = play.send(operation, body.to_string()).await.expect_problem(422, "invalid_body");
-        assert!(refused["detail"].as_str().unwrap().contains("unknown field `emial`"), "{refused}");
+        let rejected = play.send(operation, body.to_string()).await.expect_problem(422, "invalid_body");
+        assert!(rejected["detail"].as_str().unwrap().contains("unknown field `emial`"), "{rejected}");
     }
 }
 
@@ -155,8 +155,8 @@ async fn a_field_of_the_wrong_type_is_rejected(backend: Backend) {
                 "\"😀\"",
                 &long,
             ] {
-                let answer = play.send(operation, spoilt(&valid, &place, wrong)).await;
-                let (status, body) = (answer.status.as_u16(), &answer.body);
+                let response = play.send(operation, spoilt(&valid, &place, wrong)).await;
+                let (status, body) = (response.status.as_u16(), &response.body);
                 let case = format!("{operation} {place} {}: {body}", &wrong[..wrong.len().min(40)]);
                 let kind = match wrong.as_bytes()[0] {
                     b'"' => right.is_string(),
@@ -169,7 +169,7 @@ async fn a_field_of_the_wrong_type_is_rejected(backend: Backend) {
                 assert!(status < 500, "{case}");
                 if !kind {
                     assert!(matches!(status, 400 | 422), "{case}");
-                    answer.expect_problem(
+                    response.expect_problem(
                         status,
                         if status == 400 { "malformed_json" } else { "invalid_body" },
                     );
@@ -192,11 +192,11 @@ async fn no_part_of_a_password_is_returned(backend: Backend) {
                 "\"20260131775533",
                 "-20260131775533",
             ] {
-                let answer = play.send(operation, spoilt(&valid, &place, secret)).await;
-                let refused = answer.status.is_client_error();
-                let shown = answer.body.to_string();
+                let response = play.send(operation, spoilt(&valid, &place, secret)).await;
+                let rejected = response.status.is_client_error();
+                let shown = response.body.to_string();
                 for part in ["hunter2", "horse", "battery", "20260131", "775533"] {
-                    assert!(!refused || !shown.contains(part), "{operation} {place} {secret}: {shown}");
+                    assert!(!rejected || !shown.contains(part), "{operation} {place} {secret}: {shown}");
                 }
             }
         }
@@ -240,9 +240,9 @@ async fn every_invalid_field_is_named(backend: Backend) {
             vec!["items[0].quantity", "items[2].quantity", "items[3].quantity"],
         ),
     ] {
-        let refused = play.send(operation, body.to_string()).await.expect_problem(422, "invalid_fields");
-        assert_eq!(named(&refused), fields, "{operation}");
-        for error in refused["errors"].as_array().unwrap() {
+        let rejected = play.send(operation, body.to_string()).await.expect_problem(422, "invalid_fields");
+        assert_eq!(named(&rejected), fields, "{operation}");
+        for error in rejected["errors"].as_array().unwrap() {
             assert!(error["message"].as_str().unwrap().starts_with("must "), "{error}");
         }
     }
@@ -264,9 +264,9 @@ async fn invalid_orders_are_rejected(backend: Backend) {
         (json!([item(&mug, 1), item(&euros, 1)]), "the total must be in one currency"),
     ] {
         let body = json!({ "items": items }).to_string();
-        let refused = play.send("POST /v1/orders", body).await.expect_problem(422, "invalid_fields");
-        assert!(refused["errors"][0]["message"].as_str().unwrap().starts_with(message), "{refused}");
-        assert_eq!(named(&refused), ["items"]);
+        let rejected = play.send("POST /v1/orders", body).await.expect_problem(422, "invalid_fields");
+        assert!(rejected["errors"][0]["message"].as_str().unwrap().starts_with(message), "{rejected}");
+        assert_eq!(named(&rejected), ["items"]);
     }
     let dry = play.owner.order(product, 1_000_000).await;
     dry.expect(201);
@@ -290,9 +290,9 @@ async fn sums_out_of_range_are_rejected(backend: Backend) {
         json!({ "items": lines.collect::<Vec<_>>() }).to_string()
     };
     for lines in [&[(dearest.as_str(), 2)][..], &[(&dearest, 1_000_000)], &[(&dearest, 1), (&cent, 1)]] {
-        let refused = play.send("POST /v1/orders", items(lines)).await.expect_problem(422, "invalid_fields");
+        let rejected = play.send("POST /v1/orders", items(lines)).await.expect_problem(422, "invalid_fields");
         assert_eq!(
-            refused["errors"][0]["message"],
+            rejected["errors"][0]["message"],
             format!("the total must not exceed {MAX_MINOR} minor units")
         );
     }
@@ -304,6 +304,6 @@ async fn sums_out_of_range_are_rejected(backend: Backend) {
     let report = format!("/v1/reports/revenue?from={today}&to={today}");
     assert_eq!(play.owner.get(&report).await.expect(200)[0]["gross_minor"], MAX_MINOR);
     play.owner.order(&dearest, 1).await.expect(201);
-    let refused = play.owner.get(&report).await.expect_problem(409, "sum_too_large");
-    assert!(refused["detail"].as_str().unwrap().contains(today), "{refused}");
+    let rejected = play.owner.get(&report).await.expect_problem(409, "sum_too_large");
+    assert!(rejected["detail"].as_str().unwrap().contains(today), "{rejected}");
 }

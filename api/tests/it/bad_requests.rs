@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Answer, Backend, Playground, key, named, on_both, operations};
+use crate::support::{Backend, Playground, Response, key, named, on_both, operations};
 
 on_both!(
     invalid_queries_are_rejected,
@@ -19,25 +19,25 @@ async fn invalid_queries_are_rejected(backend: Backend) {
     let other = "c2".to_owned() + &"0".repeat(32);
     for list in ["users", "products", "orders"] {
         for limit in ["abc", "-1", "1.5", "", "99999999999999999999", "%00"] {
-            let answer = play.owner.get(&format!("/v1/{list}?limit={limit}")).await;
-            answer.expect_problem(400, "invalid_query");
+            let response = play.owner.get(&format!("/v1/{list}?limit={limit}")).await;
+            response.expect_problem(400, "invalid_query");
         }
         for limit in ["0", "101", "18446744073709551615"] {
-            let refused = play.owner.get(&format!("/v1/{list}?limit={limit}")).await;
-            assert_eq!(named(&refused.expect_problem(422, "invalid_fields")), ["limit"]);
+            let rejected = play.owner.get(&format!("/v1/{list}?limit={limit}")).await;
+            assert_eq!(named(&rejected.expect_problem(422, "invalid_fields")), ["limit"]);
         }
         for cursor in ["", "x", "%00", "%ff", "c1", &short, &letters, &other, "c1%F0%9F%98%80"] {
-            let refused = play.owner.get(&format!("/v1/{list}?cursor={cursor}")).await;
-            assert_eq!(named(&refused.expect_problem(422, "invalid_fields")), ["cursor"], "{cursor}");
+            let rejected = play.owner.get(&format!("/v1/{list}?cursor={cursor}")).await;
+            assert_eq!(named(&rejected.expect_problem(422, "invalid_fields")), ["cursor"], "{cursor}");
         }
         let both = play.owner.get(&format!("/v1/{list}?cursor=x&limit=0")).await;
         assert_eq!(named(&both.expect_problem(422, "invalid_fields")), ["cursor", "limit"]);
     }
     for status in ["shipped", "PAID", "", "%00", "paid,pending"] {
-        let refused = play.owner.get(&format!("/v1/orders?status={status}")).await;
-        let refused = refused.expect_problem(422, "invalid_fields");
-        assert_eq!(named(&refused), ["status"]);
-        assert!(refused["errors"][0]["message"].as_str().unwrap().contains("payment_failed"), "{refused}");
+        let rejected = play.owner.get(&format!("/v1/orders?status={status}")).await;
+        let rejected = rejected.expect_problem(422, "invalid_fields");
+        assert_eq!(named(&rejected), ["status"]);
+        assert!(rejected["errors"][0]["message"].as_str().unwrap().contains("payment_failed"), "{rejected}");
     }
     for (period, status, fields) in [
         ("", 400, vec![]),
@@ -51,10 +51,10 @@ async fn invalid_queries_are_rejected(backend: Backend) {
         ("from=-9999-01-01&to=-9999-01-02", 422, vec!["from", "to"]),
         ("from=0000-01-01&to=0000-01-02", 422, vec!["from", "to"]),
     ] {
-        let refused = play.owner.get(&format!("/v1/reports/revenue?{period}")).await;
-        assert_eq!(refused.status, status, "{period}: {}", refused.body);
+        let rejected = play.owner.get(&format!("/v1/reports/revenue?{period}")).await;
+        assert_eq!(rejected.status, status, "{period}: {}", rejected.body);
         if status == 422 {
-            assert_eq!(named(&refused.expect_problem(422, "invalid_fields")), fields, "{period}");
+            assert_eq!(named(&rejected.expect_problem(422, "invalid_fields")), fields, "{period}");
         }
     }
     for (from, to) in [("0001-01-01", "0001-01-02"), ("9999-12-30", "9999-12-31")] {
@@ -70,10 +70,11 @@ async fn an_id_that_is_not_a_uuid_is_rejected(backend: Backend) {
         for id in ["1", "%00", "%ff", "not-a-uuid", "00000000-0000-0000-0000-00000000000g", "' OR 1=1 --"] {
             let request = play.owner.operation(operation, id);
             let body = bodies.iter().find(|(name, _)| name == operation).map(|(_, body)| body);
-            let answer = Answer::of(body.into_iter().fold(request, |request, body| request.json(body))).await;
-            assert_eq!(answer.status, 400, "{operation} {id}: {}", answer.body);
-            let refused = answer.expect_problem(400, "invalid_path");
-            assert!(refused["detail"].as_str().unwrap().contains("must be a UUID"), "{refused}");
+            let response =
+                Response::of(body.into_iter().fold(request, |request, body| request.json(body))).await;
+            assert_eq!(response.status, 400, "{operation} {id}: {}", response.body);
+            let rejected = response.expect_problem(400, "invalid_path");
+            assert!(rejected["detail"].as_str().unwrap().contains("must be a UUID"), "{rejected}");
         }
     }
 }
@@ -82,8 +83,8 @@ async fn unknown_routes_and_methods_are_rejected(backend: Backend) {
     let play = Playground::new(backend).await;
     for path in ["/", "/v1", "/v1/", "/v2/orders", "/v1/nothing", "/v1/orders/", "/v1/orders/1/2/3", "/..%2f"]
     {
-        let answer = play.owner.get(path).await.expect_problem(404, "unknown_route");
-        assert!(answer["detail"].as_str().unwrap().contains("see /docs"));
+        let response = play.owner.get(path).await.expect_problem(404, "unknown_route");
+        assert!(response["detail"].as_str().unwrap().contains("see /docs"));
     }
     let id = uuid::Uuid::now_v7();
     for (method, path, allowed) in [
@@ -95,10 +96,10 @@ async fn unknown_routes_and_methods_are_rejected(backend: Backend) {
         (Method::OPTIONS, format!("/v1/orders/{id}"), "GET"),
     ] {
         for client in [&play.owner, &play.app.anonymous()] {
-            let answer = client.send(method.clone(), &path, None).await;
-            assert_eq!(answer.header("allow"), allowed, "{method} {path}");
-            let refused = answer.expect_problem(405, "method_not_allowed");
-            assert!(refused["detail"].as_str().unwrap().contains(allowed), "{refused}");
+            let response = client.send(method.clone(), &path, None).await;
+            assert_eq!(response.header("allow"), allowed, "{method} {path}");
+            let rejected = response.expect_problem(405, "method_not_allowed");
+            assert!(rejected["detail"].as_str().unwrap().contains(allowed), "{rejected}");
         }
     }
 }
@@ -108,8 +109,9 @@ async fn an_invalid_idempotency_key_is_rejected(backend: Backend) {
     let without_key = play.owner.send(Method::POST, "/v1/orders", None).await;
     without_key.expect_problem(400, "idempotency_key_required");
     for bad in ["two words", "größe", &"k".repeat(256)] {
-        let answer = play.owner.request(Method::POST, "/v1/orders").header("Idempotency-Key", bad.as_bytes());
-        Answer::of(answer.json(&json!({}))).await.expect_problem(400, "idempotency_key_invalid");
+        let request =
+            play.owner.request(Method::POST, "/v1/orders").header("Idempotency-Key", bad.as_bytes());
+        Response::of(request.json(&json!({}))).await.expect_problem(400, "idempotency_key_invalid");
     }
     play.owner.order_with_key(&play.product, 1, &key()).await.expect(201);
 }

@@ -10,7 +10,7 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::command_line::{Stack, common, with};
-use crate::support::{Answer, Client, FakeSentry, connect, new_slug, new_trace, traceparent};
+use crate::support::{Client, FakeSentry, Response, connect, new_slug, new_trace, traceparent};
 
 /// Everything that an OTLP receiver got, as text.
 #[derive(Clone, Default)]
@@ -41,7 +41,7 @@ impl Received {
 }
 
 /// Any status from 400 to 499.
-const REFUSED: u16 = 4;
+const ANY_4XX: u16 = 4;
 
 /// Sends requests with marks everywhere, and keeps the error responses.
 struct Canary {
@@ -59,7 +59,7 @@ impl Canary {
     }
 
     /// Sends a request with marks in every header that may hold a secret or an email address.
-    async fn send(&mut self, request: RequestBuilder, status: u16) -> Answer {
+    async fn send(&mut self, request: RequestBuilder, status: u16) -> Response {
         let trace = new_trace();
         let request = request
             .header("traceparent", traceparent(&trace))
@@ -70,20 +70,20 @@ impl Canary {
             .header("referer", format!("https://shop.example/?email={}", self.email("referer")))
             .header("user-agent", format!("{} ({})", self.secret("agent"), self.email("agent")))
             .header("x-request-id", self.email("request"));
-        let answer = Answer::of(request).await;
-        let found = answer.status.as_u16();
+        let response = Response::of(request).await;
+        let found = response.status.as_u16();
         assert!(
-            found == status || (status == REFUSED && answer.status.is_client_error()),
+            found == status || (status == ANY_4XX && response.status.is_client_error()),
             "{found}: {}",
-            answer.body
+            response.body
         );
         if found >= 400 {
-            self.errors.push(answer.body.to_string());
+            self.errors.push(response.body.to_string());
         }
-        answer
+        response
     }
 
-    async fn post(&mut self, client: &Client, path: &str, body: &Value, status: u16) -> Answer {
+    async fn post(&mut self, client: &Client, path: &str, body: &Value, status: u16) -> Response {
         self.post_once(client, path, &self.secret("idempotency"), body, status).await
     }
 
@@ -94,7 +94,7 @@ impl Canary {
         key: &str,
         body: &Value,
         status: u16,
-    ) -> Answer {
+    ) -> Response {
         let request = client.request(Method::POST, path).header("Idempotency-Key", key).json(body);
         self.send(request, status).await
     }
@@ -104,13 +104,13 @@ impl Canary {
     }
 
     /// Signs up and logs in, with valid and invalid credentials. Returns the owner.
-    async fn sign_up_and_log_in(&mut self, anonymous: &Client) -> Client {
+    async fn signs_up_and_logs_in(&mut self, anonymous: &Client) -> Client {
         let slug = new_slug();
         let (email, password) = (self.email("owner"), self.secret("password"));
         let tenant =
             json!({ "slug": slug, "name": "Canary", "owner": { "email": email, "password": password } });
         self.post(anonymous, "/v1/tenants", &tenant, 201).await;
-        self.post(anonymous, "/v1/tenants", &tenant, REFUSED).await;
+        self.post(anonymous, "/v1/tenants", &tenant, ANY_4XX).await;
         for (field, wrong) in [
             ("slug", json!(self.email("slug"))),
             ("plan", json!(self.secret("plan"))),
@@ -122,56 +122,56 @@ impl Canary {
         ] {
             let mut body = tenant.clone();
             body[field] = wrong;
-            self.post(anonymous, "/v1/tenants", &body, REFUSED).await;
+            self.post(anonymous, "/v1/tenants", &body, ANY_4XX).await;
         }
         let login = json!({ "tenant": slug, "email": email, "password": password });
         let token = self.post(anonymous, "/v1/auth/login", &login, 200).await["access_token"].clone();
-        for (field, wrong) in [("password", self.secret("wrong")), ("email", self.email("nobody"))] {
+        for (field, wrong) in [("password", self.secret("wrong")), ("email", self.email("unknown"))] {
             let mut body = login.clone();
             body[field] = json!(wrong);
-            self.post(anonymous, "/v1/auth/login", &body, REFUSED).await;
+            self.post(anonymous, "/v1/auth/login", &body, ANY_4XX).await;
         }
         let broken = login.to_string().replace('}', "");
         let request =
             anonymous.request(Method::POST, "/v1/auth/login").header("content-type", "application/json");
-        self.send(request.body(broken), REFUSED).await;
+        self.send(request.body(broken), ANY_4XX).await;
         for wrong in [format!("Bearer {}", self.secret("token")), format!("Basic {}", self.secret("basic"))] {
             let request = anonymous.request(Method::GET, "/v1/users/me").header("authorization", wrong);
-            self.send(request, REFUSED).await;
+            self.send(request, ANY_4XX).await;
         }
         anonymous.clone().with_token(token.as_str().unwrap()).in_tenant(&slug)
     }
 
     /// Adds a user, and sends requests whose paths and queries hold secrets.
-    async fn use_paths_and_queries(&mut self, owner: &Client) {
+    async fn sends_secrets_in_urls(&mut self, owner: &Client) {
         let user =
             json!({ "email": self.email("user"), "password": self.secret("password"), "role": "member" });
         self.post(owner, "/v1/users", &user, 201).await;
-        self.post(owner, "/v1/users", &user, REFUSED).await;
+        self.post(owner, "/v1/users", &user, ANY_4XX).await;
         let with_role = json!({ "email": self.email("other"), "password": self.secret("x"), "role": self.secret("role") });
-        self.post(owner, "/v1/users", &with_role, REFUSED).await;
+        self.post(owner, "/v1/users", &with_role, ANY_4XX).await;
         let (secret, email) = (self.secret("path"), self.email("path"));
         for path in ["/v1/users/", "/v1/orders/"] {
             for last in [&secret, &email, &email.replace('@', "%40")] {
-                self.get(owner, &format!("{path}{last}"), REFUSED).await;
+                self.get(owner, &format!("{path}{last}"), ANY_4XX).await;
             }
         }
         for path in
             [format!("/v1/{secret}"), format!("/{email}/x"), format!("/v1/orders/{secret}/payments/{email}")]
         {
-            self.get(owner, &path, REFUSED).await;
+            self.get(owner, &path, ANY_4XX).await;
         }
         let request = owner.request(Method::PUT, &format!("/v1/orders/{secret}"));
-        self.send(request, REFUSED).await;
+        self.send(request, ANY_4XX).await;
         for query in ["cursor", "limit", "status"] {
-            self.get(owner, &format!("/v1/orders?{query}={secret}"), REFUSED).await;
+            self.get(owner, &format!("/v1/orders?{query}={secret}"), ANY_4XX).await;
         }
         self.get(owner, &format!("/v1/orders?token={secret}&email={email}"), 200).await;
-        self.get(owner, &format!("/v1/reports/revenue?from={secret}&to={email}"), REFUSED).await;
+        self.get(owner, &format!("/v1/reports/revenue?from={secret}&to={email}"), ANY_4XX).await;
     }
 
     /// Places orders that are paid, declined and left open, and one with a used idempotency key.
-    async fn place_orders(&mut self, owner: &Client, gateway: &Client, product: &str) {
+    async fn places_orders(&mut self, owner: &Client, gateway: &Client, product: &str) {
         let order = |quantity: i64| json!({ "items": [{ "product_id": product, "quantity": quantity }] });
         let keys = ["paid", "declined", "failed", "lost"].map(|key| self.secret(key));
         self.post_once(owner, "/v1/orders", &keys[0], &order(1), 201).await;
@@ -202,10 +202,10 @@ async fn no_secret_and_no_email_address_is_in_any_signal() {
     let mut canary = Canary { mark, errors: Vec::new() };
     let anonymous = stack.serve.client("http_addr").await;
     let gateway = stack.gateway.client("gateway_addr").await;
-    let owner = canary.sign_up_and_log_in(&anonymous).await;
-    canary.use_paths_and_queries(&owner).await;
+    let owner = canary.signs_up_and_logs_in(&anonymous).await;
+    canary.sends_secrets_in_urls(&owner).await;
     let product = owner.add_product(1000).await;
-    canary.place_orders(&owner, &gateway, &product).await;
+    canary.places_orders(&owner, &gateway, &product).await;
     stack.worker.logs("outbox_delivered").await;
 
     let superuser = connect(&stack.database.superuser_url()).await;
@@ -221,24 +221,24 @@ async fn no_secret_and_no_email_address_is_in_any_signal() {
     let last = canary.post(&anonymous, "/v1/tenants", &tenant, 500).await;
     sentry.event_of(last.header("x-request-id")).await;
 
-    let mut outputs: Vec<(&str, String)> = canary.errors.iter().map(|body| ("body", body.clone())).collect();
+    let mut signals: Vec<(&str, String)> = canary.errors.iter().map(|body| ("body", body.clone())).collect();
     for process in [&mut stack.serve, &mut stack.worker, &mut stack.gateway] {
         let metrics = process.client("management_addr").await.get("/metrics").await.expect(200);
-        outputs.extend(metrics.as_str().unwrap().lines().map(|line| ("metric", line.to_owned())));
+        signals.extend(metrics.as_str().unwrap().lines().map(|line| ("metric", line.to_owned())));
     }
     for process in [stack.serve, stack.worker, stack.gateway] {
         process.signal("TERM");
         let ended = process.ends().await;
-        outputs.extend(ended.stdout.lines().map(|line| ("stdout", line.to_owned())));
-        outputs.extend(ended.stderr.lines().map(|line| ("stderr", line.to_owned())));
+        signals.extend(ended.stdout.lines().map(|line| ("stdout", line.to_owned())));
+        signals.extend(ended.stderr.lines().map(|line| ("stderr", line.to_owned())));
     }
-    outputs.extend(
+    signals.extend(
         received
             .all()
             .into_iter()
             .map(|text| if text.starts_with("span") { ("span", text) } else { ("record", text) }),
     );
-    outputs.extend(sentry.received().into_iter().map(|envelope| ("report", envelope)));
+    signals.extend(sentry.received().into_iter().map(|envelope| ("report", envelope)));
 
     // Finding no mark proves something only if every signal has data.
     for (place, expected) in [
@@ -251,12 +251,12 @@ async fn no_secret_and_no_email_address_is_in_any_signal() {
         ("report", "\"type\":\"transaction\""),
     ] {
         assert!(
-            outputs.iter().any(|(known, text)| *known == place && text.contains(expected)),
+            signals.iter().any(|(signal, text)| *signal == place && text.contains(expected)),
             "{place}: {expected}"
         );
     }
     let signature = owner.token().rsplit('.').next().unwrap();
-    let leaks: Vec<_> = outputs
+    let leaks: Vec<_> = signals
         .iter()
         .filter_map(|(place, text)| {
             let at = [&*canary.mark, signature]

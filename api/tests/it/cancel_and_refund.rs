@@ -13,7 +13,7 @@ on_both!(
     a_refund_does_not_move_stock,
     a_payment_is_refunded_once,
     a_refund_that_the_gateway_fails_is_completed_later,
-    a_refund_that_the_gateway_never_answers_is_completed_once,
+    a_refund_without_a_gateway_response_is_completed_once,
     only_a_successful_payment_is_refunded,
     members_cannot_refund,
     unknown_orders_and_payments_are_not_found,
@@ -148,7 +148,7 @@ async fn a_refund_that_the_gateway_fails_is_completed_later(backend: Backend) {
     assert_eq!(app.status_at_gateway(&payment).await, "refunded");
 }
 
-async fn a_refund_that_the_gateway_never_answers_is_completed_once(backend: Backend) {
+async fn a_refund_without_a_gateway_response_is_completed_once(backend: Backend) {
     let (app, owner, product) = shop(backend).await;
     let (order, payment) = paid(&owner, &product).await;
     app.gateway_behaves(json!({ "timeout_rate": 1 })).await;

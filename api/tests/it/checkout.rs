@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Backend, TestApp, at_once, on_both, statuses};
+use crate::support::{Backend, TestApp, concurrently, on_both, statuses};
 
 on_both!(
     stock_is_never_oversold,
@@ -24,13 +24,13 @@ async fn stock_is_never_oversold(backend: Backend) {
     let owner = app.new_tenant().await;
     let product = owner.add_product(50).await;
 
-    let answers = at_once((0..200).map(|_| owner.order(&product, 1))).await;
+    let responses = concurrently((0..200).map(|_| owner.order(&product, 1))).await;
 
-    assert_eq!(statuses(&answers), [(201, 50), (409, 150)].into());
-    for answer in answers {
-        match answer.status.as_u16() {
-            201 => assert_eq!(answer["status"], "paid"),
-            _ => drop(answer.expect_problem(409, "out_of_stock")),
+    assert_eq!(statuses(&responses), [(201, 50), (409, 150)].into());
+    for response in responses {
+        match response.status.as_u16() {
+            201 => assert_eq!(response["status"], "paid"),
+            _ => drop(response.expect_problem(409, "out_of_stock")),
         }
     }
     assert_eq!(owner.stock(&product).await, 0);
@@ -58,10 +58,10 @@ async fn baskets_in_opposite_orders_do_not_block_each_other(backend: Backend) {
     app.gateway_behaves(json!({ "decline_rate": 0.5 })).await;
 
     let baskets = (0..80).map(|n| if n % 2 == 0 { &forwards } else { &backwards });
-    let answers = at_once(baskets.map(|basket| owner.order_all(basket))).await;
+    let responses = concurrently(baskets.map(|basket| owner.order_all(basket))).await;
 
-    assert_eq!(statuses(&answers), [(201, 80)].into());
-    let paid = answers.iter().filter(|answer| answer["status"] == "paid").count();
+    assert_eq!(statuses(&responses), [(201, 80)].into());
+    let paid = responses.iter().filter(|response| response["status"] == "paid").count();
     for product in &products {
         assert_eq!(owner.stock(product).await, 1000 - 2 * i64::try_from(paid).unwrap());
     }

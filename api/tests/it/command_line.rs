@@ -182,7 +182,7 @@ async fn check_health_succeeds_only_for_a_ready_process() {
         drop(worker);
         let ended = check().await;
         assert_eq!(ended.code, Some(1));
-        assert!(ended.stderr.contains("no answer from http://127.0.0.1:"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("no response from http://127.0.0.1:"), "{}", ended.stderr);
     }
 }
 

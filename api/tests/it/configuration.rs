@@ -47,7 +47,7 @@ fn valid_settings() -> Settings {
 }
 
 #[track_caller]
-fn assert_refused(ended: &Ended, expected: &[&str]) {
+fn assert_rejected(ended: &Ended, expected: &[&str]) {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     for text in expected {
         assert!(ended.stderr.contains(text), "{text} is not in {}", ended.stderr);
@@ -61,7 +61,7 @@ async fn all_invalid_values_are_reported_together_and_no_secret_is_repeated() {
     let names: Vec<&str> = wrong.keys().map(String::as_str).collect();
     for arguments in [&["serve"][..], &["check-config", "serve"]] {
         let ended = Process::run(arguments, &wrong).await;
-        assert_refused(&ended, &names);
+        assert_rejected(&ended, &names);
         // The upper bound leaves room for a busy machine.
         assert!(ended.took < Duration::from_secs(5), "{ended:?}");
     }
@@ -71,11 +71,11 @@ async fn all_invalid_values_are_reported_together_and_no_secret_is_repeated() {
 async fn all_missing_values_are_reported_together() {
     let ended = Process::run(&["serve"], &Settings::new()).await;
     let required = ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "GLASSHOUSE_PAYMENT_GATEWAY_URL"];
-    assert_refused(
+    assert_rejected(
         &ended,
         &required.map(|name| format!("{name}: is not set")).each_ref().map(String::as_str),
     );
-    assert_refused(&Process::run(&["migrate"], &Settings::new()).await, &["DATABASE_URL: is not set"]);
+    assert_rejected(&Process::run(&["migrate"], &Settings::new()).await, &["DATABASE_URL: is not set"]);
 }
 
 #[tokio::test]
@@ -95,11 +95,11 @@ async fn check_config_requires_what_each_process_needs_and_no_more() {
         assert_eq!(ended.stdout, "the configuration is valid\n");
         for missing in &needs {
             let rest: Vec<_> = needs.iter().copied().filter(|name| name != missing).collect();
-            assert_refused(&Process::run(&["check-config", command], &only(&rest)).await, &[missing]);
+            assert_rejected(&Process::run(&["check-config", command], &only(&rest)).await, &[missing]);
         }
         let wrong = settings([("GLASSHOUSE_MANAGEMENT_ADDR", "9000")]);
         let ended = Process::run(&["check-config", command], &wrong).await;
-        assert_refused(&ended, &["GLASSHOUSE_MANAGEMENT_ADDR"]);
+        assert_rejected(&ended, &["GLASSHOUSE_MANAGEMENT_ADDR"]);
     }
 }
 
@@ -107,7 +107,7 @@ async fn check_config_requires_what_each_process_needs_and_no_more() {
 async fn a_short_jwt_secret_is_rejected_with_a_hint() {
     let short = Settings::from([("JWT_SECRET".to_owned(), SECRET.to_owned())]);
     let ended = Process::run(&["check-config", "demo"], &short).await;
-    assert_refused(&ended, &["JWT_SECRET: must have at least 32 bytes", "openssl rand -hex 32"]);
+    assert_rejected(&ended, &["JWT_SECRET: must have at least 32 bytes", "openssl rand -hex 32"]);
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn a_port_in_use_is_reported_with_its_variable() {
         ]);
         settings.insert(variable.to_owned(), taken.clone());
         let ended = Process::run(&["gateway"], &settings).await;
-        assert_refused(&ended, &[&taken, variable, "in use"]);
+        assert_rejected(&ended, &[&taken, variable, "in use"]);
     }
 }
 
@@ -138,7 +138,7 @@ async fn an_unreachable_database_fails_the_start() {
     });
     for process in started.into_iter().flatten() {
         let ended = process.ends().await;
-        assert_refused(&ended, &["database_connection_failed"]);
+        assert_rejected(&ended, &["database_connection_failed"]);
         assert!(ended.took < Duration::from_secs(20), "{ended:?}");
     }
 }
@@ -151,10 +151,10 @@ async fn an_unreachable_redis_fails_the_start() {
     settings.insert("DATABASE_URL".to_owned(), database.service_url());
     settings.insert("REDIS_URL".to_owned(), redis.url().to_owned());
     redis.hang();
-    assert_refused(&Process::run(&["serve"], &settings).await, &["redis_connection_failed"]);
+    assert_rejected(&Process::run(&["serve"], &settings).await, &["redis_connection_failed"]);
     redis.refuse().await;
     let ended = Process::run(&["serve"], &settings).await;
-    assert_refused(&ended, &["redis_connection_failed"]);
+    assert_rejected(&ended, &["redis_connection_failed"]);
     let events: Vec<_> = log_lines(&ended.stdout).iter().map(|line| line["message"].clone()).collect();
     assert_eq!(events, ["application_starting", "database_connection_ok", "redis_connection_failed"]);
 }
@@ -213,12 +213,12 @@ fn the_defaults_in_the_example_are_the_real_ones() {
             let config = Config::read(kind, &mut env);
             format!("{telemetry:#?} {:#?}", env.finish(config).unwrap())
         };
-        let mut values = example.clone();
+        let mut stated = example.clone();
         if kind == ProcessKind::Demo {
             // The one default that is different for the demo, as the example says.
-            assert_eq!(values.remove("GLASSHOUSE_TOKEN_SECONDS").unwrap(), "900");
+            assert_eq!(stated.remove("GLASSHOUSE_TOKEN_SECONDS").unwrap(), "900");
         }
-        assert_eq!(load(&values), load(&BTreeMap::new()), "{kind:?}");
+        assert_eq!(load(&stated), load(&BTreeMap::new()), "{kind:?}");
     }
 }
 

@@ -3,25 +3,25 @@
 use serde_json::json;
 
 use crate::command_line::Stack;
-use crate::support::{Answer, Client, eventually, key};
+use crate::support::{Client, Response, eventually, key};
 
 impl Stack {
     /// Kills the API during a request, after the gateway has executed the charge and before it responds.
     async fn kill_during(
         &self,
-        request: impl Future<Output = Answer> + Send + 'static,
+        request: impl Future<Output = Response> + Send + 'static,
         gateway: &Client,
-        acted: &str,
+        status: &str,
     ) {
         gateway.send(reqwest::Method::PUT, "/control", Some(json!({ "timeout_rate": 1 }))).await.expect(200);
         let request = tokio::spawn(request);
-        eventually(&format!("the gateway has {acted}"), async || {
+        eventually(&format!("the charge is {status}"), async || {
             let charges = gateway.get("/v1/charges").await.expect(200);
-            (charges["newest"][0]["status"] == acted).then_some(())
+            (charges["newest"][0]["status"] == status).then_some(())
         })
         .await;
         self.serve.signal("KILL");
-        assert!(request.await.unwrap_err().is_panic(), "the connection is closed");
+        assert!(request.await.unwrap_err().is_panic(), "the request gets no response");
         gateway.send(reqwest::Method::DELETE, "/control", None).await.expect(204);
     }
 
@@ -38,11 +38,11 @@ async fn an_order_is_paid_once_though_the_api_was_killed() {
     let order = async move { owner.order(&product, 1).await };
     stack.kill_during(order, &gateway, "succeeded").await;
 
-    stack.row_is("it is paid", "SELECT count(*) AS n FROM orders WHERE state = 'paid'").await;
-    stack.row_is("it is taken", "SELECT count(*) AS n FROM products WHERE stock = 99999").await;
+    stack.row_is("the order is paid", "SELECT count(*) AS n FROM orders WHERE state = 'paid'").await;
+    stack.row_is("the stock is reserved", "SELECT count(*) AS n FROM products WHERE stock = 99999").await;
     stack
         .row_is(
-            "the notification is delivered",
+            "the confirmation is delivered",
             "SELECT count(*) AS n FROM outbox_messages WHERE delivered_at IS NOT NULL",
         )
         .await;
@@ -59,7 +59,7 @@ async fn a_refund_is_completed_once_though_the_api_was_killed() {
     let refund = async move { owner.refund(&payment["id"], &key()).await };
     stack.kill_during(refund, &gateway, "refunded").await;
 
-    stack.row_is("it is refunded", "SELECT count(*) AS n FROM orders WHERE state = 'refunded'").await;
-    let refunds = "SELECT count(*) AS n FROM outbox_messages WHERE kind = 'order_refunded'";
-    assert_eq!(stack.database.number(refunds).await, 1);
+    stack.row_is("the order is refunded", "SELECT count(*) AS n FROM orders WHERE state = 'refunded'").await;
+    let messages = "SELECT count(*) AS n FROM outbox_messages WHERE kind = 'order_refunded'";
+    assert_eq!(stack.database.number(messages).await, 1);
 }

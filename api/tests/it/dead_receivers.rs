@@ -12,18 +12,18 @@ use crate::command_line::Stack;
 use crate::support::{Client, Scrape, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn refused() {
+async fn refusing_connections() {
     check("127.0.0.1:1").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn accepting_and_never_answering() {
+async fn accepting_and_never_responding() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     check(&silent.local_addr().unwrap().to_string()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answering_500() {
+async fn responding_with_500() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let app = || App::new().default_service(web::to(HttpResponse::InternalServerError));
@@ -59,9 +59,9 @@ async fn check(address: &str) {
     assert!(whole - half < GROWTH, "from {half} to {whole} bytes");
 
     for signal in ["traces", "logs", "errors", "profiles"] {
-        eventually(&format!("lost {signal} are counted"), async || {
-            let lost = Scrape::of(&management).await.sum("telemetry_dropped_total", signal);
-            (lost > 0.0).then_some(())
+        eventually(&format!("dropped {signal} are counted"), async || {
+            let dropped = Scrape::of(&management).await.sum("telemetry_dropped_total", signal);
+            (dropped > 0.0).then_some(())
         })
         .await;
     }

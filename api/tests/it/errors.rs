@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::command_line::{Stack, common, with};
 use crate::support::{
-    Answer, Behavior, Client, FakeSentry, connect, eventually, key, log_lines, new_trace, traceparent,
+    Behavior, Client, FakeSentry, Response, connect, eventually, key, log_lines, new_trace, traceparent,
 };
 
 /// The stack with a fake Sentry.
@@ -28,12 +28,12 @@ impl Stack {
     }
 }
 
-/// Places an order in a trace of its own. Returns the trace id and the response.
-async fn order(owner: &Client, product: &str) -> (String, Answer) {
+/// Places an order in a trace of its own. Returns the trace id too.
+async fn order(owner: &Client, product: &str) -> (String, Response) {
     let trace = new_trace();
     let items = json!({ "items": [{ "product_id": product, "quantity": 1 }] });
     let request = owner.request(Method::POST, "/v1/orders").header("Idempotency-Key", key()).json(&items);
-    (trace.clone(), Answer::of(request.header("traceparent", traceparent(&trace))).await)
+    (trace.clone(), Response::of(request.header("traceparent", traceparent(&trace))).await)
 }
 
 /// The fields of a log record that are not common to all records of a request.
@@ -53,11 +53,11 @@ async fn a_failed_request_is_captured_with_its_trace_and_its_own_log_records() {
     stack.lose_the_outbox().await;
     owner.get("/v1/orders/nonsense").await.expect(400);
     owner.with_own_connections().with_token("nonsense").get("/v1/orders").await.expect(401);
-    let answers = join_all((0..6).map(|_| order(&owner, &product))).await;
+    let responses = join_all((0..6).map(|_| order(&owner, &product))).await;
 
-    for (trace, answer) in &answers {
-        let request = answer.header("x-request-id");
-        assert_eq!((answer.status.as_u16(), answer["request_id"].as_str()), (500, Some(request)));
+    for (trace, response) in &responses {
+        let request = response.header("x-request-id");
+        assert_eq!((response.status.as_u16(), response["request_id"].as_str()), (500, Some(request)));
         let event = sentry.event_of(request).await;
         let (lines, end) = eventually("the log record is written", async || {
             let lines = log_lines(&stack.serve.stdout()).into_iter();
@@ -68,7 +68,7 @@ async fn a_failed_request_is_captured_with_its_trace_and_its_own_log_records() {
         .await;
         let line = &lines[end];
 
-        assert!(answer.header("traceparent").contains(trace.as_str()), "{:?}", answer.headers);
+        assert!(response.header("traceparent").contains(trace.as_str()), "{:?}", response.headers);
         assert_eq!(
             (&event["contexts"]["trace"]["trace_id"], &line["trace_id"]),
             (&json!(trace), &json!(trace))
@@ -101,7 +101,7 @@ async fn a_failed_request_is_captured_with_its_trace_and_its_own_log_records() {
     };
     assert_eq!(
         of("glasshouse-api").len(),
-        answers.len(),
+        responses.len(),
         "one for each, and none for what the client did wrong"
     );
 
@@ -118,7 +118,7 @@ async fn transactions_are_sent_on_demand_and_belong_to_the_same_trace() {
     let sentry = FakeSentry::start();
     let mut stack = with_sentry(&sentry, &[("SENTRY_TRACES_SAMPLE_RATE", "1")]).await;
     let (owner, product, _) = stack.shop().await;
-    let (trace, answer) = order(&owner, &product).await;
+    let (trace, response) = order(&owner, &product).await;
     let transaction = async |name: &str| {
         eventually(&format!("{name} arrives"), async || {
             let of_trace = |found: &Value| found["contexts"]["trace"]["trace_id"] == *trace;
@@ -128,7 +128,7 @@ async fn transactions_are_sent_on_demand_and_belong_to_the_same_trace() {
         .await
     };
     let served = transaction("POST /v1/orders").await;
-    assert_eq!(served["tags"]["request_id"], answer.header("x-request-id"));
+    assert_eq!(served["tags"]["request_id"], response.header("x-request-id"));
     let names: Vec<_> = served["spans"].as_array().unwrap().iter().map(|span| &span["description"]).collect();
     for name in ["process_order", "reserve", "charge_payment", "POST /v1/charges", "settle"] {
         assert!(names.contains(&&json!(name)), "{name}: {names:?}");
@@ -152,12 +152,12 @@ async fn what_a_failing_sentry_does_not_accept_is_dropped_and_counted() {
     let management = stack.serve.client("management_addr").await;
     stack.lose_the_outbox().await;
     assert_eq!(dropped(&management).await, 0);
-    for behavior in [Behavior::Answers(500), Behavior::Hangs, Behavior::Answers(429)] {
+    for behavior in [Behavior::Responds(500), Behavior::Hangs, Behavior::Responds(429)] {
         sentry.behaves(behavior);
         let before = dropped(&management).await;
         order(&owner, &product).await.1.expect(500);
         if let Behavior::Hangs = behavior {
-            assert_eq!(dropped(&management).await, before, "the answer came before the event was dropped");
+            assert_eq!(dropped(&management).await, before, "the response came before the event was dropped");
         }
         eventually("the drop is counted", async || (dropped(&management).await == before + 1).then_some(()))
             .await;
@@ -165,11 +165,11 @@ async fn what_a_failing_sentry_does_not_accept_is_dropped_and_counted() {
     // After the 429, nothing is sent to Sentry.
     let before = dropped(&management).await;
     let asked = sentry.received();
-    let (_, answer) = order(&owner, &product).await;
+    let (_, response) = order(&owner, &product).await;
     eventually("the drop is counted", async || (dropped(&management).await == before + 1).then_some(()))
         .await;
     let asked = &sentry.received()[asked.len()..];
-    assert!(!asked.iter().any(|envelope| envelope.contains(answer.header("x-request-id"))), "{asked:?}");
+    assert!(!asked.iter().any(|envelope| envelope.contains(response.header("x-request-id"))), "{asked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -191,14 +191,14 @@ async fn a_rate_limit_holds_for_its_category_alone() {
         })
         .await;
         let before = dropped(&management).await;
-        let of = |answer: &Answer, kind| {
-            let request = answer.header("x-request-id");
+        let of = |response: &Response, kind| {
+            let request = response.header("x-request-id");
             sentry.items(kind).into_iter().find(|item| item["tags"]["request_id"] == request)
         };
         let (_, limited_order) = order(&owner, &product).await;
         let (_, later) = order(&owner, &product).await;
-        for answer in [&limited_order, &later] {
-            eventually(&format!("{limits}: the {passing} arrives"), async || of(answer, passing)).await;
+        for response in [&limited_order, &later] {
+            eventually(&format!("{limits}: the {passing} arrives"), async || of(response, passing)).await;
         }
         eventually(&format!("{limits}: what is limited is counted"), async || {
             (dropped(&management).await >= before + 2).then_some(())
@@ -223,8 +223,8 @@ async fn a_shutdown_flushes_the_queue_and_does_not_wait_for_a_hanging_sentry() {
         assert!(signaled.elapsed() < Duration::from_secs(10), "{:?}", signaled.elapsed());
         if let Behavior::Accepts = behavior {
             let events = sentry.items("event");
-            for (_, answer) in orders {
-                let request = answer.header("x-request-id");
+            for (_, response) in orders {
+                let request = response.header("x-request-id");
                 assert!(events.iter().any(|event| event["tags"]["request_id"] == request), "{request}");
             }
         }
@@ -252,9 +252,9 @@ async fn a_panic_is_captured_once_with_its_stack_and_is_a_500() {
     let panics = json!({ "panics": { "endpoint": "/v1/products" } });
     management.send(Method::PUT, "/faults", Some(panics)).await.expect(200);
 
-    let answer = owner.get("/v1/products").await;
-    let request = answer.header("x-request-id").to_owned();
-    answer.expect_problem(500, "internal_server_error");
+    let response = owner.get("/v1/products").await;
+    let request = response.header("x-request-id").to_owned();
+    response.expect_problem(500, "internal_server_error");
 
     let event = sentry.event_of(&request).await;
     let exception = &event["exception"]["values"][0];

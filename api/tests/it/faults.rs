@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::command_line::Stack;
 use crate::support::{
-    Answer, Backend, Client, Scrape, SpanReceiver, TestApp, eventually, key, log_lines, new_trace, on_both,
+    Backend, Client, Response, Scrape, SpanReceiver, TestApp, eventually, key, log_lines, new_trace, on_both,
     traceparent,
 };
 
@@ -56,11 +56,11 @@ fn metric_of(scrape: &Scrape, metric: &str) -> f64 {
     scrape.sum(name, labels.trim_end_matches('}'))
 }
 
-async fn get_in_trace(caller: &Client, path: &str, trace: &str) -> Answer {
-    Answer::of(caller.request(Method::GET, path).header("traceparent", traceparent(trace))).await
+async fn get_in_trace(caller: &Client, path: &str, trace: &str) -> Response {
+    Response::of(caller.request(Method::GET, path).header("traceparent", traceparent(trace))).await
 }
 
-async fn put(management: &Client, plan: &Value) -> Answer {
+async fn put(management: &Client, plan: &Value) -> Response {
     management.send(Method::PUT, "/faults", Some(plan.clone())).await
 }
 
@@ -121,12 +121,12 @@ async fn each_fault_shows_where_the_table_says() {
         assert!(counted >= 1.0, "{} is not counted", row.fault);
 
         management.send(Method::DELETE, "/faults", None).await.expect(204);
-        eventually(&format!("{} heals", row.fault), async || {
+        eventually(&format!("{} ends", row.fault), async || {
             (owner.get("/v1/products").await.status == 200).then_some(())
         })
         .await;
         if row.metric == "process_resident_memory_bytes" || row.metric == "active_database_connections" {
-            eventually(&format!("{} is given back", row.fault), async || {
+            eventually(&format!("{} is released", row.fault), async || {
                 let now = metric_of(&Scrape::of(&management).await, &row.metric);
                 (now - before < row.rises_by / 2.0).then_some(())
             })
@@ -149,7 +149,7 @@ async fn a_stalled_outbox_shows_where_the_table_says() {
     let trace = new_trace();
     let items = json!({ "items": [{ "product_id": product, "quantity": 1 }] });
     let order = owner.request(Method::POST, "/v1/orders").header("Idempotency-Key", key()).json(&items);
-    Answer::of(order.header("traceparent", traceparent(&trace))).await.expect(201);
+    Response::of(order.header("traceparent", traceparent(&trace))).await.expect(201);
     eventually("the oldest message gets older", async || {
         let scrape = Scrape::of(&management).await;
         (metric_of(&scrape, &row.metric) >= row.rises_by).then_some(())
@@ -171,9 +171,9 @@ async fn faults_without_an_effect_are_rejected(backend: Backend) {
         (json!([]), 422, "expected an object"),
         (json!({ "errors": { "endpoint": "/v1/nothing" } }), 422, "errors.endpoint"),
     ] {
-        let refused = put(&management, &plan).await;
-        assert_eq!(refused.status, status, "{plan}");
-        assert!(refused.body.to_string().contains(problem), "{}", refused.body);
+        let rejected = put(&management, &plan).await;
+        assert_eq!(rejected.status, status, "{plan}");
+        assert!(rejected.body.to_string().contains(problem), "{}", rejected.body);
     }
     let slow = put(&management, &json!({ "slow_queries": { "delay_ms": 10 } })).await;
     assert_eq!(slow.status, if backend == Backend::Servers { 200 } else { 422 }, "{}", slow.body);

@@ -63,8 +63,8 @@ async fn no_body_causes_a_server_error(backend: Backend) {
         let value = any_json().new_tree(&mut runner).unwrap().current();
         for (operation, valid) in play.bodies() {
             for body in [value.clone(), changed(&valid, round, value.clone())] {
-                let answer = play.send(operation, body.to_string()).await;
-                assert!(!answer.status.is_server_error(), "{operation}: {body}: {}", answer.body);
+                let response = play.send(operation, body.to_string()).await;
+                assert!(!response.status.is_server_error(), "{operation}: {body}: {}", response.body);
             }
         }
     }

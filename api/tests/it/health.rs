@@ -36,9 +36,9 @@ async fn the_management_listener_is_not_public(backend: Backend) {
 async fn assert_ready(app: &TestApp, status: u16, word: &str) -> [Value; 2] {
     let mut checks = [Value::Null, Value::Null];
     for (listener, checks) in [app.anonymous(), app.management()].into_iter().zip(&mut checks) {
-        let answer = listener.get("/health/ready").await.expect(status);
-        assert_eq!(answer["status"], word, "{answer}");
-        *checks = answer["checks"].clone();
+        let response = listener.get("/health/ready").await.expect(status);
+        assert_eq!(response["status"], word, "{response}");
+        *checks = response["checks"].clone();
     }
     checks
 }

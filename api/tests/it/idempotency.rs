@@ -4,7 +4,7 @@ use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Backend, Client, SHORT_TIMEOUTS, TestApp, at_once, key, on_both};
+use crate::support::{Backend, Client, Response, SHORT_TIMEOUTS, TestApp, concurrently, key, on_both};
 
 on_both!(
     twenty_concurrent_requests_with_one_key_place_one_order,
@@ -23,17 +23,17 @@ on_both!(
 
 /// Asserts that this is the first response again, marked as a replay.
 #[track_caller]
-fn assert_replayed(first: &Answer, again: &Answer) {
+fn assert_replayed(first: &Response, again: &Response) {
     assert_eq!((again.status, &again.body), (first.status, &first.body));
     assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), ("", "true"));
 }
 
 /// Sends a request ten times concurrently, and asserts that one response is the first and all others replay it.
-async fn ten_times(request: impl AsyncFn() -> Answer) -> Answer {
-    let mut answers = at_once((0..10).map(|_| request())).await;
-    answers.sort_by_key(|answer| answer.header("idempotency-replayed").len());
-    let first = answers.remove(0);
-    answers.iter().for_each(|again| assert_replayed(&first, again));
+async fn ten_times(request: impl AsyncFn() -> Response) -> Response {
+    let mut responses = concurrently((0..10).map(|_| request())).await;
+    responses.sort_by_key(|response| response.header("idempotency-replayed").len());
+    let first = responses.remove(0);
+    responses.iter().for_each(|again| assert_replayed(&first, again));
     first
 }
 
@@ -44,15 +44,15 @@ async fn twenty_concurrent_requests_with_one_key_place_one_order(backend: Backen
     app.gateway_behaves(json!({ "latency_ms": 100 })).await;
     let key = key();
 
-    let answers = at_once((0..20).map(|_| owner.order_with_key(&product, 3, &key))).await;
+    let responses = concurrently((0..20).map(|_| owner.order_with_key(&product, 3, &key))).await;
 
-    let order = &answers[0]["id"];
-    for answer in &answers {
-        assert!(matches!(answer.status.as_u16(), 201 | 202), "{answer:?}");
-        assert_eq!(&answer["id"], order);
+    let order = &responses[0]["id"];
+    for response in &responses {
+        assert!(matches!(response.status.as_u16(), 201 | 202), "{response:?}");
+        assert_eq!(&response["id"], order);
     }
-    let first = answers.iter().filter(|answer| answer.header("idempotency-replayed").is_empty());
-    assert_eq!(first.map(|answer| answer.status.as_u16()).collect::<Vec<_>>(), [201]);
+    let first = responses.iter().filter(|response| response.header("idempotency-replayed").is_empty());
+    assert_eq!(first.map(|response| response.status.as_u16()).collect::<Vec<_>>(), [201]);
     assert_eq!(owner.order_status(order).await, "paid");
     assert_eq!(owner.stock(&product).await, 97);
     assert_eq!(app.charges_at_gateway().await, 1);
@@ -159,7 +159,7 @@ async fn operations_on_money_and_stock_require_a_key(backend: Backend) {
         for bad in ["", "two words", "größe", &long] {
             let bad = HeaderValue::from_bytes(bad.as_bytes()).unwrap();
             let request = owner.request(Method::POST, &path).header("Idempotency-Key", bad).json(&body);
-            Answer::of(request).await.expect_problem(400, "idempotency_key_invalid");
+            Response::of(request).await.expect_problem(400, "idempotency_key_invalid");
         }
     }
     assert_eq!(owner.stock(&product).await, 9);
@@ -220,11 +220,11 @@ async fn concurrent_refunds_with_one_key_take_effect_once(backend: Backend) {
     let payment = owner.payment(&order["id"]).await["id"].clone();
     let key = key();
 
-    let answers = at_once((0..10).map(|_| owner.refund(&payment, &key))).await;
+    let responses = concurrently((0..10).map(|_| owner.refund(&payment, &key))).await;
 
     // Requests that arrived while the first one was in progress get 202.
-    assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 200 | 202)), "{answers:?}");
-    let first = answers.iter().find(|answer| answer.header("idempotency-replayed").is_empty()).unwrap();
+    assert!(responses.iter().all(|response| matches!(response.status.as_u16(), 200 | 202)), "{responses:?}");
+    let first = responses.iter().find(|response| response.header("idempotency-replayed").is_empty()).unwrap();
     assert_eq!((first.status.as_u16(), first["status"].as_str()), (200, Some("refunded")));
     assert_replayed(first, &owner.refund(&payment, &key).await);
     assert_eq!(app.messages("order_refunded").await, 1);

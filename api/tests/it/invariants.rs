@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Answer, Backend, Client, TestApp, at_once, eventually, key, on_both};
+use crate::support::{Backend, Client, Response, TestApp, concurrently, eventually, key, on_both};
 
 on_both!(stock_and_money_add_up_after_random_load);
 
@@ -40,12 +40,13 @@ async fn stock_and_money_add_up_after_random_load(backend: Backend) {
     println!("seed {seed}");
     let app = TestApp::start_with(backend, SETTINGS).await;
     let owner = app.new_tenant().await;
-    let products = at_once((0..3).map(|_| owner.add_product(INITIAL_STOCK))).await;
+    let products = concurrently((0..3).map(|_| owner.add_product(INITIAL_STOCK))).await;
     let day = Day { products, orders: Mutex::default(), moved: Mutex::new(vec![0; 3]) };
     let behavior = json!({ "error_rate": 0.2, "timeout_rate": 0.15, "decline_rate": 0.2, "latency_ms": 3 });
     app.gateway_behaves(behavior).await;
 
-    at_once((0..ACTORS).map(|actor| day.live(&owner, StdRng::seed_from_u64(seed.wrapping_add(actor))))).await;
+    concurrently((0..ACTORS).map(|actor| day.live(&owner, StdRng::seed_from_u64(seed.wrapping_add(actor)))))
+        .await;
     app.gateway_recovers().await;
     let open = "SELECT count(*) AS n FROM payments \
                 WHERE state = 'pending' OR (state = 'succeeded' AND refund_requested_at IS NOT NULL)";
@@ -64,12 +65,12 @@ async fn stock_and_money_add_up_after_random_load(backend: Backend) {
 impl Day {
     async fn live(&self, owner: &Client, mut random: StdRng) {
         for _ in 0..ACTIONS {
-            let answer = self.act(owner, &mut random).await;
-            assert!(!answer.status.is_server_error(), "{answer:?}");
+            let response = self.act(owner, &mut random).await;
+            assert!(!response.status.is_server_error(), "{response:?}");
         }
     }
 
-    async fn act(&self, owner: &Client, random: &mut StdRng) -> Answer {
+    async fn act(&self, owner: &Client, random: &mut StdRng) -> Response {
         let product = random.random_range(0..self.products.len());
         let some_order = {
             let orders = self.orders.lock().unwrap();
@@ -78,22 +79,22 @@ impl Day {
         match (random.random_range(0..10), some_order) {
             (0..2, _) => {
                 let delta = random.random_range(1..10) * if random.random() { 1 } else { -1 };
-                let answer = owner.move_stock(&self.products[product], delta, &key()).await;
-                if answer.status.is_success() {
+                let response = owner.move_stock(&self.products[product], delta, &key()).await;
+                if response.status.is_success() {
                     self.moved.lock().unwrap()[product] += delta;
                 }
-                answer
+                response
             }
             (2..4, Some(order)) => owner.cancel(&order, &key()).await,
             (4..6, Some(order)) => owner.refund(&owner.payment(&order).await["id"], &key()).await,
             _ => {
                 let other = (product + 1) % self.products.len();
                 let lines = [product, other].map(|n| (self.products[n].as_str(), random.random_range(1..6)));
-                let answer = owner.order_all(&lines[..random.random_range(1..=2)]).await;
-                if answer.status.is_success() {
-                    self.orders.lock().unwrap().push(answer["id"].clone());
+                let response = owner.order_all(&lines[..random.random_range(1..=2)]).await;
+                if response.status.is_success() {
+                    self.orders.lock().unwrap().push(response["id"].clone());
                 }
-                answer
+                response
             }
         }
     }

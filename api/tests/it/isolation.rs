@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Answer, Backend, Client, PASSWORD, TestApp, assert_complete, key, on_both};
+use crate::support::{Backend, Client, PASSWORD, Response, TestApp, assert_complete, key, on_both};
 
 on_both!(
     objects_of_another_tenant_are_not_found,
@@ -14,7 +14,7 @@ on_both!(
 );
 
 /// Every operation on a single object, with a valid body.
-fn on_one_thing() -> Vec<(&'static str, Value)> {
+fn on_one_object() -> Vec<(&'static str, Value)> {
     vec![
         ("GET /v1/users/{id}", Value::Null),
         ("PATCH /v1/users/{id}", json!({ "active": false })),
@@ -40,7 +40,7 @@ const LISTS: [&str; 4] = [
 
 /// Operations without an object id in the path, and the test below that covers each.
 const OTHERS: [(&str, &str); 6] = [
-    ("POST /v1/tenants", "makes a tenant; slugs are shared by all tenants, so a taken one is a conflict"),
+    ("POST /v1/tenants", "creates a tenant; slugs are shared by all tenants, so a taken one is a conflict"),
     ("POST /v1/auth/login", "credentials_are_valid_in_their_own_tenant_only"),
     ("GET /v1/users/me", "credentials_are_valid_in_their_own_tenant_only"),
     ("POST /v1/users", "unique_names_and_keys_are_scoped_to_a_tenant"),
@@ -50,9 +50,9 @@ const OTHERS: [(&str, &str); 6] = [
 
 #[test]
 fn every_operation_is_tried() {
-    let one_thing = on_one_thing();
+    let one_object = on_one_object();
     let lists = LISTS.iter().map(|list| list.split('?').next().unwrap());
-    let names = one_thing.iter().map(|(name, _)| *name).chain(lists).chain(OTHERS.map(|(name, _)| name));
+    let names = one_object.iter().map(|(name, _)| *name).chain(lists).chain(OTHERS.map(|(name, _)| name));
     assert_complete(names, |_, _| true);
 }
 
@@ -83,35 +83,35 @@ impl Settled {
             "products" => &self.product,
             "orders" => self.order["id"].as_str().unwrap(),
             "payments" => self.payment["id"].as_str().unwrap(),
-            other => panic!("what are {other}?"),
+            other => panic!("no object for {other}"),
         }
     }
 
     /// Everything that its owner can read.
     async fn everything(&self) -> Vec<Value> {
         let mut seen = Vec::new();
-        let one_thing = on_one_thing();
+        let one_object = on_one_object();
         let reads =
-            one_thing.iter().map(|(name, _)| *name).filter(|name| name.starts_with("GET")).chain(LISTS);
+            one_object.iter().map(|(name, _)| *name).filter(|name| name.starts_with("GET")).chain(LISTS);
         for read in reads {
             let id = if read.contains("{id}") { self.id_for(read) } else { "" };
-            let answer = Answer::of(self.owner.operation(read, id)).await;
-            seen.push(json!([read, answer.header("etag"), answer.expect(200)]));
+            let response = Response::of(self.owner.operation(read, id)).await;
+            seen.push(json!([read, response.header("etag"), response.expect(200)]));
         }
         seen
     }
 }
 
-async fn send(client: &Client, operation: &str, id: &str, body: &Value) -> Answer {
+async fn send(client: &Client, operation: &str, id: &str, body: &Value) -> Response {
     let request = client.operation(operation, id);
-    Answer::of(if body.is_null() { request } else { request.json(body) }).await
+    Response::of(if body.is_null() { request } else { request.json(body) }).await
 }
 
 async fn objects_of_another_tenant_are_not_found(backend: Backend) {
     let app = TestApp::start(backend).await;
     let (theirs, stranger) = (Settled::new(&app).await, app.new_tenant().await);
     let before = theirs.everything().await;
-    for (operation, body) in on_one_thing() {
+    for (operation, body) in on_one_object() {
         let theirs = send(&stranger, operation, theirs.id_for(operation), &body).await;
         let unknown = send(&stranger, operation, &Uuid::now_v7().to_string(), &body).await;
         let theirs = theirs.expect_problem(404, "not_found");
@@ -125,15 +125,18 @@ async fn lists_show_nothing_of_another_tenant(backend: Backend) {
     let (theirs, stranger) = (Settled::new(&app).await, app.new_tenant().await);
     let me = stranger.get("/v1/users/me").await.expect(200);
     let [users, products, orders, revenue] = LISTS;
-    assert_eq!(Answer::of(stranger.operation(users, "")).await["items"], json!([me]));
+    assert_eq!(Response::of(stranger.operation(users, "")).await["items"], json!([me]));
     for list in [products, orders] {
-        assert_eq!(Answer::of(stranger.operation(list, "")).await["items"], json!([]), "{list}");
-        assert_eq!(Answer::of(theirs.owner.operation(list, "")).await["items"].as_array().unwrap().len(), 1);
+        assert_eq!(Response::of(stranger.operation(list, "")).await["items"], json!([]), "{list}");
+        assert_eq!(
+            Response::of(theirs.owner.operation(list, "")).await["items"].as_array().unwrap().len(),
+            1
+        );
     }
     let today = theirs.order["created_at"].as_str().unwrap()[..10].to_owned();
     let revenue = format!("{}?from={today}&to={today}", revenue.split('?').next().unwrap());
-    assert_eq!(Answer::of(stranger.operation(&revenue, "")).await.expect(200), json!([]));
-    assert_eq!(Answer::of(theirs.owner.operation(&revenue, "")).await.expect(200)[0]["gross_minor"], 3750);
+    assert_eq!(Response::of(stranger.operation(&revenue, "")).await.expect(200), json!([]));
+    assert_eq!(Response::of(theirs.owner.operation(&revenue, "")).await.expect(200)[0]["gross_minor"], 3750);
 }
 
 async fn ordering_a_product_of_another_tenant_is_like_ordering_an_unknown_one(backend: Backend) {
@@ -143,9 +146,9 @@ async fn ordering_a_product_of_another_tenant_is_like_ordering_an_unknown_one(ba
     let mut details = Vec::new();
     for product in [theirs.product.clone(), Uuid::now_v7().to_string()] {
         let items = [&own, &product].map(|id| json!({ "product_id": id, "quantity": 1 }));
-        let refused = stranger.post_once("/v1/orders", &key(), json!({ "items": items })).await;
-        let refused = refused.expect_problem(422, "invalid_fields");
-        details.push(refused["errors"].to_string().replace(&product, "ID"));
+        let rejected = stranger.post_once("/v1/orders", &key(), json!({ "items": items })).await;
+        let rejected = rejected.expect_problem(422, "invalid_fields");
+        details.push(rejected["errors"].to_string().replace(&product, "ID"));
     }
     assert_eq!(details[0], details[1]);
     assert_eq!((theirs.owner.stock(&theirs.product).await, stranger.stock(&own).await), (7, 5));

@@ -21,9 +21,9 @@ fn product_named(name: &str) -> serde_json::Value {
 async fn a_body_above_the_limit_is_rejected(backend: Backend) {
     let app = TestApp::start_with(backend, &[("GLASSHOUSE_MAX_BODY_BYTES", "2048")]).await;
     let owner = app.new_tenant().await;
-    let refused = owner.post("/v1/products", product_named(&"x".repeat(2048))).await;
-    let refused = refused.expect_problem(413, "body_too_large");
-    assert_eq!(refused["detail"], "the body must not exceed 2048 bytes");
+    let rejected = owner.post("/v1/products", product_named(&"x".repeat(2048))).await;
+    let rejected = rejected.expect_problem(413, "body_too_large");
+    assert_eq!(rejected["detail"], "the body must not exceed 2048 bytes");
     owner.post("/v1/products", product_named("Mug")).await.expect(201);
 }
 
@@ -35,9 +35,9 @@ async fn a_chunked_body_is_limited_too() {
     let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
     let mut connection = TcpStream::connect(app.addresses.http.unwrap()).await.unwrap();
     connection.write_all(format!("{head}{chunk}{chunk}0\r\n\r\n").as_bytes()).await.unwrap();
-    let mut answer = [0; 12];
-    connection.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 413");
+    let mut response = [0; 12];
+    connection.read_exact(&mut response).await.unwrap();
+    assert_eq!(&response, b"HTTP/1.1 413");
 }
 
 #[tokio::test]
@@ -46,9 +46,9 @@ async fn a_client_that_sends_an_incomplete_head_is_disconnected() {
     let begun = Instant::now();
     let mut connection = TcpStream::connect(app.addresses.http.unwrap()).await.unwrap();
     connection.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.unwrap();
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    let mut response = String::new();
+    connection.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 408"), "{response}");
     let took = begun.elapsed();
     assert!((Duration::from_millis(300)..Duration::from_secs(4)).contains(&took), "{took:?}");
 }
@@ -66,16 +66,17 @@ async fn the_limits_of_pages_and_orders_are_configurable() {
     let page = owner.get("/v1/products").await.expect(200);
     assert_eq!(page["items"].as_array().unwrap().len(), 3, "the default is within the bound");
     for limit in ["0", "4", "18446744073709551615"] {
-        let refused = owner.get(&format!("/v1/products?limit={limit}")).await;
-        let refused = refused.expect_problem(422, "invalid_fields");
-        assert_eq!(refused["errors"], json!([{ "field": "limit", "message": "must be from 1 to 3" }]));
+        let rejected = owner.get(&format!("/v1/products?limit={limit}")).await;
+        let rejected = rejected.expect_problem(422, "invalid_fields");
+        assert_eq!(rejected["errors"], json!([{ "field": "limit", "message": "must be from 1 to 3" }]));
     }
     let lines = |count| {
         let line = json!({ "product_id": page["items"][0]["id"], "quantity": 1 });
         json!({ "items": vec![line; count] })
     };
-    let refused = owner.post_once("/v1/orders", &key(), lines(3)).await.expect_problem(422, "invalid_fields");
-    assert_eq!(refused["errors"], json!([{ "field": "items", "message": "must have at most 2 items" }]));
+    let rejected =
+        owner.post_once("/v1/orders", &key(), lines(3)).await.expect_problem(422, "invalid_fields");
+    assert_eq!(rejected["errors"], json!([{ "field": "items", "message": "must have at most 2 items" }]));
     owner.post_once("/v1/orders", &key(), lines(2)).await.expect(201);
 }
 
@@ -89,9 +90,9 @@ async fn a_slow_request_times_out(backend: Backend) {
     let product = owner.add_product(10).await;
     app.gateway_behaves(json!({ "latency_ms": 30_000 })).await;
     let begun = Instant::now();
-    let answer = owner.order(&product, 1).await;
-    assert_eq!(answer.header("retry-after"), "1");
-    answer.expect_problem(503, "request_timed_out");
+    let response = owner.order(&product, 1).await;
+    assert_eq!(response.header("retry-after"), "1");
+    response.expect_problem(503, "request_timed_out");
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
@@ -111,9 +112,9 @@ async fn requests_above_the_concurrency_limit_are_shed(backend: Backend) {
         (app.database.number(pending).await == 2).then_some(())
     })
     .await;
-    let refused = owner.get("/v1/users/me").await;
-    assert_eq!(refused.header("retry-after"), "1");
-    refused.expect_problem(503, "overloaded");
+    let rejected = owner.get("/v1/users/me").await;
+    assert_eq!(rejected.header("retry-after"), "1");
+    rejected.expect_problem(503, "overloaded");
     app.anonymous().get("/health/ready").await.expect(200);
 
     for order in orders {

@@ -56,7 +56,7 @@ async fn an_order_moves_its_metrics(backend: Backend) {
     let owner = app.new_tenant().await;
     let product = owner.add_product(10).await;
     owner.order(&product, 2).await.expect(201);
-    let login = json!({ "tenant": owner.tenant(), "email": "nobody@example.com", "password": "wrong" });
+    let login = json!({ "tenant": owner.tenant(), "email": "unknown@example.com", "password": "wrong" });
     app.anonymous().post("/v1/auth/login", login).await.expect(401);
     let limited = app.sign_up("limited", "pro").await;
     while limited.get("/v1/products").await.status != 429 {}
@@ -108,10 +108,10 @@ fn check_with_prometheus(scrape: &serde_json::Value) {
     let mut promtool = promtool.spawn().expect("promtool is installed by scripts/with-test-services");
     promtool.stdin.take().unwrap().write_all(scrape.as_str().unwrap().as_bytes()).unwrap();
     let checked = promtool.wait_with_output().unwrap();
-    let complaints = String::from_utf8(checked.stderr).unwrap();
-    // The contract's own name, which says its unit last.
+    let warnings = String::from_utf8(checked.stderr).unwrap();
+    // The contract prescribes this name, whose unit is last.
     let ours = |line: &&str| !line.starts_with("revenue_total_usd counter metrics should have");
-    assert_eq!(complaints.lines().filter(ours).collect::<Vec<_>>(), Vec::<&str>::new());
+    assert_eq!(warnings.lines().filter(ours).collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
 async fn tenants_beyond_the_cap_share_a_series(backend: Backend) {

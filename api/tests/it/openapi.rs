@@ -26,7 +26,7 @@ async fn the_committed_document_is_current() {
     let committed = std::fs::read_to_string(COMMITTED).unwrap();
     let ended = Process::run(&["openapi"], &Settings::new()).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.stdout == committed, "api/openapi.json is not what the code says: run `make openapi`");
+    assert!(ended.stdout == committed, "api/openapi.json is not current: run `make openapi`");
 }
 
 #[test]

@@ -8,20 +8,20 @@ use glasshouse_api::http::public::middleware::RequestSpan;
 use glasshouse_telemetry::http::{Observe, TracingLogger};
 use serde_json::Value;
 
-use crate::support::{Answer, BehindProxies, Client, Proxy, eventually};
+use crate::support::{BehindProxies, Client, Proxy, Response, eventually};
 
 /// The database timeouts of [`BehindProxies`], with a margin for a busy machine.
 const DATABASE_BOUND: Duration = Duration::from_millis(1500 + 1000 + 2000);
 /// The timeouts of three Redis calls, with a margin.
 const REDIS_BOUND: Duration = Duration::from_millis(3 * 250 + 2000);
 
-async fn timed(request: impl Future<Output = Answer>) -> (Answer, Duration) {
+async fn timed(request: impl Future<Output = Response>) -> (Response, Duration) {
     let begun = Instant::now();
     (request.await, begun.elapsed())
 }
 
 /// Requests whose handlers query the database, and one that queries it for authentication.
-async fn requests(owner: &Client, product: &str) -> [(Answer, Duration); 3] {
+async fn requests(owner: &Client, product: &str) -> [(Response, Duration); 3] {
     [
         timed(owner.get("/v1/orders")).await,
         timed(owner.order(product, 1)).await,
@@ -29,7 +29,7 @@ async fn requests(owner: &Client, product: &str) -> [(Answer, Duration); 3] {
     ]
 }
 
-async fn everything_works_again(owner: &Client, product: &str) {
+async fn orders_succeed_again(owner: &Client, product: &str) {
     eventually("orders are placed again, without a restart", async || {
         (owner.order(product, 1).await.status == 201).then_some(())
     })
@@ -44,17 +44,17 @@ async fn without_postgres_requests_fail_in_time_and_recover() {
     let owner = app.new_tenant().await;
     let product = owner.add_product(1000).await;
     for hangs in [false, true] {
-        let at_once = (0..8).map(|_| owner.get("/v1/orders"));
-        futures_util::future::join_all(at_once).await;
+        let warm_up = (0..8).map(|_| owner.get("/v1/orders"));
+        futures_util::future::join_all(warm_up).await;
         app.management().get("/health/ready").await.expect(200);
         interrupt(&postgres, hangs).await;
-        for (answer, took) in requests(&owner, &product).await {
-            assert_eq!(answer.header("retry-after"), "1");
-            answer.expect_problem(503, "storage_unavailable");
+        for (response, took) in requests(&owner, &product).await {
+            assert_eq!(response.header("retry-after"), "1");
+            response.expect_problem(503, "storage_unavailable");
             assert!(took < DATABASE_BOUND, "{took:?}");
         }
         postgres.restore();
-        everything_works_again(&owner, &product).await;
+        orders_succeed_again(&owner, &product).await;
     }
 }
 
@@ -65,7 +65,7 @@ async fn silently_dropped_connections_are_replaced() {
     let product = owner.add_product(1000).await;
     postgres.lose_connections();
     redis.lose_connections();
-    everything_works_again(&owner, &product).await;
+    orders_succeed_again(&owner, &product).await;
     eventually("the limiter counts again", async || {
         (owner.get("/v1/users/me").await.header("ratelimit-limit") == "100000").then_some(())
     })
@@ -92,12 +92,12 @@ async fn an_outage_under_load_causes_no_500_and_no_lost_request() {
         })
         .collect();
     for hangs in [false, true, false] {
-        everything_works_again(&owner, &product).await;
+        orders_succeed_again(&owner, &product).await;
         interrupt(&postgres, hangs).await;
         assert_eq!(owner.order(&product, 1).await.status, 503);
         postgres.restore();
     }
-    everything_works_again(&owner, &product).await;
+    orders_succeed_again(&owner, &product).await;
     done.send(true).unwrap();
     let mut statuses = Vec::new();
     for client in clients {
@@ -120,9 +120,9 @@ async fn without_redis_every_request_succeeds_a_little_later() {
     let product = owner.add_product(1000).await;
     for hangs in [false, true] {
         interrupt(&redis, hangs).await;
-        for (answer, took) in requests(&owner, &product).await {
-            assert!(answer.status.is_success(), "{answer:?}");
-            assert_eq!(answer.header("ratelimit-limit"), "", "no limit without a limiter");
+        for (response, took) in requests(&owner, &product).await {
+            assert!(response.status.is_success(), "{response:?}");
+            assert_eq!(response.header("ratelimit-limit"), "", "no limiter is available");
             assert!(took < REDIS_BOUND, "{took:?}");
         }
         redis.restore();

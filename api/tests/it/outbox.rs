@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::{
-    Backend, NO_WORKER, TestApp, TestDatabase, at_once, eventually, key, on_both, statuses,
+    Backend, NO_WORKER, TestApp, TestDatabase, concurrently, eventually, key, on_both, statuses,
 };
 
 on_both!(
@@ -32,8 +32,8 @@ async fn undelivered(backend: Backend, orders: usize) -> TestDatabase {
     let app = TestApp::start_with(backend, NO_WORKER).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(1000).await;
-    let answers = at_once((0..orders).map(|_| owner.order(&product, 1))).await;
-    assert_eq!(statuses(&answers), [(201, orders)].into());
+    let responses = concurrently((0..orders).map(|_| owner.order(&product, 1))).await;
+    assert_eq!(statuses(&responses), [(201, orders)].into());
     assert!(delivered(&app.database).await.is_empty());
     app.stop().await
 }
@@ -77,7 +77,7 @@ async fn workers_share_the_messages(backend: Backend) {
     let database = undelivered(backend, 60).await;
     let settings = [("GLASSHOUSE_WORKER_BATCH", "4"), ("GLASSHOUSE_OUTBOX_POLL_MS", "5")];
 
-    let _apps = at_once((0..3).map(|_| TestApp::start_on(database.clone(), &settings))).await;
+    let _apps = concurrently((0..3).map(|_| TestApp::start_on(database.clone(), &settings))).await;
 
     assert_eq!(all_are_delivered(&database, 60).await, [1; 60]);
 }

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Answer, Backend, Client, TestApp, key, on_both};
+use crate::support::{Backend, Client, Response, TestApp, key, on_both};
 
 on_both!(
     a_product_is_created_shown_changed_and_archived,
@@ -90,8 +90,8 @@ async fn of_two_concurrent_changes_of_a_version_one_is_rejected(backend: Backend
         owner.patch(&path, &etag, json!({ "name": "Red mug" })),
         owner.patch(&path, &etag, json!({ "name": "Green mug" })),
     );
-    let (winner, loser): (Vec<Answer>, Vec<Answer>) =
-        [red, green].into_iter().partition(|answer| answer.status == 200);
+    let (winner, loser): (Vec<Response>, Vec<Response>) =
+        [red, green].into_iter().partition(|response| response.status == 200);
     assert_eq!((winner.len(), loser.len()), (1, 1));
     for rejected in loser {
         rejected.expect_problem(412, "changed_meanwhile");
@@ -108,8 +108,8 @@ async fn an_archived_product_remains_in_existing_orders_only(backend: Backend) {
     owner.delete(&path, &etag).await.expect(204);
 
     assert_eq!(owner.get("/v1/products").await["items"], json!([]));
-    let refused = owner.order(product, 1).await.expect_problem(422, "invalid_fields");
-    assert_eq!(refused["errors"][0]["message"], format!("there is no product {product}"));
+    let rejected = owner.order(product, 1).await.expect_problem(422, "invalid_fields");
+    assert_eq!(rejected["errors"][0]["message"], format!("there is no product {product}"));
     let stock = owner.post_once(&format!("{path}/stock"), &key(), json!({ "delta": 1 })).await;
     stock.expect_problem(404, "not_found");
 
@@ -145,8 +145,8 @@ async fn stock_moves_within_its_range(backend: Backend) {
         add(&owner, json!({ "sku": "CUP", "name": "Cup", "price_minor": 0, "currency": "JPY" })).await;
     let stock = format!("{path}/stock");
     let move_by = async |delta: i64| owner.post_once(&stock, &key(), json!({ "delta": delta })).await;
-    let refused = move_by(-1).await.expect_problem(409, "stock_out_of_range");
-    assert!(refused["detail"].as_str().unwrap().ends_with("it is 0 now"), "{refused}");
+    let rejected = move_by(-1).await.expect_problem(409, "stock_out_of_range");
+    assert!(rejected["detail"].as_str().unwrap().ends_with("it is 0 now"), "{rejected}");
     assert_eq!(owner.get(&path).await["stock"], 0);
     let nothing = format!("/v1/products/{}/stock", Uuid::now_v7());
     owner.post_once(&nothing, &key(), json!({ "delta": 1 })).await.expect_problem(404, "not_found");

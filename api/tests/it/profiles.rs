@@ -24,7 +24,7 @@ const EXPENSIVE_PASSWORDS: [(&str, &str); 2] =
 const LOGIN: &str = "/v1/auth/login";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mood {
+enum Behavior {
     Accept,
     Fail,
     Hang,
@@ -37,7 +37,7 @@ struct FakePyroscope {
 }
 
 impl FakePyroscope {
-    fn start(mood: Mood) -> Self {
+    fn start(behavior: Behavior) -> Self {
         let received = Arc::new(Mutex::new(Vec::new()));
         let pushed = received.clone();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -48,13 +48,13 @@ impl FakePyroscope {
                 let pushed = pushed.clone();
                 async move {
                     assert_eq!(request.headers().get("content-type").unwrap(), "application/proto");
-                    match mood {
-                        Mood::Accept => {
+                    match behavior {
+                        Behavior::Accept => {
                             pushed.lock().unwrap().push(PushRequest::decode(&*body).unwrap());
                             HttpResponse::Ok().finish()
                         }
-                        Mood::Fail => HttpResponse::InternalServerError().finish(),
-                        Mood::Hang => std::future::pending().await,
+                        Behavior::Fail => HttpResponse::InternalServerError().finish(),
+                        Behavior::Hang => std::future::pending().await,
                     }
                 }
             };
@@ -133,8 +133,8 @@ async fn while_logging_in<T>(owner: &Client, other: impl Future<Output = T>) -> 
         }
     };
     tokio::select! {
-        answer = other => answer,
-        () = work => unreachable!("it works for ever"),
+        result = other => result,
+        () = work => unreachable!("the load never ends"),
     }
 }
 
@@ -164,7 +164,7 @@ async fn record(management: &Client, path_and_query: &str) -> (u16, String, Vec<
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn samples_reach_pyroscope_with_their_endpoint_and_span() {
-    let pyroscope = FakePyroscope::start(Mood::Accept);
+    let pyroscope = FakePyroscope::start(Behavior::Accept);
     let mut spans = FakeCollectorServer::start().await.unwrap();
     let endpoint = spans.endpoint();
     let mut stack = Stack::start(EXPENSIVE_PASSWORDS.into_iter().chain([
@@ -251,22 +251,22 @@ async fn without_pyroscope_profiles_are_recorded_on_demand_one_at_a_time() {
 
     for path in ["flamegraph", "profile"] {
         for wrong in ["seconds=0", "seconds=301", "seconds=-1", "seconds=soon", "seconds="] {
-            let answer = management.get(&format!("/debug/pprof/{path}?{wrong}")).await;
-            answer.expect_problem(400, "invalid_query");
+            let response = management.get(&format!("/debug/pprof/{path}?{wrong}")).await;
+            response.expect_problem(400, "invalid_query");
         }
         // Not on the public listener.
-        let answer = owner.get(&format!("/debug/pprof/{path}?seconds=1")).await;
-        answer.expect_problem(404, "unknown_route");
+        let response = owner.get(&format!("/debug/pprof/{path}?seconds=1")).await;
+        response.expect_problem(404, "unknown_route");
     }
 
     let recorded = while_logging_in(&owner, record(&management, "profile?seconds=3"));
     let other = management.with_own_connections();
-    let refused = eventually("the recording goes on", async || {
-        let answer = other.get("/debug/pprof/flamegraph?seconds=1").await;
-        (answer.status == 409).then_some(answer)
+    let rejected = eventually("the recording is in progress", async || {
+        let response = other.get("/debug/pprof/flamegraph?seconds=1").await;
+        (response.status == 409).then_some(response)
     });
-    let ((status, kind, profile), refused) = tokio::join!(recorded, refused);
-    refused.expect_problem(409, "profile_in_progress");
+    let ((status, kind, profile), rejected) = tokio::join!(recorded, rejected);
+    rejected.expect_problem(409, "profile_in_progress");
     assert_eq!((status, &*kind), (200, "application/octet-stream"));
     let mut whole = Vec::new();
     GzDecoder::new(&*profile).read_to_end(&mut whole).unwrap();
@@ -282,7 +282,7 @@ async fn without_pyroscope_profiles_are_recorded_on_demand_one_at_a_time() {
     // A client that disconnects ends its recording.
     let leaves = management.with_own_connections();
     let long = tokio::spawn(async move { record(&leaves, "profile?seconds=300").await });
-    eventually("the long recording goes on", async || {
+    eventually("the long recording is in progress", async || {
         (management.get("/debug/pprof/profile?seconds=1").await.status == 409).then_some(())
     })
     .await;
@@ -302,7 +302,7 @@ async fn a_stop_does_not_wait_for_a_recording() {
     let long = tokio::spawn(async move {
         recording(&other, "profile?seconds=300").await.map(|response| response.status())
     });
-    eventually("the recording goes on", async || {
+    eventually("the recording is in progress", async || {
         (management.get("/debug/pprof/profile?seconds=1").await.status == 409).then_some(())
     })
     .await;
@@ -311,12 +311,12 @@ async fn a_stop_does_not_wait_for_a_recording() {
     let ended = demo.ends().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(stopping.elapsed() < Duration::from_secs(10), "{:?}", stopping.elapsed());
-    assert!(long.await.unwrap().is_err(), "it was cut off");
+    assert!(long.await.unwrap().is_err(), "the recording is aborted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failing_pyroscope_affects_no_request_and_drops_are_counted() {
-    let (failing, hanging) = (FakePyroscope::start(Mood::Fail), FakePyroscope::start(Mood::Hang));
+    let (failing, hanging) = (FakePyroscope::start(Behavior::Fail), FakePyroscope::start(Behavior::Hang));
     let refusing = Proxy::before("http://127.0.0.1:1");
     refusing.refuse().await;
     let addresses = [&*failing.address, &*hanging.address, refusing.url()];
@@ -326,12 +326,12 @@ async fn a_failing_pyroscope_affects_no_request_and_drops_are_counted() {
         let management = demo.client("management_addr").await;
         while_logging_in(
             &owner,
-            eventually("a profile is lost", async || {
+            eventually("a profile is dropped", async || {
                 let metrics = management.get("/metrics").await.expect(200);
                 let mut lines = metrics.as_str().unwrap().lines();
                 let name = r#"telemetry_dropped_total{signal="profiles"} "#;
-                let lost: u64 = lines.find_map(|line| line.strip_prefix(name))?.parse().unwrap();
-                (lost > 0).then_some(())
+                let dropped: u64 = lines.find_map(|line| line.strip_prefix(name))?.parse().unwrap();
+                (dropped > 0).then_some(())
             }),
         )
         .await;
@@ -341,8 +341,8 @@ async fn a_failing_pyroscope_affects_no_request_and_drops_are_counted() {
         assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{}", ended.stdout);
         assert!(stopping.elapsed() < Duration::from_secs(10), "{:?}", stopping.elapsed());
         let lines = log_lines(&ended.stdout);
-        let events = lines.iter().filter(|line| line["message"] == "profiles_not_accepted").count();
-        assert_eq!(events, 1, "two profiles are dropped, and one record is logged");
+        let logged = lines.iter().filter(|line| line["message"] == "profiles_not_accepted").count();
+        assert_eq!(logged, 1, "two profiles are dropped, and one log record is written");
     });
     futures_util::future::join_all(checks).await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::support::{Answer, Backend, Client, Scrape, TestApp, eventually, new_slug, on_both};
+use crate::support::{Backend, Client, Response, Scrape, TestApp, eventually, new_slug, on_both};
 
 on_both!(
     a_burst_passes_and_then_the_tenant_is_throttled,
@@ -14,24 +14,24 @@ on_both!(
 const LIMITS: [(&str, &str); 2] =
     [("GLASSHOUSE_RATE_LIMIT_FREE", "1/20"), ("GLASSHOUSE_RATE_LIMIT_PRO", "1/30")];
 
-async fn ask(client: &Client) -> Answer {
+async fn ask(client: &Client) -> Response {
     client.get("/v1/users/me").await
 }
 
-fn number(answer: &Answer, header: &str) -> u64 {
-    answer.header(header).parse().unwrap_or_else(|_| panic!("{header} in {answer:?}"))
+fn number(response: &Response, header: &str) -> u64 {
+    response.header(header).parse().unwrap_or_else(|_| panic!("{header} in {response:?}"))
 }
 
 /// Sends requests until one is rejected. Returns how many passed before, and the rejection.
-async fn until_throttled(client: &Client) -> (u64, Answer) {
+async fn until_throttled(client: &Client) -> (u64, Response) {
     for passed in 0..1000 {
-        let answer = ask(client).await;
-        if answer.status != 200 {
-            return (passed, answer);
+        let response = ask(client).await;
+        if response.status != 200 {
+            return (passed, response);
         }
-        assert!(number(&answer, "ratelimit-remaining") < number(&answer, "ratelimit-limit"));
+        assert!(number(&response, "ratelimit-remaining") < number(&response, "ratelimit-limit"));
     }
-    panic!("nothing was refused");
+    panic!("no request was rejected");
 }
 
 async fn a_burst_passes_and_then_the_tenant_is_throttled(backend: Backend) {
@@ -41,15 +41,16 @@ async fn a_burst_passes_and_then_the_tenant_is_throttled(backend: Backend) {
     assert_eq!((number(&first, "ratelimit-limit"), number(&first, "ratelimit-remaining")), (20, 19));
     assert_eq!(number(&first, "ratelimit-reset"), 1, "one second, and the bucket is full again");
 
-    let (passed, refused) = until_throttled(&owner).await;
+    let (passed, rejected) = until_throttled(&owner).await;
     assert!(passed >= 19, "{passed}");
-    assert_eq!(number(&refused, "ratelimit-limit"), 20);
-    assert_eq!(number(&refused, "ratelimit-remaining"), 0);
-    assert_eq!(number(&refused, "ratelimit-reset"), 1);
-    assert_eq!(number(&refused, "retry-after"), 1);
-    refused.expect_problem(429, "rate_limited");
+    assert_eq!(number(&rejected, "ratelimit-limit"), 20);
+    assert_eq!(number(&rejected, "ratelimit-remaining"), 0);
+    assert_eq!(number(&rejected, "ratelimit-reset"), 1);
+    assert_eq!(number(&rejected, "retry-after"), 1);
+    rejected.expect_problem(429, "rate_limited");
 
-    eventually("a token has flowed in", async || (ask(&owner).await.status == 200).then_some(())).await;
+    eventually("the bucket has a token again", async || (ask(&owner).await.status == 200).then_some(()))
+        .await;
 }
 
 async fn tenants_and_plans_have_buckets_of_their_own(backend: Backend) {
@@ -84,8 +85,8 @@ async fn assert_only_the_burst_passes(clients: &[&Client]) {
         }
     }
     // One token is added each second, which matters only on a very slow machine.
-    let most = 20 + begun.elapsed().as_secs();
-    assert!((20..=most).contains(&passed), "{passed} of at most {most}");
+    let max = 20 + begun.elapsed().as_secs();
+    assert!((20..=max).contains(&passed), "{passed} of at most {max}");
 }
 
 async fn exactly_the_burst_passes_under_concurrency(backend: Backend) {
@@ -98,8 +99,8 @@ async fn a_flood_is_rejected_before_any_lookup(backend: Backend) {
     const FLOOD: f64 = 50.0;
     let app = TestApp::start_with(backend, &LIMITS).await;
     let owner = app.new_tenant().await;
-    let (_, refused) = until_throttled(&owner).await;
-    assert_eq!(refused.status, 429);
+    let (_, rejected) = until_throttled(&owner).await;
+    assert_eq!(rejected.status, 429);
     let before = Scrape::of(&app.management()).await;
     let begun = Instant::now();
     for _ in 0..FLOOD as u32 {
@@ -109,11 +110,11 @@ async fn a_flood_is_rejected_before_any_lookup(backend: Backend) {
     let after = Scrape::of(&app.management()).await;
     let more = |metric, labels| after.sum(metric, labels) - before.sum(metric, labels);
     // One token is added each second. One request takes it, and the bucket rejects the next one.
-    let most = 2.0 * (seconds.floor() + 1.0);
-    let looked_up = more("cache_requests_total", r#"cache="principals""#);
-    assert!(looked_up <= most, "{looked_up} look-ups in {seconds} s");
-    assert!(more("tenant_rate_limited_total", "") >= FLOOD - most, "each refusal is counted");
-    assert_eq!(more("api_calls_total", ""), FLOOD, "and each request is the tenant's");
+    let max = 2.0 * (seconds.floor() + 1.0);
+    let lookups = more("cache_requests_total", r#"cache="principals""#);
+    assert!(lookups <= max, "{lookups} lookups in {seconds} s");
+    assert!(more("tenant_rate_limited_total", "") >= FLOOD - max, "each rejection is counted");
+    assert_eq!(more("api_calls_total", ""), FLOOD, "each request counts for the tenant");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -72,7 +72,7 @@ async fn run(connection: &DatabaseConnection, sql: &str) -> Result<u64, DbErr> {
 }
 
 /// Asserts that a statement fails for lack of a privilege, with a message like this one.
-async fn refused(connection: &DatabaseConnection, sql: &str, message: &str) {
+async fn assert_denied(connection: &DatabaseConnection, sql: &str, message: &str) {
     let error = run(connection, sql).await.expect_err(sql);
     let DbErr::Exec(RuntimeErr::SqlxError(cause)) = error else { panic!("{sql}: {error}") };
     let cause = cause.as_database_error().expect(sql);
@@ -140,9 +140,10 @@ async fn a_tenant_sees_and_changes_its_own_rows_alone() {
         }
         let violation = "row violates row-level security policy";
         let gift = format!("UPDATE {table} SET {column} = '{one}'");
-        refused(&service, &gift, violation).await;
+        assert_denied(&service, &gift, violation).await;
         let copy = format!(r#"(jsonb_populate_record(t, '{{"{column}": "{one}"}}')).*"#);
-        refused(&service, &format!("INSERT INTO {table} SELECT {copy} FROM {table} t"), violation).await;
+        assert_denied(&service, &format!("INSERT INTO {table} SELECT {copy} FROM {table} t"), violation)
+            .await;
         assert_eq!(two.content(table).await, before, "{table}");
     }
 }
@@ -213,12 +214,12 @@ async fn the_service_cannot_free_itself() {
         ("COPY users TO PROGRAM 'cat'", "COPY to or from an external program"),
         ("SET row_security = off; SELECT * FROM users", "would be affected by row-level security"),
     ] {
-        refused(&service, sql, message).await;
+        assert_denied(&service, sql, message).await;
     }
 }
 
 #[tokio::test]
-async fn the_functions_of_the_owner_answer_their_question_alone() {
+async fn the_owner_functions_return_only_what_they_are_for() {
     let two = TwoTenants::new().await;
     let functions = "SELECT proname::text AS name, pg_get_function_result(oid) AS result,
                             proconfig::text AS settings, has_function_privilege('public', oid, 'EXECUTE') AS public
@@ -244,11 +245,11 @@ async fn the_functions_of_the_owner_answer_their_question_alone() {
     }
 
     // Nothing is due any more, so nothing is leased; and every text is only a slug.
-    for (sql, answer) in [
+    for (sql, result) in [
         ("SELECT tenant_id_by_slug('%') AS n", "null"),
         ("SELECT tenant_id_by_slug(''' OR true --') AS n", "null"),
     ] {
-        assert_eq!(rows(&service, sql).await[0]["n"].to_string(), answer, "{sql}");
+        assert_eq!(rows(&service, sql).await[0]["n"].to_string(), result, "{sql}");
     }
     for lease in ["lease_outbox_messages", "lease_open_payments"] {
         let sql = format!("SELECT * FROM {lease}(now() + interval '1 year', now(), 1000)");
@@ -260,7 +261,7 @@ async fn the_functions_of_the_owner_answer_their_question_alone() {
 }
 
 #[tokio::test]
-async fn start_up_refuses_a_role_that_is_not_bound() {
+async fn startup_rejects_a_role_that_is_exempt_from_row_level_security() {
     let database = TestDatabase::create(Backend::Servers).await;
     for (url, reason) in [
         (database.superuser_url(), "is a superuser or has BYPASSRLS"),
@@ -273,7 +274,7 @@ async fn start_up_refuses_a_role_that_is_not_bound() {
 }
 
 #[tokio::test]
-async fn start_up_refuses_a_database_without_a_schema() {
+async fn startup_rejects_a_database_without_a_schema() {
     let why = TestApp::start_error(&TestDatabase::create_empty().await, &[]).await;
     assert!(why.contains("run `glasshouse migrate` first"), "{why}");
 }

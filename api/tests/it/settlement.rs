@@ -4,7 +4,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Backend, Client, NO_WORKER, SHORT_TIMEOUTS, TestApp, at_once, eventually, key, on_both, statuses,
+    Backend, Client, NO_WORKER, Response, SHORT_TIMEOUTS, TestApp, concurrently, eventually, key, on_both,
+    statuses,
 };
 
 on_both!(
@@ -13,8 +14,8 @@ on_both!(
     a_declined_charge_releases_the_stock,
     a_decline_without_a_response_releases_the_stock_once,
     an_open_circuit_accepts_orders_without_a_call_and_closes_again,
-    a_process_that_dies_after_the_charge_leaves_an_order_that_another_settles,
-    a_process_that_dies_before_the_charge_leaves_an_order_that_another_settles,
+    a_process_that_crashes_after_the_charge_leaves_an_order_that_another_settles,
+    a_process_that_crashes_before_the_charge_leaves_an_order_that_another_settles,
     an_order_is_settled_though_its_client_hangs_up,
 );
 
@@ -100,33 +101,33 @@ async fn an_open_circuit_accepts_orders_without_a_call_and_closes_again(backend:
     let owner = app.new_tenant().await;
     let product = owner.add_product(100).await;
     app.gateway_behaves(json!({ "error_rate": 1 })).await;
-    let failed = at_once((0..3).map(|_| owner.order(&product, 1))).await;
+    let failed = concurrently((0..3).map(|_| owner.order(&product, 1))).await;
     assert_eq!(statuses(&failed), [(202, 3)].into());
 
     // The gateway works again, but the open circuit sends it no request.
     app.gateway_recovers().await;
-    let spared = at_once((0..10).map(|_| owner.order(&product, 1))).await;
-    assert_eq!(statuses(&spared), [(202, 10)].into());
+    let skipped = concurrently((0..10).map(|_| owner.order(&product, 1))).await;
+    assert_eq!(statuses(&skipped), [(202, 10)].into());
     assert_eq!(app.charges_at_gateway().await, 0);
 
-    for order in failed.iter().chain(&spared) {
+    for order in failed.iter().chain(&skipped) {
         owner.order_becomes(&order["id"], "paid").await;
     }
     assert_eq!(owner.order(&product, 1).await.expect(201)["status"], "paid");
     assert_eq!(app.charges_at_gateway().await, 14);
 }
 
-async fn a_process_that_dies_after_the_charge_leaves_an_order_that_another_settles(backend: Backend) {
-    dies_between_the_steps(backend, json!({ "timeout_rate": 1 }), 1).await;
+async fn a_process_that_crashes_after_the_charge_leaves_an_order_that_another_settles(backend: Backend) {
+    crashes_between_the_steps(backend, json!({ "timeout_rate": 1 }), 1).await;
 }
 
-async fn a_process_that_dies_before_the_charge_leaves_an_order_that_another_settles(backend: Backend) {
-    dies_between_the_steps(backend, json!({ "latency_ms": 5000 }), 0).await;
+async fn a_process_that_crashes_before_the_charge_leaves_an_order_that_another_settles(backend: Backend) {
+    crashes_between_the_steps(backend, json!({ "latency_ms": 5000 }), 0).await;
 }
 
 /// A request that times out is cancelled while it waits for the gateway. The database is then in the same state as
 /// after a crash: only step 1 is done.
-async fn dies_between_the_steps(backend: Backend, gateway: Value, charged: i64) {
+async fn crashes_between_the_steps(backend: Backend, gateway: Value, charged: i64) {
     let outside = TestApp::start(Backend::Embedded).await;
     let url = outside.gateway_url();
     let mut settings = NO_WORKER.to_vec();
@@ -171,7 +172,7 @@ async fn an_order_is_settled_though_its_client_hangs_up(backend: Backend) {
 
     let order = json!({ "items": [{ "product_id": product, "quantity": 1 }] });
     let request = owner.request(Method::POST, "/v1/orders").header("Idempotency-Key", key()).json(&order);
-    let placing = tokio::spawn(Answer::of(request));
+    let placing = tokio::spawn(Response::of(request));
     let order = eventually("the order is reserved", async || {
         Some(owner.get("/v1/orders").await.expect(200)["items"][0]["id"].clone()).filter(Value::is_string)
     })

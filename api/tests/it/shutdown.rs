@@ -43,9 +43,9 @@ impl Load {
     /// Removes the process from the load balancer, and lets the clients finish. A client panics if a request gets
     /// no response.
     async fn ends(self) {
-        eventually("readiness turns 503 before the process stops answering", async || {
-            let answer = self.management.get("/health/ready").await;
-            (answer.status == 503).then(|| assert_eq!(answer["status"], "not_ready"))
+        eventually("readiness turns 503 before the process stops accepting requests", async || {
+            let response = self.management.get("/health/ready").await;
+            (response.status == 503).then(|| assert_eq!(response["status"], "not_ready"))
         })
         .await;
         self.stop.store(true, Ordering::SeqCst);
@@ -57,41 +57,41 @@ impl Load {
 
 /// Sends requests sequentially. Returns their number.
 async fn orders(owner: Client, product: String, first: usize, stop: Arc<AtomicBool>) -> usize {
-    let mut answered = 0;
+    let mut completed = 0;
     while !stop.load(Ordering::SeqCst) {
-        if (first + answered).is_multiple_of(2) {
+        if (first + completed).is_multiple_of(2) {
             owner.order(&product, 1).await.expect(201);
         } else {
             owner.get("/v1/products").await.expect(200);
         }
-        answered += 1;
+        completed += 1;
     }
-    answered
+    completed
 }
 
-async fn ends_well(process: Process, begun: Instant) {
+async fn ends_well(process: Process, started: Instant) {
     let ended = process.ends().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stdout.contains("application_stopped"));
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn serve_answers_every_request_under_load_before_it_stops() {
+async fn serve_completes_every_request_under_load_before_it_stops() {
     for signal in ["TERM", "INT", "TERM"] {
         let mut stack = Stack::start([("GLASSHOUSE_SHUTDOWN_DRAIN_MS", DRAIN_MS)]).await;
         let (owner, product, gateway) = stack.shop().await;
         slow_down(&gateway, GATEWAY_LATENCY_MS).await;
         let load = Load::start(&owner, &product, stack.serve.client("management_addr").await).await;
-        let begun = Instant::now();
+        let started = Instant::now();
         stack.serve.signal(signal);
         load.ends().await;
-        ends_well(stack.serve, begun).await;
+        ends_well(stack.serve, started).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_demo_answers_every_request_under_load_before_it_stops() {
+async fn the_demo_completes_every_request_under_load_before_it_stops() {
     for signal in ["TERM", "INT", "TERM"] {
         let data = tempfile::tempdir().unwrap();
         let directory = data.path().to_str().unwrap();
@@ -102,10 +102,10 @@ async fn the_demo_answers_every_request_under_load_before_it_stops() {
         let product = owner.add_product(100_000).await;
         slow_down(&demo.client("gateway_addr").await, GATEWAY_LATENCY_MS).await;
         let load = Load::start(&owner, &product, demo.client("management_addr").await).await;
-        let begun = Instant::now();
+        let started = Instant::now();
         demo.signal(signal);
         load.ends().await;
-        ends_well(demo, begun).await;
+        ends_well(demo, started).await;
     }
 }
 
@@ -113,13 +113,13 @@ async fn the_demo_answers_every_request_under_load_before_it_stops() {
 async fn responses_during_the_drain_close_their_connection() {
     let mut app = TestApp::start_with(Backend::Embedded, &[("GLASSHOUSE_SHUTDOWN_DRAIN_MS", "60000")]).await;
     assert_eq!(app.anonymous().get("/health/live").await.header("connection"), "");
-    app.begin_stop();
-    let answer = eventually("readiness turns 503", async || {
-        let answer = app.anonymous().get("/health/ready").await;
-        (answer.status == 503).then_some(answer)
+    app.begin_shutdown();
+    let response = eventually("readiness turns 503", async || {
+        let response = app.anonymous().get("/health/ready").await;
+        (response.status == 503).then_some(response)
     })
     .await;
-    assert_eq!(answer.header("connection"), "close");
+    assert_eq!(response.header("connection"), "close");
     app.new_tenant().await;
 }
 
@@ -159,12 +159,12 @@ const LONG_TIMEOUTS: [(&str, &str); 5] = [
 ];
 
 async fn is_aborted(process: Process) {
-    let begun = Instant::now();
+    let started = Instant::now();
     process.signal("TERM");
     let ended = process.ends().await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("did not finish in time"), "{ended:?}");
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -178,7 +178,7 @@ async fn a_request_that_exceeds_the_grace_period_is_aborted() {
     })
     .await;
     is_aborted(stack.serve).await;
-    assert!(order.await.is_err(), "its connection is gone");
+    assert!(order.await.is_err(), "its connection is closed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -194,7 +194,7 @@ async fn a_request_that_is_stuck_in_the_database_is_aborted() {
     })
     .await;
     is_aborted(stack.serve).await;
-    assert!(order.await.is_err(), "its connection is gone");
+    assert!(order.await.is_err(), "its connection is closed");
     holder.rollback().await.unwrap();
 }
 

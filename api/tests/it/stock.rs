@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Backend, SHORT_TIMEOUTS, TestApp, at_once, key, on_both, statuses};
+use crate::support::{Backend, SHORT_TIMEOUTS, TestApp, concurrently, key, on_both, statuses};
 
 on_both!(
     stock_is_added_and_removed,
@@ -42,9 +42,9 @@ async fn concurrent_movements_add_up(backend: Backend) {
     let product = owner.add_product(100).await;
 
     let moves = async |delta| owner.move_stock(&product, delta, &key()).await;
-    let answers = at_once((0..40).map(|n| moves(if n % 2 == 0 { 3 } else { -2 }))).await;
+    let responses = concurrently((0..40).map(|n| moves(if n % 2 == 0 { 3 } else { -2 }))).await;
 
-    assert_eq!(statuses(&answers), [(200, 40)].into());
+    assert_eq!(statuses(&responses), [(200, 40)].into());
     assert_eq!(owner.stock(&product).await, 120);
 }
 

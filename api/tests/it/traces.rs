@@ -6,14 +6,14 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::command_line::{Stack, common, with};
-use crate::support::{Answer, CALLER, Client, SpanReceiver, eventually, has_attribute, key, traceparent};
+use crate::support::{CALLER, Client, Response, SpanReceiver, eventually, has_attribute, key, traceparent};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-async fn order(owner: &Client, product: &str, headers: &[(&str, &str)]) -> Answer {
+async fn order(owner: &Client, product: &str, headers: &[(&str, &str)]) -> Response {
     let items = json!({ "items": [{ "product_id": product, "quantity": 1 }] });
     let request = owner.request(Method::POST, "/v1/orders").header("Idempotency-Key", key()).json(&items);
-    Answer::of(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+    Response::of(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -28,10 +28,10 @@ async fn one_trace_spans_the_caller_both_services_and_the_confirmation() {
     let (owner, product, _) = stack.shop().await;
 
     let parent = traceparent(TRACE);
-    let answer = order(&owner, &product, &[("traceparent", &parent)]).await;
+    let response = order(&owner, &product, &[("traceparent", &parent)]).await;
 
-    assert!(answer.header("traceparent").starts_with(&format!("00-{TRACE}-")), "{:?}", answer.headers);
-    assert_eq!(answer.header("traceparent"), answer.header("traceresponse"));
+    assert!(response.header("traceparent").starts_with(&format!("00-{TRACE}-")), "{:?}", response.headers);
+    assert_eq!(response.header("traceparent"), response.header("traceresponse"));
     let root = ours.span(TRACE, "POST /v1/orders").await;
     assert_eq!(root.parent_span_id, CALLER);
     for (attribute, value) in [
@@ -40,12 +40,12 @@ async fn one_trace_spans_the_caller_both_services_and_the_confirmation() {
         ("url.path", "/v1/orders"),
         ("http.response.status_code", "201"),
         ("user.role", "owner"),
-        ("request_id", answer.header("x-request-id")),
+        ("request_id", response.header("x-request-id")),
     ] {
         assert!(has_attribute(&root, attribute, value), "{attribute}: {:?}", root.attributes);
     }
-    for known_later in ["tenant.id", "user.id", "order.id", "payment.id"] {
-        assert!(root.attributes.contains_key(known_later), "{known_later}: {:?}", root.attributes);
+    for recorded_later in ["tenant.id", "user.id", "order.id", "payment.id"] {
+        assert!(root.attributes.contains_key(recorded_later), "{recorded_later}: {:?}", root.attributes);
     }
 
     let process_order = ours.span(TRACE, "process_order").await;
@@ -74,7 +74,7 @@ async fn one_trace_spans_the_caller_both_services_and_the_confirmation() {
     let call = ours.span(TRACE, "POST /v1/charges").await;
     assert_eq!(call.parent_span_id, charge.span_id);
     let served = theirs.span(TRACE, "POST /v1/charges").await;
-    assert_eq!(served.parent_span_id, call.span_id, "the gateway goes on where the call left off");
+    assert_eq!(served.parent_span_id, call.span_id, "the gateway continues the trace of the call");
 
     let delivery = ours.span(TRACE, "deliver order_paid").await;
     assert_eq!(ours.span(TRACE, "send_confirmation").await.parent_span_id, delivery.span_id);
@@ -107,21 +107,21 @@ async fn an_unavailable_receiver_affects_no_request_and_drops_are_counted() {
         owner.order(&product, 1).await.expect(201);
     }
     let management = stack.serve.client("management_addr").await;
-    eventually("lost spans and lines are counted", async || {
+    eventually("dropped spans and log records are counted", async || {
         let metrics = management.get("/metrics").await.expect(200);
         let metrics = metrics.as_str().unwrap().to_owned();
-        let lost = |signal| {
+        let dropped = |signal| {
             let series = format!("telemetry_dropped_total{{signal=\"{signal}\"}} ");
             let line = metrics.lines().find_map(|line| line.strip_prefix(&series));
             line.is_some_and(|count| count != "0")
         };
-        (lost("traces") && lost("logs")).then_some(())
+        (dropped("traces") && dropped("logs")).then_some(())
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_queued_is_sent_before_the_process_ends() {
+async fn queued_spans_are_exported_before_the_process_exits() {
     let mut receiver = SpanReceiver::start().await;
     let endpoint = receiver.endpoint();
     let mut stack = Stack::start([("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint)]).await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Answer, Backend, Client, PASSWORD, TestApp, on_both};
+use crate::support::{Backend, Client, PASSWORD, Response, TestApp, on_both};
 
 on_both!(
     an_admin_cannot_change_owners,
@@ -32,7 +32,7 @@ async fn an_admin_cannot_change_owners(backend: Backend) {
     let (admin, member) = (app.add_user(&owner, "admin").await, app.add_user(&owner, "member").await);
     let ((the_owner, owner_version), (the_member, member_version)) =
         (whoami(&owner).await, whoami(&member).await);
-    for refused in [
+    for rejected in [
         admin.post("/v1/users", new_user("owner")).await,
         admin.patch(&the_member, &member_version, json!({ "role": "owner" })).await,
         admin.patch(&the_owner, &owner_version, json!({ "role": "member" })).await,
@@ -40,7 +40,7 @@ async fn an_admin_cannot_change_owners(backend: Backend) {
         admin.patch(&the_owner, &owner_version, json!({})).await,
         admin.delete(&the_owner, &owner_version).await,
     ] {
-        refused.expect_problem(403, "role_too_low");
+        rejected.expect_problem(403, "role_too_low");
     }
     assert_eq!((whoami(&owner).await.1, whoami(&member).await.1), (owner_version, member_version.clone()));
     admin.post("/v1/users", new_user("admin")).await.expect(201);
@@ -63,12 +63,12 @@ async fn the_last_owner_cannot_be_removed(backend: Backend) {
     let (other, version) = whoami(&app.add_user(&owner, "owner").await).await;
     owner.delete(&other, &version).await.expect(204);
     let (path, version) = whoami(&owner).await;
-    for refused in [
+    for rejected in [
         owner.patch(&path, &version, json!({ "role": "admin" })).await,
         owner.patch(&path, &version, json!({ "active": false })).await,
         owner.delete(&path, &version).await,
     ] {
-        refused.expect_problem(409, "last_owner");
+        rejected.expect_problem(409, "last_owner");
     }
     owner.patch(&path, &version, json!({ "role": "owner", "active": true })).await.expect(200);
 }
@@ -105,11 +105,12 @@ async fn an_email_address_is_unique(backend: Backend) {
     let owner = app.new_tenant().await;
     let user = new_user("member");
     let same = std::iter::repeat_with(|| owner.post("/v1/users", user.clone())).take(5);
-    let answers = futures_util::future::join_all(same).await;
-    let (added, refused): (Vec<Answer>, _) = answers.into_iter().partition(|answer| answer.status == 201);
+    let responses = futures_util::future::join_all(same).await;
+    let (added, rejected): (Vec<Response>, _) =
+        responses.into_iter().partition(|response| response.status == 201);
     assert_eq!(added.len(), 1);
-    for answer in refused {
-        answer.expect_problem(409, "email_taken");
+    for response in rejected {
+        response.expect_problem(409, "email_taken");
     }
     assert_eq!(owner.get("/v1/users").await["items"].as_array().unwrap().len(), 2);
 }

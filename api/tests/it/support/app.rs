@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::client::{Answer, Client, new_slug};
+use super::client::{Client, Response, new_slug};
 use super::database::TestDatabase;
 
 /// The storage of the application.
@@ -56,8 +56,8 @@ impl TestApp {
 
     /// The error of a start that must fail.
     pub(crate) async fn start_error(database: &TestDatabase, settings: &[(&str, &str)]) -> String {
-        let refused = Application::build(configuration(database, settings)).await.err();
-        format!("{:#}", refused.expect("it should not start"))
+        let started = Application::build(configuration(database, settings)).await.err();
+        format!("{:#}", started.expect("the start must fail"))
     }
 
     /// Stops it and waits until it has stopped. Returns its database.
@@ -68,7 +68,7 @@ impl TestApp {
     }
 
     /// Starts the shutdown without waiting for its end.
-    pub(crate) fn begin_stop(&mut self) {
+    pub(crate) fn begin_shutdown(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
@@ -93,7 +93,7 @@ impl TestApp {
     }
 
     /// The charge of a payment at the gateway simulator.
-    pub(crate) async fn charge_at_gateway(&self, payment: &Value) -> Answer {
+    pub(crate) async fn charge_at_gateway(&self, payment: &Value) -> Response {
         self.gateway().get(&format!("/v1/charges/{}", payment.as_str().unwrap())).await
     }
 

@@ -20,7 +20,7 @@ pub(crate) struct Client {
 
 /// A response with its whole body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
@@ -83,37 +83,42 @@ impl Client {
     }
 
     /// Sends a request of an operation with a raw body.
-    pub(crate) async fn send_raw(&self, operation: &str, id: &str, body: impl Into<reqwest::Body>) -> Answer {
+    pub(crate) async fn send_raw(
+        &self,
+        operation: &str,
+        id: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> Response {
         let request = self.operation(operation, id).header("Content-Type", "application/json");
-        Answer::of(request.body(body)).await
+        Response::of(request.body(body)).await
     }
 
-    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Response {
         let request = self.request(method, path);
-        Answer::of(body.into_iter().fold(request, |request, body| request.json(&body))).await
+        Response::of(body.into_iter().fold(request, |request, body| request.json(&body))).await
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, None).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Response {
         self.send(Method::POST, path, Some(body)).await
     }
 
     /// A POST with an idempotency key.
-    pub(crate) async fn post_once(&self, path: &str, key: &str, body: Value) -> Answer {
-        Answer::of(self.request(Method::POST, path).header("Idempotency-Key", key).json(&body)).await
+    pub(crate) async fn post_once(&self, path: &str, key: &str, body: Value) -> Response {
+        Response::of(self.request(Method::POST, path).header("Idempotency-Key", key).json(&body)).await
     }
 
     /// A PATCH of a version.
-    pub(crate) async fn patch(&self, path: &str, etag: &str, body: Value) -> Answer {
-        Answer::of(self.request(Method::PATCH, path).header("If-Match", etag).json(&body)).await
+    pub(crate) async fn patch(&self, path: &str, etag: &str, body: Value) -> Response {
+        Response::of(self.request(Method::PATCH, path).header("If-Match", etag).json(&body)).await
     }
 
     /// A DELETE of a version.
-    pub(crate) async fn delete(&self, path: &str, etag: &str) -> Answer {
-        Answer::of(self.request(Method::DELETE, path).header("If-Match", etag)).await
+    pub(crate) async fn delete(&self, path: &str, etag: &str) -> Response {
+        Response::of(self.request(Method::DELETE, path).header("If-Match", etag)).await
     }
 
     /// Signs a tenant up, and logs its owner in.
@@ -128,8 +133,8 @@ impl Client {
     /// Logs a user in.
     pub(crate) async fn log_in(&self, tenant: &str, email: &str, password: &str) -> Self {
         let login = json!({ "tenant": tenant, "email": email, "password": password });
-        let answer = self.post("/v1/auth/login", login).await.expect(200);
-        self.clone().with_token(answer["access_token"].as_str().unwrap()).in_tenant(tenant)
+        let response = self.post("/v1/auth/login", login).await.expect(200);
+        self.clone().with_token(response["access_token"].as_str().unwrap()).in_tenant(tenant)
     }
 
     /// Adds a product with this stock, at 12.50 USD. Returns its id.
@@ -142,18 +147,18 @@ impl Client {
     }
 
     /// Orders a quantity of a product, with a new idempotency key.
-    pub(crate) async fn order(&self, product: &str, quantity: i64) -> Answer {
+    pub(crate) async fn order(&self, product: &str, quantity: i64) -> Response {
         self.order_with_key(product, quantity, &key()).await
     }
 
     /// Orders one of a product in a task of its own.
-    pub(crate) fn spawn_order(&self, product: &str) -> JoinHandle<Answer> {
+    pub(crate) fn spawn_order(&self, product: &str) -> JoinHandle<Response> {
         let (client, product) = (self.clone(), product.to_owned());
         tokio::spawn(async move { client.order(&product, 1).await })
     }
 
     /// Orders a quantity of a product.
-    pub(crate) async fn order_with_key(&self, product: &str, quantity: i64, key: &str) -> Answer {
+    pub(crate) async fn order_with_key(&self, product: &str, quantity: i64, key: &str) -> Response {
         let items = json!({ "items": [{ "product_id": product, "quantity": quantity }] });
         self.post_once("/v1/orders", key, items).await
     }
@@ -176,7 +181,7 @@ impl Client {
     }
 }
 
-impl Answer {
+impl Response {
     /// Sends a request and reads the response. A body that is not JSON becomes a JSON string.
     pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
@@ -212,7 +217,7 @@ impl Answer {
     }
 }
 
-impl Index<&str> for Answer {
+impl Index<&str> for Response {
     type Output = Value;
 
     fn index(&self, field: &str) -> &Value {

@@ -180,7 +180,7 @@ fn url_of(role: &str, database: &str) -> String {
 }
 
 /// An environment variable with the URL of a test server.
-#[expect(clippy::disallowed_methods, reason = "tests are told where their servers are")]
+#[expect(clippy::disallowed_methods, reason = "the environment configures the test servers")]
 pub(crate) fn test_variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `make test`"))
 }

@@ -14,7 +14,7 @@ mod spans;
 mod wire;
 
 pub(crate) use app::{Backend, PASSWORD, TEST_SETTINGS, TestApp};
-pub(crate) use client::{Answer, Client, key, new_slug};
+pub(crate) use client::{Client, Response, key, new_slug};
 pub(crate) use database::{TestDatabase, connect, test_variable};
 pub(crate) use operations::{assert_complete, operations, required_fields};
 pub(crate) use playground::{Playground, named, valid_bodies};
@@ -22,7 +22,7 @@ pub(crate) use process::{Ended, Process, Settings, log_lines, settings};
 pub(crate) use proxy::{BehindProxies, Proxy};
 pub(crate) use scrape::Scrape;
 pub(crate) use sentry::{Behavior, FakeSentry};
-pub(crate) use shop::{NO_WORKER, SHORT_TIMEOUTS, at_once, statuses};
+pub(crate) use shop::{NO_WORKER, SHORT_TIMEOUTS, concurrently, statuses};
 pub(crate) use spans::{CALLER, SpanReceiver, has_attribute, new_trace, traceparent};
 pub(crate) use wire::WireTap;
 

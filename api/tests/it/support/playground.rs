@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::app::{Backend, PASSWORD, TestApp};
-use super::client::{Answer, Client};
+use super::client::{Client, Response};
 
 /// A tenant with a user and a product, as objects of the operations.
 pub(crate) struct Playground {
@@ -27,7 +27,7 @@ impl Playground {
         valid_bodies(&self.product)
     }
 
-    pub(crate) async fn send(&self, operation: &str, body: impl Into<reqwest::Body>) -> Answer {
+    pub(crate) async fn send(&self, operation: &str, body: impl Into<reqwest::Body>) -> Response {
         let id = if operation.contains("/users/") { &self.user } else { &self.product };
         self.owner.send_raw(operation, id, body).await
     }
@@ -56,6 +56,6 @@ pub(crate) fn valid_bodies(product: &str) -> Vec<(&'static str, Value)> {
 }
 
 /// The names of the invalid fields of a problem document.
-pub(crate) fn named(refused: &Value) -> Vec<&str> {
-    refused["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect()
+pub(crate) fn named(rejected: &Value) -> Vec<&str> {
+    rejected["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect()
 }

@@ -28,7 +28,7 @@ pub(crate) enum Behavior {
     #[default]
     Accepts,
     /// With this status.
-    Answers(u16),
+    Responds(u16),
     /// With success, and these limits per category in `X-Sentry-Rate-Limits`.
     Limits(&'static str),
     /// Never.
@@ -83,7 +83,7 @@ impl FakeSentry {
 
 impl Drop for FakeSentry {
     fn drop(&mut self) {
-        // Stops in the background: a server that hangs would not stop gracefully.
+        // Does not wait for the end: the server may be hanging.
         drop(self.server.stop(false));
     }
 }
@@ -93,7 +93,7 @@ async fn receive(body: String, shared: web::Data<Shared>) -> HttpResponse {
     let behavior = *shared.behavior.lock().unwrap();
     match behavior {
         Behavior::Accepts => HttpResponse::Ok().json(serde_json::json!({})),
-        Behavior::Answers(status) => HttpResponse::build(status.try_into().unwrap()).finish(),
+        Behavior::Responds(status) => HttpResponse::build(status.try_into().unwrap()).finish(),
         Behavior::Limits(limits) => {
             HttpResponse::Ok().insert_header(("X-Sentry-Rate-Limits", limits)).json(serde_json::json!({}))
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{Answer, Client, TestApp, eventually};
+use super::{Client, Response, TestApp, eventually};
 
 /// Short timeouts for a failing gateway, and quick reconciliation of open payments.
 pub(crate) const SHORT_TIMEOUTS: &[(&str, &str)] = &[
@@ -21,15 +21,15 @@ pub(crate) const NO_WORKER: &[(&str, &str)] =
     &[("GLASSHOUSE_OUTBOX_POLL_MS", "600000"), ("GLASSHOUSE_RECONCILE_POLL_MS", "600000")];
 
 /// Runs requests concurrently, and waits for all responses.
-pub(crate) async fn at_once<T>(requests: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
+pub(crate) async fn concurrently<T>(requests: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
     join_all(requests).await
 }
 
 /// The number of responses by status.
-pub(crate) fn statuses(answers: &[Answer]) -> BTreeMap<u16, usize> {
+pub(crate) fn statuses(responses: &[Response]) -> BTreeMap<u16, usize> {
     let mut counts = BTreeMap::new();
-    for answer in answers {
-        *counts.entry(answer.status.as_u16()).or_default() += 1;
+    for response in responses {
+        *counts.entry(response.status.as_u16()).or_default() += 1;
     }
     counts
 }
@@ -45,21 +45,21 @@ impl Client {
     }
 
     /// Orders several products, with a new idempotency key.
-    pub(crate) async fn order_all(&self, lines: &[(&str, i64)]) -> Answer {
+    pub(crate) async fn order_all(&self, lines: &[(&str, i64)]) -> Response {
         let line = |(product, quantity): &(&str, i64)| json!({ "product_id": product, "quantity": quantity });
         let items: Vec<Value> = lines.iter().map(line).collect();
         self.post_once("/v1/orders", &super::key(), json!({ "items": items })).await
     }
 
-    pub(crate) async fn cancel(&self, order: &Value, key: &str) -> Answer {
+    pub(crate) async fn cancel(&self, order: &Value, key: &str) -> Response {
         self.post_once(&format!("/v1/orders/{}/cancel", order.as_str().unwrap()), key, json!({})).await
     }
 
-    pub(crate) async fn refund(&self, payment: &Value, key: &str) -> Answer {
+    pub(crate) async fn refund(&self, payment: &Value, key: &str) -> Response {
         self.post_once(&format!("/v1/payments/{}/refund", payment.as_str().unwrap()), key, json!({})).await
     }
 
-    pub(crate) async fn move_stock(&self, product: &str, delta: i64, key: &str) -> Answer {
+    pub(crate) async fn move_stock(&self, product: &str, delta: i64, key: &str) -> Response {
         self.post_once(&format!("/v1/products/{product}/stock"), key, json!({ "delta": delta })).await
     }
 
