@@ -5,7 +5,7 @@ use tracing::Span;
 use tracing::field::display;
 
 glasshouse_telemetry::root_span! {
-    /// The root span of a request. Its fields are recorded once they are known.
+    /// The root span of a request. Middleware and handlers record its fields.
     pub struct RequestSpan { tenant.id, user.id, user.role, order.id, payment.id }
 }
 
