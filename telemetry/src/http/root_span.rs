@@ -85,7 +85,7 @@ pub struct RequestFacts {
     pub route: Option<String>,
     /// The path without what may be a secret.
     pub path: String,
-    /// See [`RequestId`].
+    /// The id of the request.
     pub request_id: String,
 }
 
