@@ -1,4 +1,5 @@
-//! Step 1 of checkout: stock is taken and the order written, or neither. Step 3 is in `settlement`.
+//! The storage of checkout. Step 1 reserves the stock and writes the order in one transaction; step 3 is in
+//! `settlement`.
 
 use glasshouse_domain::checkout::{CheckoutStore, PendingResponse, ReserveError};
 use glasshouse_domain::failure::StoreFailure;
@@ -13,7 +14,7 @@ use glasshouse_telemetry::events::payments::PaymentLeftPending;
 use super::TenantStore;
 use super::idempotency::Claim;
 use super::scope::Scope;
-use super::stock::Among;
+use super::stock::ProductFilter;
 
 impl CheckoutStore for TenantStore {
     async fn reserve(
@@ -27,7 +28,7 @@ impl CheckoutStore for TenantStore {
             Claim::InProgress(order) => return in_progress(&scope, order.into()).await,
             Claim::First => {}
         }
-        let products = take_stock(&scope, draft).await?;
+        let products = reserve_stock(&scope, draft).await?;
         let order = draft.price(&products)?;
         scope.insert_order(&order, draft.payment, self.pool().reconcile_after).await?;
         scope.commit().await?;
@@ -49,7 +50,7 @@ impl CheckoutStore for TenantStore {
                 scope.record(request, &order).await?;
                 Some(order)
             }
-            None if settled.brings_revenue() => scope.order(settled.order).await?,
+            None if settled.has_revenue() => scope.order(settled.order).await?,
             None => None,
         };
         scope.commit().await?;
@@ -74,22 +75,23 @@ impl CheckoutStore for TenantStore {
 /// The current order of an earlier request with the same key.
 async fn in_progress(scope: &Scope, order: OrderId) -> Result<Idempotent<Order>, ReserveError> {
     let order = scope.order(order).await?;
-    let gone = || StoreFailure::Unexpected("the order of an idempotency key does not exist".into());
-    Ok(Idempotent::InProgress(order.ok_or_else(gone)?))
+    let missing = || StoreFailure::Unexpected("the order of an idempotency key does not exist".into());
+    Ok(Idempotent::InProgress(order.ok_or_else(missing)?))
 }
 
-/// Takes everything that the draft wants, or says what is missing.
-async fn take_stock(scope: &Scope, draft: &OrderDraft) -> Result<Vec<Product>, ReserveError> {
+/// Reserves the stock of all products of a draft. Fails if one of them is unknown or out of stock.
+async fn reserve_stock(scope: &Scope, draft: &OrderDraft) -> Result<Vec<Product>, ReserveError> {
     let deltas: Vec<_> = draft.basket.lines().map(|(product, quantity)| (product, -quantity.get())).collect();
-    let taken = scope.move_stock(&deltas, Among::ForSale).await?;
-    let missing = deltas.iter().find(|(wanted, _)| taken.iter().all(|product| product.id != *wanted));
+    let reserved = scope.move_stock(&deltas, ProductFilter::ForSale).await?;
+    let missing = deltas.iter().find(|(wanted, _)| reserved.iter().all(|product| product.id != *wanted));
     match missing {
-        Some((product, _)) => Err(why_missing(scope, *product).await?),
-        None => Ok(taken),
+        Some((product, _)) => Err(reserve_error(scope, *product).await?),
+        None => Ok(reserved),
     }
 }
 
-async fn why_missing(scope: &Scope, product: ProductId) -> Result<ReserveError, StoreFailure> {
+/// Why the stock of a product could not be reserved.
+async fn reserve_error(scope: &Scope, product: ProductId) -> Result<ReserveError, StoreFailure> {
     Ok(match scope.stock_for_sale(product).await? {
         Some(available) => ReserveError::OutOfStock { product, available },
         None => PricingError::UnknownProduct(product).into(),

@@ -1,4 +1,4 @@
-//! Opens the pool, and refuses a database on which the promises of this service would not hold.
+//! Opens the pool, and rejects a database that is not migrated or does not isolate tenants.
 
 use std::io;
 use std::sync::Arc;
@@ -13,62 +13,62 @@ use super::pool::{InjectedDelay, Pool};
 use super::{Database, statements};
 use glasshouse_telemetry::metrics::Metrics;
 
-/// How to reach the database, and how patient to be with it.
+/// The address, pool size and timeouts of the database.
 #[derive(Clone, Debug)]
 pub struct DatabaseSettings {
     /// `postgres://…`, or `sqlite://…` with a file.
     pub url: SecretString,
-    /// The most connections of this process.
+    /// The maximum number of connections of this process.
     pub pool_size: u32,
-    /// How long a request waits for a connection before it is refused.
+    /// The timeout of acquiring a connection.
     pub acquire_timeout: Duration,
-    /// How long one statement may run. Postgres only.
+    /// The timeout of a statement. Postgres only.
     pub statement_timeout: Duration,
-    /// A statement that takes longer is logged as `slow_query`.
+    /// The duration above which a statement is logged as `slow_query`.
     pub slow_query: Duration,
-    /// How long an open payment belongs to the request that opened it, before the reconciler may take it.
+    /// How long an open payment belongs to its request before the reconciler may lease it.
     pub reconcile_after: Duration,
 }
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// It does not answer, or refuses the login.
+    /// It does not respond, or rejects the login.
     #[error("cannot reach the database: {0}")]
     Unreachable(#[from] DbErr),
-    /// The role is exempt from row-level security, so tenants would not be apart.
+    /// The role is exempt from row-level security, so tenants would not be isolated.
     #[error(
         "the database role {role:?} is exempt from row-level security because it {reason}; set DATABASE_URL to \
          a login role that is a plain member of glasshouse_service, and keep the owner for DATABASE_MIGRATION_URL"
     )]
-    RoleNotBound {
-        /// The role that was tried.
+    ExemptRole {
+        /// The login role of the connection.
         role: String,
         /// Why it is exempt.
         reason: &'static str,
     },
-    /// There are no tables, or the role may not use them.
+    /// The tables do not exist, or the role has no privileges on them.
     #[error("the database has no schema that this role may use: run `glasshouse migrate` first")]
     NotMigrated,
 }
 
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a connection that is given back may take to answer.
+/// The timeout of the check of a released connection.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Fails if a connection that is given back does not answer any more. sqlx asks it too, and waits for ever: a
-/// connection that was lost without a word (a firewall forgot it, a machine is gone) would keep its place in
-/// the pool until the kernel gives up on it, a quarter of an hour later.
-async fn must_answer(connection: &mut PgConnection) -> Result<bool, SqlxError> {
+/// Checks that a released connection still responds. sqlx does so too, but without a timeout: a connection that was
+/// dropped silently (by a firewall, or a machine that lost power) would occupy its place in the pool until the kernel
+/// gives up on it, about 15 minutes later.
+async fn check_released(connection: &mut PgConnection) -> Result<bool, SqlxError> {
     match tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await {
-        Ok(answer) => answer.map(|()| true),
+        Ok(response) => response.map(|()| true),
         Err(_elapsed) => Err(SqlxError::Io(io::ErrorKind::TimedOut.into())),
     }
 }
 
 impl Database {
-    /// Opens a pool and makes sure that one connection works.
+    /// Opens a pool, and checks that one connection works.
     ///
     /// # Errors
     /// When the database cannot be reached.
@@ -83,20 +83,20 @@ impl Database {
             .test_before_acquire_if_idle_for(Duration::from_secs(10))
             .sqlx_logging(false)
             .map_sqlx_postgres_pool_opts(|pool| {
-                pool.after_release(|connection, _| Box::pin(must_answer(connection)))
+                pool.after_release(|connection, _| Box::pin(check_released(connection)))
             })
             .map_sqlx_sqlite_opts(|sqlite| {
                 sqlite
                     .create_if_missing(true)
                     .foreign_keys(true)
-                    // Readers and the one writer do not block each other; a commit survives a crash of the
-                    // process, though perhaps not of the machine.
+                    // Readers and the one writer do not block each other. A commit survives a crash of the process,
+                    // but may be lost in a crash of the machine.
                     .pragma("journal_mode", "WAL")
                     .pragma("synchronous", "NORMAL")
                     .busy_timeout(SQLITE_BUSY_TIMEOUT)
             });
         let mut connection = sea_orm::Database::connect(options).await?;
-        statements::watch(&mut connection, settings.slow_query, metrics.database.clone());
+        statements::observe(&mut connection, settings.slow_query, metrics.database.clone());
         let is_sqlite = connection.get_database_backend() == DbBackend::Sqlite;
         let sqlite_writer = is_sqlite.then(|| Arc::new(Semaphore::new(1)));
         let pool = Pool {
@@ -111,10 +111,11 @@ impl Database {
         Ok(Self { pool: Arc::new(pool) })
     }
 
-    /// Makes sure that the role of this pool is bound by row-level security, and that the schema is there.
+    /// Checks that row-level security applies to the role of this pool, and that the schema exists.
     ///
     /// # Errors
-    /// When it is not.
+    /// [`ConnectError::ExemptRole`] or [`ConnectError::NotMigrated`] when one of them is not the case, and
+    /// [`ConnectError::Unreachable`] when the database fails.
     pub async fn check_isolation(&self) -> Result<(), ConnectError> {
         if self.pool.is_sqlite() {
             return Ok(());
@@ -127,12 +128,12 @@ impl Database {
         let statement = Statement::from_string(DbBackend::Postgres, sql);
         let row = self.pool.connection.query_one_raw(statement).await?.ok_or(ConnectError::NotMigrated)?;
         let role: String = row.try_get("", "role")?;
-        let not_bound = |reason| Err(ConnectError::RoleNotBound { role, reason });
+        let exempt = |reason| Err(ConnectError::ExemptRole { role, reason });
         if row.try_get("", "bypasses")? {
-            return not_bound("is a superuser or has BYPASSRLS");
+            return exempt("is a superuser or has BYPASSRLS");
         }
         if row.try_get("", "owns")? {
-            return not_bound("owns the tables");
+            return exempt("owns the tables");
         }
         if !row.try_get::<bool>("", "migrated")? {
             return Err(ConnectError::NotMigrated);

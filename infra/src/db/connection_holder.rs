@@ -1,4 +1,4 @@
-//! Takes connections away from the pool, for the fault `held_connections`.
+//! The handle of the fault `held_connections`: takes connections from the pool.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ impl ConnectionHolder {
         Self { pool }
     }
 
-    /// Whether the database is Postgres, where faults can delay statements too.
+    /// Whether the database is Postgres. Only there can faults delay statements.
     #[must_use]
     pub fn is_postgres(&self) -> bool {
         !self.pool.is_sqlite()
     }
 
-    /// Takes `count` connections and never resolves. Dropping the future gives them back.
+    /// Takes `count` connections, and never resolves. Dropping the future releases them.
     pub async fn hold(&self, count: u64) {
         let mut held = Vec::new();
         for _ in 0..count {

@@ -1,4 +1,4 @@
-//! Sign-up and login: what is asked before a tenant is known.
+//! The handle of sign-up and login, which begin without an authenticated tenant.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::entity::{tenant, user};
 use super::transaction::{Access, TenantKey};
 use super::users;
 
-/// Answers the questions of sign-up and login, and no others.
+/// Creates tenants and looks up credentials. It gives no access to other rows.
 #[derive(Clone, Debug)]
 pub struct Directory {
     pool: Arc<Pool>,

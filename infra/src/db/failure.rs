@@ -3,24 +3,24 @@
 use glasshouse_domain::failure::StoreFailure;
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
-/// The failure behind an error of the database.
+/// The domain's failure for a database error.
 pub(super) fn store_failure(error: DbErr) -> StoreFailure {
-    if is_temporary(&error) {
+    if is_transient(&error) {
         StoreFailure::Unavailable(Box::new(error))
     } else {
         StoreFailure::Unexpected(Box::new(error))
     }
 }
 
-/// Whether the same statement may succeed later: there was no connection, or the server was too busy.
-fn is_temporary(error: &DbErr) -> bool {
+/// Whether a retry may succeed, because the connection failed or the server was too busy.
+fn is_transient(error: &DbErr) -> bool {
     if let DbErr::ConnectionAcquire(_) = error {
         return true;
     }
     match sqlx_error(error) {
         Some(SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::PoolTimedOut | SqlxError::PoolClosed) => true,
-        // SQLSTATE classes: 08 connection, 40 rollback by deadlock or serialisation, 53 resources, 57 operator
-        // intervention (a statement time-out is 57014). SQLite: 5 is SQLITE_BUSY, 6 is SQLITE_LOCKED.
+        // SQLSTATE classes: 08 connection, 40 rollback by deadlock or serialization, 53 resources, 57 operator
+        // intervention (a statement timeout is 57014). SQLite: 5 is SQLITE_BUSY, 6 is SQLITE_LOCKED.
         Some(SqlxError::Database(cause)) => cause.code().is_some_and(|code| {
             ["08", "40", "53", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class))
                 || matches!(code.as_ref(), "5" | "6" | "261" | "517")
@@ -29,7 +29,7 @@ fn is_temporary(error: &DbErr) -> bool {
     }
 }
 
-/// The constraints that stand for a rule which a client can break.
+/// The constraints that a client can violate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Constraint {
     TenantSlug,
@@ -37,7 +37,7 @@ pub(super) enum Constraint {
     ProductSku,
 }
 
-/// Which of them a statement broke. Postgres names the constraint, SQLite its columns.
+/// The constraint that a statement violated. Postgres reports its name, SQLite its columns.
 pub(super) fn violated_constraint(error: &DbErr) -> Option<Constraint> {
     let SqlxError::Database(cause) = sqlx_error(error)? else { return None };
     let name = cause.constraint().unwrap_or_else(|| cause.message());

@@ -1,4 +1,4 @@
-//! Cleanup that concerns all tenants.
+//! The handle of cleanup across all tenants.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::Pool;
 use super::pool::DialectSql;
 
-/// Deletes what has expired, of all tenants.
+/// Deletes expired rows of all tenants.
 #[derive(Clone, Debug)]
 pub struct Housekeeping {
     pool: Arc<Pool>,
@@ -29,7 +29,7 @@ impl Housekeeping {
     /// # Errors
     /// When the database fails.
     pub async fn delete_idempotency_keys(&self, expiry: OffsetDateTime) -> Result<(), StoreFailure> {
-        let _turn = self.pool.writers_turn().await;
+        let _permit = self.pool.sqlite_write_permit().await;
         self.pool.execute(DELETE_IDEMPOTENCY_KEYS, [expiry.into()]).await
     }
 }

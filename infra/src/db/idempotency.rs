@@ -1,4 +1,4 @@
-//! Idempotency keys: claimed, and completed with the response, in the transaction of the effect.
+//! Idempotency keys: claims a key, and records the response, in the transaction of the effect.
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::idempotency::{IdempotencyKey, IdempotentRequest, KeyReused, StoredResponse};
@@ -21,8 +21,8 @@ pub(super) enum Claim {
 }
 
 impl Scope {
-    /// Claims the key of a request about the resource `subject`. Waits for a transaction that claims the same
-    /// key at the same time.
+    /// Claims the key of a request about the resource `subject`. Waits for a concurrent transaction that claims the
+    /// same key.
     pub(super) async fn claim<T, E>(&self, request: &IdempotentRequest<T>, subject: Uuid) -> Result<Claim, E>
     where
         E: From<StoreFailure> + From<KeyReused>,
@@ -36,19 +36,19 @@ impl Scope {
             body: None,
             created_at: clock::now(),
         };
-        if self.insert_unless_taken(row, [Column::TenantId, Column::Key]).await? {
+        if self.insert_if_absent(row, [Column::TenantId, Column::Key]).await? {
             return Ok(Claim::First);
         }
         let query = self.find::<Entity>().filter(Column::Key.eq(request.key.as_str()));
-        let before = self.one_row(query).await?.ok_or_else(|| vanished(&request.key))?;
-        if before.request_hash != request.hash.as_str() {
+        let earlier = self.one_row(query).await?.ok_or_else(|| expired_meanwhile(&request.key))?;
+        if earlier.request_hash != request.hash.as_str() {
             return Err(KeyReused.into());
         }
-        let subject_before = before.subject_id.unwrap_or(subject);
-        Ok(before.response().map_or(Claim::InProgress(subject_before), Claim::Completed))
+        let earlier_subject = earlier.subject_id.unwrap_or(subject);
+        Ok(earlier.response().map_or(Claim::InProgress(earlier_subject), Claim::Completed))
     }
 
-    /// Records the response, for repetitions of the request.
+    /// Records the response, which repeated requests get again.
     pub(super) async fn record<T>(
         &self,
         request: &IdempotentRequest<T>,
@@ -65,7 +65,7 @@ impl Scope {
     }
 }
 
-/// The key was there a moment ago: it expired in between. The client may simply try again.
-fn vanished(key: &IdempotencyKey) -> StoreFailure {
-    StoreFailure::Unavailable(format!("idempotency key {} expired just now", key.as_str()).into())
+/// The key expired between two statements. The client can retry.
+fn expired_meanwhile(key: &IdempotencyKey) -> StoreFailure {
+    StoreFailure::Unavailable(format!("idempotency key {} expired meanwhile", key.as_str()).into())
 }

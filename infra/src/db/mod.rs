@@ -1,9 +1,9 @@
 //! The database: Postgres, or SQLite for the demo, behind the same handles.
 //!
-//! A [`Database`] is the pool of this process. It belongs to the composition of the process, which makes a
-//! narrow handle for each use from it. None of them opens a tenant that its caller names:
+//! A [`Database`] is the connection pool of this process. It belongs to the composition root, which derives a narrow
+//! handle for each use. No handle lets its caller choose the tenant:
 //!
-//! | handle | what it is for |
+//! | handle | use |
 //! | --- | --- |
 //! | [`Directory`] | sign-up and login, which come before a tenant is known |
 //! | [`Principals`](crate::principals::Principals) | authentication: opens the tenant of a verified token |
@@ -55,8 +55,8 @@ use glasshouse_telemetry::events::database::DatabaseCloseFailed;
 
 use self::pool::InjectedDelay;
 
-/// The pool of connections of this process. It cannot be cloned: it is owned by the composition of the
-/// process and is in no handler's reach, which holds one of the handles instead.
+/// The connection pool of this process. It cannot be cloned: the composition root owns it, and handlers get one of the
+/// handles instead.
 #[derive(Debug)]
 pub struct Database {
     pool: Arc<Pool>,
@@ -101,7 +101,7 @@ impl Database {
         ConnectionHolder::new(self.pool())
     }
 
-    /// Closes all connections, after those in use were given back.
+    /// Closes all connections. Waits until those in use are released.
     pub async fn close(&self) {
         if let Err(error) = self.pool.connection.close_by_ref().await {
             DatabaseCloseFailed { error: &error }.emit();

@@ -1,4 +1,4 @@
-//! What health checks and gauges ask the database.
+//! The handle of health checks and gauges.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::Pool;
 use super::failure::store_failure;
 use super::pool::DialectSql;
 
-/// Measures the database and its pool. It sees no row of any tenant.
+/// Measures the database and its pool. It gives no access to rows.
 #[derive(Clone, Debug)]
 pub struct DatabaseMonitor {
     pool: Arc<Pool>,
@@ -35,10 +35,10 @@ impl DatabaseMonitor {
         Self { pool }
     }
 
-    /// Checks that the database answers.
+    /// Checks that the database responds.
     ///
     /// # Errors
-    /// When it does not.
+    /// When it does not respond, or no connection is available.
     pub async fn ping(&self) -> Result<(), StoreFailure> {
         self.pool.connection.execute_unprepared("SELECT 1").await.map_err(store_failure)?;
         Ok(())

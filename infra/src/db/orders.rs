@@ -1,4 +1,4 @@
-//! Orders and payments: reading them, and writing a new one.
+//! The storage of orders and payments: reads them, and writes new ones.
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{OrderId, PaymentId};
@@ -27,7 +27,7 @@ impl TenantStore {
         Ok(order)
     }
 
-    /// A page of orders, newest first, perhaps of one state only.
+    /// A page of orders, newest first, optionally only those in one state.
     ///
     /// # Errors
     /// When the database fails.
@@ -60,11 +60,11 @@ impl TenantStore {
         let query = scope.find::<payment::Entity>().filter(payment::Column::OrderId.eq(order.uuid()));
         let payments: Vec<Payment> = scope.all(query).await?;
         scope.commit().await?;
-        // Every order has a payment from the moment it exists.
+        // Every order is written together with its payment.
         Ok(Some(payments).filter(|payments| !payments.is_empty()))
     }
 
-    /// A payment and where its order stands.
+    /// A payment and the state of its order.
     ///
     /// # Errors
     /// When the database fails.
@@ -105,7 +105,7 @@ impl Scope {
         self.all_rows(query.order_by_asc(order_item::Column::ProductId)).await
     }
 
-    /// Writes a new order, its items and its pending payment: one statement each.
+    /// Writes a new order, its items and its pending payment, with one statement for each table.
     pub(super) async fn insert_order(
         &self,
         order: &Order,
@@ -118,17 +118,17 @@ impl Scope {
         self.insert([rows.payment]).await
     }
 
-    /// A payment and its order, locked until the end of this transaction: `filter` says which.
+    /// The payment that matches `filter` and its order, locked until the end of this transaction.
     pub(super) async fn lock_payment_and_order(
         &self,
         filter: Expr,
     ) -> Result<Option<(Payment, order::Model)>, StoreFailure> {
-        // An inner join: Postgres locks no rows of the optional side of an outer one.
+        // An inner join, because Postgres does not lock rows of the nullable side of an outer join.
         let query = self.find_with::<payment::Entity, order::Entity>().filter(filter).lock(LockType::Update);
         self.one_pair(query).await?.map(payment_and_order).transpose()
     }
 
-    /// Moves an order to another state.
+    /// Sets the state of an order.
     pub(super) async fn set_order_state(&self, id: OrderId, state: OrderState) -> Result<(), StoreFailure> {
         let update = self
             .update_by_id::<order::Entity>(id.uuid())
@@ -144,7 +144,7 @@ fn payment_and_order(
     Ok((payment.try_into()?, order))
 }
 
-/// A new order as rows.
+/// The rows of a new order.
 pub(super) struct NewOrderRows {
     pub(super) order: order::Model,
     pub(super) items: Vec<order_item::Model>,
@@ -152,7 +152,7 @@ pub(super) struct NewOrderRows {
 }
 
 impl NewOrderRows {
-    /// The rows of `order`, with a payment that belongs to its request for `reconcile_after`.
+    /// The rows of `order`. Its payment is due for the reconciler after `reconcile_after`.
     pub(super) fn new(
         tenant_id: uuid::Uuid,
         order: &Order,

@@ -1,4 +1,4 @@
-//! Delivery of outbox messages, as one tenant's storage sees it.
+//! The storage of the delivery of outbox messages.
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::MessageId;
@@ -39,10 +39,10 @@ impl OutboxStore for TenantStore {
 }
 
 impl TenantStore {
-    /// Puts a message that could not be delivered back, to be tried again at `available_at`.
+    /// Postpones a message that could not be delivered until `available_at`.
     ///
     /// # Errors
-    /// When the database fails; then its lease ends by itself, and it is tried again all the same.
+    /// When the database fails. The message is then retried when its lease expires.
     pub async fn postpone_delivery(
         &self,
         message: MessageId,

@@ -1,4 +1,4 @@
-//! The pool of connections behind every handle of the database.
+//! The connection pool behind all handles of the database.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::failure::store_failure;
 use glasshouse_telemetry::metrics::{BusinessMetrics, DatabaseMetrics};
 
-/// The connections of this process, and what every transaction on them needs.
+/// The connections of this process, and the settings and metrics of their transactions.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     pub(super) connection: DatabaseConnection,
-    /// SQLite has one writer at a time: writers queue here, in order, instead of racing for its lock.
+    /// Serializes writers on SQLite, which allows one at a time: they queue here instead of polling its lock.
     pub(super) sqlite_writer: Option<Arc<Semaphore>>,
     /// How long an open payment belongs to its request before the reconciler may lease it.
     pub(super) reconcile_after: Duration,
@@ -27,12 +27,12 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// Whether this is SQLite, and not Postgres.
+    /// Whether the database is SQLite. Otherwise it is Postgres.
     pub(super) fn is_sqlite(&self) -> bool {
         self.connection.get_database_backend() == DbBackend::Sqlite
     }
 
-    /// A client span, in OpenTelemetry's terms for databases. It has no values, only the operation's name.
+    /// A client span by OpenTelemetry's semantic conventions for databases. It contains no values.
     pub(super) fn operation_span(&self, operation: &'static str) -> tracing::Span {
         let system = if self.is_sqlite() { "sqlite" } else { "postgresql" };
         tracing::info_span!(
@@ -45,24 +45,24 @@ impl Pool {
         )
     }
 
-    /// Fails when the database does not answer within the timeout. The statement timeout of the
-    /// server does not help when the connection is lost silently: the request would hang until its client leaves.
-    pub(super) async fn in_time<T>(
+    /// Fails when the database does not respond within the timeout. The server's statement timeout has no effect on a
+    /// connection that was dropped silently: the request would hang until its client disconnects.
+    pub(super) async fn with_timeout<T>(
         &self,
-        answer: impl Future<Output = Result<T, StoreFailure>>,
+        operation: impl Future<Output = Result<T, StoreFailure>>,
     ) -> Result<T, StoreFailure> {
-        let silent = |elapsed: tokio::time::error::Elapsed| StoreFailure::Unavailable(elapsed.into());
-        tokio::time::timeout(self.timeout, answer).await.map_err(silent)?
+        let timed_out = |elapsed: tokio::time::error::Elapsed| StoreFailure::Unavailable(elapsed.into());
+        tokio::time::timeout(self.timeout, operation).await.map_err(timed_out)?
     }
 
-    /// Waits for SQLite's one writer; returns at once on Postgres, which has any number of them.
-    pub(super) async fn writers_turn(&self) -> Option<OwnedSemaphorePermit> {
-        // The semaphore is never closed, so there is always a permit.
+    /// Waits for the write permit of SQLite. `None` on Postgres, which has concurrent writers.
+    pub(super) async fn sqlite_write_permit(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed, so acquiring never fails.
         self.sqlite_writer.clone()?.acquire_owned().await.ok()
     }
 
-    /// Runs a query in the scope of no tenant. On Postgres it sees what a function of the owner returns, and no
-    /// row of a table.
+    /// Runs a query without a tenant. On Postgres it can call the functions of the schema's owner, but row-level
+    /// security hides all rows of the tables.
     pub(super) async fn query<const N: usize>(
         &self,
         sql: DialectSql,
@@ -71,7 +71,7 @@ impl Pool {
         self.connection.query_all_raw(self.statement(sql, values)).await.map_err(store_failure)
     }
 
-    /// Runs a statement without an answer in the scope of no tenant.
+    /// Runs a statement that returns no rows, without a tenant.
     pub(super) async fn execute<const N: usize>(
         &self,
         sql: DialectSql,
@@ -88,15 +88,15 @@ impl Pool {
     }
 }
 
-/// One question in the SQL of both databases.
+/// A statement in the SQL dialects of both databases.
 #[derive(Clone, Copy)]
 pub(super) struct DialectSql {
     pub(super) sqlite: &'static str,
     pub(super) postgres: &'static str,
 }
 
-/// Called when a transaction begins: the duration of an additional first statement. A hook, so that this module
-/// does not depend on the injection of faults.
+/// A hook that is called at the beginning of each transaction. It returns the duration of an additional first
+/// statement. This module therefore does not depend on fault injection.
 #[derive(Clone, Default)]
 pub(super) struct InjectedDelay(pub(super) Option<Arc<dyn Fn() -> Option<Duration> + Send + Sync>>);
 

@@ -1,4 +1,4 @@
-//! Products and their stock.
+//! The storage of products.
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::ProductId;
@@ -12,7 +12,7 @@ use super::TenantStore;
 use super::entity::product::{Column, Entity, Model};
 use super::idempotency::Claim;
 use super::scope::Scope;
-use super::stock::Among;
+use super::stock::ProductFilter;
 
 impl TenantStore {
     /// Adds a product.
@@ -71,7 +71,7 @@ impl TenantStore {
         self.update_version(id, version, values).await
     }
 
-    /// Takes a product off sale, if it still has the version that the client has read. Old orders keep it.
+    /// Archives a product, if it still has the version that the client has read. Existing orders keep it.
     ///
     /// # Errors
     /// When there is no such product, it has another version, or the database fails.
@@ -106,7 +106,7 @@ impl TenantStore {
         }
     }
 
-    /// Moves pieces into or out of the stock.
+    /// Adds units to the stock of a product, or removes them.
     ///
     /// # Errors
     /// When there is no such product, the stock would leave its range, the key belongs to another request, or
@@ -121,7 +121,7 @@ impl TenantStore {
         if let Claim::Completed(response) = scope.claim::<_, StockError>(request, id.uuid()).await? {
             return Ok(Idempotent::Replayed(response));
         }
-        let moved = scope.move_stock(&[(id, movement.delta())], Among::ForSale).await?;
+        let moved = scope.move_stock(&[(id, movement.delta())], ProductFilter::ForSale).await?;
         let Some(product) = moved.into_iter().next() else {
             let available = scope.stock_for_sale(id).await?.ok_or(StockError::NotFound)?;
             return Err(StockError::OutOfRange { available });

@@ -1,4 +1,4 @@
-//! Refunds and cancellations.
+//! The storage of refunds and cancellations.
 
 use glasshouse_domain::cancel::{CancelError, CancelStore, Canceller};
 use glasshouse_domain::failure::StoreFailure;

@@ -1,4 +1,4 @@
-//! Reports: one statement each, summed up by the database.
+//! Reports: each is one aggregating statement.
 
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::report::{DailyRevenue, Period, ReportError};
@@ -10,7 +10,7 @@ use time::{Date, OffsetDateTime};
 use super::TenantStore;
 use super::failure::store_failure;
 
-/// The sums are cast to text: `sum(bigint)` is `numeric` on Postgres, and may be larger than an integer.
+/// Sums are cast to text, because `sum(bigint)` is a `numeric` on Postgres and may exceed 64 bits.
 const REVENUE: &str = "\
     SELECT {day} AS day, currency, count(*) AS paid_orders, \
            CAST(sum(total_minor) AS text) AS gross_minor, \
@@ -29,15 +29,15 @@ struct RevenueRow {
 }
 
 impl TenantStore {
-    /// The revenue of each day of a period, by currency. Days without any are left out.
+    /// The revenue of each day of a period, by currency. Days without revenue are absent.
     ///
     /// # Errors
-    /// When a sum is too large to be shown, or the database fails.
+    /// When a sum is out of range, or the database fails.
     pub async fn revenue(&self, period: Period) -> Result<Vec<DailyRevenue>, ReportError> {
         let scope = self.read("revenue").await?;
         let rows = match scope.backend() {
             DbBackend::Sqlite => {
-                // SQLite stores a time as text, which begins with its day and sorts by it.
+                // SQLite stores a time as text that begins with its day, so it sorts by day.
                 let days = [period.from().to_string().into(), day_after(period).to_string().into()];
                 scope.query(&REVENUE.replace("{day}", "substr(created_at, 1, 10)"), days).await?
             }

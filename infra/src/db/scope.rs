@@ -1,6 +1,5 @@
-//! The statements of one tenant's transaction. This is the only file that names an entity without naming a
-//! tenant: everything else starts from [`Scope::find`] or [`Scope::update`], which are filtered already. Clippy
-//! refuses the unscoped forms elsewhere (see `clippy.toml`).
+//! The transaction of one tenant and its statements. All queries start from [`Scope::find`] or [`Scope::update`], which
+//! filter by the tenant. Clippy forbids sea-orm's unscoped forms everywhere else (see `clippy.toml`).
 
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::TenantId;
@@ -24,8 +23,8 @@ pub(super) struct Scope {
     span: Span,
     transaction: DatabaseTransaction,
     tenant: TenantId,
-    /// Declared last, so that it is given back after the transaction.
-    _turn: Option<OwnedSemaphorePermit>,
+    /// The write permit of SQLite. Declared last, so that it is released after the transaction ends.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Scope {
@@ -33,9 +32,9 @@ impl Scope {
         span: Span,
         transaction: DatabaseTransaction,
         tenant: TenantId,
-        turn: Option<OwnedSemaphorePermit>,
+        permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        Self { span, transaction, tenant, _turn: turn }
+        Self { span, transaction, tenant, _permit: permit }
     }
 
     /// The tenant whose rows this transaction sees.
@@ -43,7 +42,7 @@ impl Scope {
         self.tenant
     }
 
-    /// Which SQL the database speaks.
+    /// The SQL dialect of the database.
     pub(super) fn backend(&self) -> DbBackend {
         self.transaction.get_database_backend()
     }
@@ -197,7 +196,7 @@ impl Scope {
     }
 
     /// Adds a row unless one with the same values in the columns `key` exists. Returns whether it was added.
-    pub(super) async fn insert_unless_taken<M, const N: usize>(
+    pub(super) async fn insert_if_absent<M, const N: usize>(
         &self,
         row: M,
         key: [<M::Entity as EntityTrait>::Column; N],
@@ -207,8 +206,8 @@ impl Scope {
         <M::Entity as EntityTrait>::ActiveModel: ActiveModelTrait<Entity = M::Entity> + Send,
         M::Entity: TenantEntity,
     {
-        let unless_taken = OnConflict::columns(key).do_nothing().to_owned();
-        let insert = Insert::one(self.own(row)).on_conflict(unless_taken);
+        let if_absent = OnConflict::columns(key).do_nothing().to_owned();
+        let insert = Insert::one(self.own(row)).on_conflict(if_absent);
         Ok(self.within(insert.exec_without_returning(&self.transaction)).await? == 1)
     }
 

@@ -1,4 +1,4 @@
-//! Example data, written by the operator's commands `seed` and `demo`.
+//! The handle of the commands `seed` and `demo`: writes example data.
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{PaymentId, TenantId};
@@ -8,17 +8,17 @@ use glasshouse_domain::payment::PaymentState;
 use super::orders::NewOrderRows;
 use super::{Database, Directory, TenantStore};
 
-/// Writes example data into any tenant. For commands that an operator runs.
+/// Writes example data into any tenant, for commands of the operator.
 ///
-/// It is no way for a handler to another tenant: it takes the [`Database`] by value, and a handler can have at
-/// most a reference to one, which it cannot clone. A command opens a pool of its own for it.
+/// A handler cannot create one to reach another tenant: a seeder takes the [`Database`] by value, which a handler never
+/// owns. The command opens a pool of its own for it.
 #[derive(Debug)]
 pub struct Seeder {
     database: Database,
 }
 
 impl Seeder {
-    /// Takes over a pool that nothing else uses.
+    /// A seeder that owns this pool.
     #[must_use]
     pub const fn new(database: Database) -> Self {
         Self { database }
@@ -36,7 +36,7 @@ impl Seeder {
         TenantStore::open(self.database.pool(), tenant)
     }
 
-    /// Writes finished orders past checkout, in one transaction of three statements: no stock is taken and
+    /// Writes finished orders without checkout, in one transaction of three statements. No stock is reserved and
     /// nothing is charged.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Step 3 of checkout: what the gateway's word changes, decided by the domain and applied here.
+//! Step 3 of checkout: applies the settlement of a payment, which the domain decides by the outcome at the gateway.
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{MessageId, OrderId, PaymentId, TenantId};
@@ -15,26 +15,25 @@ use sea_orm::sea_query::Expr;
 
 use super::entity::{outbox_message, payment};
 use super::scope::Scope;
-use super::stock::Among;
+use super::stock::ProductFilter;
 use crate::clock;
 
-/// What a settlement came to.
+/// The result of a settlement.
 pub(super) struct Settled {
     settlement: Settlement,
     payment: PaymentId,
-    /// The order that it was about.
     pub(super) order: OrderId,
-    /// Where the order stands now.
+    /// The state of the order after the settlement.
     pub(super) order_state: OrderState,
 }
 
 impl Settled {
-    /// Whether its event needs the order.
-    pub(super) fn brings_revenue(&self) -> bool {
+    /// Whether the settlement is a sale, whose event reports the items of the order.
+    pub(super) fn has_revenue(&self) -> bool {
         self.settlement == Settlement::Paid
     }
 
-    /// Emits the event of what changed; to be called once it is committed.
+    /// Emits the event of the settlement. Must be called after the commit.
     pub(super) fn emit(
         &self,
         business: &BusinessMetrics,
@@ -50,7 +49,7 @@ impl Settled {
         match outcome {
             ChargeOutcome::Succeeded => {
                 let tenant_id = tenant.to_string();
-                let order = order.filter(|_| self.brings_revenue());
+                let order = order.filter(|_| self.has_revenue());
                 let sales = order.map(|order| sales(&tenant_id, order)).unwrap_or_default();
                 PaymentSucceeded { payment_id, order_status, sales: &sales }.emit(business);
             }
@@ -61,11 +60,11 @@ impl Settled {
     }
 }
 
-/// What an order has of each product in US dollars. Other currencies are in no metric.
+/// The sales of an order in US dollars, by product. Other currencies have no metric.
 fn sales<'a>(tenant_id: &'a str, order: &'a Order) -> Vec<Sale<'a>> {
     let in_dollars = order.items.iter().filter(|item| item.unit_price.currency() == Currency::USD);
     let sale = in_dollars.map(|item| {
-        // A counter of Prometheus is a float; cents are exact up to 90 trillion dollars.
+        // Prometheus counters are floats, which represent cents exactly up to 90 trillion dollars.
         let cents = item.unit_price.minor() as f64 * f64::from(item.quantity.get());
         Sale { tenant_id, product: item.name.as_str(), usd: cents / 100.0 }
     });
@@ -73,8 +72,7 @@ fn sales<'a>(tenant_id: &'a str, order: &'a Order) -> Vec<Sale<'a>> {
 }
 
 impl Scope {
-    /// Settles a payment and its order. Returns the resulting state of the order. The second time it changes
-    /// nothing.
+    /// Settles a payment and its order. Idempotent: a settled payment stays unchanged.
     pub(super) async fn settle(
         &self,
         id: PaymentId,
@@ -125,10 +123,10 @@ impl Scope {
         Ok(())
     }
 
-    /// Gives back to the stock what an order took.
+    /// Releases the stock that an order reserved.
     pub(super) async fn release_stock(&self, order: &Order) -> Result<(), StoreFailure> {
         let deltas: Vec<_> = order.items.iter().map(|item| (item.product, item.quantity.get())).collect();
-        self.move_stock(&deltas, Among::All).await?;
+        self.move_stock(&deltas, ProductFilter::All).await?;
         Ok(())
     }
 

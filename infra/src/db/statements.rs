@@ -1,5 +1,5 @@
-//! Watches every statement: a metric, a span below the transaction's, and a log line for a slow one. The
-//! text of a statement has placeholders where its values go, so none of these shows a value.
+//! Telemetry of every statement: a metric, a child span of the transaction's span, and an event if it is slow. The text
+//! of a statement has placeholders instead of values, so no value leaves the process.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,26 +11,26 @@ use sea_orm::{DatabaseConnection, DbBackend};
 use glasshouse_telemetry::events::database::SlowQuery;
 use glasshouse_telemetry::metrics::DatabaseMetrics;
 
-/// The most characters of a slow statement in the log.
+/// The maximum length of a slow statement in the log, in characters.
 const SLOW_QUERY_CHARS: usize = 200;
 
-/// The most characters of a statement on its span: a list of many columns is longer than it is of use.
+/// The maximum length of a statement on its span, in characters. Long column lists are truncated.
 const SPAN_QUERY_CHARS: usize = 1000;
 
-/// Watches the statements of a pool. One that takes longer than `slow` is logged.
-pub(super) fn watch(connection: &mut DatabaseConnection, slow: Duration, metrics: DatabaseMetrics) {
+/// Observes the statements of a pool. A statement that takes longer than `slow` is logged.
+pub(super) fn observe(connection: &mut DatabaseConnection, slow: Duration, metrics: DatabaseMetrics) {
     connection.set_metric_callback(move |statement| {
         let is_slow = statement.elapsed > slow;
         metrics.queried(statement.elapsed);
         record_span(statement);
         if is_slow {
             let duration = statement.elapsed.as_secs_f64();
-            SlowQuery { duration, query: &beginning(statement, SLOW_QUERY_CHARS) }.emit(&metrics);
+            SlowQuery { duration, query: &truncated(statement, SLOW_QUERY_CHARS) }.emit(&metrics);
         }
     });
 }
 
-/// The span is recorded when the statement has ended: sea-orm reports no earlier moment.
+/// Records the span of a finished statement. sea-orm has no callback for the start of a statement.
 fn record_span(statement: &Info<'_>) {
     let transaction = Context::current();
     if !transaction.span().span_context().is_sampled() {
@@ -44,7 +44,7 @@ fn record_span(statement: &Info<'_>) {
     let attributes = [
         KeyValue::new("db.system.name", system),
         KeyValue::new("db.operation.name", operation.clone()),
-        KeyValue::new("db.query.text", beginning(statement, SPAN_QUERY_CHARS)),
+        KeyValue::new("db.query.text", truncated(statement, SPAN_QUERY_CHARS)),
     ];
     let ended = SystemTime::now();
     let tracer = global::tracer("glasshouse");
@@ -60,11 +60,11 @@ fn record_span(statement: &Info<'_>) {
     span.end_with_timestamp(ended);
 }
 
-/// The first word, such as `SELECT`.
+/// The first keyword of a statement, such as `SELECT`.
 fn operation(sql: &str) -> String {
     sql.split_whitespace().next().unwrap_or_default().to_ascii_uppercase()
 }
 
-fn beginning(statement: &Info<'_>, chars: usize) -> String {
+fn truncated(statement: &Info<'_>, chars: usize) -> String {
     statement.statement.sql.chars().take(chars).collect()
 }

@@ -1,4 +1,4 @@
-//! The handle of one tenant's rows.
+//! The handle of the rows of one tenant.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use super::Pool;
 use super::scope::Scope;
 use super::transaction::{Access, TenantKey};
 
-/// The rows of one tenant, and no way to any other row.
+/// Access to the rows of one tenant, and to no other rows.
 ///
-/// Outside this crate there are two ways to one: the [`Principal`](crate::principals::Principal) of a verified
-/// token, and an item that was [`Leased`](super::Leased) for background work. The operator's commands have a
-/// third, the [`Seeder`](super::Seeder), which owns its pool.
+/// Outside this crate it comes from two sources: the [`Principal`](crate::principals::Principal) of a verified token,
+/// and an item that was [`Leased`](super::Leased) for background work. Commands of the operator have a third, the
+/// [`Seeder`](super::Seeder), which owns its pool.
 #[derive(Clone, Debug)]
 pub struct TenantStore {
     pool: Arc<Pool>,
@@ -21,8 +21,8 @@ pub struct TenantStore {
 }
 
 impl TenantStore {
-    /// The rows of `tenant`. The caller holds a proof that it may open this tenant: the claims of a verified
-    /// token, a leased item, or the operator's own pool.
+    /// Opens a tenant. The caller holds a proof that it may: the claims of a verified token, a leased item, or the
+    /// pool of the operator.
     pub(crate) const fn open(pool: Arc<Pool>, tenant: TenantId) -> Self {
         Self { pool, tenant }
     }
@@ -37,12 +37,12 @@ impl TenantStore {
         &self.pool
     }
 
-    /// Begins a transaction that only reads. `operation` names its span.
+    /// Begins a read transaction, with `operation` as the name of its span.
     pub(super) async fn read(&self, operation: &'static str) -> Result<Scope, StoreFailure> {
         self.pool.begin(operation, Access::Read, TenantKey::Id(self.tenant)).await
     }
 
-    /// Begins a transaction that writes. `operation` names its span.
+    /// Begins a write transaction, with `operation` as the name of its span.
     pub(super) async fn write(&self, operation: &'static str) -> Result<Scope, StoreFailure> {
         self.pool.begin(operation, Access::Write, TenantKey::Id(self.tenant)).await
     }

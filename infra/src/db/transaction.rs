@@ -17,14 +17,14 @@ use super::failure::store_failure;
 use super::scope::Scope;
 use glasshouse_telemetry::propagation;
 
-/// What a transaction does.
+/// The access mode of a transaction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     Read,
     Write,
 }
 
-/// What names the tenant of a transaction.
+/// The key by which a transaction identifies its tenant.
 #[derive(Clone, Copy)]
 pub(super) enum TenantKey<'a> {
     Id(TenantId),
@@ -32,8 +32,8 @@ pub(super) enum TenantKey<'a> {
 }
 
 impl Pool {
-    /// Begins a transaction of one tenant, and the client span `operation` of all its statements. A tenant that
-    /// does not exist has no row, and takes as many round trips as one that does.
+    /// Begins a transaction of one tenant, and the client span `operation` of all its statements. For a tenant that
+    /// does not exist it takes the same round trips, and sees no rows.
     pub(super) async fn begin(
         &self,
         operation: &'static str,
@@ -50,12 +50,12 @@ impl Pool {
         access: Access,
         tenant: TenantKey<'_>,
     ) -> Result<Scope, StoreFailure> {
-        let turn = match access {
+        let permit = match access {
             Access::Read => None,
-            Access::Write => self.writers_turn().await,
+            Access::Write => self.sqlite_write_permit().await,
         };
-        // A SQLite transaction that begins as a reader and becomes a writer later can fail at once, whatever
-        // its busy time-out: writers say so at the beginning.
+        // A deferred SQLite transaction that writes later can fail immediately with SQLITE_BUSY, regardless of the busy
+        // timeout. Write transactions therefore begin as writers.
         let mode = match access {
             Access::Read => SqliteTransactionMode::Deferred,
             Access::Write => SqliteTransactionMode::Immediate,
@@ -63,9 +63,9 @@ impl Pool {
         let options =
             TransactionOptions { sqlite_transaction_mode: Some(mode), ..TransactionOptions::default() };
         let begin = async {
-            let asked = Instant::now();
+            let started = Instant::now();
             let begun = self.connection.begin_with_options(options).await;
-            self.metrics.acquired(asked.elapsed());
+            self.metrics.acquired(started.elapsed());
             let transaction = begun.map_err(store_failure)?;
             let tenant = if self.is_sqlite() {
                 sqlite_tenant(&transaction, tenant).await?
@@ -77,12 +77,12 @@ impl Pool {
             }
             Ok((transaction, tenant))
         };
-        let (transaction, tenant) = self.in_time(begin).await?;
-        Ok(Scope::new(span, transaction, tenant, turn))
+        let (transaction, tenant) = self.with_timeout(begin).await?;
+        Ok(Scope::new(span, transaction, tenant, permit))
     }
 }
 
-/// Binds the transaction to a tenant: from here on, row-level security shows this tenant's rows alone.
+/// Binds the transaction to a tenant. From then on, row-level security shows only this tenant's rows.
 async fn set_tenant(
     transaction: &DatabaseTransaction,
     tenant: TenantKey<'_>,
@@ -98,7 +98,7 @@ async fn set_tenant(
             slug.to_string(),
         ),
     };
-    // So that `pg_stat_activity` and the server's log lead to the trace.
+    // Correlates `pg_stat_activity` and the log of the server with the trace.
     let application_name = match propagation::trace_id() {
         Some(trace_id) => format!("glasshouse/{trace_id}"),
         None => "glasshouse".to_owned(),
@@ -111,7 +111,7 @@ async fn set_tenant(
     Ok(tenant.and_then(|id| id.parse().ok()).unwrap_or_else(|| TenantId::from(Uuid::nil())))
 }
 
-/// SQLite has no row-level security: the filters of [`Scope`] keep tenants apart.
+/// Looks up the tenant. SQLite has no row-level security: the filters of [`Scope`] alone isolate tenants.
 async fn sqlite_tenant(
     transaction: &DatabaseTransaction,
     tenant: TenantKey<'_>,
@@ -127,7 +127,7 @@ async fn sqlite_tenant(
     Ok(id.unwrap_or_else(Uuid::nil).into())
 }
 
-/// An injected fault: a statement that really takes this long.
+/// Executes a statement with this duration, for fault injection.
 async fn sleep_in_database(transaction: &DatabaseTransaction, delay: Duration) -> Result<(), StoreFailure> {
     let (sql, seconds) = ("SELECT pg_sleep($1)", delay.as_secs_f64());
     let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [seconds.into()]);

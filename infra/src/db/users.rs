@@ -1,4 +1,4 @@
-//! The users of a tenant.
+//! The storage of users.
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::UserId;
@@ -19,7 +19,7 @@ impl TenantStore {
     /// Adds a user.
     ///
     /// # Errors
-    /// When the address is taken, or the database fails.
+    /// When the email address is taken, or the database fails.
     pub async fn add_user(&self, user: &User, password: &PasswordHash) -> Result<(), UserError> {
         let scope = self.write("add_user").await?;
         if scope.insert_checked(row(user, password, self.tenant_id().uuid())).await?.is_err() {
@@ -62,11 +62,10 @@ impl TenantStore {
         row.map(|(user, tenant)| Ok((User::try_from(user)?, tenant.plan.parse::<Plan>()?))).transpose()
     }
 
-    /// Changes a user on behalf of a user with the role `actor`, if the user still has the version that
-    /// the client has read.
+    /// Changes a user, if they still have the version that the client has read. `actor` is the role of the caller.
     ///
     /// # Errors
-    /// When there is no such user, a rule forbids it, they have another version, or the database fails.
+    /// When there is no such user, a rule forbids the change, they have another version, or the database fails.
     pub async fn change_user(
         &self,
         actor: Role,
@@ -94,8 +93,8 @@ impl TenantStore {
     }
 }
 
-/// The user and how many *other* active owners there are, all of them locked: two owners who demote each
-/// other at the same time must not both succeed.
+/// The user and the number of *other* active owners. Locks all of them, so that of two owners who demote each other
+/// concurrently only one succeeds.
 async fn lock_user_and_owners(scope: &Scope, id: UserId) -> Result<(User, u64), UserError> {
     let owners = Column::Role.eq(Role::Owner.as_str()).and(Column::Active.eq(true));
     let query = scope
@@ -109,7 +108,7 @@ async fn lock_user_and_owners(scope: &Scope, id: UserId) -> Result<(User, u64), 
     Ok((user, u64::try_from(owners.len()).unwrap_or(u64::MAX)))
 }
 
-/// A user as a row.
+/// The row of a user.
 pub(super) fn row(user: &User, password: &PasswordHash, tenant_id: Uuid) -> Model {
     Model {
         id: user.id.uuid(),

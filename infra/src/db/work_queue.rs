@@ -1,5 +1,5 @@
-//! Work that is due, of all tenants: outbox messages to deliver and open payments to reconcile. An item is
-//! leased, so that any number of workers may run side by side.
+//! The handle of background work: leases the due outbox messages and open payments of all tenants. Leases let any
+//! number of workers run concurrently.
 
 use std::sync::Arc;
 
@@ -25,15 +25,15 @@ pub struct WorkQueue {
 /// The terms of a lease.
 #[derive(Clone, Copy, Debug)]
 pub struct Lease {
-    /// Leases what was due by then: now.
+    /// The current time. Items that are due by then are leased.
     pub due: OffsetDateTime,
-    /// When the lease ends. An item that is not finished by then may be leased again.
+    /// When the lease expires. An item that is not finished by then is leased again.
     pub until: OffsetDateTime,
     /// The maximum number of items.
     pub at_most: u32,
 }
 
-/// An item of work that this process has leased, with the rows of its tenant.
+/// An item that this process has leased, with access to the rows of its tenant.
 #[derive(Clone, Debug)]
 pub struct Leased<T> {
     item: T,
@@ -41,7 +41,7 @@ pub struct Leased<T> {
 }
 
 impl<T> Leased<T> {
-    /// What to do.
+    /// The outbox message or open payment.
     pub const fn item(&self) -> &T {
         &self.item
     }
@@ -52,10 +52,10 @@ impl<T> Leased<T> {
     }
 }
 
-/// A payment that is not settled, or whose refund is requested and not completed.
+/// A payment that is pending, or whose requested refund is not completed.
 #[derive(Clone, Debug)]
 pub struct OpenPayment {
-    /// The payment.
+    /// The id of the payment.
     pub payment: PaymentId,
     /// The trace of the request that opened it, as a W3C `traceparent`.
     pub traceparent: Option<String>,
@@ -92,8 +92,7 @@ impl WorkQueue {
         lease: Lease,
     ) -> Result<Vec<Leased<OutboxMessage>>, StoreFailure> {
         let rows = self.lease(LEASE_OUTBOX_MESSAGES, lease).await?;
-        // A message that a newer version wrote may be unreadable here. It must not hold up its batch, and
-        // stays in the outbox.
+        // A message of a newer version may be unreadable. It stays in the outbox and must not block its batch.
         let unreadable = |failure: &StoreFailure| {
             OutboxMessageUnreadable { error: &with_causes(failure) }.emit();
         };
@@ -101,7 +100,7 @@ impl WorkQueue {
         Ok(messages.filter_map(|message| message.inspect_err(unreadable).ok()).collect())
     }
 
-    /// Leases open payments of all tenants whose request has had its time.
+    /// Leases open payments of all tenants that no request is working on any more.
     ///
     /// # Errors
     /// When the database fails.
@@ -113,11 +112,11 @@ impl WorkQueue {
     async fn lease(&self, sql: DialectSql, lease: Lease) -> Result<Vec<QueryResult>, StoreFailure> {
         let at_most = i32::try_from(lease.at_most).unwrap_or(i32::MAX);
         let values: [Value; 3] = [lease.due.into(), lease.until.into(), at_most.into()];
-        let _turn = self.pool.writers_turn().await;
-        self.pool.in_time(self.pool.query(sql, values)).await
+        let _permit = self.pool.sqlite_write_permit().await;
+        self.pool.with_timeout(self.pool.query(sql, values)).await
     }
 
-    /// An item and the rows of the tenant that its row names.
+    /// An item with access to the tenant of its row.
     fn leased<T>(
         &self,
         row: &QueryResult,

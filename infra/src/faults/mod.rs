@@ -77,8 +77,8 @@ impl Faults {
         self.0.is_some()
     }
 
-    /// Replaces the plan in effect. The fault `held_connections` takes its connections from `connections`. Must be called
-    /// in a Tokio runtime.
+    /// Replaces the plan in effect. The fault `held_connections` takes its connections from `connections`. Must be
+    /// called in a Tokio runtime.
     pub fn inject(&self, plan: FaultPlan, connections: Option<&ConnectionHolder>) {
         let Some(state) = &self.0 else { return };
         let mut holders = JoinSet::new();

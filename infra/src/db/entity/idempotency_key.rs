@@ -14,7 +14,7 @@ pub(in crate::db) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
     pub request_hash: String,
-    /// What the request is about: the order, payment or product.
+    /// The id of the order, payment or product of the request.
     pub subject_id: Option<Uuid>,
     pub status: Option<i16>,
     pub body: Option<String>,

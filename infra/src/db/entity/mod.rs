@@ -1,4 +1,4 @@
-//! The rows as they are stored. They are private to `db`, which returns types of the domain.
+//! The tables as sea-orm entities. They are private to `db`, which returns types of the domain.
 
 pub(super) mod idempotency_key;
 pub(super) mod order;
@@ -16,13 +16,13 @@ use uuid::Uuid;
 
 /// A table whose rows belong to a tenant.
 pub(super) trait TenantEntity: EntityTrait {
-    /// The column with the tenant's id.
+    /// The column of the tenant's id.
     const TENANT: Self::Column;
 }
 
 /// A table of a tenant whose rows have an id.
 pub(super) trait IdentifiedEntity: TenantEntity {
-    /// The column with the row's id.
+    /// The column of the row's id.
     const ID: Self::Column;
 
     /// The row's id.
@@ -50,7 +50,7 @@ macro_rules! tenant_entity {
 }
 use tenant_entity;
 
-/// An amount as two columns hold it.
+/// Converts the two columns of an amount.
 fn money(minor: i64, currency: &str) -> Result<Money, Corrupt> {
     let parsed: Option<Currency> = Currency::from_code(currency);
     parsed
@@ -58,7 +58,7 @@ fn money(minor: i64, currency: &str) -> Result<Money, Corrupt> {
         .ok_or_else(|| Corrupt { what: "amount", value: format!("{minor} {currency}") })
 }
 
-/// A stored text or number that a value type refuses.
+/// The error for a stored value that a value type rejects.
 fn corrupt<E>(what: &'static str, value: impl ToString) -> impl FnOnce(E) -> Corrupt {
     let value = value.to_string();
     move |_| Corrupt { what, value }

@@ -37,7 +37,7 @@ impl ActiveModelBehavior for ActiveModel {}
 tenant_entity!(tenant: TenantId, id: Id);
 
 impl Model {
-    /// The order with its items, which have rows of their own.
+    /// Converts the row and the rows of its items to an order.
     pub(in crate::db) fn with_items(self, items: Vec<super::order_item::Model>) -> Result<Order, Corrupt> {
         let currency = self.currency;
         let items = items.into_iter().map(|row| row.in_currency(&currency));

@@ -29,7 +29,7 @@ impl ActiveModelBehavior for ActiveModel {}
 tenant_entity!(tenant: TenantId);
 
 impl Model {
-    /// The item; its currency is the order's.
+    /// Converts the row to an item. The currency is stored with the order.
     pub(super) fn in_currency(self, currency: &str) -> Result<OrderItem, Corrupt> {
         Ok(OrderItem {
             product: self.product_id.into(),

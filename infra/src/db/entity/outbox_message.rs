@@ -13,10 +13,10 @@ pub(in crate::db) struct Model {
     pub tenant_id: Uuid,
     pub kind: String,
     pub event: Json,
-    /// The trace in which it was written.
+    /// The context of the trace that wrote the message, as a W3C `traceparent`.
     pub traceparent: Option<String>,
     pub attempts: i32,
-    /// When the relay may take the message: at once, after a lease that was not kept, or after a pause.
+    /// When the message is due for delivery: immediately, after its lease expires, or after a backoff.
     pub available_at: OffsetDateTime,
     pub delivered_at: Option<OffsetDateTime>,
     pub created_at: OffsetDateTime,

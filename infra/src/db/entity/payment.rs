@@ -19,9 +19,9 @@ pub(in crate::db) struct Model {
     pub state: String,
     pub decline_reason: Option<String>,
     pub refund_requested_at: Option<OffsetDateTime>,
-    /// When the reconciler may take an open payment: later than any request that is still at work on it.
+    /// When an open payment is due for the reconciler: later than the end of any request that works on it.
     pub reconcile_at: OffsetDateTime,
-    /// The trace of the request that opened it.
+    /// The trace context of the request that opened it, as a W3C `traceparent`.
     pub traceparent: Option<String>,
     pub created_at: OffsetDateTime,
 }

@@ -22,7 +22,7 @@ pub(in crate::db) struct Model {
     pub created_at: OffsetDateTime,
 }
 
-/// Shows neither the address nor the hash.
+/// Omits the email address and the password hash.
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("users::Model").field("id", &self.id).finish_non_exhaustive()
@@ -55,8 +55,8 @@ impl TryFrom<Model> for User {
     fn try_from(row: Model) -> Result<Self, Corrupt> {
         Ok(Self {
             id: row.id.into(),
-            // The address itself stays out of the error, which may end up in a log.
-            email: Email::parse(&row.email).map_err(corrupt("e-mail address of user", row.id))?,
+            // The error may be logged, so it must not contain the email address.
+            email: Email::parse(&row.email).map_err(corrupt("email address of user", row.id))?,
             role: row.role.parse()?,
             active: row.active,
             version: row.version,
