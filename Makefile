@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench-telemetry lint lint-format lint-clippy lint-docs alerting drills drill \
-	drill-stack drill-program deny openapi dashboards dashboards-check follow-a-trace stack clean-stack
+	drill-stack drill-program deny openapi contract dashboards dashboards-check follow-a-trace stack clean-stack
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ deny: ## Check dependencies: licenses, advisories, sources, and unused ones
 openapi: ## Generate api/openapi.json
 	cargo run --locked --bin glasshouse -- openapi > api/openapi.json.new
 	mv api/openapi.json.new api/openapi.json
+
+contract: ## Generate docs/telemetry-contract.json and the tables in docs/telemetry.md
+	cargo run --locked --bin glasshouse -- telemetry-contract > docs/telemetry-contract.json.new
+	mv docs/telemetry-contract.json.new docs/telemetry-contract.json
+	cargo run --locked --bin glasshouse -- telemetry-contract --tables docs/telemetry.md > docs/telemetry.md.new
+	mv docs/telemetry.md.new docs/telemetry.md
 
 dashboards: ## Generate grafana/dashboards
 	cargo run --locked --bin dashboards

@@ -9,6 +9,7 @@ use glasshouse_telemetry::{Telemetry, TelemetrySettings};
 
 use crate::commands;
 use crate::commands::seed::SeedArgs;
+use crate::commands::telemetry_contract::ContractArgs;
 use crate::config::{Config, ProcessKind, Reader, environment, read_telemetry};
 
 /// A multi-tenant SaaS backend, instrumented end to end.
@@ -37,6 +38,8 @@ enum Command {
     Seed(SeedArgs),
     /// Print the OpenAPI document.
     Openapi,
+    /// Print every metric and every event of the service, as JSON.
+    TelemetryContract(ContractArgs),
     /// Validate the configuration of a command, and print every error.
     CheckConfig {
         /// The command whose configuration to validate.
@@ -71,6 +74,7 @@ impl Cli {
             Command::Seed(args) => run_once(commands::seed::run(args)),
             Command::CheckHealth => run_once(commands::check_health::run()),
             Command::Openapi => commands::openapi::print(),
+            Command::TelemetryContract(args) => commands::telemetry_contract::print(&args),
             Command::CheckConfig { command } => commands::check_config::run(command),
         }
     }

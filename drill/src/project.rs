@@ -73,6 +73,11 @@ impl Project {
         self.root.join("grafana/provisioning/datasources")
     }
 
+    /// The committed telemetry contract of the service.
+    pub fn telemetry_contract(&self) -> PathBuf {
+        self.root.join("docs/telemetry-contract.json")
+    }
+
     /// The folder of the runbooks.
     pub fn runbooks(&self) -> PathBuf {
         self.root.join("docs/runbooks")

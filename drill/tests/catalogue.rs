@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
+use glasshouse_drill::catalogue::Catalogue;
 use glasshouse_drill::consistency::problems;
+use glasshouse_drill::contract::TelemetryContract;
 use glasshouse_drill::project::Project;
 use tempfile::TempDir;
 
@@ -12,6 +14,19 @@ use tempfile::TempDir;
 fn this_repository_is_consistent() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     assert_eq!(problems(&Project::new(root)).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn evidence_in_logs_is_an_event_of_the_contract() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let project = Project::new(root);
+    let contract = TelemetryContract::read(&project.telemetry_contract()).unwrap();
+    let catalogue = Catalogue::read(&project.catalogue()).unwrap();
+    let events: Vec<_> = catalogue.alerts.iter().filter_map(|alert| alert.evidence.log.as_deref()).collect();
+    assert!(events.len() > 5, "too few events: {events:?}");
+    for event in events {
+        assert!(contract.has_event(event), "the service has no event {event}");
+    }
 }
 
 #[test]

@@ -8,3 +8,4 @@ pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod seed;
 pub(crate) mod serve;
+pub(crate) mod telemetry_contract;

@@ -253,9 +253,18 @@ async fn on_a_terminal_the_demo_prints_a_curl_that_places_an_order() {
 async fn help_names_every_command() {
     let help = Process::run(&["--help"], &Settings::new()).await;
     assert_eq!(help.code, Some(0));
-    for command in
-        ["demo", "serve", "worker", "gateway", "migrate", "seed", "openapi", "check-config", "check-health"]
-    {
+    for command in [
+        "demo",
+        "serve",
+        "worker",
+        "gateway",
+        "migrate",
+        "seed",
+        "openapi",
+        "telemetry-contract",
+        "check-config",
+        "check-health",
+    ] {
         assert!(help.stdout.contains(&format!("\n  {command} ")), "{command}: {}", help.stdout);
     }
     assert_eq!(Process::run(&["--version"], &Settings::new()).await.stdout, "glasshouse 0.1.0\n");

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Backend, BehindProxies, TestApp, eventually, on_both};
+use crate::command_line::{common, with};
+use crate::support::{
+    Backend, BehindProxies, Process, Proxy, TestApp, TestDatabase, eventually, log_lines, on_both,
+};
 
 on_both!(both_listeners_report_liveness_and_readiness, the_management_listener_is_not_public);
 
@@ -70,5 +73,50 @@ async fn an_unavailable_dependency_is_reported_until_it_recovers() {
             part.restore();
             becomes_ready(&app).await;
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_database_is_logged_once_until_it_is_back() {
+    let database = TestDatabase::create(Backend::Servers).await;
+    let postgres = Proxy::before(&database.service_url());
+    let settings = [
+        ("DATABASE_URL", postgres.url()),
+        ("GLASSHOUSE_PAYMENT_GATEWAY_URL", "http://127.0.0.1:1"),
+        // The jobs stay away, so that only health checks find out.
+        ("GLASSHOUSE_OUTBOX_POLL_MS", "600000"),
+        ("GLASSHOUSE_RECONCILE_POLL_MS", "600000"),
+    ];
+    let mut worker = Process::start(&["worker"], &with(&common(), settings));
+    let management = worker.client("management_addr").await;
+    let events = || {
+        let lines = log_lines(&worker.stdout()).into_iter();
+        lines
+            .filter(|line| line["message"].as_str().unwrap().starts_with("database_connection_"))
+            .collect::<Vec<_>>()
+    };
+    for outages in 1..=2 {
+        management.get("/health/ready").await.expect(200);
+        postgres.refuse().await;
+        for _ in 0..3 {
+            management.get("/health/ready").await.expect(503);
+        }
+        postgres.restore();
+        eventually("it is ready again", async || {
+            (management.get("/health/ready").await.status == 200).then_some(())
+        })
+        .await;
+        let events = eventually("the return of the database is logged", async || {
+            let events = events();
+            (events.len() > 2 * outages).then_some(events)
+        })
+        .await;
+        assert_eq!(events.len(), 2 * outages + 1, "{events:?}");
+        let [lost, ok] = &events[2 * outages - 1..] else { panic!("{events:?}") };
+        assert_eq!(
+            (&lost["message"], &ok["message"]),
+            (&json!("database_connection_lost"), &json!("database_connection_ok"))
+        );
+        assert_eq!((&lost["level"], &lost["severity"]), (&json!("ERROR"), &json!("critical")));
     }
 }

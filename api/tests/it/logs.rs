@@ -1,6 +1,6 @@
 //! Log records: their fields, and their correlation by trace and request id.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::command_line::Stack;
 use crate::support::{eventually, log_lines};
@@ -39,4 +39,17 @@ async fn every_record_of_a_request_has_its_ids() {
         (&Value::from(trace), &Value::from("outbox_relay"))
     );
     assert_eq!(delivered["tenant_id"], completed["tenant_id"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_that_an_admin_creates_is_logged_as_created() {
+    let mut stack = Stack::start([]).await;
+    let (owner, _, _) = stack.shop().await;
+    let body = json!({ "email": "grace@example.com", "password": "correct horse", "role": "member" });
+    let user = owner.post("/v1/users", body).await.expect(201);
+    let created = stack.serve.logs("user_created").await;
+    assert_eq!((&created["user_id"], &created["role"]), (&user["id"], &json!("member")));
+    let registered = stack.serve.logs("user_registered").await;
+    assert_eq!(created["tenant_id"], registered["tenant_id"]);
+    assert_ne!(created["user_id"], registered["user_id"], "only the owner signed up");
 }

@@ -18,6 +18,7 @@ mod cancel_and_refund;
 mod checkout;
 mod command_line;
 mod configuration;
+mod contract;
 mod crash;
 mod dead_receivers;
 mod errors;

@@ -176,3 +176,19 @@ async fn pg_stat_activity_shows_the_trace_of_a_query() {
     sea_orm::ConnectionTrait::execute_unprepared(&holder, "COMMIT").await.unwrap();
     waiting.await.unwrap().expect(201);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_span_of_a_new_user_names_tenant_user_and_role() {
+    let mut receiver = SpanReceiver::start().await;
+    let mut stack = Stack::start([("OTEL_EXPORTER_OTLP_ENDPOINT", &*receiver.endpoint())]).await;
+    let (owner, _, _) = stack.shop().await;
+    let body = json!({ "email": "grace@example.com", "password": "correct horse", "role": "admin" });
+    let request = owner.request(Method::POST, "/v1/users").header("Idempotency-Key", key()).json(&body);
+    let user = Answer::of(request.header("traceparent", traceparent(TRACE))).await.expect(201);
+    let root = receiver.span(TRACE, "POST /v1/users").await;
+    let span = receiver.span(TRACE, "create_user").await;
+    assert_eq!(span.parent_span_id, root.span_id);
+    assert!(has_attribute(&span, "user.id", user["id"].as_str().unwrap()), "{:?}", span.attributes);
+    assert!(has_attribute(&span, "user.role", "admin"), "{:?}", span.attributes);
+    assert!(span.attributes.contains_key("tenant.id"), "{:?}", span.attributes);
+}

@@ -2,40 +2,17 @@
 
 use glasshouse_dashboards::alerts::Alerts;
 use glasshouse_dashboards::model::Threshold;
-use glasshouse_drill::contract::{self, ExportedMetrics};
+use glasshouse_drill::contract::{self, ExportedMetrics, TelemetryContract};
 use serde_json::{Value, json};
 
 use crate::{dashboard, dashboards, data_sources, project, provisioned_query, text};
 
-/// What `docs/telemetry.md` says is exported, and that the drills compare with the running service. Labels of
-/// a row hold for each of its metrics.
+/// The metrics of the service's contract, which the drills compare with the running service, and those of the other parts
+/// of the stack.
 pub(crate) fn documented() -> ExportedMetrics {
     let mut exported = ExportedMetrics::default();
     exported.add_external();
-    // The rows that name more than one metric by their beginning alone.
-    for metric in ["cpu_seconds_total", "resident_memory_bytes", "open_fds", "max_fds", "start_time_seconds"]
-    {
-        exported.add(&format!("process_{metric}"), []);
-    }
-    let text = include_str!("../../../docs/telemetry.md");
-    let table = text.split("\n## ").find(|section| section.starts_with("Metrics\n")).unwrap();
-    for row in table.lines().filter(|line| line.starts_with("| `")) {
-        let columns: Vec<_> = row.split('|').collect();
-        let names = |column: &str| {
-            column.replace('`', "").split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>()
-        };
-        let labels = names(columns[2]);
-        let labels = || labels.iter().map(String::as_str).filter(|label| !label.is_empty());
-        for metric in names(columns[1]) {
-            exported.add(&metric, labels());
-            if metric.ends_with("_seconds") {
-                // A histogram, or a gauge of which nobody asks for these.
-                exported.add(&format!("{metric}_count"), labels());
-                exported.add(&format!("{metric}_sum"), labels());
-                exported.add(&format!("{metric}_bucket"), labels().chain(["le"]));
-            }
-        }
-    }
+    exported.add_contract(&TelemetryContract::read(&project().telemetry_contract()).unwrap());
     exported
 }
 

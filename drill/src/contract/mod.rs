@@ -4,6 +4,7 @@
 mod exported;
 mod external;
 mod labels;
+mod telemetry;
 
 use anyhow::Result;
 
@@ -16,6 +17,7 @@ use crate::rules::{Rule, RuleFiles};
 pub use exported::ExportedMetrics;
 pub use external::uses_external_metrics;
 use labels::{LabelChecker, RecordedSeries};
+pub use telemetry::TelemetryContract;
 
 /// Violations of the project's rules and dashboards: see [`violations`].
 pub fn project_violations(project: &Project, exported: &ExportedMetrics) -> Result<Vec<String>> {

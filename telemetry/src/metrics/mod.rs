@@ -87,8 +87,7 @@ impl Metrics {
         let all = &mut registrar;
         let MetricsSettings { label_cap, memory_limit, build } = settings;
         let tenants = labels::CappedLabel::new(label_cap);
-        process::register(all.group("process"), memory_limit, build)?;
-        Ok(Self {
+        let mut metrics = Self {
             http: HttpMetrics::register(all.group("http"), tenants.clone())?,
             business: BusinessMetrics::register(all.group("business"), tenants, label_cap)?,
             gateway: GatewayMetrics::register(all.group("payment gateway"))?,
@@ -101,7 +100,9 @@ impl Metrics {
             runtime: RuntimeMetrics::register(all.group("process"))?,
             allocator: allocator::AllocatorMetrics::register(all)?,
             registrar,
-        })
+        };
+        process::register(metrics.registrar(), memory_limit, build)?;
+        Ok(metrics)
     }
 
     /// Registers further metrics beside these.
