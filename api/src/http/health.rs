@@ -37,7 +37,11 @@ impl Dependencies {
     pub(super) async fn check(&self) -> BTreeMap<&'static str, &'static str> {
         let database = async {
             match &self.database {
-                Some(database) => Some(verdict("database", database.ping()).await),
+                Some(database) => {
+                    let verdict = verdict("database", database.ping()).await;
+                    database.record_health(verdict == "ok");
+                    Some(verdict)
+                }
                 None => None,
             }
         };

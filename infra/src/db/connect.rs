@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sea_orm::sqlx::{Connection, PgConnection};
@@ -103,6 +104,7 @@ impl Database {
             connection,
             sqlite_writer,
             reconcile_after: settings.reconcile_after,
+            is_reachable: Arc::new(AtomicBool::new(true)),
             metrics: metrics.database.clone(),
             business: metrics.business.clone(),
             injected_delay: InjectedDelay::default(),

@@ -1,8 +1,11 @@
 //! The handle of health checks and gauges.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use glasshouse_domain::failure::StoreFailure;
+use glasshouse_telemetry::events::Critical;
+use glasshouse_telemetry::events::database::{DatabaseConnectionLost, DatabaseConnectionOk};
 use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
 
@@ -44,8 +47,29 @@ impl DatabaseMonitor {
         Ok(())
     }
 
-    /// Brings the pool's gauges up to date.
+    /// Records the result of a health check. Emits `database_connection_lost` when the database stops answering, and
+    /// `database_connection_ok` when it answers again.
+    pub fn record_health(&self, is_up: bool) {
+        let (open, idle, max) = self.pool_size();
+        if !is_up && idle == 0 && open >= max {
+            // The check waited for a connection of an exhausted pool, which says nothing about the database.
+            return;
+        }
+        match (self.pool.is_reachable.swap(is_up, Ordering::Relaxed), is_up) {
+            (true, false) => DatabaseConnectionLost { severity: Critical }.emit(),
+            (false, true) => DatabaseConnectionOk {}.emit(),
+            _ => {}
+        }
+    }
+
+    /// Updates the pool's gauges.
     pub fn measure_pool(&self) {
+        let (open, idle, max) = self.pool_size();
+        self.pool.metrics.set_pool(open, idle, max);
+    }
+
+    /// The numbers of open and of idle connections, and the maximum.
+    fn pool_size(&self) -> (u32, u32, u32) {
         let connection = &self.pool.connection;
         let (open, idle, max) = if self.pool.is_sqlite() {
             let pool = connection.get_sqlite_connection_pool();
@@ -54,7 +78,7 @@ impl DatabaseMonitor {
             let pool = connection.get_postgres_connection_pool();
             (pool.size(), pool.num_idle(), pool.options().get_max_connections())
         };
-        self.pool.metrics.set_pool(open, u32::try_from(idle).unwrap_or(u32::MAX), max);
+        (open, u32::try_from(idle).unwrap_or(u32::MAX), max)
     }
 
     /// The undelivered outbox messages of all tenants.

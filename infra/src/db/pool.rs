@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
@@ -21,6 +22,8 @@ pub(crate) struct Pool {
     pub(super) reconcile_after: Duration,
     /// The timeout for acquiring a connection and getting its first answer.
     pub(super) timeout: Duration,
+    /// Whether the database answered the last health check.
+    pub(super) is_reachable: Arc<AtomicBool>,
     pub(super) metrics: DatabaseMetrics,
     pub(super) business: BusinessMetrics,
     pub(super) injected_delay: InjectedDelay,
