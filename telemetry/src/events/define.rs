@@ -80,7 +80,6 @@ macro_rules! events {
 
             impl $(<$lifetime>)? $event $(<$lifetime>)? {
                 /// Writes the log record, and moves the metrics of the event.
-                #[allow(clippy::disallowed_macros, reason = "the one place that writes log records")]
                 pub fn emit(self $(, metrics: &impl $crate::events::MetricsHandle<$metrics>)?) {
                     $crate::events::tracing::event!(
                         $crate::events::tracing::Level::$level,

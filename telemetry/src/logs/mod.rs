@@ -179,7 +179,6 @@ impl LogLayer {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_macros, reason = "these tests write log records of their own")]
 mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
