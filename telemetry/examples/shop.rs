@@ -1,6 +1,6 @@
 //! A complete service with all signals: `cargo run --example shop`, then `curl -i 127.0.0.1:8080/shops/s-1/price`.
 //! The variables in the crate's README say where the signals go.
-
+#![allow(clippy::disallowed_macros, reason = "a service may write log records without `events!`")]
 use std::collections::HashMap;
 use std::env;
 use std::time::Duration;
