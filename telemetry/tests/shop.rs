@@ -1,4 +1,5 @@
 //! The example `shop` as a process of its own, with receivers that speak the real protocols: each signal arrives.
+#![allow(clippy::disallowed_macros, reason = "a service may write log records without `events!`")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
