@@ -184,7 +184,7 @@ async fn the_span_of_a_new_user_names_tenant_user_and_role() {
     let (owner, _, _) = stack.shop().await;
     let body = json!({ "email": "grace@example.com", "password": "correct horse", "role": "admin" });
     let request = owner.request(Method::POST, "/v1/users").header("Idempotency-Key", key()).json(&body);
-    let user = Answer::of(request.header("traceparent", traceparent(TRACE))).await.expect(201);
+    let user = Response::of(request.header("traceparent", traceparent(TRACE))).await.expect(201);
     let root = receiver.span(TRACE, "POST /v1/users").await;
     let span = receiver.span(TRACE, "create_user").await;
     assert_eq!(span.parent_span_id, root.span_id);
