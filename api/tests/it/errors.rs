@@ -164,12 +164,12 @@ async fn what_a_failing_sentry_does_not_accept_is_dropped_and_counted() {
     }
     // After the 429, nothing is sent to Sentry.
     let before = dropped(&management).await;
-    let asked = sentry.received();
+    let sent = sentry.received();
     let (_, response) = order(&owner, &product).await;
     eventually("the drop is counted", async || (dropped(&management).await == before + 1).then_some(()))
         .await;
-    let asked = &sentry.received()[asked.len()..];
-    assert!(!asked.iter().any(|envelope| envelope.contains(response.header("x-request-id"))), "{asked:?}");
+    let sent = &sentry.received()[sent.len()..];
+    assert!(!sent.iter().any(|envelope| envelope.contains(response.header("x-request-id"))), "{sent:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,7 +20,7 @@ pub(crate) struct Pool {
     pub(super) sqlite_writer: Option<Arc<Semaphore>>,
     /// How long an open payment belongs to its request before the reconciler may lease it.
     pub(super) reconcile_after: Duration,
-    /// The timeout for acquiring a connection and getting its first answer.
+    /// The timeout for acquiring a connection and getting its first response.
     pub(super) timeout: Duration,
     /// Whether the database answered the last health check.
     pub(super) is_reachable: Arc<AtomicBool>,

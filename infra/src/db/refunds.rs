@@ -120,7 +120,7 @@ impl CancelStore for TenantStore {
         let order = order.in_state(OrderState::Cancelled);
         scope.set_order_state(id, order.state).await?;
         scope.release_stock(&order).await?;
-        // The reconciler may void the payment at once.
+        // The payment is due immediately, so that the reconciler voids it.
         let update = scope
             .update_by_id::<payment::Entity>(payment.id.uuid())
             .col_expr(payment::Column::ReconcileAt, Expr::value(clock::now()));

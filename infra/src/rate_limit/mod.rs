@@ -105,7 +105,7 @@ impl RateLimiter {
     }
 
     /// The rejection of the tenant's last request, as long as the bucket cannot have another token. It needs no call to
-    /// Redis and no look-up of the user, so rejecting a flood of requests is cheap.
+    /// Redis and no lookup of the user, so rejecting a flood of requests is cheap.
     #[must_use]
     pub fn current_rejection(&self, tenant: TenantId) -> Option<Decision> {
         self.rejections.current(tenant, Instant::now())
