@@ -5,6 +5,7 @@
 
 mod m0001_tables;
 mod m0002_tenant_isolation;
+mod tables;
 
 use std::time::Duration;
 

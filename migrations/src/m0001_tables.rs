@@ -9,6 +9,8 @@ use sea_orm_migration::schema::{
     timestamp_with_time_zone, timestamp_with_time_zone_null, uuid, uuid_null,
 };
 
+use crate::tables::{one_of, referenced_key, tenant_foreign_key, tenant_table, unique};
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -167,43 +169,4 @@ fn outbox_messages() -> TableCreateStatement {
         .col(timestamp_with_time_zone_null("delivered_at"))
         .col(timestamp_with_time_zone("created_at"))
         .take()
-}
-
-/// Begins a table whose rows belong to a tenant.
-fn tenant_table(table: &'static str) -> TableCreateStatement {
-    let mut tenant = ForeignKey::create()
-        .name(format!("{table}_tenant_fkey"))
-        .from(table, "tenant_id")
-        .to("tenants", "id")
-        .take();
-    Table::create().table(table).col(uuid("tenant_id")).foreign_key(&mut tenant).take()
-}
-
-/// A foreign key to a row of the same tenant. Foreign keys are checked without row-level security, so the tenant is
-/// part of the key: a row cannot reference a row of another tenant.
-fn tenant_foreign_key(
-    name: &str,
-    from: &'static str,
-    column: &'static str,
-    to: &'static str,
-) -> ForeignKeyCreateStatement {
-    ForeignKey::create().name(name).from(from, ("tenant_id", column)).to(to, ("tenant_id", "id")).take()
-}
-
-/// The key that [`tenant_foreign_key`] references.
-fn referenced_key(name: &str) -> IndexCreateStatement {
-    unique(name, &["tenant_id", "id"])
-}
-
-fn unique(name: &str, columns: &[&'static str]) -> IndexCreateStatement {
-    let mut index = Index::create().name(name).unique().take();
-    for column in columns {
-        index.col(*column);
-    }
-    index
-}
-
-/// A CHECK that allows only these texts in a column.
-fn one_of(name: &'static str, column: &'static str, texts: &[&'static str]) -> (&'static str, Expr) {
-    (name, Expr::col(column).is_in(texts.iter().copied()))
 }

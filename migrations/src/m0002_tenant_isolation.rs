@@ -7,6 +7,8 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
+use crate::tables::isolate;
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -97,9 +99,9 @@ impl MigrationTrait for Migration {
         }
         let database = manager.get_connection();
         database.execute_unprepared(SERVICE_ROLE).await?;
-        database.execute_unprepared(&isolate("tenants", "id")).await?;
+        isolate(manager, "tenants", "id").await?;
         for table in TENANT_TABLES {
-            database.execute_unprepared(&isolate(table, "tenant_id")).await?;
+            isolate(manager, table, "tenant_id").await?;
         }
         database.execute_unprepared(FUNCTIONS).await?;
         for function in FUNCTION_SIGNATURES {
@@ -111,15 +113,4 @@ impl MigrationTrait for Migration {
         }
         Ok(())
     }
-}
-
-/// The SQL that restricts a table to the rows whose `column` equals the transaction's tenant, for reads and writes.
-pub(crate) fn isolate(table: &str, column: &str) -> String {
-    format!(
-        "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
-         ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
-         CREATE POLICY own_tenant ON {table}
-             USING ({column} = nullif(current_setting('app.tenant_id', true), '')::uuid);
-         GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO glasshouse_service;"
-    )
 }
