@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use actix_web::dev::Server;
+use anyhow::Context;
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::payment_gateway::{GatewayClient, GatewaySettings};
@@ -11,7 +12,7 @@ use glasshouse_telemetry::metrics::Metrics;
 use url::Url;
 
 use super::api_parts::{AdmissionParts, ApiParts, EdgeParts, HandlerParts};
-use super::connections::{Connections, bind, connect, gateway_client};
+use super::connections::{Connections, bind, connect};
 use super::servers::{gateway_simulator_server, management_server, public_server};
 use super::{Addresses, Application};
 use crate::config::{AuthSettings, HttpSettings, ProcessSettings, StorageSettings, WorkerSettings};
@@ -74,7 +75,8 @@ impl Builder {
         url: Url,
         settings: GatewaySettings,
     ) -> anyhow::Result<GatewayClient> {
-        gateway_client(url, settings, &self.metrics)
+        GatewayClient::new(url, settings, self.metrics.gateway.clone())
+            .context("cannot create the client of the payment gateway")
     }
 
     /// Adds the payment-gateway simulator. Returns the address on which it listens.

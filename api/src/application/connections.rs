@@ -1,4 +1,4 @@
-//! Connections to databases, Redis and the payment gateway, and listening sockets.
+//! Connections to databases and Redis, and listening sockets.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::Context;
 use glasshouse_infra::db::{Database, DatabaseSettings};
 use glasshouse_infra::faults::Faults;
-use glasshouse_infra::payment_gateway::{GatewayClient, GatewaySettings};
 use glasshouse_infra::redis::{Redis, RedisError, RedisSettings};
 use glasshouse_telemetry::events::cache::{RedisConnectionFailed, RedisConnectionOk};
 use glasshouse_telemetry::events::database::{DatabaseConnectionFailed, DatabaseConnectionOk};
@@ -74,16 +73,6 @@ pub(super) fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<(TcpLi
         .with_context(|| format!("cannot listen on {address}: set {variable} to a free address"))?;
     let bound = listener.local_addr().context("cannot read the bound address")?;
     Ok((listener, bound))
-}
-
-/// The client of the payment gateway at `url`.
-pub(super) fn gateway_client(
-    url: Url,
-    settings: GatewaySettings,
-    metrics: &Metrics,
-) -> anyhow::Result<GatewayClient> {
-    GatewayClient::new(url, settings, metrics.gateway.clone())
-        .context("cannot create the client of the payment gateway")
 }
 
 /// The URL of an HTTP server at `address`.

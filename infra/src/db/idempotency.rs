@@ -1,14 +1,45 @@
-//! Idempotency keys: claims a key, and records the response, in the transaction of the effect.
+//! The table `idempotency_keys`: claims a key, and records the response, in the transaction of the effect.
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::idempotency::{IdempotencyKey, IdempotentRequest, KeyReused, StoredResponse};
+use sea_orm::QueryFilter;
+use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, QueryFilter};
-use uuid::Uuid;
+use time::OffsetDateTime;
 
-use super::entity::idempotency_key::{Column, Entity, Model};
+use super::entity::tenant_entity;
 use super::scope::Scope;
 use crate::clock;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "idempotency_keys")]
+pub(super) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub key: String,
+    pub request_hash: String,
+    /// The id of the order, payment or product of the request.
+    pub subject_id: Option<Uuid>,
+    pub status: Option<i16>,
+    pub body: Option<String>,
+    pub created_at: OffsetDateTime,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(super) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+tenant_entity!(tenant: TenantId);
+
+impl Model {
+    /// The response to the first request, if it is recorded.
+    fn response(self) -> Option<StoredResponse> {
+        let code = u16::try_from(self.status?).ok()?;
+        Some(StoredResponse { code, body: self.body? })
+    }
+}
 
 /// The result of claiming a key.
 pub(super) enum Claim {

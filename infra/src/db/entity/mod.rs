@@ -1,6 +1,6 @@
-//! The tables as sea-orm entities. They are private to `db`, which returns types of the domain.
+//! The tables as sea-orm entities, and what all of them share. They are private to `db`, which returns types of the
+//! domain. A table that a single module uses is declared in that module.
 
-pub(super) mod idempotency_key;
 pub(super) mod order;
 pub(super) mod order_item;
 pub(super) mod outbox_message;
@@ -48,10 +48,10 @@ macro_rules! tenant_entity {
         }
     };
 }
-use tenant_entity;
+pub(super) use tenant_entity;
 
 /// Converts the two columns of an amount.
-fn money(minor: i64, currency: &str) -> Result<Money, Corrupt> {
+pub(super) fn money(minor: i64, currency: &str) -> Result<Money, Corrupt> {
     let parsed: Option<Currency> = Currency::from_code(currency);
     parsed
         .and_then(|currency| Money::new(minor, currency).ok())
@@ -59,7 +59,7 @@ fn money(minor: i64, currency: &str) -> Result<Money, Corrupt> {
 }
 
 /// The error for a stored value that a value type rejects.
-fn corrupt<E>(what: &'static str, value: impl ToString) -> impl FnOnce(E) -> Corrupt {
+pub(super) fn corrupt<E>(what: &'static str, value: impl ToString) -> impl FnOnce(E) -> Corrupt {
     let value = value.to_string();
     move |_| Corrupt { what, value }
 }
