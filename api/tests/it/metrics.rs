@@ -13,7 +13,7 @@ use crate::support::{Backend, Scrape, TestApp, eventually, on_both};
 
 on_both!(an_order_moves_its_metrics, tenants_beyond_the_cap_share_a_series);
 
-/// Every metric of the contract, with its type and labels.
+/// The metrics that the requests of `an_order_moves_its_metrics` export on both backends, with type and labels.
 const CONTRACT: [(&str, &str, &[&str]); 33] = [
     ("http_requests_total", "counter", &["endpoint", "method", "status"]),
     ("http_request_duration_seconds", "histogram", &["endpoint", "method"]),
