@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deadpool_redis::redis::AsyncCommands;
 use glasshouse_domain::id::UserId;
-use glasshouse_telemetry::events::cache::ActiveUsersNotCounted;
+use glasshouse_telemetry::service::events::cache::ActiveUsersNotCounted;
 
 use crate::clock;
 use crate::redis::{Redis, RedisError};

@@ -2,7 +2,7 @@
 //! payment to confirmation runs without a mail server.
 
 use glasshouse_domain::outbox::{Notification, Notifier, NotifyError};
-use glasshouse_telemetry::events::outbox::NotificationSent;
+use glasshouse_telemetry::service::events::outbox::NotificationSent;
 
 /// Logs each notification, without its recipient.
 #[derive(Clone, Copy, Debug, Default)]

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::cache::Cache;
 use crate::db::{Database, Pool, TenantStore};
 use crate::tokens::Claims;
-use glasshouse_telemetry::events::cache::{CacheFailed, CacheHit, CacheMiss};
-use glasshouse_telemetry::metrics::CacheMetrics;
+use glasshouse_telemetry::service::events::cache::{CacheFailed, CacheHit, CacheMiss};
+use glasshouse_telemetry::service::metrics::CacheMetrics;
 
 /// An authenticated user with access to the rows of their tenant. Only [`Principals::find`] creates one.
 #[derive(Clone, Debug)]

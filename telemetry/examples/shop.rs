@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::web::{Data, Path, get};
 use actix_web::{App, Error, HttpResponse, HttpServer, error};
 use glasshouse_telemetry::http::{Observe, TracingLogger};
-use glasshouse_telemetry::metrics::{IntCounterVec, Metrics, MetricsSettings};
+use glasshouse_telemetry::metrics::{IntCounterVec, Registrar, StandardMetrics, StandardMetricsSettings};
 use glasshouse_telemetry::profiles::{Format, record};
 use glasshouse_telemetry::{Build, SpanField, Telemetry, TelemetrySettings, hub_per_request, propagation};
 
@@ -41,7 +41,7 @@ async fn refund(shop: Path<String>) -> Result<HttpResponse, Error> {
     Err(error::ErrorInternalServerError("the till is broken"))
 }
 
-async fn metrics(metrics: Data<Metrics>) -> Result<String, Error> {
+async fn metrics(metrics: Data<StandardMetrics>) -> Result<String, Error> {
     metrics.text().map_err(error::ErrorInternalServerError)
 }
 
@@ -58,9 +58,10 @@ pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
     settings.read_environment(|name| env::var_os(name)?.into_string().ok())?;
     let telemetry = Telemetry::start(&settings)?;
 
-    let mut all = Metrics::new(MetricsSettings { build: Some(BUILD), ..MetricsSettings::default() })?;
-    let quotes =
-        all.registrar().int_counter_vec("price_quotes_total", "Prices quoted, by source.", ["source"])?;
+    let mut own = Registrar::default();
+    let quotes = own.int_counter_vec("price_quotes_total", "Prices quoted, by source.", ["source"])?;
+    let standard = StandardMetricsSettings { build: Some(BUILD), ..StandardMetricsSettings::default() };
+    let all = StandardMetrics::new(own, standard)?;
     let (all, quotes) = (Data::new(all), Data::new(quotes));
     let server = HttpServer::new(move || {
         let (http, app) = (all.http.clone(), App::new().app_data(all.clone()).app_data(quotes.clone()));

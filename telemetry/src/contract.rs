@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::events::{self, EventDefinition};
-use crate::metrics::{MetricDefinition, Metrics};
+use crate::events::EventDefinition;
+use crate::metrics::MetricDefinition;
 
 /// Every metric and every event of a service.
 #[derive(Clone, Debug, Serialize)]
@@ -22,12 +22,6 @@ pub struct Contract {
 pub struct MissingMarker(String);
 
 impl Contract {
-    /// The contract of Glasshouse.
-    #[must_use]
-    pub fn of(metrics: &Metrics) -> Self {
-        Self { metrics: metrics.definitions().to_vec(), events: events::definitions(metrics) }
-    }
-
     /// The contract as JSON, with a line break at the end.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ pub mod profiles;
 #[expect(deprecated, reason = "OpenTelemetry deprecates Jaeger's format, and callers still send it")]
 pub mod propagation;
 mod redaction;
+pub mod service;
 mod settings;
 mod traces;
 

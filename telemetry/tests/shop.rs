@@ -173,7 +173,7 @@ async fn every_signal_of_the_shop_arrives() {
     })
     .await;
 
-    // The scrape has the metric of the shop beside those of the crate.
+    // The scrape has the metric of the shop beside those of every service, and none of Glasshouse.
     let scrape = shop.get("/metrics").await.text().await.unwrap();
     for series in [
         "price_quotes_total{source=\"remote\"} 1",
@@ -181,6 +181,9 @@ async fn every_signal_of_the_shop_arrives() {
         "build_info{commit=\"unknown\",version=\"1.0.0\"} 1",
     ] {
         assert!(scrape.contains(series), "{series}: {scrape}");
+    }
+    for foreign in ["orders_total", "tenant", "cache_requests_total"] {
+        assert!(!scrape.contains(foreign), "{foreign}: {scrape}");
     }
 
     // Samples carry the endpoint, on demand and continuously.

@@ -13,7 +13,8 @@ use glasshouse_infra::payment_gateway::GatewayClient;
 use glasshouse_infra::principals::Principals;
 use glasshouse_infra::rate_limit::{Quotas, RateLimiter};
 use glasshouse_infra::tokens::Tokens;
-use glasshouse_telemetry::metrics::{BusinessMetrics, HttpMetrics, Metrics};
+use glasshouse_telemetry::metrics::HttpMetrics;
+use glasshouse_telemetry::service::metrics::{AdmissionMetrics, BusinessMetrics, Metrics};
 
 use super::connections::Connections;
 use crate::config::AuthSettings;
@@ -35,7 +36,8 @@ pub(super) struct EdgeParts {
     pub(super) draining: Draining,
     pub(super) in_flight: InFlight,
     pub(super) faults: Faults,
-    pub(super) metrics: HttpMetrics,
+    pub(super) http_metrics: HttpMetrics,
+    pub(super) admission_metrics: AdmissionMetrics,
 }
 
 /// What authentication and rate limiting use.
@@ -71,7 +73,7 @@ impl EdgeParts {
             .app_data(Data::new(self.draining.clone()))
             .app_data(Data::new(self.in_flight.clone()))
             .app_data(Data::new(self.faults.clone()))
-            .app_data(Data::new(self.metrics.clone()));
+            .app_data(Data::new(self.admission_metrics.clone()));
     }
 }
 

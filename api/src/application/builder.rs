@@ -8,7 +8,7 @@ use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::payment_gateway::{GatewayClient, GatewaySettings};
 use glasshouse_infra::redis::RedisSettings;
-use glasshouse_telemetry::metrics::Metrics;
+use glasshouse_telemetry::service::metrics::Metrics;
 use url::Url;
 
 use super::api_parts::{AdmissionParts, ApiParts, EdgeParts, HandlerParts};
@@ -39,7 +39,7 @@ impl Builder {
     /// Starts with what every process has.
     pub(super) fn new(settings: ProcessSettings) -> anyhow::Result<Self> {
         let metrics = Metrics::new(settings.metrics)?;
-        metrics.runtime.watch("main");
+        metrics.standard.runtime.watch("main");
         let faults = match settings.faults_are_enabled {
             true => Faults::enabled(metrics.faults.clone()),
             false => Faults::disabled(),
@@ -83,7 +83,7 @@ impl Builder {
     pub(super) fn add_gateway_simulator(&mut self, address: SocketAddr) -> anyhow::Result<SocketAddr> {
         let (listener, bound) = bind(address, "GLASSHOUSE_GATEWAY_ADDR")?;
         self.addresses.gateway = Some(bound);
-        let (shutdown, runtime) = (self.settings.shutdown, self.metrics.runtime.clone());
+        let (shutdown, runtime) = (self.settings.shutdown, self.metrics.standard.runtime.clone());
         self.servers.push(gateway_simulator_server(listener, shutdown, runtime)?);
         Ok(bound)
     }
@@ -104,14 +104,15 @@ impl Builder {
             draining: self.draining.clone(),
             in_flight: InFlight::new(http.limits.concurrent_requests),
             faults: faults.clone(),
-            metrics: metrics.http.clone(),
+            http_metrics: metrics.standard.http.clone(),
+            admission_metrics: metrics.admission.clone(),
         };
         let admission = AdmissionParts::new(auth, http.quotas, connections, faults, metrics);
         let handlers = HandlerParts::new(auth, connections, gateway, metrics)?;
         self.active_users = Some(admission.active_users());
         self.in_flight = Some(edge.in_flight.clone());
         let (parts, shutdown) = (ApiParts { edge, admission, handlers }, self.settings.shutdown);
-        self.servers.push(public_server(listener, http, shutdown, parts, metrics.runtime.clone())?);
+        self.servers.push(public_server(listener, http, shutdown, parts, metrics.standard.runtime.clone())?);
         Ok(())
     }
 

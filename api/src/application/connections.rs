@@ -7,9 +7,9 @@ use anyhow::Context;
 use glasshouse_infra::db::{Database, DatabaseSettings};
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::redis::{Redis, RedisError, RedisSettings};
-use glasshouse_telemetry::events::cache::{RedisConnectionFailed, RedisConnectionOk};
-use glasshouse_telemetry::events::database::{DatabaseConnectionFailed, DatabaseConnectionOk};
-use glasshouse_telemetry::metrics::Metrics;
+use glasshouse_telemetry::service::events::cache::{RedisConnectionFailed, RedisConnectionOk};
+use glasshouse_telemetry::service::events::database::{DatabaseConnectionFailed, DatabaseConnectionOk};
+use glasshouse_telemetry::service::metrics::Metrics;
 use glasshouse_telemetry::with_causes;
 use url::Url;
 

@@ -15,7 +15,7 @@ use actix_web::dev::{Server, ServerHandle};
 use anyhow::{Context, bail};
 use futures_util::future::join_all;
 use glasshouse_infra::db::Database;
-use glasshouse_telemetry::events::process::{
+use glasshouse_telemetry::service::events::process::{
     ApplicationStarted, ApplicationStarting, ApplicationStopped, ApplicationStopping,
 };
 use tokio::task::JoinSet;

@@ -8,7 +8,7 @@ use glasshouse_infra::clock;
 use glasshouse_infra::db::{Database, DatabaseSettings, Seeder};
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::tokens::Tokens;
-use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
+use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
 use secrecy::ExposeSecret;
 
 use super::demo_data::{self, DemoTenant, PASSWORD, TENANTS};

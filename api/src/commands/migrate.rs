@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use glasshouse_migrations::{Migrator, MigratorTrait, connect};
-use glasshouse_telemetry::events::process::DatabaseMigrated;
+use glasshouse_telemetry::service::events::process::DatabaseMigrated;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{Reader, environment, read_migration_url};

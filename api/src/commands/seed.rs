@@ -12,8 +12,8 @@ use glasshouse_domain::values::{Email, Name, Password, PasswordHash, Quantity, S
 use glasshouse_infra::clock;
 use glasshouse_infra::db::{Database, Seeder};
 use glasshouse_infra::passwords::Argon2Hasher;
-use glasshouse_telemetry::events::process::DatabaseSeeded;
-use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
+use glasshouse_telemetry::service::events::process::DatabaseSeeded;
+use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
 use time::Duration;
 
 use super::demo_data::{self, PASSWORD, TENANTS};

@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use glasshouse_telemetry::contract::Contract;
-use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
+use glasshouse_telemetry::service;
 
 /// How to print the contract.
 #[derive(Clone, Debug, clap::Args)]
@@ -18,7 +17,7 @@ pub(crate) struct ContractArgs {
 
 /// Prints the contract as JSON, or a document with the contract's tables.
 pub(crate) fn print(args: &ContractArgs) -> anyhow::Result<()> {
-    let contract = Contract::of(&Metrics::new(MetricsSettings::default())?);
+    let contract = service::contract()?;
     let text = match &args.tables {
         Some(file) => {
             let document =

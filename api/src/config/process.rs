@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use glasshouse_telemetry::metrics::MetricsSettings;
+use glasshouse_telemetry::service::metrics::MetricsSettings;
 
 use super::{Reader, telemetry};
 

@@ -1,6 +1,7 @@
 //! Settings of telemetry: where each signal goes, and how much of it.
 
-use glasshouse_telemetry::metrics::MetricsSettings;
+use glasshouse_telemetry::metrics::StandardMetricsSettings;
+use glasshouse_telemetry::service::metrics::MetricsSettings;
 use glasshouse_telemetry::{Build, LogFormat, SpanField, TelemetrySettings};
 
 use super::{ProcessKind, Reader};
@@ -56,8 +57,7 @@ pub(super) fn read_metrics(env: &mut Reader) -> MetricsSettings {
     let limit = env.number("GLASSHOUSE_MEMORY_LIMIT_MIB", 1, 1..=1_048_576) * 1024 * 1024;
     MetricsSettings {
         label_cap: usize::try_from(label_cap).unwrap_or(usize::MAX),
-        memory_limit: has_limit.then_some(limit),
-        build: Some(BUILD),
+        standard: StandardMetricsSettings { memory_limit: has_limit.then_some(limit), build: Some(BUILD) },
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::error::InternalError;
 use actix_web::{HttpRequest, HttpResponse, web};
 use glasshouse_infra::payment_gateway::wire::{Charge, ChargeRequest, IDEMPOTENCY_KEY};
-use glasshouse_telemetry::events::payment_gateway::{
+use glasshouse_telemetry::service::events::payment_gateway::{
     GatewaySimulatorBehaviorChanged, GatewaySimulatorBehaviorReset,
 };
 use serde_json::json;

@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use glasshouse_infra::db::DatabaseMonitor;
 use glasshouse_infra::redis::Redis;
-use glasshouse_telemetry::events::health::{HealthCheckFailed, HealthCheckTimedOut};
+use glasshouse_telemetry::service::events::health::{HealthCheckFailed, HealthCheckTimedOut};
 use glasshouse_telemetry::with_causes;
 use serde::Serialize;
 

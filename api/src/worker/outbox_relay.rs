@@ -6,7 +6,7 @@ use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::outbox::{OutboxMessage, deliver};
 use glasshouse_infra::clock;
 use glasshouse_infra::db::Leased;
-use glasshouse_telemetry::events::outbox::{OutboxDelivered, OutboxDeliveryFailed};
+use glasshouse_telemetry::service::events::outbox::{OutboxDelivered, OutboxDeliveryFailed};
 use glasshouse_telemetry::{in_own_hub, with_causes};
 use tokio_util::sync::CancellationToken;
 

@@ -4,7 +4,7 @@ use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::PaymentId;
 use glasshouse_domain::reconcile::{ReconcileError, ReconcileStep, reconcile};
 use glasshouse_infra::db::{OpenPayment, TenantStore};
-use glasshouse_telemetry::events::payments::{PaymentReconciled, PaymentStaysOpen};
+use glasshouse_telemetry::service::events::payments::{PaymentReconciled, PaymentStaysOpen};
 use glasshouse_telemetry::{in_own_hub, with_causes};
 use tokio_util::sync::CancellationToken;
 

@@ -8,7 +8,7 @@ use glasshouse_domain::login::{HashingFailed, LoginError, PasswordHasher, log_in
 use glasshouse_domain::values::{Email, Password, PasswordHash, Slug};
 use glasshouse_infra::db::{Database, DatabaseSettings};
 use glasshouse_infra::passwords::{Argon2Hasher, Argon2Settings};
-use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
+use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use secrecy::SecretString;
 use serde_json::{Value, json};

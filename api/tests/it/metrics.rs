@@ -4,9 +4,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use glasshouse_api::http::public::docs;
-use glasshouse_telemetry::events::payments::PaymentSucceeded;
-use glasshouse_telemetry::events::users::UserRegistered;
-use glasshouse_telemetry::metrics::{Metrics, MetricsSettings, Sale};
+use glasshouse_telemetry::service::events::payments::PaymentSucceeded;
+use glasshouse_telemetry::service::events::users::UserRegistered;
+use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings, Sale};
 use serde_json::json;
 
 use crate::support::{Backend, Scrape, TestApp, eventually, on_both};
@@ -136,12 +136,12 @@ fn a_thousand_tenants_on_all_endpoints_stay_under_the_cap() {
     for n in 0..1000 {
         let tenant = uuid::Uuid::from_u128(n).to_string();
         UserRegistered { tenant_id: &tenant, user_id: &tenant, source: "organic" }.emit(&metrics.business);
-        metrics.http.rate_limited(&tenant);
+        metrics.admission.rate_limited(&tenant);
         let sales = ["Mug", "Cap", "Pen"].map(|product| Sale { tenant_id: &tenant, product, usd: 12.5 });
         PaymentSucceeded { payment_id: &tenant, order_status: Some("paid"), sales: &sales }
             .emit(&metrics.business);
         for endpoint in &endpoints {
-            metrics.http.called_by_tenant(&tenant, endpoint);
+            metrics.admission.called_by_tenant(&tenant, endpoint);
         }
     }
     let text = metrics.text().unwrap();

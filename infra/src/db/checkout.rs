@@ -8,8 +8,8 @@ use glasshouse_domain::idempotency::{Idempotent, IdempotentRequest};
 use glasshouse_domain::order::{Order, OrderDraft, OrderState, PricingError};
 use glasshouse_domain::payment::{ChargeOutcome, GatewayFailure};
 use glasshouse_domain::product::Product;
-use glasshouse_telemetry::events::orders::OrderPlaced;
-use glasshouse_telemetry::events::payments::PaymentLeftPending;
+use glasshouse_telemetry::service::events::orders::OrderPlaced;
+use glasshouse_telemetry::service::events::payments::PaymentLeftPending;
 
 use super::TenantStore;
 use super::idempotency::Claim;

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::pool::{InjectedDelay, Pool};
 use super::{Database, statements};
-use glasshouse_telemetry::metrics::Metrics;
+use glasshouse_telemetry::service::metrics::Metrics;
 
 /// The address, pool size and timeouts of the database.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use glasshouse_telemetry::events::faults::FaultCouldNotHoldConnection;
+use glasshouse_telemetry::service::events::faults::FaultCouldNotHoldConnection;
 use sea_orm::TransactionTrait;
 
 use super::Pool;

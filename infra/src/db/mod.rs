@@ -51,7 +51,7 @@ pub use work_queue::{Lease, Leased, OpenPayment, WorkQueue};
 use std::sync::Arc;
 use std::time::Duration;
 
-use glasshouse_telemetry::events::database::DatabaseCloseFailed;
+use glasshouse_telemetry::service::events::database::DatabaseCloseFailed;
 
 use self::pool::InjectedDelay;
 

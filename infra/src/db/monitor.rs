@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_telemetry::events::Critical;
-use glasshouse_telemetry::events::database::{DatabaseConnectionLost, DatabaseConnectionOk};
+use glasshouse_telemetry::service::events::database::{DatabaseConnectionLost, DatabaseConnectionOk};
 use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
 

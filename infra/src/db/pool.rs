@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, State
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::failure::store_failure;
-use glasshouse_telemetry::metrics::{BusinessMetrics, DatabaseMetrics};
+use glasshouse_telemetry::service::metrics::{BusinessMetrics, DatabaseMetrics};
 
 /// The connections of this process, and the settings and metrics of their transactions.
 #[derive(Clone, Debug)]

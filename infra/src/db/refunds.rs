@@ -8,8 +8,8 @@ use glasshouse_domain::order::{Order, OrderState};
 use glasshouse_domain::outbox::OutboxEvent;
 use glasshouse_domain::payment::{GatewayFailure, Payment, PaymentState};
 use glasshouse_domain::refund::{RefundError, RefundStore};
-use glasshouse_telemetry::events::orders::OrderCancelled;
-use glasshouse_telemetry::events::payments::{PaymentRefunded, RefundLeftPending};
+use glasshouse_telemetry::service::events::orders::OrderCancelled;
+use glasshouse_telemetry::service::events::payments::{PaymentRefunded, RefundLeftPending};
 use sea_orm::ColumnTrait;
 use sea_orm::sea_query::Expr;
 

@@ -7,9 +7,9 @@ use glasshouse_domain::outbox::OutboxEvent;
 use glasshouse_domain::payment::{ChargeOutcome, PaymentState};
 use glasshouse_domain::settlement::Settlement;
 use glasshouse_domain::values::Currency;
-use glasshouse_telemetry::events::payments::{PaymentDeclined, PaymentSucceeded};
-use glasshouse_telemetry::metrics::{BusinessMetrics, Sale};
 use glasshouse_telemetry::propagation;
+use glasshouse_telemetry::service::events::payments::{PaymentDeclined, PaymentSucceeded};
+use glasshouse_telemetry::service::metrics::{BusinessMetrics, Sale};
 use sea_orm::ColumnTrait;
 use sea_orm::sea_query::Expr;
 

@@ -8,8 +8,8 @@ use opentelemetry::{Context, KeyValue, global};
 use sea_orm::metric::Info;
 use sea_orm::{DatabaseConnection, DbBackend};
 
-use glasshouse_telemetry::events::database::SlowQuery;
-use glasshouse_telemetry::metrics::DatabaseMetrics;
+use glasshouse_telemetry::service::events::database::SlowQuery;
+use glasshouse_telemetry::service::metrics::DatabaseMetrics;
 
 /// The maximum length of a slow statement in the log, in characters.
 const SLOW_QUERY_CHARS: usize = 200;

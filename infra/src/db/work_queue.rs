@@ -6,7 +6,7 @@ use std::sync::Arc;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::PaymentId;
 use glasshouse_domain::outbox::OutboxMessage;
-use glasshouse_telemetry::events::outbox::OutboxMessageUnreadable;
+use glasshouse_telemetry::service::events::outbox::OutboxMessageUnreadable;
 use glasshouse_telemetry::with_causes;
 use sea_orm::{QueryResult, TryGetable, Value};
 use time::OffsetDateTime;

@@ -18,8 +18,8 @@ use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use crate::db::ConnectionHolder;
-use glasshouse_telemetry::events::faults::FaultInjected;
-use glasshouse_telemetry::metrics::FaultMetrics;
+use glasshouse_telemetry::service::events::faults::FaultInjected;
+use glasshouse_telemetry::service::metrics::FaultMetrics;
 
 /// The faults of this process. Clones share them.
 #[derive(Clone, Debug, Default)]

@@ -3,10 +3,10 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use glasshouse_telemetry::events::payment_gateway::{
+use glasshouse_telemetry::service::events::payment_gateway::{
     PaymentGatewayCircuitClosed, PaymentGatewayCircuitOpened,
 };
-use glasshouse_telemetry::metrics::GatewayMetrics;
+use glasshouse_telemetry::service::metrics::GatewayMetrics;
 
 /// When the circuit opens, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +89,7 @@ impl CircuitBreaker {
 
 #[cfg(test)]
 mod tests {
-    use glasshouse_telemetry::metrics::{Metrics, MetricsSettings};
+    use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
 
     use super::*;
 

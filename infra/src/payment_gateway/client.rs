@@ -15,9 +15,9 @@ use url::Url;
 
 use super::circuit_breaker::{CircuitBreaker, CircuitBreakerSettings};
 use super::wire::{self, ChargeRequest, ChargeStatus, IDEMPOTENCY_KEY};
-use glasshouse_telemetry::events::payment_gateway::PaymentGatewayTimeout;
-use glasshouse_telemetry::metrics::GatewayMetrics;
 use glasshouse_telemetry::propagation;
+use glasshouse_telemetry::service::events::payment_gateway::PaymentGatewayTimeout;
+use glasshouse_telemetry::service::metrics::GatewayMetrics;
 
 /// Timeouts, retries, and the circuit breaker of the client.
 #[derive(Clone, Copy, Debug)]

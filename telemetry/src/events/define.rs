@@ -52,9 +52,9 @@
 /// Without the metrics it does not compile:
 ///
 /// ```compile_fail
-/// use glasshouse_telemetry::events::cache::CacheHit;
+/// use glasshouse_telemetry::events::http::RequestCompleted;
 ///
-/// CacheHit { cache: "principals" }.emit();
+/// RequestCompleted { status_code: 200, duration_ms: 1.5, method: "GET", endpoint: "/" }.emit();
 /// ```
 #[macro_export]
 macro_rules! events {

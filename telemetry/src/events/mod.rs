@@ -1,32 +1,19 @@
-//! The list of events: every business and operational event of the service is one item here, with its name, its level,
-//! its fields and the metrics that it moves. A file holds the events of one concern.
+//! Events: each is one item with its name, its level, its fields and the metrics that it moves. Here are those that the
+//! crate emits itself, in a file for each concern.
 //!
 //! A call site emits an event, and writes neither a log record nor a metric beside it; [`events!`](crate::events!) says
 //! how to declare one.
 
-pub mod cache;
-pub mod database;
 mod define;
-pub mod faults;
-pub mod health;
 pub mod http;
-pub mod orders;
-pub mod outbox;
 pub mod panics;
-pub mod payment_gateway;
-pub mod payments;
-pub mod process;
 pub mod profiles;
-pub mod rate_limit;
-pub mod users;
 mod value;
 
 use prometheus::core::Collector;
 use serde::Serialize;
 #[doc(hidden)]
 pub use tracing;
-
-use crate::metrics::Metrics;
 
 pub use value::{Critical, FieldValue};
 
@@ -59,60 +46,8 @@ impl<M> MetricsHandle<M> for M {
     }
 }
 
-/// The definitions of all events.
-#[must_use]
-pub fn definitions(metrics: &Metrics) -> Vec<EventDefinition> {
-    [
-        process::definitions(metrics),
-        http::definitions(metrics),
-        panics::definitions(metrics),
-        users::definitions(metrics),
-        orders::definitions(metrics),
-        payments::definitions(metrics),
-        payment_gateway::definitions(metrics),
-        outbox::definitions(metrics),
-        database::definitions(metrics),
-        cache::definitions(metrics),
-        rate_limit::definitions(metrics),
-        health::definitions(metrics),
-        faults::definitions(metrics),
-        profiles::definitions(metrics),
-    ]
-    .concat()
-}
-
 /// The name under which a metric is exported.
 #[doc(hidden)]
 pub fn metric_name(metric: &impl Collector) -> String {
     metric.desc().first().map(|description| description.fq_name.clone()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-    use crate::metrics::MetricsSettings;
-
-    #[test]
-    fn every_event_has_a_name_of_its_own_in_snake_case() {
-        let events = definitions(&Metrics::new(MetricsSettings::default()).unwrap());
-        let mut names = HashSet::new();
-        for event in &events {
-            assert!(event.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", event.name);
-            assert!(names.insert(event.name), "{} is declared twice", event.name);
-            assert!(event.description.ends_with('.'), "{}: {}", event.name, event.description);
-        }
-    }
-
-    #[test]
-    fn an_event_moves_metrics_that_are_exported() {
-        let metrics = Metrics::new(MetricsSettings::default()).unwrap();
-        let exported: HashSet<_> = metrics.definitions().iter().map(|metric| metric.name.clone()).collect();
-        for event in definitions(&metrics) {
-            for metric in &event.metrics {
-                assert!(exported.contains(metric), "{}: {metric}", event.name);
-            }
-        }
-    }
 }

@@ -9,29 +9,31 @@ use prometheus::proto::MetricFamily;
 use super::Labeled;
 
 /// A label with many possible values, of which the first ones have series of their own; the rest count under
-/// `other`. However many tenants there are, a scrape stays small, and counts still add up.
+/// `other`. However many values there are, a scrape stays small, and counts still add up.
 #[derive(Clone, Debug)]
-pub(super) struct CappedLabel {
+pub struct CappedLabel {
     known: Arc<RwLock<HashSet<String>>>,
     cap: usize,
 }
 
-/// Stands for all values beyond the cap.
-pub(super) const OTHER: &str = "other";
-
 impl CappedLabel {
-    pub(super) fn new(cap: usize) -> Self {
+    /// Stands for all values beyond the cap.
+    pub const OTHER: &str = "other";
+
+    /// A label of which the first `cap` values have series of their own.
+    #[must_use]
+    pub fn new(cap: usize) -> Self {
         Self { known: Arc::default(), cap }
     }
 
     /// The value itself, or `other`.
-    pub(super) fn of<'a>(&self, value: &'a str) -> &'a str {
+    pub fn of<'a>(&self, value: &'a str) -> &'a str {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         if known.contains(value) {
             return value;
         }
         if known.len() >= self.cap {
-            return OTHER;
+            return Self::OTHER;
         }
         drop(known);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
@@ -40,27 +42,28 @@ impl CappedLabel {
             known.insert(value.to_owned());
             value
         } else {
-            OTHER
+            Self::OTHER
         }
     }
 }
 
 /// A metric family whose first label is capped.
 #[derive(Clone, Debug)]
-pub(crate) struct Capped<F> {
+pub struct Capped<F> {
     family: F,
     first: CappedLabel,
 }
 
 impl<F> Capped<F> {
-    pub(super) const fn new(family: F, first: CappedLabel) -> Self {
+    /// A family whose first label is `first`. Several families may have the same label, and so the same values.
+    pub const fn new(family: F, first: CappedLabel) -> Self {
         Self { family, first }
     }
 }
 
 impl<B: MetricVecBuilder, const N: usize> Capped<Labeled<MetricVec<B>, N>> {
     /// The series with these label values, or that of `other`.
-    pub(crate) fn with(&self, mut values: [&str; N]) -> B::M {
+    pub fn with(&self, mut values: [&str; N]) -> B::M {
         if let Some(first) = values.first_mut() {
             *first = self.first.of(first);
         }
@@ -85,7 +88,7 @@ mod tests {
     #[test]
     fn the_first_values_stay_and_the_rest_is_other() {
         let label = CappedLabel::new(2);
-        assert_eq!(["a", "b", "c", "a", "c"].map(|value| label.of(value)), ["a", "b", OTHER, "a", OTHER]);
+        assert_eq!(["a", "b", "c", "a", "c"].map(|value| label.of(value)), ["a", "b", "other", "a", "other"]);
     }
 
     #[test]

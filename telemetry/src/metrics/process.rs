@@ -17,8 +17,8 @@ pub(super) fn register(
     let process = ProcessCollector::for_self();
     registrar.describe(&process);
     registrar.export(process)?;
-    let help = "Memory limit of the process, in bytes: GLASSHOUSE_MEMORY_LIMIT_MIB, or its container's limit; absent \
-                without a limit.";
+    let help = "Memory limit of the process, in bytes: the configured limit, or that of its container; absent without \
+                a limit.";
     let memory = IntGauge::new("process_memory_limit_bytes", help)?;
     registrar.describe(&memory);
     if let Some(limit) = memory_limit.or_else(cgroup_memory_limit) {

@@ -44,7 +44,7 @@ impl Registrar {
         self
     }
 
-    /// The definitions of all metrics, in the order of their registration.
+    /// The definitions of all metrics, by concern; within each in the order of their registration.
     #[must_use]
     pub fn definitions(&self) -> &[MetricDefinition] {
         &self.definitions
@@ -164,13 +164,15 @@ impl Registrar {
                 _ => "gauge",
             };
             let fixed = description.const_label_pairs.iter().map(|label| label.name().to_owned());
-            self.definitions.push(MetricDefinition {
+            let definition = MetricDefinition {
                 name: description.fq_name.clone(),
                 kind,
                 help: description.help.clone(),
                 labels: fixed.chain(description.variable_labels.iter().cloned()).collect(),
                 group: self.group,
-            });
+            };
+            let last = self.definitions.iter().rposition(|other| other.group == self.group);
+            self.definitions.insert(last.map_or(self.definitions.len(), |last| last + 1), definition);
         }
     }
 
@@ -203,6 +205,16 @@ mod tests {
             of("open", "gauge", "Open shops.", &[]),
         ];
         assert_eq!(registrar.definitions(), expected);
+    }
+
+    #[test]
+    fn definitions_of_a_concern_stand_together() {
+        let mut registrar = Registrar::default();
+        for (group, name) in [("shop", "open"), ("till", "cash"), ("shop", "closed")] {
+            registrar.group(group).int_gauge(name, "A gauge.").unwrap();
+        }
+        let names: Vec<_> = registrar.definitions().iter().map(|metric| &*metric.name).collect();
+        assert_eq!(names, ["open", "closed", "cash"]);
     }
 
     #[test]

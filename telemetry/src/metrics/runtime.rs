@@ -24,7 +24,7 @@ impl RuntimeMetrics {
             watched: Arc::default(),
             workers: registrar.int_gauge_vec(
                 "runtime_workers",
-                "Worker threads of the async runtimes, by runtime (main, http, gateway).",
+                "Worker threads of the async runtimes, by runtime.",
                 labels,
             )?,
             tasks: registrar.int_gauge_vec("runtime_tasks", "Unfinished tasks.", labels)?,

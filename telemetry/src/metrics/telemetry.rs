@@ -7,7 +7,7 @@ use crate::dropped;
 
 /// How much telemetry was dropped, by signal.
 #[derive(Clone, Debug)]
-pub struct TelemetryMetrics {
+pub(super) struct TelemetryMetrics {
     dropped: IntCounterVec<1>,
 }
 

@@ -52,7 +52,7 @@ pub(in crate::application) fn public_server(
             .wrap(from_fn(time_out))
             .wrap(from_fn(shed_load))
             .wrap(Compress::default())
-            .wrap(Observe::new(parts.edge.metrics.clone()).errors(ProblemDocuments))
+            .wrap(Observe::new(parts.edge.http_metrics.clone()).errors(ProblemDocuments))
             .wrap(from_fn(close_while_draining))
             .wrap(TracingLogger::<RequestSpan>::new())
             .wrap(hub_per_request())

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use glasshouse_infra::db::ConnectionHolder;
 use glasshouse_infra::faults::{FaultPlan, Faults};
-use glasshouse_telemetry::events::faults::{FaultsEnded, FaultsReplaced};
+use glasshouse_telemetry::service::events::faults::{FaultsEnded, FaultsReplaced};
 use serde_json::json;
 
 use crate::http::json::Json;

@@ -8,7 +8,7 @@ use futures_util::future::join3;
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::clock;
 use glasshouse_infra::db::Backlog;
-use glasshouse_telemetry::metrics::Metrics;
+use glasshouse_telemetry::service::metrics::Metrics;
 use tokio::sync::Mutex;
 
 use crate::http::health::Dependencies;

@@ -10,7 +10,7 @@ use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::principals::{Principal, Principals};
 use glasshouse_infra::rate_limit::RateLimiter;
 use glasshouse_infra::tokens::{Claims, Tokens};
-use glasshouse_telemetry::metrics::HttpMetrics;
+use glasshouse_telemetry::service::metrics::AdmissionMetrics;
 
 use super::limit_rate::reject;
 use crate::http::problem::Problem;
@@ -27,7 +27,7 @@ pub async fn authenticate(
     principals: web::Data<Principals>,
     limiter: web::Data<RateLimiter>,
     active_users: web::Data<ActiveUsers>,
-    metrics: web::Data<HttpMetrics>,
+    metrics: web::Data<AdmissionMetrics>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {

@@ -9,8 +9,10 @@ use actix_web::{Error, HttpMessage, web};
 use glasshouse_domain::id::TenantId;
 use glasshouse_infra::principals::Principal;
 use glasshouse_infra::rate_limit::{Decision, RateLimiter};
-use glasshouse_telemetry::events::rate_limit::{RateLimitApproached, RateLimitExceeded, RateLimiterFailed};
-use glasshouse_telemetry::metrics::HttpMetrics;
+use glasshouse_telemetry::service::events::rate_limit::{
+    RateLimitApproached, RateLimitExceeded, RateLimiterFailed,
+};
+use glasshouse_telemetry::service::metrics::AdmissionMetrics;
 
 use crate::http::problem::{Problem, whole_seconds};
 
@@ -26,7 +28,7 @@ const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 /// When the next middleware fails.
 pub async fn limit_rate(
     limiter: web::Data<RateLimiter>,
-    metrics: web::Data<HttpMetrics>,
+    metrics: web::Data<AdmissionMetrics>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -70,7 +72,7 @@ pub(super) fn reject(
     tenant: TenantId,
     decision: &Decision,
     limiter: &RateLimiter,
-    metrics: &HttpMetrics,
+    metrics: &AdmissionMetrics,
 ) -> ServiceResponse<BoxBody> {
     metrics.rate_limited(&tenant.to_string());
     if let Some(refused) = limiter.count_rejection(tenant) {

@@ -6,7 +6,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
-use glasshouse_telemetry::metrics::HttpMetrics;
+use glasshouse_telemetry::service::metrics::AdmissionMetrics;
 use tokio::sync::Semaphore;
 
 use crate::http::problem::Problem;
@@ -39,7 +39,7 @@ impl InFlight {
 /// When the next middleware fails.
 pub async fn shed_load(
     in_flight: web::Data<InFlight>,
-    metrics: web::Data<HttpMetrics>,
+    metrics: web::Data<AdmissionMetrics>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {

@@ -9,7 +9,7 @@ use glasshouse_infra::clock;
 use glasshouse_infra::db::TenantStore;
 use glasshouse_infra::passwords::Argon2Hasher;
 use glasshouse_infra::principals::Principals;
-use glasshouse_telemetry::events::users::UserCreated;
+use glasshouse_telemetry::service::events::users::UserCreated;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;

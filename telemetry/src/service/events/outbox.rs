@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::metrics::OutboxMetrics;
+use crate::service::metrics::OutboxMetrics;
 
 crate::events! {
     "outbox"

@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
-use super::Critical;
-use crate::metrics::DatabaseMetrics;
+use crate::events::Critical;
+use crate::service::metrics::DatabaseMetrics;
 
 crate::events! {
     "database"

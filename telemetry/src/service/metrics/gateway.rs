@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus::{Error, IntGauge};
 
-use super::{HistogramVec, Registrar};
+use crate::metrics::{HistogramVec, Registrar};
 
 /// Attempts to call the payment gateway, and its circuit breaker.
 #[derive(Clone, Debug)]

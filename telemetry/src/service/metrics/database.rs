@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus::{Error, Histogram, IntCounter, IntGauge};
 
-use super::{IntGaugeVec, Registrar};
+use crate::metrics::{IntGaugeVec, Registrar};
 
 /// Database queries, and the connection pool.
 #[derive(Clone, Debug)]

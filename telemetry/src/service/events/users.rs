@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::metrics::BusinessMetrics;
+use crate::service::metrics::BusinessMetrics;
 
 crate::events! {
     "users"

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use crate::metrics::GatewayMetrics;
+use crate::service::metrics::GatewayMetrics;
 
 crate::events! {
     "payment gateway"

@@ -4,8 +4,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Error, IntGauge};
 
-use super::labels::{Capped, CappedLabel, OTHER};
-use super::{CounterVec, IntCounterVec, Registrar};
+use crate::metrics::{Capped, CappedLabel, CounterVec, IntCounterVec, Registrar};
 use crate::redaction::without_emails;
 
 /// Every status of an order.
@@ -123,7 +122,7 @@ impl Revenue {
     /// there could be as many series as its square.
     fn product_of<'a>(&self, tenant_id: &str, product: &'a str) -> &'a str {
         let pair = format!("{tenant_id} {product}");
-        if self.products.of(&pair) == OTHER { OTHER } else { product }
+        if self.products.of(&pair) == CappedLabel::OTHER { CappedLabel::OTHER } else { product }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use prometheus::Error;
 
-use super::{IntGaugeVec, Registrar};
+use crate::metrics::{IntGaugeVec, Registrar};
 
 /// Whether each dependency passes its health check.
 #[derive(Clone, Debug)]

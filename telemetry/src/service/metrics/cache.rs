@@ -2,7 +2,7 @@
 
 use prometheus::{Error, IntGauge};
 
-use super::{IntCounterVec, IntGaugeVec, Registrar};
+use crate::metrics::{IntCounterVec, IntGaugeVec, Registrar};
 
 /// Lookups in caches, and the connection pool of Redis.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::metrics::FaultMetrics;
+use crate::service::metrics::FaultMetrics;
 
 crate::events! {
     "faults"

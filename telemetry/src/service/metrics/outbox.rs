@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus::{Error, Gauge, IntGauge};
 
-use super::{IntCounterVec, Registrar};
+use crate::metrics::{IntCounterVec, Registrar};
 
 /// The backlog of the outbox, and attempts to deliver its messages.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use prometheus::Error;
 
-use super::{IntCounterVec, Registrar};
+use crate::metrics::{IntCounterVec, Registrar};
 
 /// How often injected faults took effect.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::metrics::CacheMetrics;
+use crate::service::metrics::CacheMetrics;
 
 crate::events! {
     "cache"

@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt::Display;
 
-use crate::metrics::{BusinessMetrics, IntCounterVec, Sale};
+use crate::metrics::IntCounterVec;
+use crate::service::metrics::{BusinessMetrics, Sale};
 
 crate::events! {
     "payments"

@@ -1,0 +1,53 @@
+//! Requests on their way to a handler: authenticated, rate limited or shed.
+
+use crate::metrics::{Capped, CappedLabel, Error, IntCounterVec, Registrar};
+
+/// Authenticated requests, and those that were rejected before they reached a handler.
+#[derive(Clone, Debug)]
+pub struct AdmissionMetrics {
+    api_calls: Capped<IntCounterVec<2>>,
+    rate_limited: Capped<IntCounterVec<1>>,
+    shed: IntCounterVec<1>,
+}
+
+impl AdmissionMetrics {
+    pub(super) fn register(registrar: &mut Registrar, tenants: CappedLabel) -> Result<Self, Error> {
+        let shed = registrar.int_counter_vec(
+            "load_shed_total",
+            "Requests rejected by load shedding, by reason (concurrency).",
+            ["reason"],
+        )?;
+        // Created at zero, so that an alert sees the increase of the first rejection.
+        shed.with(["concurrency"]);
+        let api_calls = registrar.int_counter_vec(
+            "api_calls_total",
+            "Authenticated requests, by tenant and route pattern. Tenants beyond the cap count as \"other\".",
+            ["tenant_id", "endpoint"],
+        )?;
+        let rate_limited = registrar.int_counter_vec(
+            "tenant_rate_limited_total",
+            "Requests rejected by the rate limit of the tenant's plan.",
+            ["tenant_id"],
+        )?;
+        Ok(Self {
+            api_calls: Capped::new(api_calls, tenants.clone()),
+            rate_limited: Capped::new(rate_limited, tenants),
+            shed,
+        })
+    }
+
+    /// Counts an authenticated request.
+    pub fn called_by_tenant(&self, tenant: &str, endpoint: &str) {
+        self.api_calls.with([tenant, endpoint]).inc();
+    }
+
+    /// Counts a request that the rate limit rejected.
+    pub fn rate_limited(&self, tenant: &str) {
+        self.rate_limited.with([tenant]).inc();
+    }
+
+    /// Counts a request that was shed.
+    pub fn shed(&self, reason: &str) {
+        self.shed.with([reason]).inc();
+    }
+}

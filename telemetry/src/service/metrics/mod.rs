@@ -1,0 +1,121 @@
+//! The metrics of Glasshouse: a struct for each concern, which its adapter holds. The names are an interface that
+//! dashboards and alerts depend on; the definition of each is part of the telemetry contract.
+
+mod admission;
+mod business;
+mod cache;
+mod database;
+mod faults;
+mod gateway;
+mod health;
+mod outbox;
+
+pub use admission::AdmissionMetrics;
+pub use business::{BusinessMetrics, ORDER_STATUSES, PAYMENT_OUTCOMES, Sale};
+pub use cache::CacheMetrics;
+pub use database::DatabaseMetrics;
+pub use faults::FaultMetrics;
+pub use gateway::GatewayMetrics;
+pub use health::HealthMetrics;
+pub use outbox::OutboxMetrics;
+
+use crate::metrics::{
+    CappedLabel, Error, HttpMetrics, MetricDefinition, Registrar, StandardMetrics, StandardMetricsSettings,
+};
+
+/// Settings of the metrics.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricsSettings {
+    /// The maximum number of tenants, and of products, with time series of their own.
+    pub label_cap: usize,
+    /// Settings of the metrics that every service has.
+    pub standard: StandardMetricsSettings,
+}
+
+impl Default for MetricsSettings {
+    fn default() -> Self {
+        Self { label_cap: 200, standard: StandardMetricsSettings::default() }
+    }
+}
+
+/// All metrics of one process.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// What every service measures: HTTP requests, the async runtimes and the process.
+    pub standard: StandardMetrics,
+    /// Requests by tenant, and rejected requests.
+    pub admission: AdmissionMetrics,
+    /// Sign-ups, logins, orders, payments and revenue.
+    pub business: BusinessMetrics,
+    /// Calls to the payment gateway.
+    pub gateway: GatewayMetrics,
+    /// Database queries, and the connection pool.
+    pub database: DatabaseMetrics,
+    /// Caches, and the connection pool of Redis.
+    pub cache: CacheMetrics,
+    /// The outbox and its relay.
+    pub outbox: OutboxMetrics,
+    /// Health of the dependencies.
+    pub health: HealthMetrics,
+    /// Injected faults.
+    pub faults: FaultMetrics,
+}
+
+impl Metrics {
+    /// Registers all metrics.
+    ///
+    /// # Errors
+    /// When a name is not valid or not unique, which is a mistake of this module.
+    pub fn new(settings: MetricsSettings) -> Result<Self, Error> {
+        let mut registrar = Registrar::default();
+        let all = &mut registrar;
+        let MetricsSettings { label_cap, standard } = settings;
+        let tenants = CappedLabel::new(label_cap);
+        Ok(Self {
+            admission: AdmissionMetrics::register(all.group("http"), tenants.clone())?,
+            business: BusinessMetrics::register(all.group("business"), tenants, label_cap)?,
+            gateway: GatewayMetrics::register(all.group("payment gateway"))?,
+            database: DatabaseMetrics::register(all.group("database"))?,
+            cache: CacheMetrics::register(all.group("cache"))?,
+            outbox: OutboxMetrics::register(all.group("outbox"))?,
+            health: HealthMetrics::register(all.group("health"))?,
+            faults: FaultMetrics::register(all.group("faults"))?,
+            standard: StandardMetrics::new(registrar, standard)?,
+        })
+    }
+
+    /// The definitions of all metrics, by concern.
+    #[must_use]
+    pub fn definitions(&self) -> &[MetricDefinition] {
+        self.standard.definitions()
+    }
+
+    /// All metrics in Prometheus' text format.
+    ///
+    /// # Errors
+    /// When a metric cannot be encoded.
+    pub fn text(&self) -> Result<String, Error> {
+        self.standard.text()
+    }
+}
+
+/// Each event takes the metrics of its concern from here.
+macro_rules! as_ref {
+    ($($($field:ident).+: $metrics:ty),+ $(,)?) => {
+        $(impl AsRef<$metrics> for Metrics {
+            fn as_ref(&self) -> &$metrics {
+                &self.$($field).+
+            }
+        })+
+    };
+}
+
+as_ref!(
+    standard.http: HttpMetrics,
+    business: BusinessMetrics,
+    gateway: GatewayMetrics,
+    database: DatabaseMetrics,
+    cache: CacheMetrics,
+    outbox: OutboxMetrics,
+    faults: FaultMetrics,
+);
