@@ -27,8 +27,7 @@ async fn price(shop: Path<String>, quotes: Data<IntCounterVec<1>>) -> Result<Str
     propagation::inject(&mut context);
     let request = reqwest::Client::new().get(prices.to_string_lossy().into_owned());
     let request = context.iter().fold(request, |request, (name, value)| request.header(name, value));
-    let response = request.send().await.map_err(error::ErrorBadGateway)?;
-    let price = response.text().await.map_err(error::ErrorBadGateway)?;
+    let price = async { request.send().await?.text().await }.await.map_err(error::ErrorBadGateway)?;
     quotes.with(["remote"]).inc();
     tracing::info!(price, "price_quoted");
     Ok(price)
@@ -55,14 +54,14 @@ async fn flamegraph() -> Result<HttpResponse, Error> {
 pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut settings = TelemetrySettings::new("shop", BUILD);
     settings.span_fields.push(SpanField::new("shop.id", "shop_id"));
+    settings.error_tags.push(SpanField::new("shop.id", "shop_id"));
     settings.read_environment(|name| env::var_os(name)?.into_string().ok())?;
     let telemetry = Telemetry::start(&settings)?;
 
     let mut own = Registrar::default();
     let quotes = own.int_counter_vec("price_quotes_total", "Prices quoted, by source.", ["source"])?;
-    let standard = StandardMetricsSettings { build: Some(BUILD), ..StandardMetricsSettings::default() };
-    let all = StandardMetrics::new(own, standard)?;
-    let (all, quotes) = (Data::new(all), Data::new(quotes));
+    let standard = StandardMetricsSettings { build: Some(BUILD), memory_limit: None };
+    let (all, quotes) = (Data::new(StandardMetrics::new(own, standard)?), Data::new(quotes));
     let server = HttpServer::new(move || {
         let (http, app) = (all.http.clone(), App::new().app_data(all.clone()).app_data(quotes.clone()));
         app.route("/shops/{id}/price", get().to(price))

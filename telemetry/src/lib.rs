@@ -37,7 +37,7 @@ pub use fields::with_causes;
 pub use logs::{LogFormat, SpanField};
 pub use redaction::SECRET_FIELDS;
 pub use settings::{
-    Build, InvalidSetting, InvalidVariable, InvalidVariables, SPAN_FIELDS, TelemetrySettings,
+    Build, ERROR_TAGS, InvalidSetting, InvalidVariable, InvalidVariables, SPAN_FIELDS, TelemetrySettings,
 };
 pub use traces::{Sampling, UnknownSampler};
 

@@ -165,10 +165,12 @@ async fn every_signal_of_the_shop_arrives() {
     let called = prices.received.lock().unwrap()[0].traceparent.clone().unwrap();
     assert_eq!(called.split('-').nth(1), Some(TRACE));
 
-    // An error event has the cause and the trace.
+    // An error event has the cause, the trace, and the tag of the shop.
     assert_eq!(shop.get("/shops/s-1/refund").await.status(), 500);
     eventually("the error event arrives", async || {
-        let mut parts = ["the till is broken", "refund_requested", TRACE].into_iter();
+        let mut parts =
+            ["the till is broken", "refund_requested", TRACE, r#""service":"shop","shop_id":"s-1""#]
+                .into_iter();
         parts.all(|part| sentry.has("/api/1/envelope/", part)).then_some(())
     })
     .await;

@@ -2,7 +2,7 @@
 
 use glasshouse_telemetry::metrics::StandardMetricsSettings;
 use glasshouse_telemetry::service::metrics::MetricsSettings;
-use glasshouse_telemetry::{Build, LogFormat, SpanField, TelemetrySettings};
+use glasshouse_telemetry::{Build, ERROR_TAGS, LogFormat, SpanField, TelemetrySettings};
 
 use super::{ProcessKind, Reader};
 
@@ -16,12 +16,15 @@ const BUILD: Build = Build {
 /// The fields of spans that log records inherit.
 const SPAN_FIELDS: [SpanField; 6] = [
     SpanField::new("request_id", "request_id"),
-    SpanField::new("tenant.id", "tenant_id"),
+    TENANT,
     SpanField::new("user.id", "user_id"),
     SpanField::new("http.request.method", "method"),
     SpanField::new("url.path", "path"),
     SpanField::new("job", "job"),
 ];
+
+/// The tag of error events in addition to [`ERROR_TAGS`].
+const TENANT: SpanField = SpanField::new("tenant.id", "tenant_id");
 
 /// The modules whose stack frames Sentry shows first.
 const IN_APP: [&str; 4] = ["glasshouse", "glasshouse_api", "glasshouse_domain", "glasshouse_infra"];
@@ -36,6 +39,7 @@ const FILTER: &str =
 pub fn read(kind: Option<ProcessKind>, env: &mut Reader, on_terminal: bool) -> TelemetrySettings {
     let mut settings = TelemetrySettings {
         span_fields: SPAN_FIELDS.to_vec(),
+        error_tags: [ERROR_TAGS.as_slice(), &[TENANT]].concat(),
         in_app: IN_APP.to_vec(),
         filter: FILTER.to_owned(),
         log_format: log_format(env, on_terminal),

@@ -6,7 +6,7 @@ use sentry::protocol::{
 use tracing::Level;
 
 use super::stack;
-use crate::logs::LogRecord;
+use crate::logs::{LogRecord, SpanField};
 use crate::redaction::{Redactor, redact_text};
 
 /// The fields in which a log record holds the cause of an error.
@@ -24,9 +24,14 @@ impl LogRecord {
         }
     }
 
-    /// An event about the unit of work `unit`, such as `POST /v1/orders`. Only a panic has a stack: elsewhere the
-    /// stack is that of the code that logs.
-    pub(super) fn error_event(&self, unit: Option<String>, is_panic: bool) -> Event<'static> {
+    /// An event about the unit of work `unit`, such as `POST /v1/orders`; the fields `tags` become tags. Only a panic
+    /// has a stack: elsewhere the stack is that of the code that logs.
+    pub(super) fn error_event(
+        &self,
+        unit: Option<String>,
+        is_panic: bool,
+        tags: &[SpanField],
+    ) -> Event<'static> {
         let cause = CAUSES.iter().find_map(|name| self.fields.get(name)?.as_str());
         let exception = Exception {
             ty: self.message().to_owned(),
@@ -49,9 +54,9 @@ impl LogRecord {
             extra: self.all_fields().map(owned).collect(),
             ..Event::default()
         };
-        for tag in ["request_id", "tenant_id", "job"] {
-            if let Some(value) = event.extra.remove(tag) {
-                event.tags.insert(tag.to_owned(), text(&value));
+        for tag in tags {
+            if let Some(value) = event.extra.remove(tag.record) {
+                event.tags.insert(tag.record.to_owned(), text(&value));
             }
         }
         event.user = event.extra.remove("user_id").map(|id| user(&id));

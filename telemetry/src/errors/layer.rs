@@ -13,7 +13,7 @@ use tracing_subscriber::registry::{LookupSpan, SpanRef};
 use super::spans;
 use crate::events::panics;
 use crate::fields::Fields;
-use crate::logs::LogSchema;
+use crate::logs::{LogSchema, SpanField};
 
 /// A span with one of these fields is a unit of work: a request, or a background job.
 const UNIT_FIELDS: [&str; 2] = ["request_id", "job"];
@@ -22,6 +22,8 @@ const UNIT_FIELDS: [&str; 2] = ["request_id", "job"];
 pub(crate) struct ErrorLayer<S> {
     sentry: SentryLayer<S>,
     hub: Arc<Hub>,
+    /// The fields that become tags of error events and transactions.
+    tags: Arc<[SpanField]>,
     /// The ratio of units whose transactions are sent: 0 to 1.
     traces_sample_rate: f64,
 }
@@ -42,11 +44,17 @@ impl Unit {
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> ErrorLayer<S> {
-    pub(super) fn new(hub: Arc<Hub>, schema: LogSchema, traces_sample_rate: f64) -> Self {
+    pub(super) fn new(
+        hub: Arc<Hub>,
+        schema: LogSchema,
+        tags: Arc<[SpanField]>,
+        traces_sample_rate: f64,
+    ) -> Self {
+        let of_events = tags.clone();
         let sentry = sentry::integrations::tracing::layer()
             .span_filter(|_| false)
-            .event_mapper(move |event, context| capture(&schema, event, &context));
-        Self { sentry, hub, traces_sample_rate }
+            .event_mapper(move |event, context| capture(&schema, &of_events, event, &context));
+        Self { sentry, hub, tags, traces_sample_rate }
     }
 
     fn new_hub(&self) -> Arc<Hub> {
@@ -87,13 +95,18 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ErrorLayer<S> {
         if self.traces_sample_rate > 0.0
             && let Some(span) = context.span(&id)
         {
-            spans::finish(&span);
+            spans::finish(&span, &self.tags);
         }
     }
 }
 
 /// A log record as a breadcrumb, and as an error event if it is one.
-fn capture<S>(schema: &LogSchema, event: &Event<'_>, context: &Context<'_, S>) -> EventMapping
+fn capture<S>(
+    schema: &LogSchema,
+    tags: &[SpanField],
+    event: &Event<'_>,
+    context: &Context<'_, S>,
+) -> EventMapping
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
@@ -110,7 +123,7 @@ where
     if is_repeated {
         return breadcrumb;
     }
-    let captured = record.error_event(unit.as_ref().map(title), is_panic);
+    let captured = record.error_event(unit.as_ref().map(title), is_panic, tags);
     EventMapping::Combined(vec![EventMapping::Event(Box::new(captured)), breadcrumb].into())
 }
 

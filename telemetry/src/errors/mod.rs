@@ -30,7 +30,7 @@ use sentry::{Client, ClientOptions, Hub, MaxRequestBodySize, Scope, SentryFuture
 
 #[cfg(doc)]
 use crate::logs::LogRecord;
-use crate::logs::LogSchema;
+use crate::logs::{LogSchema, SpanField};
 use crate::redaction::Redactor;
 use crate::{Build, TelemetrySettings};
 
@@ -51,6 +51,8 @@ pub(super) struct Origin {
     pub(super) build: Build,
     /// Prefixes of the service's own modules, whose frames are shown first in a stack.
     pub(super) in_app: Vec<&'static str>,
+    /// The fields that become tags of error events and transactions.
+    pub(super) tags: Vec<SpanField>,
 }
 
 impl Origin {
@@ -60,6 +62,7 @@ impl Origin {
             environment: settings.environment().map(str::to_owned),
             build: settings.build,
             in_app: settings.in_app.clone(),
+            tags: settings.error_tags.clone(),
         }
     }
 }
@@ -86,7 +89,7 @@ where
     let hub = Arc::new(hub(options, &origin));
     // Telemetry starts once in a process.
     let _ = HUB.set(hub.clone());
-    Ok(ErrorLayer::new(hub, schema, settings.traces_sample_rate))
+    Ok(ErrorLayer::new(hub, schema, origin.tags.into(), settings.traces_sample_rate))
 }
 
 /// Sends what is queued, within `timeout`, and stops.

@@ -13,9 +13,7 @@ use tracing_subscriber::registry::{LookupSpan, SpanRef};
 use super::event::{ids, text, user};
 use super::layer::{Unit, title};
 use crate::fields::Fields;
-
-/// The fields of a unit's span that become tags.
-const TAGS: [(&str, &str); 3] = [("request_id", "request_id"), ("tenant.id", "tenant_id"), ("job", "job")];
+use crate::logs::SpanField;
 
 /// Starts a transaction, or a span below one, when a span is entered for the first time: OpenTelemetry assigns ids then.
 pub(super) fn start<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, sample_rate: f64) {
@@ -39,13 +37,13 @@ pub(super) fn start<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, sample_rate: f
     span.extensions_mut().insert(started);
 }
 
-/// Finishes what was started for a span, with all fields that were recorded on it.
-pub(super) fn finish<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) {
+/// Finishes what was started for a span, with all fields that were recorded on it; `tags` become tags of a transaction.
+pub(super) fn finish<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, tags: &[SpanField]) {
     let Some(started) = span.extensions_mut().remove::<TransactionOrSpan>() else { return };
     started.set_name(&title(span));
     let extensions = span.extensions();
     let Some(fields) = extensions.get::<Fields>() else { return };
-    describe(&started, fields);
+    describe(&started, fields, tags);
     let Some(unit) = extensions.get::<Unit>() else { return started.finish() };
     // A transaction gets the user of the hub in which it is finished.
     let hub = Hub::new_from_top(&unit.hub);
@@ -60,7 +58,7 @@ fn is_sampled(context: &SpanContext, rate: f64) -> bool {
     f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX) <= rate
 }
 
-fn describe(span: &TransactionOrSpan, fields: &Fields) {
+fn describe(span: &TransactionOrSpan, fields: &Fields, tags: &[SpanField]) {
     let known = |name| fields.get(name).and_then(Value::as_str);
     span.set_op(match (known("otel.kind"), known("db.system.name")) {
         (_, Some(_)) => "db",
@@ -73,9 +71,9 @@ fn describe(span: &TransactionOrSpan, fields: &Fields) {
     span.set_status(if failed { SpanStatus::InternalError } else { SpanStatus::Ok });
     fields.without_message().for_each(|(name, value)| span.set_data(name, value.clone()));
     if let TransactionOrSpan::Transaction(transaction) = span {
-        for (field, tag) in TAGS {
-            if let Some(value) = fields.get(field) {
-                transaction.set_tag(tag, text(value));
+        for tag in tags {
+            if let Some(value) = fields.get(tag.span) {
+                transaction.set_tag(tag.record, text(value));
             }
         }
     }

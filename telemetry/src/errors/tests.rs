@@ -35,6 +35,7 @@ fn sent(
         environment: Some("test".to_owned()),
         build: Build { name: "glasshouse", version: "1.2.3", commit: None },
         in_app: Vec::new(),
+        tags: [crate::ERROR_TAGS.as_slice(), &[SpanField::new("tenant.id", "tenant_id")]].concat(),
     };
     let fields = [
         SpanField::new("request_id", "request_id"),
@@ -44,7 +45,7 @@ fn sent(
     let schema = LogSchema::new(&fields, Redactor::default());
     let options = options(&"https://key@sentry.invalid/1".parse().unwrap(), &origin, Redactor::default());
     let hub = Arc::new(hub(options.transport(captured.clone()), &origin));
-    let errors = ErrorLayer::new(hub.clone(), schema.clone(), traces_sample_rate);
+    let errors = ErrorLayer::new(hub.clone(), schema.clone(), origin.tags.into(), traces_sample_rate);
     let (lines, _guard) = logs::layer(schema, LogFormat::Json, None);
     let tracer = SdkTracerProvider::builder().build().tracer("test");
     let spans = tracing_opentelemetry::layer().with_tracer(tracer);

@@ -16,8 +16,8 @@ pub struct StandardMetricsSettings {
     pub build: Option<Build>,
 }
 
-/// The metrics that every service has: HTTP requests, the async runtimes, the process with its memory and its build, and
-/// dropped telemetry.
+/// The metrics that every service has: HTTP requests, the async runtimes, the process with its memory and its build,
+/// and dropped telemetry.
 #[derive(Clone, Debug)]
 pub struct StandardMetrics {
     registrar: Registrar,

@@ -57,6 +57,8 @@ pub struct TelemetrySettings {
     pub sampling: Sampling,
     /// The project at Sentry that receives error events; `None` installs nothing.
     pub errors: Option<ErrorSettings>,
+    /// The fields of spans and log records that become tags of error events and transactions.
+    pub error_tags: Vec<SpanField>,
     /// Prefixes of the modules that are the service's own, such as `shop`. Sentry folds the stack frames of all others.
     pub in_app: Vec<&'static str>,
     /// The Pyroscope server that receives profiles, such as `http://pyroscope:4040`; `None` takes no samples.
@@ -70,6 +72,10 @@ pub const SPAN_FIELDS: [SpanField; 4] = [
     SpanField::new("http.request.method", "method"),
     SpanField::new("url.path", "path"),
 ];
+
+/// The tags of error events by default: those that mark a span as a request or a background job.
+pub const ERROR_TAGS: [SpanField; 2] =
+    [SpanField::new("request_id", "request_id"), SpanField::new("job", "job")];
 
 /// A setting has a value that telemetry cannot start with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +102,7 @@ impl TelemetrySettings {
             otlp_endpoint: None,
             sampling: Sampling::default(),
             errors: None,
+            error_tags: ERROR_TAGS.to_vec(),
             in_app: Vec::new(),
             pyroscope: None,
         }
