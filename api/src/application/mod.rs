@@ -61,7 +61,7 @@ impl Application {
     pub async fn build(config: Config) -> anyhow::Result<Self> {
         ApplicationStarting { version: env!("CARGO_PKG_VERSION") }.emit();
         match config {
-            Config::Demo(config) => Self::demo(config).await,
+            Config::Demo(config) => Self::demo(*config).await,
             Config::Serve(config) => Self::serve(config).await,
             Config::Worker(config) => Self::worker(config).await,
             Config::Gateway(config) => {

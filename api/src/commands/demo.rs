@@ -17,7 +17,7 @@ use crate::application::{Addresses, Application};
 use crate::config::{AuthSettings, Config, DemoConfig};
 
 /// Migrates and seeds the database, and runs the demo until the process receives a signal to stop.
-pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
+pub(crate) async fn run(config: Box<DemoConfig>) -> anyhow::Result<()> {
     if let Some(directory) = &config.data_directory {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("GLASSHOUSE_DATA_DIR: cannot create {}", directory.display()))?;

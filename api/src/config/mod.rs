@@ -44,8 +44,8 @@ pub enum ProcessKind {
 /// The configuration of one process: exactly what its kind needs.
 #[derive(Clone, Debug)]
 pub enum Config {
-    /// The configuration of [`ProcessKind::Demo`].
-    Demo(DemoConfig),
+    /// The configuration of [`ProcessKind::Demo`]. Boxed, as the largest.
+    Demo(Box<DemoConfig>),
     /// The configuration of [`ProcessKind::Serve`].
     Serve(ServeConfig),
     /// The configuration of [`ProcessKind::Worker`].
@@ -151,7 +151,7 @@ impl Config {
     /// Reads the configuration of a process. `env` collects the errors; `None` if there is one.
     pub fn read(kind: ProcessKind, env: &mut Reader) -> Option<Self> {
         match kind {
-            ProcessKind::Demo => DemoConfig::read(env).map(Self::Demo),
+            ProcessKind::Demo => DemoConfig::read(env).map(Box::new).map(Self::Demo),
             ProcessKind::Serve => ServeConfig::read(env).map(Self::Serve),
             ProcessKind::Worker => WorkerConfig::read(env).map(Self::Worker),
             ProcessKind::Gateway => Some(Self::Gateway(GatewayConfig::read(env))),
