@@ -1,6 +1,5 @@
 //! The sampler of CPU time: one for the whole process, started with its first subscription and stopped with its last.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,19 +7,14 @@ use std::{io, mem, thread};
 
 use pyroscope::backend::{Backend, BackendConfig, Pprof, PprofConfig, ReportData};
 
-use super::stacks::Stacks;
-
-/// Samples per second of CPU time.
-const HERTZ: u32 = 100;
-/// The CPU time of one sample.
-pub(super) const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / HERTZ as u64);
+use super::label;
+use super::stacks::{HERTZ, Stacks};
 
 /// How often samples are read. Until then, equal stacks of one thread count under the label of the first of them.
 const READ_EVERY: Duration = Duration::from_millis(100);
 
 /// The sampler, while there is a subscription.
 static SAMPLER: Mutex<Option<Sampler>> = Mutex::new(None);
-static RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// The uses of samples. Each of them gets all samples.
 #[derive(Clone, Copy, Debug)]
@@ -48,11 +42,6 @@ struct Sampler {
     _reading: Sender<()>,
 }
 
-/// Whether samples are being taken.
-pub(super) fn is_running() -> bool {
-    RUNNING.load(Ordering::Relaxed)
-}
-
 impl Sampler {
     fn start() -> Result<Self, SamplerError> {
         let mut backend = Pprof::new(PprofConfig { sample_rate: HERTZ }, BackendConfig::default());
@@ -65,7 +54,7 @@ impl Sampler {
             }
         })?;
         backend.initialize()?;
-        RUNNING.store(true, Ordering::Relaxed);
+        label::enable(true);
         Ok(Self { backend, subscribers: [None, None], _reading: reading })
     }
 
@@ -84,7 +73,7 @@ impl Sampler {
 
 impl Drop for Sampler {
     fn drop(&mut self) {
-        RUNNING.store(false, Ordering::Relaxed);
+        label::enable(false);
     }
 }
 

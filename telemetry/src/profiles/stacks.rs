@@ -11,7 +11,11 @@ use pyroscope::encode::r#gen::google::{
 };
 
 use super::label::Label;
-use super::sampler::PERIOD;
+
+/// Samples per second of CPU time.
+pub(super) const HERTZ: u32 = 100;
+/// The CPU time of one sample.
+const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / HERTZ as u64);
 
 /// The number of samples of each stack, endpoint and span. Names are interned, so that many stacks need little memory.
 #[derive(Debug, Default)]

@@ -39,16 +39,24 @@ mod thread_name;
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, SpanId};
 
 use self::thread_name::ThreadName;
-use super::sampler;
 
 /// The request that a thread works for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Label(ThreadName);
+
+/// Whether samples are being taken.
+static ENABLED: AtomicBool = AtomicBool::new(false);
+
+/// Labels requests from now on, or no longer. The sampler calls it when it starts and when it stops.
+pub(super) fn enable(is_enabled: bool) {
+    ENABLED.store(is_enabled, Ordering::Relaxed);
+}
 
 thread_local! {
     static CURRENT: Cell<Option<Label>> = const { Cell::new(None) };
@@ -61,7 +69,7 @@ impl Label {
     /// recorded, the current span, which must be its root span, gets the attribute `pyroscope.profile.id`.
     #[must_use]
     pub fn for_request(endpoint: &str) -> Option<Self> {
-        if !sampler::is_running() {
+        if !ENABLED.load(Ordering::Relaxed) {
             return None;
         }
         let context = Context::current();
