@@ -8,15 +8,12 @@ use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::{LookupSpan, SpanRef};
+use tracing_subscriber::registry::LookupSpan;
 
 use super::spans;
+use super::unit::{UNIT_FIELDS, Unit, title, unit};
 use crate::events::panics;
-use crate::fields::Fields;
 use crate::logs::{LogSchema, SpanField};
-
-/// A span with one of these fields is a unit of work: a request, or a background job.
-const UNIT_FIELDS: [&str; 2] = ["request_id", "job"];
 
 /// sentry-tracing's layer, run in the hub of the unit of work.
 pub(crate) struct ErrorLayer<S> {
@@ -26,21 +23,6 @@ pub(crate) struct ErrorLayer<S> {
     tags: Arc<[SpanField]>,
     /// The ratio of units whose transactions are sent: 0 to 1.
     traces_sample_rate: f64,
-}
-
-/// A unit of work; it lives in the unit's span. The span leads to the hub also on the threads to which the unit hands
-/// work, where the hub is not bound.
-pub(super) struct Unit {
-    pub(super) hub: Arc<Hub>,
-    /// A panic was captured, and the code that caught it has not logged it yet.
-    panicked: bool,
-}
-
-impl Unit {
-    /// Whether this error is the captured panic, logged again by the code that caught it.
-    fn repeats_panic(&mut self, is_panic: bool) -> bool {
-        std::mem::replace(&mut self.panicked, is_panic) && !is_panic
-    }
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> ErrorLayer<S> {
@@ -70,7 +52,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ErrorLayer<S> {
         {
             let bound = Some(Hub::current()).filter(|hub| hub.client().is_some());
             let hub = bound.unwrap_or_else(|| self.new_hub());
-            span.extensions_mut().insert(Unit { hub, panicked: false });
+            span.extensions_mut().insert(Unit::new(hub));
         }
     }
 
@@ -125,19 +107,4 @@ where
     }
     let captured = record.error_event(unit.as_ref().map(title), is_panic, tags);
     EventMapping::Combined(vec![EventMapping::Event(Box::new(captured)), breadcrumb].into())
-}
-
-/// The span of the innermost unit of work that an event belongs to.
-fn unit<'a, S>(event: &Event<'_>, context: &'a Context<'_, S>) -> Option<SpanRef<'a, S>>
-where
-    S: Subscriber + for<'b> LookupSpan<'b>,
-{
-    context.event_scope(event)?.find(|span| span.extensions().get::<Unit>().is_some())
-}
-
-/// The name of a span in OpenTelemetry, such as `POST /v1/orders`.
-pub(super) fn title<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) -> String {
-    let extensions = span.extensions();
-    let name = extensions.get::<Fields>().and_then(|fields| fields.get("otel.name")?.as_str());
-    name.unwrap_or_else(|| span.name()).to_owned()
 }

@@ -19,6 +19,7 @@ mod settings;
 mod spans;
 mod stack;
 mod transport;
+mod unit;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

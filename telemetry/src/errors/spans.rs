@@ -11,7 +11,7 @@ use sentry::{Hub, TransactionContext, TransactionOrSpan};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use super::event::{ids, text, user};
-use super::layer::{Unit, title};
+use super::unit::{Unit, title};
 use crate::fields::Fields;
 use crate::logs::SpanField;
 
