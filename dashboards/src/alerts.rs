@@ -46,13 +46,15 @@ fn alert(rule: &Rule, catalogue: &Catalogue) -> Result<Alert> {
     let label = |name: &str| rule.labels.get(name).cloned().unwrap_or_default();
     let annotation = |name: &str| rule.annotations.get(name).cloned().unwrap_or_default();
     let entry = catalogue.alerts.iter().find(|entry| entry.name == name);
+    let conditions = conditions(&parse(&rule.expr)?);
     Ok(Alert {
         summary: annotation("summary"),
         severity: label("severity"),
         dashboard: annotation("dashboard_url").rsplit('/').next().unwrap_or_default().to_owned(),
         runbook: kebab_case(&name),
         scenario: entry.with_context(|| format!("{name}: not in the catalogue"))?.scenario.clone(),
-        thresholds: conditions(&parse(&rule.expr)?).iter().map(threshold).collect(),
+        value: conditions.first().map_or_else(|| rule.expr.clone(), |first| first.value.to_string()),
+        thresholds: conditions.iter().map(threshold).collect(),
         name,
     })
 }

@@ -3,6 +3,8 @@
 use glasshouse_drill::grafana::data_source::DataSource;
 use serde_json::{Value, json};
 
+use super::alert::Alert;
+use super::panel::Panel;
 use super::row::Row;
 use super::variable::Variable;
 
@@ -43,6 +45,18 @@ impl Dashboard {
     pub fn row(mut self, row: Row) -> Self {
         self.rows.push(row);
         self
+    }
+
+    /// Adds a row with a panel for each of these alerts that has this dashboard, and that no other panel shows.
+    #[must_use]
+    pub fn with_other_alerts<'a>(self, alerts: impl IntoIterator<Item = &'a Alert>) -> Self {
+        let of_this = alerts.into_iter().filter(|alert| alert.dashboard == self.uid);
+        let missing: Vec<_> = of_this.filter(|alert| !self.rows.iter().any(|row| row.shows(alert))).collect();
+        if missing.is_empty() {
+            return self;
+        }
+        let row = Row::new("Other alerts", 9);
+        self.row(missing.into_iter().fold(row, |row, alert| row.panel(12, Panel::of_alert(alert))))
     }
 
     /// The name of the file.

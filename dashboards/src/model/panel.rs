@@ -84,6 +84,14 @@ impl Panel {
         Self { text: markdown, ..Self::new(Visualization::Text, Unit::None, title, description) }
     }
 
+    /// The value of an alert over time, with its threshold, its runbook and its drill.
+    pub(super) fn of_alert(alert: &Alert) -> Self {
+        let description = "The value that the alert compares with its threshold, which is the line.";
+        Self::new(Visualization::TimeSeries, Unit::Count, &alert.name, description)
+            .query(Query::range(&alert.value))
+            .alert(alert)
+    }
+
     /// Adds a query.
     #[must_use]
     pub fn query(mut self, query: Query) -> Self {

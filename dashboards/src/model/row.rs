@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::alert::Alert;
 use super::panel::Panel;
 
 /// The number of columns in Grafana's grid.
@@ -26,6 +27,11 @@ impl Row {
     pub fn panel(mut self, width: u32, panel: Panel) -> Self {
         self.panels.push((width.clamp(1, COLUMNS), panel));
         self
+    }
+
+    /// Whether a panel shows this alert.
+    pub(super) fn shows(&self, alert: &Alert) -> bool {
+        self.panels.iter().any(|(_, panel)| panel.alerts.iter().any(|shown| shown.name == alert.name))
     }
 
     /// Appends the header and the panels to `panels`, from the line `top` on. Returns the next free line.

@@ -23,7 +23,7 @@ use crate::model::Dashboard;
 /// # Errors
 /// A dashboard shows an alert that the rules do not have.
 pub fn all(alerts: &Alerts) -> Result<Vec<Dashboard>> {
-    Ok(vec![
+    let dashboards = vec![
         overview::dashboard(alerts)?,
         resources::dashboard(alerts)?,
         business::dashboard(alerts)?,
@@ -33,5 +33,6 @@ pub fn all(alerts: &Alerts) -> Result<Vec<Dashboard>> {
         slo::dashboard(alerts)?,
         load_test::dashboard(alerts)?,
         investigate::dashboard(),
-    ])
+    ];
+    Ok(dashboards.into_iter().map(|dashboard| dashboard.with_other_alerts(alerts.iter())).collect())
 }
