@@ -130,3 +130,29 @@ fn annotations() -> Vec<Value> {
         annotation("Load tests", "purple", "sum(k6_vus) > 0", "Load test", "k6 sends requests"),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alert(name: &str, dashboard: &str) -> Alert {
+        Alert {
+            name: name.to_owned(),
+            summary: "The disk is full".to_owned(),
+            severity: "warning".to_owned(),
+            dashboard: dashboard.to_owned(),
+            runbook: "disk-full".to_owned(),
+            scenario: "disk-full".to_owned(),
+            value: "disk_used".to_owned(),
+            thresholds: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_alerts_of_this_dashboard_that_no_panel_shows_get_a_panel() {
+        let (missing, other) = (alert("DiskFull", "disks"), alert("QueueFull", "queues"));
+        let dashboard = Dashboard::new("disks", "Disks", "Disks.").with_other_alerts([&missing, &other]);
+        assert!(dashboard.rows[0].shows(&missing) && !dashboard.rows[0].shows(&other));
+        assert_eq!(dashboard.with_other_alerts([&missing]).rows.len(), 1);
+    }
+}
