@@ -33,7 +33,7 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const tenants = signUpTenants(['enterpramp', 'enterpramp', 'enterpramp'], { members: 1 });
+  const tenants = signUpTenants(['enterprise', 'enterprise', 'enterprise'], { members: 1 });
   inject({ latency: { endpoint: '/v1/products', delay_ms: 800 } }, ramp + steady + ramp);
   return tenants;
 }
