@@ -147,3 +147,19 @@ impl Scope {
         self.insert([message]).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use glasshouse_telemetry::service::metrics::{ORDER_STATUSES, PAYMENT_OUTCOMES};
+
+    use super::*;
+
+    /// A series that is not there from the start has no increase for an alert to see.
+    #[test]
+    fn metrics_have_a_series_for_each_state() {
+        let orders: Vec<_> = OrderState::ALL.iter().map(|state| state.as_str()).collect();
+        assert_eq!(orders, ORDER_STATUSES);
+        let payments: Vec<_> = PaymentState::ALL.iter().map(|state| state.as_str()).collect();
+        assert_eq!(payments, PAYMENT_OUTCOMES);
+    }
+}
