@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use glasshouse_infra::rate_limit::{Quota, Quotas};
 
-use super::Reader;
+use super::{Reader, TrustedProxies};
 
 /// The public HTTP server.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct HttpSettings {
     /// The address to listen on. Port 0 lets the kernel choose.
     pub address: SocketAddr,
@@ -19,6 +19,8 @@ pub struct HttpSettings {
     pub limits: Limits,
     /// Rate limits by plan.
     pub quotas: Quotas,
+    /// The proxies in front of the server.
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl HttpSettings {
@@ -30,6 +32,7 @@ impl HttpSettings {
             workers: usize::try_from(workers).unwrap_or(cores),
             limits: Limits::read(env),
             quotas: quotas(env),
+            trusted_proxies: TrustedProxies::read(env),
         }
     }
 }

@@ -10,6 +10,7 @@ mod process;
 mod reader;
 mod storage;
 mod telemetry;
+mod trusted_proxies;
 mod worker;
 
 pub use auth::{AuthSettings, read_argon2};
@@ -18,6 +19,7 @@ pub use process::{ProcessSettings, ShutdownSettings, read_management_address};
 pub use reader::{ConfigErrors, Reader};
 pub use storage::{StorageSettings, read_migration_url};
 pub use telemetry::read as read_telemetry;
+pub use trusted_proxies::{InvalidProxies, TrustedProxies};
 pub use worker::WorkerSettings;
 
 use std::net::SocketAddr;

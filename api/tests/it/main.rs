@@ -23,6 +23,7 @@ mod crash;
 mod dead_receivers;
 mod errors;
 mod faults;
+mod forwarded;
 mod fuzz;
 mod health;
 mod idempotency;

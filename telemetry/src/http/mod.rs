@@ -21,9 +21,11 @@ mod errors;
 mod observe;
 mod request_id;
 mod root_span;
+mod scheme;
 
 pub use errors::{ErrorResponses, OwnResponses, Panicked};
 pub use observe::Observe;
+pub use scheme::Scheme;
 pub use tracing_actix_web::TracingLogger;
 
 #[doc(hidden)]

@@ -10,6 +10,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
 
 use super::request_id::RequestId;
+use super::scheme::Scheme;
 use crate::propagation;
 use crate::redaction::REDACTED;
 
@@ -51,7 +52,7 @@ macro_rules! root_span {
                     http.request.method = request.method().as_str(),
                     http.route = facts.route,
                     url.path = facts.path,
-                    url.scheme = request.connection_info().scheme(),
+                    url.scheme = facts.scheme,
                     http.response.status_code = Empty,
                     error.type = Empty,
                     otel.status_code = Empty,
@@ -85,6 +86,8 @@ pub struct RequestFacts {
     pub route: Option<String>,
     /// The path without what may be a secret.
     pub path: String,
+    /// `http` or `https`.
+    pub scheme: &'static str,
     /// The id of the request.
     pub request_id: String,
 }
@@ -98,8 +101,9 @@ impl RequestFacts {
         let route = request.match_pattern();
         let name = route.as_deref().map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
         let path = redacted_path(request.path(), route.as_deref());
+        let scheme = Scheme::of(request).as_str();
         request.extensions_mut().insert(id.clone());
-        Self { name, route, path, request_id: id.0 }
+        Self { name, route, path, scheme, request_id: id.0 }
     }
 
     /// Makes the span a child of the caller's.

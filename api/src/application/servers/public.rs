@@ -16,7 +16,7 @@ use crate::application::api_parts::ApiParts;
 use crate::config::{HttpSettings, ShutdownSettings};
 use crate::http::problem::ProblemDocuments;
 use crate::http::public::middleware::{
-    RequestSpan, close_while_draining, inject_faults, shed_load, time_out,
+    RequestSpan, believe_proxies, close_while_draining, inject_faults, shed_load, time_out,
 };
 use crate::http::public::{docs, unknown_route, v1};
 use crate::http::{health, problem};
@@ -43,6 +43,7 @@ pub(in crate::application) fn public_server(
             .app_data(query)
             .app_data(path)
             .app_data(web::Data::new(limits))
+            .app_data(web::Data::new(http.trusted_proxies.clone()))
             .configure(|app| parts.register(app))
             .configure(health::routes)
             .service(web::redirect("/docs", "/docs/"))
@@ -55,6 +56,7 @@ pub(in crate::application) fn public_server(
             .wrap(Observe::new(parts.edge.http_metrics.clone()).errors(ProblemDocuments))
             .wrap(from_fn(close_while_draining))
             .wrap(TracingLogger::<RequestSpan>::new())
+            .wrap(from_fn(believe_proxies))
             .wrap(hub_per_request())
     });
     let server = server

@@ -1,8 +1,8 @@
-//! The middleware around every request, from the outside in: the root span
-//! [`RequestSpan`], `close_while_draining`, [`Observe`](glasshouse_telemetry::http::Observe), `shed_load`, `time_out`,
+//! The middleware around every request, from the outside in: `believe_proxies`, the root span [`RequestSpan`], `close_while_draining`, [`Observe`](glasshouse_telemetry::http::Observe), `shed_load`, `time_out`,
 //! `inject_faults` (where faults are enabled), and below `/v1` also `authenticate` and `limit_rate`.
 
 mod authenticate;
+mod believe_proxies;
 mod drain;
 mod inject_faults;
 mod limit_rate;
@@ -11,6 +11,7 @@ mod shed_load;
 mod time_out;
 
 pub use authenticate::authenticate;
+pub use believe_proxies::believe_proxies;
 pub use drain::{Draining, close_while_draining};
 pub use inject_faults::inject_faults;
 pub use limit_rate::limit_rate;
