@@ -10,7 +10,8 @@ use glasshouse_telemetry::{Telemetry, TelemetrySettings};
 use crate::commands;
 use crate::commands::seed::SeedArgs;
 use crate::commands::telemetry_contract::ContractArgs;
-use crate::config::{Config, ProcessKind, Reader, environment, read_telemetry};
+use crate::config::{Config, ProcessKind, read_telemetry};
+use crate::environment::{Reader, environment};
 
 /// A multi-tenant SaaS backend, instrumented end to end.
 ///

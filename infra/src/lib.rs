@@ -7,6 +7,7 @@ pub mod clock;
 pub mod db;
 pub mod faults;
 pub mod notifier;
+pub mod outbound;
 pub mod passwords;
 pub mod payment_gateway;
 pub mod principals;

@@ -9,7 +9,6 @@ use glasshouse_infra::cache::Cache;
 use glasshouse_infra::db::Directory;
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::passwords::Argon2Hasher;
-use glasshouse_infra::payment_gateway::GatewayClient;
 use glasshouse_infra::principals::Principals;
 use glasshouse_infra::rate_limit::{Quotas, RateLimiter};
 use glasshouse_infra::tokens::Tokens;
@@ -20,6 +19,7 @@ use super::connections::Connections;
 use crate::config::AuthSettings;
 use crate::http::health::Dependencies;
 use crate::http::public::middleware::{Draining, InFlight};
+use crate::third_parties::ThirdParties;
 
 /// All parts of the API. Cloned for each server thread.
 #[derive(Clone)]
@@ -54,7 +54,7 @@ pub(super) struct AdmissionParts {
 pub(super) struct HandlerParts {
     directory: Directory,
     hasher: Argon2Hasher,
-    gateway: GatewayClient,
+    third_parties: ThirdParties,
     metrics: BusinessMetrics,
 }
 
@@ -123,13 +123,13 @@ impl HandlerParts {
     pub(super) fn new(
         auth: &AuthSettings,
         connections: &Connections,
-        gateway: GatewayClient,
+        third_parties: ThirdParties,
         metrics: &Metrics,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             directory: connections.database.directory(),
             hasher: Argon2Hasher::new(auth.argon2)?,
-            gateway,
+            third_parties,
             metrics: metrics.business.clone(),
         })
     }
@@ -137,7 +137,7 @@ impl HandlerParts {
     fn register(&self, app: &mut ServiceConfig) {
         app.app_data(Data::new(self.directory.clone()))
             .app_data(Data::new(self.hasher.clone()))
-            .app_data(Data::new(self.gateway.clone()))
             .app_data(Data::new(self.metrics.clone()));
+        self.third_parties.register(app);
     }
 }

@@ -3,22 +3,20 @@
 use std::net::SocketAddr;
 
 use actix_web::dev::Server;
-use anyhow::Context;
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::faults::Faults;
-use glasshouse_infra::payment_gateway::{GatewayClient, GatewaySettings};
 use glasshouse_infra::redis::RedisSettings;
 use glasshouse_telemetry::service::metrics::Metrics;
-use url::Url;
 
 use super::api_parts::{AdmissionParts, ApiParts, EdgeParts, HandlerParts};
-use super::connections::{Connections, bind, connect};
+use super::connections::{Connections, bind, connect, http_url};
 use super::servers::{gateway_simulator_server, management_server, public_server};
 use super::{Addresses, Application};
 use crate::config::{AuthSettings, HttpSettings, ProcessSettings, StorageSettings, WorkerSettings};
 use crate::http::management::faults::FaultPanel;
 use crate::http::management::metrics::Gauges;
 use crate::http::public::middleware::{Draining, InFlight};
+use crate::third_parties::{ThirdParties, ThirdPartySettings};
 use crate::worker::Worker;
 
 /// The parts of a process so far.
@@ -69,23 +67,19 @@ impl Builder {
         Ok(connections)
     }
 
-    /// A client of the payment gateway at `url`.
-    pub(super) fn gateway_client(
-        &self,
-        url: Url,
-        settings: GatewaySettings,
-    ) -> anyhow::Result<GatewayClient> {
-        GatewayClient::new(url, settings, self.metrics.gateway.clone())
-            .context("cannot create the client of the payment gateway")
+    /// The clients of the third parties. The payment gateway may be the simulator that was added before.
+    pub(super) fn third_parties(&self, settings: ThirdPartySettings) -> anyhow::Result<ThirdParties> {
+        let simulator = self.addresses.gateway.map(http_url).transpose()?;
+        ThirdParties::new(settings, simulator, &self.metrics)
     }
 
-    /// Adds the payment-gateway simulator. Returns the address on which it listens.
-    pub(super) fn add_gateway_simulator(&mut self, address: SocketAddr) -> anyhow::Result<SocketAddr> {
+    /// Adds the payment-gateway simulator.
+    pub(super) fn add_gateway_simulator(&mut self, address: SocketAddr) -> anyhow::Result<()> {
         let (listener, bound) = bind(address, "GLASSHOUSE_GATEWAY_ADDR")?;
         self.addresses.gateway = Some(bound);
         let (shutdown, runtime) = (self.settings.shutdown, self.metrics.standard.runtime.clone());
         self.servers.push(gateway_simulator_server(listener, shutdown, runtime)?);
-        Ok(bound)
+        Ok(())
     }
 
     /// Adds the public HTTP server.
@@ -94,7 +88,7 @@ impl Builder {
         http: HttpSettings,
         auth: &AuthSettings,
         connections: &Connections,
-        gateway: GatewayClient,
+        third_parties: ThirdParties,
     ) -> anyhow::Result<()> {
         let (listener, bound) = bind(http.address, "GLASSHOUSE_HTTP_ADDR")?;
         self.addresses.http = Some(bound);
@@ -108,7 +102,7 @@ impl Builder {
             admission_metrics: metrics.admission.clone(),
         };
         let admission = AdmissionParts::new(auth, http.quotas, connections, faults, metrics);
-        let handlers = HandlerParts::new(auth, connections, gateway, metrics)?;
+        let handlers = HandlerParts::new(auth, connections, third_parties, metrics)?;
         self.active_users = Some(admission.active_users());
         self.in_flight = Some(edge.in_flight.clone());
         let (parts, shutdown) = (ApiParts { edge, admission, handlers }, self.settings.shutdown);
@@ -121,10 +115,10 @@ impl Builder {
         &mut self,
         settings: WorkerSettings,
         connections: &Connections,
-        gateway: GatewayClient,
+        third_parties: ThirdParties,
     ) {
         let (database, outbox) = (&connections.database, self.metrics.outbox.clone());
-        self.worker = Some(Worker::new(database, gateway, settings, self.faults.clone(), outbox));
+        self.worker = Some(Worker::new(database, third_parties, settings, self.faults.clone(), outbox));
     }
 
     /// Adds the management interface, which reports on all other parts and is therefore the last one.

@@ -22,7 +22,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::builder::Builder;
-use self::connections::http_url;
 use crate::config::{Config, DemoConfig, ServeConfig, ShutdownSettings, WorkerConfig};
 use crate::http::public::middleware::{Draining, InFlight};
 use crate::worker::Worker;
@@ -75,27 +74,26 @@ impl Application {
     async fn demo(config: DemoConfig) -> anyhow::Result<Self> {
         let mut builder = Builder::new(config.process)?;
         let connections = builder.connect(&config.storage, config.redis.as_ref()).await?;
-        let simulator = builder.add_gateway_simulator(config.simulator_address)?;
-        let gateway_url = config.payment_gateway_url.map_or_else(|| http_url(simulator), Ok)?;
-        let gateway = builder.gateway_client(gateway_url, config.payment_gateway)?;
-        builder.add_api(config.http, &config.auth, &connections, gateway.clone())?;
-        builder.add_worker(config.worker, &connections, gateway);
+        builder.add_gateway_simulator(config.simulator_address)?;
+        let third_parties = builder.third_parties(config.third_parties)?;
+        builder.add_api(config.http, &config.auth, &connections, third_parties.clone())?;
+        builder.add_worker(config.worker, &connections, third_parties);
         builder.finish()
     }
 
     async fn serve(config: ServeConfig) -> anyhow::Result<Self> {
         let mut builder = Builder::new(config.process)?;
         let connections = builder.connect(&config.storage, Some(&config.redis)).await?;
-        let gateway = builder.gateway_client(config.payment_gateway_url, config.payment_gateway)?;
-        builder.add_api(config.http, &config.auth, &connections, gateway)?;
+        let third_parties = builder.third_parties(config.third_parties)?;
+        builder.add_api(config.http, &config.auth, &connections, third_parties)?;
         builder.finish()
     }
 
     async fn worker(config: WorkerConfig) -> anyhow::Result<Self> {
         let mut builder = Builder::new(config.process)?;
         let connections = builder.connect(&config.storage, None).await?;
-        let gateway = builder.gateway_client(config.payment_gateway_url, config.payment_gateway)?;
-        builder.add_worker(config.worker, &connections, gateway);
+        let third_parties = builder.third_parties(config.third_parties)?;
+        builder.add_worker(config.worker, &connections, third_parties);
         builder.finish()
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use crate::config::{Reader, environment, read_management_address};
+use crate::config::read_management_address;
+use crate::environment::{Reader, environment};
 
 /// Requests `/health/ready` from the management address of another process.
 pub(crate) async fn run() -> anyhow::Result<()> {

@@ -5,7 +5,8 @@ use glasshouse_migrations::{Migrator, MigratorTrait, connect};
 use glasshouse_telemetry::service::events::process::DatabaseMigrated;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::config::{Reader, environment, read_migration_url};
+use crate::config::read_migration_url;
+use crate::environment::{Reader, environment};
 
 /// Applies the pending migrations, as the owner of the schema.
 pub(crate) async fn run() -> anyhow::Result<()> {

@@ -17,7 +17,8 @@ use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
 use time::Duration;
 
 use super::demo_data::{self, PASSWORD, TENANTS};
-use crate::config::{Reader, StorageSettings, environment, read_argon2};
+use crate::config::{StorageSettings, read_argon2};
+use crate::environment::{Reader, environment};
 
 /// The data to add.
 #[derive(Clone, Copy, Debug, clap::Args)]

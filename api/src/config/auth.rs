@@ -6,7 +6,7 @@ use glasshouse_infra::passwords::Argon2Settings;
 use glasshouse_infra::tokens::TokenSettings;
 use secrecy::SecretString;
 
-use super::Reader;
+use crate::environment::Reader;
 
 /// Access tokens and password hashes.
 #[derive(Clone, Debug)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use glasshouse_infra::rate_limit::{Quota, Quotas};
 
-use super::{Reader, TrustedProxies};
+use super::TrustedProxies;
+use crate::environment::Reader;
 
 /// The public HTTP server.
 #[derive(Clone, Debug)]

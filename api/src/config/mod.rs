@@ -5,9 +5,7 @@
 
 mod auth;
 mod http;
-mod payment_gateway;
 mod process;
-mod reader;
 mod storage;
 mod telemetry;
 mod trusted_proxies;
@@ -16,7 +14,6 @@ mod worker;
 pub use auth::{AuthSettings, read_argon2};
 pub use http::{HttpSettings, Limits};
 pub use process::{ProcessSettings, ShutdownSettings, read_management_address};
-pub use reader::{ConfigErrors, Reader};
 pub use storage::{StorageSettings, read_migration_url};
 pub use telemetry::read as read_telemetry;
 pub use trusted_proxies::{InvalidProxies, TrustedProxies};
@@ -25,10 +22,11 @@ pub use worker::WorkerSettings;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use glasshouse_infra::payment_gateway::GatewaySettings;
 use glasshouse_infra::redis::RedisSettings;
 use glasshouse_telemetry::TelemetrySettings;
-use url::Url;
+
+use crate::environment::{ConfigErrors, Reader, environment};
+use crate::third_parties::ThirdPartySettings;
 
 /// The kinds of long-running processes, one for each command that serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -75,10 +73,8 @@ pub struct DemoConfig {
     pub redis: Option<RedisSettings>,
     /// The address on which the payment-gateway simulator listens.
     pub simulator_address: SocketAddr,
-    /// The payment gateway; `None` is the simulator of this process.
-    pub payment_gateway_url: Option<Url>,
-    /// Timeouts, retries and circuit breaker of the payment gateway's client.
-    pub payment_gateway: GatewaySettings,
+    /// The third parties that it calls.
+    pub third_parties: ThirdPartySettings,
 }
 
 /// The API.
@@ -94,10 +90,8 @@ pub struct ServeConfig {
     pub storage: StorageSettings,
     /// Redis, for the cache and the rate limiter.
     pub redis: RedisSettings,
-    /// The payment gateway.
-    pub payment_gateway_url: Url,
-    /// Timeouts, retries and circuit breaker of the payment gateway's client.
-    pub payment_gateway: GatewaySettings,
+    /// The third parties that it calls.
+    pub third_parties: ThirdPartySettings,
 }
 
 /// The outbox relay and the payment reconciler. They use neither the cache nor the rate limiter, so a worker
@@ -110,10 +104,8 @@ pub struct WorkerConfig {
     pub worker: WorkerSettings,
     /// The database.
     pub storage: StorageSettings,
-    /// The payment gateway.
-    pub payment_gateway_url: Url,
-    /// Timeouts, retries and circuit breaker of the payment gateway's client.
-    pub payment_gateway: GatewaySettings,
+    /// The third parties that it calls.
+    pub third_parties: ThirdPartySettings,
 }
 
 /// The payment-gateway simulator.
@@ -172,9 +164,8 @@ impl DemoConfig {
         let worker = WorkerSettings::read(env);
         let storage = StorageSettings::read_for_demo(data_directory.as_deref(), env);
         let redis = env.text("REDIS_URL").is_some().then(|| storage::read_redis(env)).flatten();
-        let simulator_address = payment_gateway::read_simulator_address(env);
-        let payment_gateway_url = payment_gateway::read_optional_url(env);
-        let payment_gateway = payment_gateway::read_client(env);
+        let simulator_address = read_simulator_address(env);
+        let third_parties = ThirdPartySettings::read_for_demo(env);
         let (auth, storage) = (auth?, storage?);
         Some(Self {
             process,
@@ -185,8 +176,7 @@ impl DemoConfig {
             storage,
             redis,
             simulator_address,
-            payment_gateway_url,
-            payment_gateway,
+            third_parties,
         })
     }
 }
@@ -197,10 +187,9 @@ impl ServeConfig {
         let auth = AuthSettings::read(env);
         let storage = StorageSettings::read(env);
         let redis = storage::read_redis(env);
-        let payment_gateway_url = payment_gateway::read_url(env);
-        let payment_gateway = payment_gateway::read_client(env);
-        let (auth, storage, redis, payment_gateway_url) = (auth?, storage?, redis?, payment_gateway_url?);
-        Some(Self { process, http, auth, storage, redis, payment_gateway_url, payment_gateway })
+        let third_parties = ThirdPartySettings::read(env);
+        let (auth, storage, redis, third_parties) = (auth?, storage?, redis?, third_parties?);
+        Some(Self { process, http, auth, storage, redis, third_parties })
     }
 }
 
@@ -208,23 +197,20 @@ impl WorkerConfig {
     fn read(env: &mut Reader) -> Option<Self> {
         let (process, worker) = (ProcessSettings::read(env), WorkerSettings::read(env));
         let storage = StorageSettings::read(env);
-        let payment_gateway_url = payment_gateway::read_url(env);
-        let payment_gateway = payment_gateway::read_client(env);
-        let (storage, payment_gateway_url) = (storage?, payment_gateway_url?);
-        Some(Self { process, worker, storage, payment_gateway_url, payment_gateway })
+        let third_parties = ThirdPartySettings::read(env);
+        let (storage, third_parties) = (storage?, third_parties?);
+        Some(Self { process, worker, storage, third_parties })
     }
 }
 
 impl GatewayConfig {
     fn read(env: &mut Reader) -> Self {
-        let simulator_address = payment_gateway::read_simulator_address(env);
+        let simulator_address = read_simulator_address(env);
         Self { process: ProcessSettings::read(env), simulator_address }
     }
 }
 
-/// Looks up an environment variable. One that is not valid Unicode counts as absent.
-#[must_use]
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+/// Reads the address on which the payment-gateway simulator listens.
+fn read_simulator_address(env: &mut Reader) -> SocketAddr {
+    env.or("GLASSHOUSE_GATEWAY_ADDR", SocketAddr::from(([127, 0, 0, 1], 8090)))
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use glasshouse_telemetry::service::metrics::MetricsSettings;
 
-use super::{Reader, telemetry};
+use super::telemetry;
+use crate::environment::Reader;
 
 /// Management interface, metrics, fault injection and shutdown.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use glasshouse_infra::redis::RedisSettings;
 use secrecy::SecretString;
 use url::Url;
 
-use super::Reader;
+use crate::environment::Reader;
 
 /// The database, as the service and as the owner of the schema connect to it.
 #[derive(Clone, Debug)]

@@ -4,7 +4,8 @@ use glasshouse_telemetry::metrics::StandardMetricsSettings;
 use glasshouse_telemetry::service::metrics::MetricsSettings;
 use glasshouse_telemetry::{Build, ERROR_TAGS, LogFormat, SpanField, TelemetrySettings};
 
-use super::{ProcessKind, Reader};
+use super::ProcessKind;
+use crate::environment::Reader;
 
 /// The build of this program. The Dockerfile sets the commit.
 const BUILD: Build = Build {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::Reader;
+use crate::environment::Reader;
 
 /// The networks of the proxies whose headers about a client are believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

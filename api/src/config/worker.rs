@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Reader;
+use crate::environment::Reader;
 
 /// The outbox relay, the payment reconciler and housekeeping.
 #[derive(Clone, Copy, Debug)]

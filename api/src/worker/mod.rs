@@ -12,7 +12,6 @@ use glasshouse_infra::clock;
 use glasshouse_infra::db::{Database, Housekeeping, Lease, WorkQueue};
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::notifier::LogNotifier;
-use glasshouse_infra::payment_gateway::GatewayClient;
 use glasshouse_telemetry::propagation;
 use glasshouse_telemetry::service::events::process::BackgroundJobFailed;
 use glasshouse_telemetry::service::metrics::OutboxMetrics;
@@ -22,13 +21,14 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::config::WorkerSettings;
+use crate::third_parties::ThirdParties;
 
 /// The background jobs of a process.
 #[derive(Clone, Debug)]
 pub struct Worker {
     queue: WorkQueue,
     housekeeping: Housekeeping,
-    gateway: GatewayClient,
+    third_parties: ThirdParties,
     notifier: LogNotifier,
     config: WorkerSettings,
     faults: Faults,
@@ -40,13 +40,13 @@ impl Worker {
     #[must_use]
     pub fn new(
         database: &Database,
-        gateway: GatewayClient,
+        third_parties: ThirdParties,
         config: WorkerSettings,
         faults: Faults,
         metrics: OutboxMetrics,
     ) -> Self {
         let (queue, housekeeping) = (database.work_queue(), database.housekeeping());
-        Self { queue, housekeeping, gateway, notifier: LogNotifier, config, faults, metrics }
+        Self { queue, housekeeping, third_parties, notifier: LogNotifier, config, faults, metrics }
     }
 
     /// Runs all jobs until `stop` is cancelled. The item that is being processed is finished.

@@ -46,7 +46,7 @@ impl Worker {
     async fn reconcile_payment(&self, store: &TenantStore, id: PaymentId) -> Result<(), ReconcileError> {
         let Some((payment, order)) = store.payment(id).await? else { return Ok(()) };
         let Some(step) = ReconcileStep::next(&payment, order) else { return Ok(()) };
-        reconcile(store, &self.gateway, &payment, step).await?;
+        reconcile(store, &self.third_parties.payment_gateway, &payment, step).await?;
         let step = format!("{step:?}");
         PaymentReconciled { tenant_id: &store.tenant_id(), payment_id: &id, step: &step }.emit();
         Ok(())

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use glasshouse_api::config::{Config, ProcessKind, Reader, read_telemetry};
+use glasshouse_api::config::{Config, ProcessKind, read_telemetry};
+use glasshouse_api::environment::Reader;
 
 use crate::support::{
     Backend, Ended, Process, Proxy, Settings, TestDatabase, log_lines, settings, test_variable,

@@ -12,29 +12,6 @@ use serde::{Deserialize, Serialize};
 /// The header with the key of a charge.
 pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-/// The route of a path for spans and metrics, such as `/v1/charges/{key}/void`.
-#[must_use]
-pub fn route(path: &str) -> &'static str {
-    let mut parts = path.trim_start_matches('/').split('/').skip(2);
-    match (parts.next(), parts.next()) {
-        (None, _) => "/v1/charges",
-        (Some(_), None) => "/v1/charges/{key}",
-        (Some(_), Some("void")) => "/v1/charges/{key}/void",
-        (Some(_), Some(_)) => "/v1/charges/{key}/refund",
-    }
-}
-
-/// The operation of a request for metrics: `charge`, `find`, `void` or `refund`.
-pub(super) fn operation(method: &reqwest::Method, path: &str) -> &'static str {
-    match route(path) {
-        "/v1/charges" => "charge",
-        "/v1/charges/{key}/void" => "void",
-        "/v1/charges/{key}/refund" => "refund",
-        _ if method == reqwest::Method::GET => "find",
-        _ => "unknown",
-    }
-}
-
 /// The body of a charge request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChargeRequest {

@@ -5,6 +5,7 @@
 //! how to declare one.
 
 pub mod cache;
+pub mod circuit_breaker;
 pub mod database;
 pub mod faults;
 pub mod health;
@@ -30,6 +31,7 @@ pub fn definitions(metrics: &Metrics) -> Vec<EventDefinition> {
         orders::definitions(metrics),
         payments::definitions(metrics),
         payment_gateway::definitions(metrics),
+        circuit_breaker::definitions(metrics),
         outbox::definitions(metrics),
         database::definitions(metrics),
         cache::definitions(metrics),

@@ -6,8 +6,8 @@ mod business;
 mod cache;
 mod database;
 mod faults;
-mod gateway;
 mod health;
+mod outbound;
 mod outbox;
 
 pub use admission::AdmissionMetrics;
@@ -15,8 +15,8 @@ pub use business::{BusinessMetrics, ORDER_STATUSES, PAYMENT_OUTCOMES, Sale};
 pub use cache::CacheMetrics;
 pub use database::DatabaseMetrics;
 pub use faults::FaultMetrics;
-pub use gateway::GatewayMetrics;
 pub use health::HealthMetrics;
+pub use outbound::{CircuitBreakerMetrics, OutboundMetrics};
 pub use outbox::OutboxMetrics;
 
 use crate::metrics::{
@@ -47,8 +47,8 @@ pub struct Metrics {
     pub admission: AdmissionMetrics,
     /// Sign-ups, logins, orders, payments and revenue.
     pub business: BusinessMetrics,
-    /// Calls to the payment gateway.
-    pub gateway: GatewayMetrics,
+    /// Calls of the payment gateway.
+    pub payment_gateway: OutboundMetrics,
     /// Database queries, and the connection pool.
     pub database: DatabaseMetrics,
     /// Caches, and the connection pool of Redis.
@@ -74,7 +74,7 @@ impl Metrics {
         Ok(Self {
             admission: AdmissionMetrics::register(all.group("http"), tenants.clone())?,
             business: BusinessMetrics::register(all.group("business"), tenants, label_cap)?,
-            gateway: GatewayMetrics::register(all.group("payment gateway"))?,
+            payment_gateway: OutboundMetrics::register(all.group("payment gateway"), "payment_gateway")?,
             database: DatabaseMetrics::register(all.group("database"))?,
             cache: CacheMetrics::register(all.group("cache"))?,
             outbox: OutboxMetrics::register(all.group("outbox"))?,
@@ -113,7 +113,7 @@ macro_rules! as_ref {
 as_ref!(
     standard.http: HttpMetrics,
     business: BusinessMetrics,
-    gateway: GatewayMetrics,
+    payment_gateway.breaker: CircuitBreakerMetrics,
     database: DatabaseMetrics,
     cache: CacheMetrics,
     outbox: OutboxMetrics,

@@ -105,6 +105,13 @@ impl Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
+/// Looks up an environment variable. One that is not valid Unicode counts as absent.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,10 +3,8 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use glasshouse_telemetry::service::events::payment_gateway::{
-    PaymentGatewayCircuitClosed, PaymentGatewayCircuitOpened,
-};
-use glasshouse_telemetry::service::metrics::GatewayMetrics;
+use glasshouse_telemetry::service::events::circuit_breaker::{CircuitBreakerClosed, CircuitBreakerOpened};
+use glasshouse_telemetry::service::metrics::CircuitBreakerMetrics;
 
 /// When the circuit opens, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -22,10 +20,10 @@ pub struct CircuitBreakerSettings {
 /// *Closed*: all calls are allowed. *Open*: all calls are rejected until the pause is over. *Half-open*: one trial call
 /// is allowed; its success closes the circuit, its failure opens it again.
 #[derive(Debug)]
-pub(super) struct CircuitBreaker {
+pub struct CircuitBreaker {
     settings: CircuitBreakerSettings,
     state: Mutex<State>,
-    metrics: GatewayMetrics,
+    metrics: CircuitBreakerMetrics,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +34,14 @@ enum State {
 }
 
 impl CircuitBreaker {
-    pub(super) const fn new(settings: CircuitBreakerSettings, metrics: GatewayMetrics) -> Self {
+    /// A closed circuit breaker, which records its state in `metrics`.
+    #[must_use]
+    pub const fn new(settings: CircuitBreakerSettings, metrics: CircuitBreakerMetrics) -> Self {
         Self { settings, state: Mutex::new(State::Closed { failures: 0 }), metrics }
     }
 
     /// Whether a call is allowed now. The caller of an allowed call must report its result.
-    pub(super) fn try_acquire(&self, now: Instant) -> bool {
+    pub fn try_acquire(&self, now: Instant) -> bool {
         self.update(|state| match state {
             State::Closed { .. } => (state, true),
             // Half-open for longer than the pause: the trial call never reported its result.
@@ -53,23 +53,24 @@ impl CircuitBreaker {
     }
 
     /// Reports a successful call.
-    pub(super) fn succeeded(&self) {
+    pub fn succeeded(&self) {
         self.update(|state| {
             if !matches!(state, State::Closed { .. }) {
-                PaymentGatewayCircuitClosed {}.emit(&self.metrics);
+                CircuitBreakerClosed { dependency: self.metrics.dependency() }.emit(&self.metrics);
             }
             (State::Closed { failures: 0 }, ())
         });
     }
 
     /// Reports a failed call.
-    pub(super) fn failed(&self, now: Instant) {
+    pub fn failed(&self, now: Instant) {
         self.update(|state| match state {
             State::Closed { failures } if failures + 1 < self.settings.failures => {
                 (State::Closed { failures: failures + 1 }, ())
             }
             State::Closed { .. } | State::HalfOpen { .. } => {
-                PaymentGatewayCircuitOpened { pause: self.settings.pause }.emit(&self.metrics);
+                let (dependency, pause) = (self.metrics.dependency(), self.settings.pause);
+                CircuitBreakerOpened { dependency, pause }.emit(&self.metrics);
                 (State::Open { since: now }, ())
             }
             // A call that began before the circuit opened.
@@ -96,7 +97,7 @@ mod tests {
     const PAUSE: Duration = Duration::from_secs(10);
 
     fn closed() -> CircuitBreaker {
-        let metrics = Metrics::new(MetricsSettings::default()).unwrap().gateway;
+        let metrics = Metrics::new(MetricsSettings::default()).unwrap().payment_gateway.breaker;
         CircuitBreaker::new(CircuitBreakerSettings { failures: 2, pause: PAUSE }, metrics)
     }
 

@@ -1,0 +1,64 @@
+//! Calls of third parties, and circuit breakers. Each third party and each breaker has metrics of its own, whose names
+//! begin with its name.
+
+use std::time::Duration;
+
+use prometheus::{Error, IntGauge};
+
+use crate::metrics::{HistogramVec, Registrar};
+
+/// Attempts to call one third party, and the circuit breaker of its client.
+#[derive(Clone, Debug)]
+pub struct OutboundMetrics {
+    duration: HistogramVec<2>,
+    /// The circuit breaker.
+    pub breaker: CircuitBreakerMetrics,
+}
+
+/// The circuit breaker of one dependency.
+#[derive(Clone, Debug)]
+pub struct CircuitBreakerMetrics {
+    dependency: &'static str,
+    pub(crate) circuit_open: IntGauge,
+}
+
+impl OutboundMetrics {
+    /// Registers the metrics of a third party; `name` is in snake case, such as `payment_gateway`.
+    pub(super) fn register(registrar: &mut Registrar, name: &'static str) -> Result<Self, Error> {
+        let title = name.replace('_', " ");
+        Ok(Self {
+            duration: registrar.histogram_vec(
+                &format!("{name}_request_duration_seconds"),
+                &format!(
+                    "Duration of one attempt to call the {title}, in seconds, by operation and outcome (ok, error, \
+                     timeout)."
+                ),
+                ["operation", "outcome"],
+            )?,
+            breaker: CircuitBreakerMetrics::register(registrar, name)?,
+        })
+    }
+
+    /// Observes one attempt.
+    pub fn attempted(&self, operation: &str, outcome: &str, duration: Duration) {
+        self.duration.with([operation, outcome]).observe(duration.as_secs_f64());
+    }
+}
+
+impl CircuitBreakerMetrics {
+    /// Registers the metric of a dependency's breaker; `dependency` is in snake case, such as `payment_gateway`.
+    pub(super) fn register(registrar: &mut Registrar, dependency: &'static str) -> Result<Self, Error> {
+        let title = dependency.replace('_', " ");
+        let circuit_open = registrar.int_gauge(
+            &format!("{dependency}_circuit_open"),
+            &format!("1 while the circuit breaker of the {title} rejects calls, 0 otherwise."),
+        )?;
+        Ok(Self { dependency, circuit_open })
+    }
+
+    /// The dependency, such as `payment_gateway`.
+    #[must_use]
+    pub const fn dependency(&self) -> &'static str {
+        self.dependency
+    }
+}
