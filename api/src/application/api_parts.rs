@@ -17,6 +17,7 @@ use glasshouse_telemetry::service::metrics::{AdmissionMetrics, BusinessMetrics, 
 
 use super::connections::Connections;
 use crate::config::AuthSettings;
+use crate::http::body::Bodies;
 use crate::http::health::Dependencies;
 use crate::http::public::middleware::{Draining, InFlight};
 use crate::third_parties::ThirdParties;
@@ -35,6 +36,7 @@ pub(super) struct EdgeParts {
     pub(super) dependencies: Dependencies,
     pub(super) draining: Draining,
     pub(super) in_flight: InFlight,
+    pub(super) bodies: Bodies,
     pub(super) faults: Faults,
     pub(super) http_metrics: HttpMetrics,
     pub(super) admission_metrics: AdmissionMetrics,
@@ -72,6 +74,7 @@ impl EdgeParts {
         app.app_data(Data::new(self.dependencies.clone()))
             .app_data(Data::new(self.draining.clone()))
             .app_data(Data::new(self.in_flight.clone()))
+            .app_data(Data::new(self.bodies.clone()))
             .app_data(Data::new(self.faults.clone()))
             .app_data(Data::new(self.admission_metrics.clone()));
     }

@@ -13,6 +13,7 @@ use super::connections::{Connections, bind, connect, http_url};
 use super::servers::{gateway_simulator_server, management_server, public_server};
 use super::{Addresses, Application};
 use crate::config::{AuthSettings, HttpSettings, ProcessSettings, StorageSettings, WorkerSettings};
+use crate::http::body::{Bodies, BodyMemory};
 use crate::http::management::faults::FaultPanel;
 use crate::http::management::metrics::Gauges;
 use crate::http::public::middleware::{Draining, InFlight};
@@ -30,6 +31,7 @@ pub(super) struct Builder {
     connections: Option<Connections>,
     active_users: Option<ActiveUsers>,
     in_flight: Option<InFlight>,
+    body_memory: Option<BodyMemory>,
     worker: Option<Worker>,
 }
 
@@ -52,6 +54,7 @@ impl Builder {
             connections: None,
             active_users: None,
             in_flight: None,
+            body_memory: None,
             worker: None,
         })
     }
@@ -92,11 +95,16 @@ impl Builder {
     ) -> anyhow::Result<()> {
         let (listener, bound) = bind(http.address, "GLASSHOUSE_HTTP_ADDR")?;
         self.addresses.http = Some(bound);
-        let (faults, metrics) = (&self.faults, &self.metrics);
+        let (faults, metrics, limits) = (&self.faults, &self.metrics, http.limits);
         let edge = EdgeParts {
             dependencies: connections.dependencies(),
             draining: self.draining.clone(),
-            in_flight: InFlight::new(http.limits.concurrent_requests),
+            in_flight: InFlight::new(limits.concurrent_requests),
+            bodies: Bodies {
+                limits: limits.body,
+                memory: BodyMemory::for_requests(limits.concurrent_requests, limits.body),
+                metrics: Some(metrics.admission.clone()),
+            },
             faults: faults.clone(),
             http_metrics: metrics.standard.http.clone(),
             admission_metrics: metrics.admission.clone(),
@@ -105,6 +113,7 @@ impl Builder {
         let handlers = HandlerParts::new(auth, connections, third_parties, metrics)?;
         self.active_users = Some(admission.active_users());
         self.in_flight = Some(edge.in_flight.clone());
+        self.body_memory = Some(edge.bodies.memory.clone());
         let (parts, shutdown) = (ApiParts { edge, admission, handlers }, self.settings.shutdown);
         self.servers.push(public_server(listener, http, shutdown, parts, metrics.standard.runtime.clone())?);
         Ok(())
@@ -142,6 +151,7 @@ impl Builder {
             database,
             draining: self.draining,
             in_flight: self.in_flight,
+            body_memory: self.body_memory,
             shutdown: self.settings.shutdown,
         })
     }

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::builder::Builder;
 use crate::config::{Config, DemoConfig, ServeConfig, ShutdownSettings, WorkerConfig};
+use crate::http::body::BodyMemory;
 use crate::http::public::middleware::{Draining, InFlight};
 use crate::worker::Worker;
 
@@ -35,6 +36,8 @@ pub struct Application {
     draining: Draining,
     /// The in-flight requests of the API, if this process serves it.
     in_flight: Option<InFlight>,
+    /// The bodies of the API's requests, which are received before a request is in flight.
+    body_memory: Option<BodyMemory>,
     shutdown: ShutdownSettings,
 }
 
@@ -135,7 +138,7 @@ impl Application {
         tokio::time::sleep(self.shutdown.drain).await;
         let finish = async {
             working.join_all().await;
-            finish_requests(self.in_flight.as_ref()).await;
+            finish_requests(self.in_flight.as_ref(), self.body_memory.as_ref()).await;
             join_all(handles.iter().map(|handle| handle.stop(true))).await;
             serving.join_all().await;
         };
@@ -154,10 +157,12 @@ fn displayed(address: &Option<SocketAddr>) -> Option<&dyn Display> {
     address.as_ref().map(|address| address as &dyn Display)
 }
 
-/// Waits until no request is in flight. Server threads share the database connections that each of them
+/// Waits until no request is in flight, and no body is being received. Server threads share the database connections that each of them
 /// opened, so no thread may end before the last request has.
-async fn finish_requests(in_flight: Option<&InFlight>) {
-    while in_flight.is_some_and(|in_flight| in_flight.count() > 0) {
+async fn finish_requests(in_flight: Option<&InFlight>, bodies: Option<&BodyMemory>) {
+    while in_flight.is_some_and(|in_flight| in_flight.count() > 0)
+        || bodies.is_some_and(|bodies| bodies.count() > 0)
+    {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

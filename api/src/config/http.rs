@@ -67,8 +67,8 @@ fn quota(env: &mut Reader, name: &'static str, default: Quota) -> Quota {
 /// Limits of one request, and of how many run concurrently.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The maximum size of a body, in bytes.
-    pub body_bytes: usize,
+    /// Limits of the body.
+    pub body: BodyLimits,
     /// How long a client may take to send the head of a request.
     pub header_timeout: Duration,
     /// How long a request may take.
@@ -83,12 +83,24 @@ pub struct Limits {
     pub order_items: usize,
 }
 
+/// Limits of the body of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    /// The maximum size, in bytes, inflated.
+    pub bytes: usize,
+    /// How long a client may take to send it.
+    pub timeout: Duration,
+}
+
 impl Limits {
     fn read(env: &mut Reader) -> Self {
         let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let max_page_size = env.number("GLASSHOUSE_MAX_PAGE_SIZE", 100, 1..=1000);
         Self {
-            body_bytes: size(env.number("GLASSHOUSE_MAX_BODY_BYTES", 65_536, 1024..=16_777_216)),
+            body: BodyLimits {
+                bytes: size(env.number("GLASSHOUSE_MAX_BODY_BYTES", 65_536, 1024..=16_777_216)),
+                timeout: env.milliseconds("GLASSHOUSE_BODY_TIMEOUT_MS", 10_000),
+            },
             header_timeout: env.milliseconds("GLASSHOUSE_HEADER_TIMEOUT_MS", 5_000),
             request_timeout: env.milliseconds("GLASSHOUSE_REQUEST_TIMEOUT_MS", 15_000),
             concurrent_requests: size(env.number("GLASSHOUSE_MAX_CONCURRENT_REQUESTS", 512, 1..=100_000)),

@@ -12,7 +12,7 @@ mod trusted_proxies;
 mod worker;
 
 pub use auth::{AuthSettings, read_argon2};
-pub use http::{HttpSettings, Limits};
+pub use http::{BodyLimits, HttpSettings, Limits};
 pub use process::{ProcessSettings, ShutdownSettings, read_management_address};
 pub use storage::{StorageSettings, read_migration_url};
 pub use telemetry::read as read_telemetry;

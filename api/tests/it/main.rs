@@ -13,6 +13,7 @@ mod authentication;
 mod authorization;
 mod bad_input;
 mod bad_requests;
+mod bodies;
 mod canary;
 mod cancel_and_refund;
 mod checkout;

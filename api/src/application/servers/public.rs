@@ -14,6 +14,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::application::api_parts::ApiParts;
 use crate::config::{HttpSettings, ShutdownSettings};
+use crate::http::body::receive_body;
 use crate::http::problem::ProblemDocuments;
 use crate::http::public::middleware::{
     RequestSpan, believe_proxies, close_while_draining, inject_faults, shed_load, time_out,
@@ -36,7 +37,7 @@ pub(in crate::application) fn public_server(
     let faults_are_enabled = parts.edge.faults.are_enabled();
     let server = HttpServer::new(move || {
         runtime.watch("http");
-        let (json, query, path) = problem::extractor_configs(limits.body_bytes);
+        let (json, query, path) = problem::extractor_configs(limits.body.bytes);
         // What is wrapped last runs first.
         let app = App::new().into_utoipa_app().configure(v1::routes).into_app();
         app.app_data(json)
@@ -52,6 +53,7 @@ pub(in crate::application) fn public_server(
             .wrap(Condition::new(faults_are_enabled, from_fn(inject_faults)))
             .wrap(from_fn(time_out))
             .wrap(from_fn(shed_load))
+            .wrap(from_fn(receive_body))
             .wrap(Compress::default())
             .wrap(Observe::new(parts.edge.http_metrics.clone()).errors(ProblemDocuments))
             .wrap(from_fn(close_while_draining))

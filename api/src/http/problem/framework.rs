@@ -1,6 +1,5 @@
 //! Errors of actix itself (bodies, queries, paths) as problem documents.
 
-use actix_web::error;
 use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError};
 use actix_web::http::StatusCode;
 use actix_web::web::{JsonConfig, PathConfig, QueryConfig};
@@ -27,8 +26,7 @@ pub(crate) fn query_config() -> QueryConfig {
 fn body_problem(error: &JsonPayloadError, limit: usize) -> Problem {
     match error {
         JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {
-            let detail = format!("the body must not exceed {limit} bytes");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+            Problem::body_too_large(limit)
         }
         JsonPayloadError::ContentType => {
             let detail = "send the body as JSON, with the header Content-Type: application/json";
@@ -39,10 +37,6 @@ fn body_problem(error: &JsonPayloadError, limit: usize) -> Problem {
         }
         JsonPayloadError::Deserialize(error) => {
             Problem::bad_request("malformed_json", format!("the body is not valid JSON: {error}"))
-        }
-        JsonPayloadError::Payload(error::PayloadError::Overflow) => {
-            let detail = format!("the body must not exceed {limit} bytes");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
         }
         other => Problem::bad_request("unreadable_body", format!("cannot read the body: {other}")),
     }

@@ -93,6 +93,12 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
+    /// 413: the body exceeds `limit` bytes.
+    pub fn body_too_large(limit: usize) -> Self {
+        let detail = format!("the body must not exceed {limit} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    }
+
     /// 500: the service failed. The client does not get the cause.
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let detail = "internal error; please report it with this request_id";
@@ -135,6 +141,10 @@ impl Problem {
         if let Some(methods) = self.allow {
             response.insert_header((header::ALLOW, methods));
         }
+        if matches!(self.status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE) {
+            // The rest of the body is not read.
+            response.force_close();
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
@@ -148,6 +158,11 @@ impl Problem {
             request_id: request_id.to_owned(),
             errors: self.errors.clone(),
         })
+    }
+
+    /// The status of the response.
+    pub const fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// The chain of causes, for the log.

@@ -60,6 +60,13 @@ impl Process {
         Self::start(arguments, settings).ends().await
     }
 
+    /// The largest resident memory that it has had so far, in bytes (Linux only).
+    pub(crate) fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    }
+
     /// Its standard output so far.
     pub(crate) fn stdout(&self) -> String {
         self.stdout.0.lock().unwrap().clone()

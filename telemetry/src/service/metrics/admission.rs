@@ -14,11 +14,12 @@ impl AdmissionMetrics {
     pub(super) fn register(registrar: &mut Registrar, tenants: CappedLabel) -> Result<Self, Error> {
         let shed = registrar.int_counter_vec(
             "load_shed_total",
-            "Requests rejected by load shedding, by reason (concurrency).",
+            "Requests rejected by load shedding, by reason (concurrency: too many in flight; memory: too many bodies).",
             ["reason"],
         )?;
         // Created at zero, so that an alert sees the increase of the first rejection.
         shed.with(["concurrency"]);
+        shed.with(["memory"]);
         let api_calls = registrar.int_counter_vec(
             "api_calls_total",
             "Authenticated requests, by tenant and route pattern. Tenants beyond the cap count as \"other\".",

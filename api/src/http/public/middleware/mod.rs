@@ -1,5 +1,7 @@
-//! The middleware around every request, from the outside in: `believe_proxies`, the root span [`RequestSpan`], `close_while_draining`, [`Observe`](glasshouse_telemetry::http::Observe), `shed_load`, `time_out`,
-//! `inject_faults` (where faults are enabled), and below `/v1` also `authenticate` and `limit_rate`.
+//! The middleware around every request, from the outside in: `believe_proxies`, the root span [`RequestSpan`],
+//! `close_while_draining`, [`Observe`](glasshouse_telemetry::http::Observe),
+//! [`receive_body`](crate::http::body::receive_body), `shed_load`, `time_out`, `inject_faults` (where faults are enabled),
+//! and below `/v1` also `authenticate` and `limit_rate`.
 
 mod authenticate;
 mod believe_proxies;
