@@ -103,7 +103,7 @@ pub async fn log_in<S: LoginStore, H: PasswordHasher>(
 ) -> Result<LoggedIn<S, H>, LoginError> {
     let credentials = store.credentials(tenant, email).await?;
     let hash = credentials.as_ref().map(|found| found.password.clone());
-    let matches = hasher.verify(password, hash).await?;
+    let matches = hasher.verify(Password::normalized(&password), hash).await?;
     match credentials {
         Some(found) if matches && found.active => {
             Ok(LoggedIn { tenant: found.tenant, user: found.user, verified_by: PhantomData })

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use crate::id::{OrderId, PaymentId};
 use crate::text_enum::text_enum;
-use crate::values::Money;
+use crate::values::{DeclineReason, Money};
 
 text_enum! {
     /// The state of a payment: `pending → succeeded → refunded`, or `pending → declined`.
@@ -42,8 +42,8 @@ pub struct Payment {
     pub amount: Money,
     /// The current state.
     pub state: PaymentState,
-    /// A machine-readable reason, such as `insufficient_funds`; only if the payment is declined.
-    pub decline_reason: Option<String>,
+    /// The reason; only if the payment is declined.
+    pub decline_reason: Option<DeclineReason>,
     /// The time at which the refund was requested, in UTC. Until the state is `refunded`, the gateway has not
     /// confirmed the refund, and the reconciler retries it.
     pub refund_requested_at: Option<OffsetDateTime>,
@@ -77,8 +77,8 @@ pub enum ChargeOutcome {
     Succeeded,
     /// The customer was not charged, and will not be for this payment.
     Declined {
-        /// A machine-readable reason, such as `insufficient_funds`.
-        reason: String,
+        /// The reason.
+        reason: DeclineReason,
     },
 }
 

@@ -81,9 +81,11 @@ impl Settlement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::values::DeclineReason;
 
     fn outcomes() -> [ChargeOutcome; 2] {
-        [ChargeOutcome::Succeeded, ChargeOutcome::Declined { reason: "insufficient_funds".into() }]
+        let reason = DeclineReason::from_gateway("insufficient_funds");
+        [ChargeOutcome::Succeeded, ChargeOutcome::Declined { reason }]
     }
 
     #[test]

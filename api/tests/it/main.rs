@@ -50,4 +50,5 @@ mod statements;
 mod stock;
 mod traces;
 mod users;
+mod values;
 mod wiring;

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use iso_currency::Currency;
-
-use super::Quantity;
+use super::{Currency, Quantity};
 
 /// An amount of money in whole minor units of its currency (cents for USD); never negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,7 +11,7 @@ pub struct Money {
     currency: Currency,
 }
 
-/// Why an amount or a currency is not valid, or a sum or product cannot be computed.
+/// Why an amount is not valid, or a sum or product cannot be computed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// The amount is below zero.
@@ -22,11 +20,8 @@ pub enum MoneyError {
     /// The amount exceeds [`Money::MAX_MINOR`].
     #[error("must not exceed {} minor units", Money::MAX_MINOR)]
     TooLarge,
-    /// The text is not an ISO 4217 code.
-    #[error("must be an ISO 4217 currency code such as USD")]
-    UnknownCurrency,
     /// The amounts have different currencies.
-    #[error("must be in one currency, not {} and {}", .0.code(), .1.code())]
+    #[error("must be in one currency, not {0} and {1}")]
     MixedCurrencies(Currency, Currency),
 }
 
@@ -46,12 +41,10 @@ impl Money {
         }
     }
 
-    /// Parses an ISO 4217 currency code, such as `USD`.
-    ///
-    /// # Errors
-    /// [`MoneyError::UnknownCurrency`].
-    pub fn parse_currency(code: &str) -> Result<Currency, MoneyError> {
-        Currency::from_code(code).ok_or(MoneyError::UnknownCurrency)
+    /// An amount from the database.
+    #[must_use]
+    pub const fn stored(minor: i64, currency: Currency) -> Self {
+        Self { minor, currency }
     }
 
     /// The amount 0 in this currency.
@@ -97,12 +90,12 @@ impl Money {
 /// In major units with the currency code: `12.50 USD`, `300 JPY`.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = usize::from(self.currency.exponent().unwrap_or(0));
-        let unit = 10_i64.pow(self.currency.exponent().unwrap_or(0).into());
+        let digits = self.currency.decimals().unwrap_or(0);
+        let unit = 10_i64.pow(digits.into());
         let (major, minor) = (self.minor / unit, self.minor % unit);
         match digits {
-            0 => write!(f, "{major} {}", self.currency.code()),
-            _ => write!(f, "{major}.{minor:0digits$} {}", self.currency.code()),
+            0 => write!(f, "{major} {}", self.currency),
+            _ => write!(f, "{major}.{minor:0width$} {}", self.currency, width = usize::from(digits)),
         }
     }
 }
@@ -115,20 +108,20 @@ mod tests {
 
     #[test]
     fn displays_major_units_and_the_code() {
-        let show = |minor, currency| Money::new(minor, currency).unwrap().to_string();
-        assert_eq!(show(1250, Currency::USD), "12.50 USD");
-        assert_eq!(show(5, Currency::USD), "0.05 USD");
-        assert_eq!(show(300, Currency::JPY), "300 JPY");
-        assert_eq!(show(1005, Currency::KWD), "1.005 KWD");
+        let show = |minor, code| Money::new(minor, Currency::parse(code).unwrap()).unwrap().to_string();
+        assert_eq!(show(1250, "USD"), "12.50 USD");
+        assert_eq!(show(5, "USD"), "0.05 USD");
+        assert_eq!(show(300, "JPY"), "300 JPY");
+        assert_eq!(show(1005, "KWD"), "1.005 KWD");
     }
 
     #[test]
     fn invalid_amounts_are_rejected() {
         assert_eq!(Money::new(-1, Currency::USD), Err(MoneyError::Negative));
         assert_eq!(Money::new(Money::MAX_MINOR + 1, Currency::USD), Err(MoneyError::TooLarge));
-        let (dollar, euro) = (Money::zero(Currency::USD), Money::zero(Currency::EUR));
-        assert_eq!(dollar.plus(euro), Err(MoneyError::MixedCurrencies(Currency::EUR, Currency::USD)));
-        assert_eq!(Money::parse_currency("dollars"), Err(MoneyError::UnknownCurrency));
+        let euro = Currency::parse("EUR").unwrap();
+        let mixed = Money::zero(Currency::USD).plus(Money::zero(euro));
+        assert_eq!(mixed, Err(MoneyError::MixedCurrencies(euro, Currency::USD)));
     }
 
     proptest! {

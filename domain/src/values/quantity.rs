@@ -24,6 +24,12 @@ impl Quantity {
         }
     }
 
+    /// A quantity from the database.
+    #[must_use]
+    pub const fn stored(units: i32) -> Self {
+        Self(units)
+    }
+
     /// The number of units.
     #[must_use]
     pub const fn get(self) -> i32 {

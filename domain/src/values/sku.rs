@@ -15,7 +15,7 @@ impl Sku {
     /// The maximum length in characters.
     pub const MAX_CHARS: usize = 64;
 
-    /// Parses a SKU. Lower-case letters become upper-case, and surrounding whitespace is removed.
+    /// Parses a new SKU. Lower-case letters become upper-case, and surrounding whitespace is removed.
     ///
     /// # Errors
     /// [`SkuError`] when it is empty, too long or contains other characters.
@@ -26,7 +26,13 @@ impl Sku {
         if fits && text.chars().all(allowed) { Ok(Self(text)) } else { Err(SkuError) }
     }
 
-    /// The SKU as text, in upper case.
+    /// A SKU from the database.
+    #[must_use]
+    pub const fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The SKU as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -41,7 +47,19 @@ impl fmt::Display for Sku {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::text::tests::any_text;
     use super::*;
+
+    proptest! {
+        #[test]
+        fn an_accepted_sku_is_accepted_again(text in any_text()) {
+            if let Ok(sku) = Sku::parse(&text) {
+                prop_assert_eq!(Sku::parse(sku.as_str()), Ok(sku));
+            }
+        }
+    }
 
     #[test]
     fn skus_are_upper_case_and_validated() {

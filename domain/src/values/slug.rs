@@ -12,7 +12,7 @@ pub struct Slug(String);
 pub struct SlugError;
 
 impl Slug {
-    /// Parses a slug. Upper case is rejected rather than converted, so that the stored slug is the one that the
+    /// Parses a new slug. Upper case is rejected rather than converted, so that the stored slug is the one that the
     /// client sent.
     ///
     /// # Errors
@@ -23,6 +23,12 @@ impl Slug {
         };
         let fits = (3..=40).contains(&text.len());
         if fits && text.split('-').all(part) { Ok(Self(text.to_owned())) } else { Err(SlugError) }
+    }
+
+    /// A slug from the database.
+    #[must_use]
+    pub const fn stored(text: String) -> Self {
+        Self(text)
     }
 
     /// The slug as text.

@@ -159,7 +159,7 @@ impl NewOrderRows {
         payment: PaymentId,
         reconcile_after: std::time::Duration,
     ) -> Self {
-        let currency = order.total.currency().code();
+        let currency = order.total.currency().to_string();
         let items = order.items.iter().map(|item| order_item::Model {
             order_id: order.id.uuid(),
             product_id: item.product.uuid(),
@@ -177,7 +177,7 @@ impl NewOrderRows {
                 placed_by: order.placed_by.uuid(),
                 state: order.state.as_str().to_owned(),
                 total_minor: order.total.minor(),
-                currency: currency.to_owned(),
+                currency: currency.clone(),
                 created_at: order.created_at,
             },
             payment: payment::Model {
@@ -185,7 +185,7 @@ impl NewOrderRows {
                 tenant_id,
                 order_id: order.id.uuid(),
                 amount_minor: order.total.minor(),
-                currency: currency.to_owned(),
+                currency,
                 state: PaymentState::Pending.as_str().to_owned(),
                 decline_reason: None,
                 refund_requested_at: None,

@@ -2,7 +2,7 @@
 
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::report::{DailyRevenue, Period, ReportError};
-use glasshouse_domain::values::Money;
+use glasshouse_domain::values::{Currency, Money};
 use sea_orm::{DbBackend, FromQueryResult, QueryResult};
 use time::macros::{format_description, time};
 use time::{Date, OffsetDateTime};
@@ -65,7 +65,7 @@ fn daily_revenue(row: &QueryResult) -> Result<DailyRevenue, ReportError> {
     let corrupt = |what| move |value: &str| StoreFailure::from(Corrupt { what, value: value.to_owned() });
     let day = Date::parse(&row.day, format_description!("[year]-[month]-[day]"));
     let day = day.map_err(|_| corrupt("day")(&row.day))?;
-    let currency = Money::parse_currency(&row.currency).map_err(|_| corrupt("currency")(&row.currency))?;
+    let currency = Currency::stored(&row.currency).ok_or_else(|| corrupt("currency")(&row.currency))?;
     let amount = |minor: &str| {
         let money = minor.parse().ok().and_then(|minor| Money::new(minor, currency).ok());
         let (day, currency) = (row.day.clone(), row.currency.clone());

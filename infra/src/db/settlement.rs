@@ -54,7 +54,7 @@ impl Settled {
                 PaymentSucceeded { payment_id, order_status, sales: &sales }.emit(business);
             }
             ChargeOutcome::Declined { reason } => {
-                PaymentDeclined { payment_id, reason, order_status }.emit(business);
+                PaymentDeclined { payment_id, reason: reason.as_str(), order_status }.emit(business);
             }
         }
     }

@@ -5,7 +5,7 @@ pub mod wire;
 
 use glasshouse_domain::id::PaymentId;
 use glasshouse_domain::payment::{ChargeOutcome, GatewayFailure, PaymentGateway};
-use glasshouse_domain::values::Money;
+use glasshouse_domain::values::{DeclineReason, Money};
 use glasshouse_telemetry::service::events::payment_gateway::PaymentGatewayTimeout;
 use reqwest::{Method, RequestBuilder};
 
@@ -78,7 +78,8 @@ fn outcome(charge: Charge) -> ChargeOutcome {
     match charge.status {
         ChargeStatus::Succeeded | ChargeStatus::Refunded => ChargeOutcome::Succeeded,
         ChargeStatus::Declined => {
-            ChargeOutcome::Declined { reason: charge.decline_reason.unwrap_or_else(|| "unknown".to_owned()) }
+            let reason = DeclineReason::from_gateway(&charge.decline_reason.unwrap_or_default());
+            ChargeOutcome::Declined { reason }
         }
     }
 }

@@ -52,14 +52,8 @@ pub(super) use tenant_entity;
 
 /// Converts the two columns of an amount.
 pub(super) fn money(minor: i64, currency: &str) -> Result<Money, Corrupt> {
-    let parsed: Option<Currency> = Currency::from_code(currency);
-    parsed
-        .and_then(|currency| Money::new(minor, currency).ok())
-        .ok_or_else(|| Corrupt { what: "amount", value: format!("{minor} {currency}") })
-}
-
-/// The error for a stored value that a value type rejects.
-pub(super) fn corrupt<E>(what: &'static str, value: impl ToString) -> impl FnOnce(E) -> Corrupt {
-    let value = value.to_string();
-    move |_| Corrupt { what, value }
+    match Currency::stored(currency) {
+        Some(currency) => Ok(Money::stored(minor, currency)),
+        None => Err(Corrupt { what: "currency", value: currency.to_owned() }),
+    }
 }

@@ -5,7 +5,7 @@ use glasshouse_domain::order::OrderItem;
 use glasshouse_domain::values::{Name, Quantity, Sku};
 use sea_orm::entity::prelude::*;
 
-use super::{corrupt, money, tenant_entity};
+use super::{money, tenant_entity};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "order_items")]
@@ -33,10 +33,10 @@ impl Model {
     pub(super) fn in_currency(self, currency: &str) -> Result<OrderItem, Corrupt> {
         Ok(OrderItem {
             product: self.product_id.into(),
-            sku: Sku::parse(&self.sku).map_err(corrupt("sku", &self.sku))?,
-            name: Name::parse(&self.name).map_err(corrupt("product name", &self.name))?,
+            sku: Sku::stored(self.sku),
+            name: Name::stored(self.name),
             unit_price: money(self.unit_price_minor, currency)?,
-            quantity: Quantity::new(self.quantity.into()).map_err(corrupt("quantity", self.quantity))?,
+            quantity: Quantity::stored(self.quantity),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use glasshouse_domain::failure::Corrupt;
 use glasshouse_domain::payment::Payment;
+use glasshouse_domain::values::DeclineReason;
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
@@ -51,7 +52,7 @@ impl TryFrom<Model> for Payment {
             order: row.order_id.into(),
             amount: money(row.amount_minor, &row.currency)?,
             state: row.state.parse()?,
-            decline_reason: row.decline_reason,
+            decline_reason: row.decline_reason.map(DeclineReason::stored),
             refund_requested_at: row.refund_requested_at,
             created_at: row.created_at,
         })

@@ -6,7 +6,7 @@ use glasshouse_domain::values::{Name, Sku};
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
-use super::{corrupt, money, tenant_entity};
+use super::{money, tenant_entity};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "products")]
@@ -37,8 +37,8 @@ impl TryFrom<Model> for Product {
     fn try_from(row: Model) -> Result<Self, Corrupt> {
         Ok(Self {
             id: row.id.into(),
-            sku: Sku::parse(&row.sku).map_err(corrupt("sku", &row.sku))?,
-            name: Name::parse(&row.name).map_err(corrupt("product name", &row.name))?,
+            sku: Sku::stored(row.sku),
+            name: Name::stored(row.name),
             price: money(row.price_minor, &row.currency)?,
             stock: row.stock,
             archived: row.archived,

@@ -6,7 +6,7 @@ use glasshouse_domain::values::{Name, Slug};
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
-use super::{corrupt, tenant_entity};
+use super::tenant_entity;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "tenants")]
@@ -32,8 +32,8 @@ impl TryFrom<Model> for Tenant {
     fn try_from(row: Model) -> Result<Self, Corrupt> {
         Ok(Self {
             id: row.id.into(),
-            slug: Slug::parse(&row.slug).map_err(corrupt("slug", &row.slug))?,
-            name: Name::parse(&row.name).map_err(corrupt("tenant name", &row.name))?,
+            slug: Slug::stored(row.slug),
+            name: Name::stored(row.name),
             plan: row.plan.parse()?,
             created_at: row.created_at,
         })

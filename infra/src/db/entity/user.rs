@@ -6,7 +6,7 @@ use glasshouse_domain::values::Email;
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
-use super::{corrupt, tenant_entity};
+use super::tenant_entity;
 
 #[derive(Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
@@ -55,8 +55,7 @@ impl TryFrom<Model> for User {
     fn try_from(row: Model) -> Result<Self, Corrupt> {
         Ok(Self {
             id: row.id.into(),
-            // The error may be logged, so it must not contain the email address.
-            email: Email::parse(&row.email).map_err(corrupt("email address of user", row.id))?,
+            email: Email::stored(row.email),
             role: row.role.parse()?,
             active: row.active,
             version: row.version,

@@ -59,7 +59,7 @@ pub(super) async fn log_in(
 ) -> Result<web::Json<TokenBody>, Problem> {
     let LoginBody { tenant, email, password } = body;
     // An invalid slug or address belongs to no user: the same response as for an unknown one.
-    let (Ok(tenant), Ok(email)) = (Slug::parse(&tenant), Email::parse(&email)) else {
+    let (Ok(tenant), Ok(email)) = (Slug::parse(&tenant), Email::parse_existing(&email)) else {
         UserLoginFailed { tenant: None }.emit(metrics.get_ref());
         return Err(LoginError::WrongCredentials.into());
     };

@@ -39,7 +39,7 @@ pub(super) struct OrderBody {
     total_minor: i64,
     /// ISO 4217.
     #[schema(example = "USD")]
-    currency: &'static str,
+    currency: String,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
 }
@@ -75,7 +75,7 @@ impl From<&Order> for OrderBody {
             placed_by: order.placed_by.uuid(),
             items: order.items.iter().map(Into::into).collect(),
             total_minor: order.total.minor(),
-            currency: order.total.currency().code(),
+            currency: order.total.currency().to_string(),
             created_at: order.created_at,
         }
     }

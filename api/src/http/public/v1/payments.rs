@@ -29,7 +29,7 @@ pub(super) struct PaymentBody {
     amount_minor: i64,
     /// ISO 4217.
     #[schema(example = "USD")]
-    currency: &'static str,
+    currency: String,
     /// The payment gateway's reason for a decline.
     decline_reason: Option<String>,
     /// When the refund was requested.
@@ -46,8 +46,8 @@ impl From<&Payment> for PaymentBody {
             order_id: payment.order.uuid(),
             status: payment.state.as_str(),
             amount_minor: payment.amount.minor(),
-            currency: payment.amount.currency().code(),
-            decline_reason: payment.decline_reason.clone(),
+            currency: payment.amount.currency().to_string(),
+            decline_reason: payment.decline_reason.as_ref().map(ToString::to_string),
             refund_requested_at: payment.refund_requested_at,
             created_at: payment.created_at,
         }

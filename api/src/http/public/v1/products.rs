@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, delete, get, patch, post, web
 use glasshouse_domain::id::ProductId;
 use glasshouse_domain::idempotency::StoredResponse;
 use glasshouse_domain::product::{Product, ProductChange, ProductError, StockMovement};
-use glasshouse_domain::values::{Currency, Money, MoneyError, Name, Quantity, Sku};
+use glasshouse_domain::values::{Currency, Money, Name, Quantity, Sku};
 use glasshouse_infra::clock;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -32,7 +32,7 @@ pub(super) struct ProductBody {
     price_minor: i64,
     /// ISO 4217.
     #[schema(example = "USD")]
-    currency: &'static str,
+    currency: String,
     /// The units that are available.
     stock: i32,
     #[serde(with = "time::serde::rfc3339")]
@@ -46,7 +46,7 @@ impl From<&Product> for ProductBody {
             sku: product.sku.to_string(),
             name: product.name.as_str().to_owned(),
             price_minor: product.price.minor(),
-            currency: product.price.currency().code(),
+            currency: product.price.currency().to_string(),
             stock: product.stock,
             created_at: product.created_at,
         }
@@ -74,7 +74,7 @@ pub(super) struct NewProductBody {
     /// The unit price, in minor units of the currency (cents for USD).
     #[schema(example = 1250)]
     price_minor: i64,
-    /// ISO 4217.
+    /// The ISO 4217 code of a currency in circulation.
     #[schema(example = "USD")]
     currency: String,
     /// The initial stock; 0 if absent.
@@ -98,8 +98,7 @@ impl NewProductBody {
 }
 
 fn price(fields: &mut Fields, minor: i64, currency: &str) -> Option<Money> {
-    let parsed: Result<Currency, MoneyError> = Money::parse_currency(currency);
-    let currency = fields.take("currency", parsed);
+    let currency = fields.take("currency", Currency::parse(currency));
     let amount = fields.take("price_minor", Money::new(minor, currency.unwrap_or(Currency::USD)));
     amount.filter(|_| currency.is_some())
 }

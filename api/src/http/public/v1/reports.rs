@@ -42,7 +42,7 @@ pub(super) struct RevenueBody {
     day: String,
     /// ISO 4217.
     #[schema(example = "USD")]
-    currency: &'static str,
+    currency: String,
     /// The number of paid orders, including those that were refunded later.
     paid_orders: i64,
     /// The revenue of these orders, in minor units.
@@ -55,7 +55,7 @@ impl From<&DailyRevenue> for RevenueBody {
     fn from(revenue: &DailyRevenue) -> Self {
         Self {
             day: revenue.day.to_string(),
-            currency: revenue.currency.code(),
+            currency: revenue.currency.to_string(),
             paid_orders: revenue.paid_orders,
             gross_minor: revenue.gross.minor(),
             refunded_minor: revenue.refunded.minor(),
