@@ -29,7 +29,8 @@ pub struct Product {
 }
 
 impl Product {
-    /// The maximum stock of one product, in units.
+    /// The maximum stock of one product, in units, including those that pending orders hold. A cancellation or a decline
+    /// returns these, so they are counted when stock is added, and never when it is returned.
     pub const MAX_STOCK: i32 = 1_000_000_000;
 }
 
@@ -85,11 +86,22 @@ pub enum StockError {
     /// The tenant has no product with this id, or it is archived.
     #[error("there is no such product")]
     NotFound,
-    /// The stock would become negative or exceed [`Product::MAX_STOCK`].
-    #[error("the stock would be below 0 or above {}: it is {available} now", Product::MAX_STOCK)]
-    OutOfRange {
+    /// The stock would become negative.
+    #[error("the stock would be below 0: it is {available} now")]
+    BelowZero {
         /// The stock in units at the time of the movement.
         available: i32,
+    },
+    /// The stock would exceed [`Product::MAX_STOCK`].
+    #[error(
+        "the stock would be above {}: it is {available} now, and pending orders hold {reserved}",
+        Product::MAX_STOCK
+    )]
+    AboveMaximum {
+        /// The stock in units at the time of the movement.
+        available: i32,
+        /// The units that pending orders hold.
+        reserved: i64,
     },
     /// The idempotency key belongs to another request.
     #[error(transparent)]

@@ -77,7 +77,13 @@ fn expected() -> Vec<(&'static str, Vec<&'static str>)> {
         ("archive_product", one("UPDATE products")),
         (
             "move_product_stock",
-            transaction(&["INSERT idempotency_keys", "UPDATE products", "UPDATE idempotency_keys"]),
+            transaction(&[
+                "INSERT idempotency_keys",
+                "SELECT products",
+                "SELECT orders",
+                "UPDATE products",
+                "UPDATE idempotency_keys",
+            ]),
         ),
         ("place_order", [transaction(&RESERVE), transaction(&SETTLE)].concat()),
         ("list_orders", transaction(&["SELECT orders", "SELECT order_items"])),

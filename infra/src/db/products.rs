@@ -12,7 +12,7 @@ use super::TenantStore;
 use super::entity::product::{Column, Entity, Model};
 use super::idempotency::Claim;
 use super::scope::Scope;
-use super::stock::ProductFilter;
+use super::stock::Movement;
 
 impl TenantStore {
     /// Adds a product.
@@ -121,14 +121,34 @@ impl TenantStore {
         if let Claim::Completed(response) = scope.claim::<_, StockError>(request, id.uuid()).await? {
             return Ok(Idempotent::Replayed(response));
         }
-        let moved = scope.move_stock(&[(id, movement.delta())], ProductFilter::ForSale).await?;
-        let Some(product) = moved.into_iter().next() else {
-            let available = scope.stock_for_sale(id).await?.ok_or(StockError::NotFound)?;
-            return Err(StockError::OutOfRange { available });
+        let product = match movement {
+            StockMovement::In(_) => add_stock(&scope, id, movement.delta()).await?,
+            StockMovement::Out(_) => remove_stock(&scope, id, movement.delta()).await?,
         };
         scope.record(request, &product).await?;
         scope.commit().await?;
         Ok(Idempotent::Executed(product))
+    }
+}
+
+/// Adds units, unless the stock would exceed its maximum once pending orders return theirs.
+async fn add_stock(scope: &Scope, id: ProductId, delta: i32) -> Result<Product, StockError> {
+    // An order that reserves or returns units waits for this lock, so both numbers belong together.
+    let available = scope.lock_stock_for_sale(id).await?.ok_or(StockError::NotFound)?;
+    let reserved = scope.reserved_stock(id).await?;
+    let added = scope.move_stock(&[(id, delta)], Movement::Add { reserved }).await?;
+    added.into_iter().next().ok_or(StockError::AboveMaximum { available, reserved })
+}
+
+/// Removes units, unless the stock would become negative.
+async fn remove_stock(scope: &Scope, id: ProductId, delta: i32) -> Result<Product, StockError> {
+    let removed = scope.move_stock(&[(id, delta)], Movement::Remove).await?;
+    match removed.into_iter().next() {
+        Some(product) => Ok(product),
+        None => {
+            let available = scope.stock_for_sale(id).await?.ok_or(StockError::NotFound)?;
+            Err(StockError::BelowZero { available })
+        }
     }
 }
 

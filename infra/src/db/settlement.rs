@@ -15,7 +15,7 @@ use sea_orm::sea_query::Expr;
 
 use super::entity::{outbox_message, payment};
 use super::scope::Scope;
-use super::stock::ProductFilter;
+use super::stock::Movement;
 use crate::clock;
 
 /// The result of a settlement.
@@ -126,7 +126,7 @@ impl Scope {
     /// Releases the stock that an order reserved.
     pub(super) async fn release_stock(&self, order: &Order) -> Result<(), StoreFailure> {
         let deltas: Vec<_> = order.items.iter().map(|item| (item.product, item.quantity.get())).collect();
-        self.move_stock(&deltas, ProductFilter::All).await?;
+        self.move_stock(&deltas, Movement::Release).await?;
         Ok(())
     }
 

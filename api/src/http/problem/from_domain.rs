@@ -105,7 +105,9 @@ impl From<StockError> for Problem {
     fn from(error: StockError) -> Self {
         match error {
             StockError::NotFound => Self::not_found(error),
-            StockError::OutOfRange { .. } => Self::conflict("stock_out_of_range", error),
+            StockError::BelowZero { .. } | StockError::AboveMaximum { .. } => {
+                Self::conflict("stock_out_of_range", error)
+            }
             StockError::KeyReused(reused) => reused.into(),
             StockError::Store(failure) => failure.into(),
         }
