@@ -2,7 +2,10 @@
 
 use sha2::{Digest, Sha256};
 
-/// The client's identifier of one request: 1 to 255 visible ASCII characters, for example a UUID.
+use crate::id::UserId;
+
+/// The client's identifier of one request: 1 to 255 visible ASCII characters, for example a UUID. It belongs to the user who
+/// makes the request: another user may use the same one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
@@ -28,7 +31,7 @@ impl IdempotencyKey {
     }
 }
 
-/// A hash of the contents of a request. Requests with the same key must have the same hash.
+/// A hash of the contents of a request. Requests of a user with the same key must have the same hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestHash(String);
 
@@ -69,6 +72,8 @@ pub struct StoredResponse {
 /// function that renders it.
 #[derive(Clone, Debug)]
 pub struct IdempotentRequest<T> {
+    /// The user who makes the request, and to whom the key belongs.
+    pub user: UserId,
     /// The client's key.
     pub key: IdempotencyKey,
     /// The hash of the request's contents.
@@ -89,7 +94,7 @@ pub enum Idempotent<T> {
     InProgress(T),
 }
 
-/// The key was used before for a different request.
+/// The user used the key before for a different request.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this idempotency key was used before for a different request: use a new key")]
 pub struct KeyReused;

@@ -5,6 +5,7 @@
 
 mod m0001_tables;
 mod m0002_tenant_isolation;
+mod m0005_idempotent_requests;
 mod tables;
 
 use std::time::Duration;
@@ -42,6 +43,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_tables::Migration), Box::new(m0002_tenant_isolation::Migration)]
+        vec![
+            Box::new(m0001_tables::Migration),
+            Box::new(m0002_tenant_isolation::Migration),
+            Box::new(m0005_idempotent_requests::Migration),
+        ]
     }
 }

@@ -11,8 +11,11 @@ on_both!(
     an_order_is_replayed_unchanged_after_its_refund,
     a_pending_order_is_replayed_as_pending,
     a_repeated_order_does_not_need_the_stock_that_it_took,
-    a_key_belongs_to_one_request_of_one_user,
+    a_key_belongs_to_one_request,
+    users_do_not_share_keys,
+    two_users_may_use_a_key_at_once,
     tenants_do_not_share_keys,
+    keys_of_the_previous_version_are_honored,
     operations_on_money_and_stock_require_a_key,
     a_failed_request_does_not_use_up_its_key,
     concurrent_stock_movements_with_one_key_take_effect_once,
@@ -102,10 +105,9 @@ async fn a_repeated_order_does_not_need_the_stock_that_it_took(backend: Backend)
     owner.order(&product, 1).await.expect_problem(409, "out_of_stock");
 }
 
-async fn a_key_belongs_to_one_request_of_one_user(backend: Backend) {
+async fn a_key_belongs_to_one_request(backend: Backend) {
     let app = TestApp::start(backend).await;
     let owner = app.new_tenant().await;
-    let member = app.add_user(&owner, "member").await;
     let (product, other) = (owner.add_product(10).await, owner.add_product(10).await);
     let (key, moving) = (key(), self::key());
     let order = owner.order_with_key(&product, 1, &key).await.expect(201);
@@ -115,7 +117,6 @@ async fn a_key_belongs_to_one_request_of_one_user(backend: Backend) {
     for reused in [
         owner.order_with_key(&product, 2, &key).await,
         owner.order_with_key(&other, 1, &key).await,
-        member.order_with_key(&product, 1, &key).await,
         owner.cancel(&order["id"], &key).await,
         owner.refund(&payment["id"], &key).await,
         owner.move_stock(&product, 1, &key).await,
@@ -126,6 +127,79 @@ async fn a_key_belongs_to_one_request_of_one_user(backend: Backend) {
     }
     assert_eq!((owner.stock(&product).await, owner.stock(&other).await), (10, 10));
     assert_eq!(owner.order_status(&order["id"]).await, "paid");
+}
+
+/// A member who guesses or repeats the key of a colleague neither blocks them nor learns of their request.
+async fn users_do_not_share_keys(backend: Backend) {
+    let app = TestApp::start_with(backend, SHORT_TIMEOUTS).await;
+    let owner = app.new_tenant().await;
+    let users = [app.add_user(&owner, "member").await, app.add_user(&owner, "admin").await, owner];
+    let [_, _, owner] = &users;
+    let product = owner.add_product(100).await;
+    let key = key();
+    let mut orders = Vec::new();
+    for (user, quantity) in users.iter().zip(1..) {
+        let first = user.order_with_key(&product, quantity, &key).await;
+        assert_eq!((first.status.as_u16(), &first["items"][0]["quantity"]), (201, &json!(quantity)));
+        assert_replayed(&first, &user.order_with_key(&product, quantity, &key).await);
+        user.order_with_key(&product, 9, &key).await.expect_problem(422, "idempotency_key_reused");
+        orders.push(first["id"].clone());
+    }
+    assert_eq!(owner.stock(&product).await, 100 - 6);
+    assert_eq!(app.charges_at_gateway().await, 3);
+
+    let [_, admin, owner] = &users;
+    let moving = self::key();
+    for user in [admin, owner] {
+        assert_replayed(
+            &user.move_stock(&product, 3, &moving).await,
+            &user.move_stock(&product, 3, &moving).await,
+        );
+    }
+    assert_eq!(owner.stock(&product).await, 100);
+    let refunding = self::key();
+    for (user, order) in [(admin, &orders[0]), (owner, &orders[1])] {
+        let payment = owner.payment(order).await;
+        assert_eq!(user.refund(&payment["id"], &refunding).await.expect(200)["status"], "refunded");
+    }
+    let cancelling = self::key();
+    for user in [admin, owner] {
+        let order = pending_order(&app, user, &product).await;
+        assert_eq!(user.cancel(&order, &cancelling).await.expect(200)["status"], "cancelled");
+    }
+}
+
+async fn two_users_may_use_a_key_at_once(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let member = app.add_user(&owner, "member").await;
+    let product = owner.add_product(100).await;
+    let key = key();
+    let both = [&owner, &member].into_iter().cycle().take(10);
+    let responses = concurrently(both.map(|user| user.order_with_key(&product, 1, &key))).await;
+    let first = responses.iter().filter(|response| response.header("idempotency-replayed").is_empty());
+    assert_eq!(first.map(|response| response.status.as_u16()).collect::<Vec<_>>(), [201, 201]);
+    assert_eq!(app.database.number("SELECT count(*) AS n FROM orders").await, 2);
+}
+
+/// The previous version stored keys by tenant, and their user in the hash alone.
+async fn keys_of_the_previous_version_are_honored(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let member = app.add_user(&owner, "member").await;
+    let product = owner.add_product(100).await;
+    let key = key();
+    let first = owner.order_with_key(&product, 1, &key).await;
+    let columns = "tenant_id, key, request_hash, subject_id, status, body, created_at";
+    for sql in [
+        &format!("INSERT INTO idempotency_keys ({columns}) SELECT {columns} FROM idempotent_requests"),
+        "DELETE FROM idempotent_requests",
+    ] {
+        app.database.query(sql).await;
+    }
+    assert_replayed(&first, &owner.order_with_key(&product, 1, &key).await);
+    member.order_with_key(&product, 1, &key).await.expect(201);
+    assert_eq!(owner.stock(&product).await, 98);
 }
 
 async fn tenants_do_not_share_keys(backend: Backend) {

@@ -32,6 +32,11 @@ impl TwoTenants {
         eventually("all is delivered", async || (app.database.number(delivered).await == 2).then_some(()))
             .await;
         let database = app.stop().await;
+        // This version reads the keys of the previous one, but adds none.
+        let columns = "tenant_id, key, request_hash, subject_id, status, body, created_at";
+        let copy =
+            format!("INSERT INTO idempotency_keys ({columns}) SELECT {columns} FROM idempotent_requests");
+        database.query(&copy).await;
         let [one, other] = [text(&database, &tenants[0]).await, text(&database, &tenants[1]).await];
         let with_tenant = "SELECT table_name::text AS n FROM information_schema.columns
                            WHERE column_name = 'tenant_id' AND table_schema = 'public' ORDER BY 1";
@@ -178,11 +183,16 @@ async fn the_owner_sees_without_a_tenant_what_its_functions_need() {
             visible.insert(table.as_str());
         }
     }
-    assert_eq!(visible, BTreeSet::from(["idempotency_keys", "outbox_messages", "payments", "tenants"]));
+    assert_eq!(
+        visible,
+        BTreeSet::from(
+            ["idempotency_keys", "idempotent_requests", "outbox_messages", "payments", "tenants",]
+        )
+    );
     for table in ["tenants", "payments", "outbox_messages"] {
         assert_eq!(run(&owner, &format!("DELETE FROM {table}")).await.unwrap(), 0, "{table}");
     }
-    for sql in ["UPDATE tenants SET name = ''", "UPDATE idempotency_keys SET body = ''"] {
+    for sql in ["UPDATE tenants SET name = ''", "UPDATE idempotent_requests SET body = ''"] {
         assert_eq!(run(&owner, sql).await.unwrap(), 0, "{sql}");
     }
 }
@@ -228,6 +238,7 @@ async fn the_owner_functions_return_only_what_they_are_for() {
     let found = rows(&service, functions).await;
     let expected = [
         ("forget_idempotency_keys", "void"),
+        ("forget_idempotent_requests", "void"),
         ("lease_open_payments", "TABLE(id uuid, tenant_id uuid, traceparent character varying)"),
         (
             "lease_outbox_messages",
@@ -255,9 +266,14 @@ async fn the_owner_functions_return_only_what_they_are_for() {
         let sql = format!("SELECT * FROM {lease}(now() + interval '1 year', now(), 1000)");
         assert_eq!(rows(&service, &sql).await, Vec::<Value>::new(), "{lease}");
     }
-    let keys = two.content("idempotency_keys").await;
-    run(&service, "SELECT forget_idempotency_keys(now() - interval '1 hour')").await.unwrap();
-    assert_eq!(two.content("idempotency_keys").await, keys);
+    for (table, function) in [
+        ("idempotency_keys", "forget_idempotency_keys"),
+        ("idempotent_requests", "forget_idempotent_requests"),
+    ] {
+        let keys = two.content(table).await;
+        run(&service, &format!("SELECT {function}(now() - interval '1 hour')")).await.unwrap();
+        assert_eq!(two.content(table).await, keys);
+    }
 }
 
 #[tokio::test]

@@ -31,14 +31,19 @@ struct Scene {
 }
 
 const SCOPE: [&str; 2] = ["BEGIN", "set tenant"];
-const RESERVE: [&str; 5] =
-    ["INSERT idempotency_keys", "UPDATE products", "INSERT orders", "INSERT order_items", "INSERT payments"];
+const RESERVE: [&str; 5] = [
+    "INSERT idempotent_requests",
+    "UPDATE products",
+    "INSERT orders",
+    "INSERT order_items",
+    "INSERT payments",
+];
 const SETTLE: [&str; 5] = [
     "SELECT payments",
     "UPDATE payments",
     "UPDATE orders",
     "INSERT outbox_messages",
-    "UPDATE idempotency_keys",
+    "UPDATE idempotent_requests",
 ];
 
 /// One transaction with these statements.
@@ -50,16 +55,16 @@ fn transaction(statements: &[&'static str]) -> Vec<&'static str> {
 fn expected() -> Vec<(&'static str, Vec<&'static str>)> {
     let one = |statement| transaction(&[statement]);
     let change_user = ["SELECT users", "UPDATE users"];
-    let request_refund = ["INSERT idempotency_keys", "SELECT payments", "UPDATE payments"];
+    let request_refund = ["INSERT idempotent_requests", "SELECT payments", "UPDATE payments"];
     let complete_refund = SETTLE;
     let cancel = [
-        "INSERT idempotency_keys",
+        "INSERT idempotent_requests",
         "SELECT payments",
         "SELECT order_items",
         "UPDATE orders",
         "UPDATE products",
         "UPDATE payments",
-        "UPDATE idempotency_keys",
+        "UPDATE idempotent_requests",
     ];
     vec![
         ("sign_up", transaction(&["INSERT tenants", "INSERT users"])),
@@ -78,11 +83,11 @@ fn expected() -> Vec<(&'static str, Vec<&'static str>)> {
         (
             "move_product_stock",
             transaction(&[
-                "INSERT idempotency_keys",
+                "INSERT idempotent_requests",
                 "SELECT products",
                 "SELECT orders",
                 "UPDATE products",
-                "UPDATE idempotency_keys",
+                "UPDATE idempotent_requests",
             ]),
         ),
         ("place_order", [transaction(&RESERVE), transaction(&SETTLE)].concat()),

@@ -67,7 +67,7 @@ async fn one_trace_spans_the_caller_both_services_and_the_confirmation() {
     let statement = [("db.query.text", "placed_by")];
     let insert = ours.span_with(TRACE, "INSERT", &statement).await;
     assert_eq!(insert.parent_span_id, reserve.span_id);
-    let claim = ours.span_with(TRACE, "INSERT", &[("db.query.text", "idempotency_keys")]).await;
+    let claim = ours.span_with(TRACE, "INSERT", &[("db.query.text", "idempotent_requests")]).await;
     assert_eq!(claim.parent_span_id, reserve.span_id);
 
     let charge = ours.span(TRACE, "charge_payment").await;

@@ -14,6 +14,12 @@ pub struct Housekeeping {
     pool: Arc<Pool>,
 }
 
+const DELETE_IDEMPOTENT_REQUESTS: DialectSql = DialectSql {
+    sqlite: "DELETE FROM idempotent_requests WHERE created_at < $1",
+    postgres: "SELECT forget_idempotent_requests($1)",
+};
+
+/// The keys of the previous version.
 const DELETE_IDEMPOTENCY_KEYS: DialectSql = DialectSql {
     sqlite: "DELETE FROM idempotency_keys WHERE created_at < $1",
     postgres: "SELECT forget_idempotency_keys($1)",
@@ -30,6 +36,7 @@ impl Housekeeping {
     /// When the database fails.
     pub async fn delete_idempotency_keys(&self, expiry: OffsetDateTime) -> Result<(), StoreFailure> {
         let _permit = self.pool.sqlite_write_permit().await;
+        self.pool.execute(DELETE_IDEMPOTENT_REQUESTS, [expiry.into()]).await?;
         self.pool.execute(DELETE_IDEMPOTENCY_KEYS, [expiry.into()]).await
     }
 }

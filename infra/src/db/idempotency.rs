@@ -1,26 +1,29 @@
-//! The table `idempotency_keys`: claims a key, and records the response, in the transaction of the effect.
+//! The table `idempotent_requests`: claims the key of a user, and records the response, in the transaction of the effect.
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::idempotency::{IdempotencyKey, IdempotentRequest, KeyReused, StoredResponse};
-use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
+use sea_orm::{FromQueryResult, QueryFilter};
 use time::OffsetDateTime;
 
 use super::entity::tenant_entity;
+use super::failure::store_failure;
 use super::scope::Scope;
 use crate::clock;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "idempotency_keys")]
+#[sea_orm(table_name = "idempotent_requests")]
 pub(super) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
     pub request_hash: String,
     /// The id of the order, payment or product of the request.
-    pub subject_id: Option<Uuid>,
+    pub subject_id: Uuid,
     pub status: Option<i16>,
     pub body: Option<String>,
     pub created_at: OffsetDateTime,
@@ -33,7 +36,34 @@ impl ActiveModelBehavior for ActiveModel {}
 
 tenant_entity!(tenant: TenantId);
 
-impl Model {
+/// Inserts the row of a request, unless its key is taken. The table `idempotency_keys` of the previous version has keys
+/// whose user is known by the hash alone.
+const CLAIM: &str = "\
+    INSERT INTO idempotent_requests (tenant_id, user_id, key, request_hash, subject_id, created_at) \
+    SELECT $1, $2, $3, $4, $5, $6 \
+    WHERE NOT EXISTS (SELECT 1 FROM idempotency_keys WHERE tenant_id = $1 AND key = $3 AND request_hash = $4) \
+    ON CONFLICT (tenant_id, user_id, key) DO NOTHING \
+    RETURNING key";
+
+/// The request that took a key first.
+const EARLIER: &str = "\
+    SELECT request_hash, subject_id, status, body FROM idempotent_requests \
+    WHERE tenant_id = $1 AND user_id = $2 AND key = $3 \
+    UNION ALL \
+    SELECT request_hash, subject_id, status, body FROM idempotency_keys \
+    WHERE tenant_id = $1 AND key = $3 AND request_hash = $4 \
+    LIMIT 1";
+
+/// A row of [`EARLIER`].
+#[derive(FromQueryResult)]
+struct Earlier {
+    request_hash: String,
+    subject_id: Option<Uuid>,
+    status: Option<i16>,
+    body: Option<String>,
+}
+
+impl Earlier {
     /// The response to the first request, if it is recorded.
     fn response(self) -> Option<StoredResponse> {
         let code = u16::try_from(self.status?).ok()?;
@@ -58,21 +88,15 @@ impl Scope {
     where
         E: From<StoreFailure> + From<KeyReused>,
     {
-        let row = Model {
-            tenant_id: self.tenant().uuid(),
-            key: request.key.as_str().to_owned(),
-            request_hash: request.hash.as_str().to_owned(),
-            subject_id: Some(subject),
-            status: None,
-            body: None,
-            created_at: clock::now(),
-        };
-        if self.insert_if_absent(row, [Column::TenantId, Column::Key]).await? {
+        let (user, key, hash) = (request.user.uuid(), request.key.as_str(), request.hash.as_str());
+        let row = [user.into(), key.into(), hash.into(), subject.into(), clock::now().into()];
+        if !self.query(CLAIM, row).await?.is_empty() {
             return Ok(Claim::First);
         }
-        let query = self.find::<Entity>().filter(Column::Key.eq(request.key.as_str()));
-        let earlier = self.one_row(query).await?.ok_or_else(|| expired_meanwhile(&request.key))?;
-        if earlier.request_hash != request.hash.as_str() {
+        let rows = self.query(EARLIER, [user.into(), key.into(), hash.into()]).await?;
+        let row = rows.first().ok_or_else(|| expired_meanwhile(&request.key))?;
+        let earlier = Earlier::from_query_result(row, "").map_err(store_failure)?;
+        if earlier.request_hash != hash {
             return Err(KeyReused.into());
         }
         let earlier_subject = earlier.subject_id.unwrap_or(subject);
@@ -90,6 +114,7 @@ impl Scope {
             .update::<Entity>()
             .col_expr(Column::Status, Expr::value(i32::from(response.code)))
             .col_expr(Column::Body, Expr::value(response.body))
+            .filter(Column::UserId.eq(request.user.uuid()))
             .filter(Column::Key.eq(request.key.as_str()));
         self.run(update).await?;
         Ok(())

@@ -4,7 +4,6 @@
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::TenantId;
 use glasshouse_domain::page::{Page, PageRequest};
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
     Insert, IntoActiveModel, ModelTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Related, Select,
@@ -193,22 +192,6 @@ impl Scope {
                 None => Err(store_failure(error)),
             },
         }
-    }
-
-    /// Adds a row unless one with the same values in the columns `key` exists. Returns whether it was added.
-    pub(super) async fn insert_if_absent<M, const N: usize>(
-        &self,
-        row: M,
-        key: [<M::Entity as EntityTrait>::Column; N],
-    ) -> Result<bool, StoreFailure>
-    where
-        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
-        <M::Entity as EntityTrait>::ActiveModel: ActiveModelTrait<Entity = M::Entity> + Send,
-        M::Entity: TenantEntity,
-    {
-        let if_absent = OnConflict::columns(key).do_nothing().to_owned();
-        let insert = Insert::one(self.own(row)).on_conflict(if_absent);
-        Ok(self.within(insert.exec_without_returning(&self.transaction)).await? == 1)
     }
 
     /// Commits the transaction.

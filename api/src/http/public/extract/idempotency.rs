@@ -34,9 +34,9 @@ impl IdempotencyHeader {
     ) -> Result<IdempotentRequest<T>, Problem> {
         // The parsed body, so that whitespace and the order of fields make no difference.
         let body = serde_json::to_vec(body).map_err(Problem::internal)?;
-        let user = caller.user().to_string();
-        let hash = RequestHash::of(&[user.as_bytes(), self.operation.as_bytes(), &body]);
-        Ok(IdempotentRequest { key: self.key, hash, render })
+        let (user, name) = (caller.user(), caller.user().to_string());
+        let hash = RequestHash::of(&[name.as_bytes(), self.operation.as_bytes(), &body]);
+        Ok(IdempotentRequest { user, key: self.key, hash, render })
     }
 
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
