@@ -5,8 +5,10 @@ use std::net::TcpListener;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use futures_util::future::join_all;
+use glasshouse_telemetry::{SIGNALS, Signal};
 use reqwest::Method;
 use serde_json::json;
+use url::Url;
 
 use crate::command_line::Stack;
 use crate::support::{Client, Scrape, eventually};
@@ -37,14 +39,11 @@ async fn responding_with_500() {
 const GROWTH: f64 = 64.0 * 1024.0 * 1024.0;
 
 async fn check(address: &str) {
-    let (otlp, sentry) = (format!("http://{address}"), format!("http://key@{address}/1"));
-    let mut stack = Stack::start([
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*otlp),
-        ("SENTRY_DSN", &sentry),
-        ("PYROSCOPE_SERVER_ADDRESS", &otlp),
-        ("GLASSHOUSE_FAULTS_ENABLED", "true"),
-    ])
-    .await;
+    let receivers: Vec<_> =
+        SIGNALS.iter().map(|signal| (signal.variable, receiver(signal, address))).collect();
+    let faults = ("GLASSHOUSE_FAULTS_ENABLED", "true");
+    let settings = receivers.iter().map(|(variable, value)| (*variable, value.as_str()));
+    let mut stack = Stack::start(settings.chain([faults])).await;
     let (owner, product, _) = stack.shop().await;
     let management = stack.serve.client("management_addr").await;
     // Errors to be captured, beside the requests that must not fail.
@@ -58,13 +57,23 @@ async fn check(address: &str) {
     let whole = resident().await;
     assert!(whole - half < GROWTH, "from {half} to {whole} bytes");
 
-    for signal in ["traces", "logs", "errors", "profiles"] {
-        eventually(&format!("dropped {signal} are counted"), async || {
-            let dropped = Scrape::of(&management).await.sum("telemetry_dropped_total", signal);
+    for Signal { name, .. } in SIGNALS {
+        eventually(&format!("dropped {name} are counted"), async || {
+            let dropped = Scrape::of(&management).await.sum("telemetry_dropped_total", name);
             (dropped > 0.0).then_some(())
         })
         .await;
     }
+}
+
+/// The value of a signal's variable that sends it to `address`: its example with another host.
+fn receiver(signal: &Signal, address: &str) -> String {
+    let example = Url::parse(signal.example).unwrap();
+    let user = match example.username() {
+        "" => String::new(),
+        key => format!("{key}@"),
+    };
+    format!("http://{user}{address}{}", example.path())
 }
 
 /// Some hundred requests, eight at a time, none of which may fail because of telemetry.

@@ -33,7 +33,7 @@ use sentry::{Client, ClientOptions, Hub, MaxRequestBodySize, Scope, SentryFuture
 use crate::logs::LogRecord;
 use crate::logs::{LogSchema, SpanField};
 use crate::redaction::Redactor;
-use crate::{Build, TelemetrySettings};
+use crate::settings::build::Build;
 
 pub(super) use layer::ErrorLayer;
 pub use settings::{Dsn, ErrorSettings, InvalidDsn};
@@ -54,18 +54,6 @@ pub(super) struct Origin {
     pub(super) in_app: Vec<&'static str>,
     /// The fields that become tags of error events and transactions.
     pub(super) tags: Vec<SpanField>,
-}
-
-impl Origin {
-    pub(super) fn new(settings: &TelemetrySettings) -> Self {
-        Self {
-            service: settings.service_name.clone(),
-            environment: settings.environment().map(str::to_owned),
-            build: settings.build,
-            in_app: settings.in_app.clone(),
-            tags: settings.error_tags.clone(),
-        }
-    }
 }
 
 /// The hub from which those of requests and jobs are made; unset without a DSN. It is never the current one, so it

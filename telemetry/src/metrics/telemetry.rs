@@ -3,7 +3,7 @@
 use prometheus::Error;
 
 use super::{IntCounterVec, Registrar};
-use crate::dropped;
+use crate::signals::dropped;
 
 /// How much telemetry was dropped, by signal.
 #[derive(Clone, Debug)]

@@ -1,36 +1,22 @@
 //! The settings of telemetry: everything that one service decides, and another one decides otherwise.
 
-mod environment;
+pub(crate) mod build;
+pub(crate) mod environment;
+pub(crate) mod invalid;
+
+use std::str::FromStr;
 
 use opentelemetry_sdk::Resource;
-use url::Url;
+use tracing_subscriber::EnvFilter;
 
-use crate::errors::ErrorSettings;
+use crate::errors::Origin;
 use crate::logs::{LogFormat, SpanField};
-use crate::traces::Sampling;
+use crate::signals::SignalSettings;
 
-pub use environment::{InvalidVariable, InvalidVariables};
+use environment::{Environment, resource_attributes};
 
-/// The build of the program that runs, known when it is compiled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Build {
-    /// The name of the program, such as `env!("CARGO_PKG_NAME")`: the instrumentation scope of spans and log records,
-    /// and the first part of [`release`](Self::release).
-    pub name: &'static str,
-    /// Its version, such as `env!("CARGO_PKG_VERSION")`.
-    pub version: &'static str,
-    /// The commit that it was built from, such as `option_env!("GIT_COMMIT")`.
-    pub commit: Option<&'static str>,
-}
-
-impl Build {
-    /// `NAME@VERSION+COMMIT`, which is Sentry's form of a release.
-    #[must_use]
-    pub fn release(&self) -> String {
-        let commit = self.commit.map(|commit| format!("+{commit}")).unwrap_or_default();
-        format!("{}@{}{commit}", self.name, self.version)
-    }
-}
+pub use build::Build;
+pub use invalid::{InvalidSetting, InvalidVariable, InvalidVariables};
 
 /// The settings of telemetry. [`new`](Self::new) has a default for each of them.
 #[derive(Clone, Debug)]
@@ -51,18 +37,12 @@ pub struct TelemetrySettings {
     /// Names of fields whose values are secrets, in addition to [`SECRET_FIELDS`](crate::SECRET_FIELDS). Case does not
     /// matter, and `-` equals `_`. A field matches with its whole name or its last part behind a dot.
     pub secret_fields: Vec<String>,
-    /// The OTLP receiver (gRPC) of spans and log records, such as `http://collector:4317`; `None` exports neither.
-    pub otlp_endpoint: Option<Url>,
-    /// Which traces are recorded.
-    pub sampling: Sampling,
-    /// The project at Sentry that receives error events; `None` installs nothing.
-    pub errors: Option<ErrorSettings>,
+    /// Where each signal is sent, and how much of it.
+    pub signals: SignalSettings,
     /// The fields of spans and log records that become tags of error events and transactions.
     pub error_tags: Vec<SpanField>,
     /// Prefixes of the modules that are the service's own, such as `shop`. Sentry folds the stack frames of all others.
     pub in_app: Vec<&'static str>,
-    /// The Pyroscope server that receives profiles, such as `http://pyroscope:4040`; `None` takes no samples.
-    pub pyroscope: Option<Url>,
 }
 
 /// The fields that log records inherit by default: those of [`root_span!`](crate::root_span).
@@ -77,16 +57,6 @@ pub const SPAN_FIELDS: [SpanField; 4] = [
 pub const ERROR_TAGS: [SpanField; 2] =
     [SpanField::new("request_id", "request_id"), SpanField::new("job", "job")];
 
-/// A setting has a value that telemetry cannot start with.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{setting}: {problem}")]
-pub struct InvalidSetting {
-    /// The field of [`TelemetrySettings`].
-    pub setting: &'static str,
-    /// What is wrong with its value.
-    pub problem: String,
-}
-
 impl TelemetrySettings {
     /// Defaults: JSON log records at level `INFO` on standard output; nothing leaves the process otherwise.
     #[must_use]
@@ -99,13 +69,38 @@ impl TelemetrySettings {
             filter: "info".to_owned(),
             span_fields: SPAN_FIELDS.to_vec(),
             secret_fields: Vec::new(),
-            otlp_endpoint: None,
-            sampling: Sampling::default(),
-            errors: None,
+            signals: SignalSettings::default(),
             error_tags: ERROR_TAGS.to_vec(),
             in_app: Vec::new(),
-            pyroscope: None,
         }
+    }
+
+    /// Replaces settings by those of the variables that are set: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
+    /// `RUST_LOG`, and those of each signal ([`SIGNALS`](crate::SIGNALS), `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` and
+    /// `SENTRY_TRACES_SAMPLE_RATE`). A blank value counts as not set.
+    ///
+    /// # Errors
+    /// With all variables that have no valid value. Their settings stay as they are.
+    pub fn read_environment(
+        &mut self,
+        lookup: impl FnMut(&'static str) -> Option<String>,
+    ) -> Result<(), InvalidVariables> {
+        let mut env = Environment::new(lookup);
+        if let Some(name) = env.text("OTEL_SERVICE_NAME") {
+            self.service_name = name;
+        }
+        if let Some(attributes) = env.parsed("OTEL_RESOURCE_ATTRIBUTES", resource_attributes) {
+            self.resource_attributes = attributes;
+        }
+        let filter = |text: &str| match EnvFilter::from_str(text) {
+            Ok(_) => Ok(text.to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Some(filter) = env.parsed("RUST_LOG", filter) {
+            self.filter = filter;
+        }
+        self.signals.read(&mut env);
+        if env.invalid.is_empty() { Ok(()) } else { Err(InvalidVariables(env.invalid)) }
     }
 
     /// Checks the settings that are not valid by their type.
@@ -114,11 +109,9 @@ impl TelemetrySettings {
         if self.service_name.trim().is_empty() {
             return invalid("service_name", "must not be empty".to_owned());
         }
-        if !(0.0..=1.0).contains(&self.sampling.ratio) {
-            return invalid(
-                "sampling",
-                format!("the ratio must be from 0 to 1, not {}", self.sampling.ratio),
-            );
+        let ratio = self.signals.sampling.ratio;
+        if !(0.0..=1.0).contains(&ratio) {
+            return invalid("signals.sampling", format!("the ratio must be from 0 to 1, not {ratio}"));
         }
         for (index, field) in self.span_fields.iter().enumerate() {
             let name = field.record;
@@ -135,6 +128,17 @@ impl TelemetrySettings {
     pub(crate) fn environment(&self) -> Option<&str> {
         let attribute = self.resource_attributes.iter().find(|(name, _)| name == ENVIRONMENT);
         attribute.map(|(_, value)| value.as_str())
+    }
+
+    /// The process that error events come from.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            service: self.service_name.clone(),
+            environment: self.environment().map(str::to_owned),
+            build: self.build,
+            in_app: self.in_app.clone(),
+            tags: self.error_tags.clone(),
+        }
     }
 
     /// The resource that spans and log records belong to.
@@ -168,6 +172,7 @@ const ENVIRONMENT: &str = "deployment.environment.name";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traces::Sampling;
 
     const BUILD: Build = Build { name: "shop", version: "1.2.3", commit: Some("abc") };
 
@@ -179,12 +184,15 @@ mod tests {
         twice.span_fields.push(SpanField::new("http.path", "path"));
         let mut reserved = valid.clone();
         reserved.span_fields = vec![SpanField::new("trace", "trace_id")];
-        let ratio =
-            TelemetrySettings { sampling: Sampling { ratio: 1.5, ..valid.sampling }, ..valid.clone() };
+        let mut ratio = valid.clone();
+        ratio.signals.sampling.ratio = 1.5;
         let name = TelemetrySettings { service_name: " ".to_owned(), ..valid };
-        for (settings, setting) in
-            [(twice, "span_fields"), (reserved, "span_fields"), (ratio, "sampling"), (name, "service_name")]
-        {
+        for (settings, setting) in [
+            (twice, "span_fields"),
+            (reserved, "span_fields"),
+            (ratio, "signals.sampling"),
+            (name, "service_name"),
+        ] {
             assert_eq!(settings.validate().unwrap_err().setting, setting);
         }
     }
@@ -193,5 +201,48 @@ mod tests {
     fn a_release_names_program_version_and_commit() {
         assert_eq!(BUILD.release(), "shop@1.2.3+abc");
         assert_eq!(Build { commit: None, ..BUILD }.release(), "shop@1.2.3");
+    }
+
+    fn read(variables: &[(&str, &str)]) -> (TelemetrySettings, Vec<&'static str>) {
+        let mut settings = TelemetrySettings::new("shop", BUILD);
+        let lookup =
+            |name: &str| variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
+        let invalid = settings.read_environment(lookup).err().map(|invalid| invalid.0);
+        (settings, invalid.unwrap_or_default().iter().map(|variable| variable.name).collect())
+    }
+
+    #[test]
+    fn a_variable_replaces_its_setting_and_a_blank_one_does_not() {
+        let (settings, invalid) = read(&[
+            ("OTEL_SERVICE_NAME", " "),
+            ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=staging, zone = b"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317"),
+            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+            ("OTEL_TRACES_SAMPLER_ARG", "0.1"),
+            ("RUST_LOG", "warn,shop=debug"),
+            ("SENTRY_DSN", "https://key@sentry.invalid/1"),
+        ]);
+        assert_eq!(invalid, [""; 0]);
+        assert_eq!((&*settings.service_name, settings.environment()), ("shop", Some("staging")));
+        assert_eq!(settings.resource_attributes[1], ("zone".to_owned(), "b".to_owned()));
+        assert_eq!(settings.signals.otlp_endpoint.unwrap().as_str(), "http://collector:4317/");
+        assert_eq!(settings.signals.sampling, Sampling { follow_parent: true, ratio: 0.1 });
+        assert_eq!(settings.filter, "warn,shop=debug");
+        assert!(settings.signals.errors.is_some() && settings.signals.pyroscope.is_none());
+    }
+
+    #[test]
+    fn all_invalid_variables_are_named() {
+        let (settings, invalid) = read(&[
+            ("OTEL_RESOURCE_ATTRIBUTES", "zone"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector"),
+            ("OTEL_TRACES_SAMPLER_ARG", "2"),
+            ("OTEL_TRACES_SAMPLER", "sometimes"),
+            ("RUST_LOG", "shop=loud"),
+            ("SENTRY_DSN", "nothing"),
+            ("PYROSCOPE_SERVER_ADDRESS", "ftp://pyroscope"),
+        ]);
+        assert_eq!(invalid.len(), 7, "{invalid:?}");
+        assert!(settings.signals.errors.is_none() && settings.signals.otlp_endpoint.is_none());
     }
 }

@@ -1,0 +1,188 @@
+//! The signals: where each is sent, how all of them start and stop, and what each of them dropped.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use opentelemetry::logs::LoggerProvider;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+use url::Url;
+
+use crate::errors::{self, ErrorSettings, InvalidDsn, Origin};
+use crate::logs::{LogFormat, LogSchema};
+use crate::settings::environment::{Environment, ratio, url};
+use crate::settings::invalid::InvalidSetting;
+use crate::traces::Sampling;
+use crate::{logs, otlp, panics, profiles, propagation, traces};
+
+/// A signal that is sent to a receiver. Metrics are not: Prometheus fetches them.
+#[derive(Clone, Copy, Debug)]
+pub struct Signal {
+    /// The name, which is the label `signal` of `telemetry_dropped_total`.
+    pub name: &'static str,
+    /// The environment variable with the address of the receiver.
+    pub variable: &'static str,
+    /// An example of its value.
+    pub example: &'static str,
+}
+
+/// All signals that are sent to a receiver.
+pub const SIGNALS: [Signal; 4] = [
+    Signal { name: "traces", variable: OTLP, example: OTLP_EXAMPLE },
+    Signal { name: "logs", variable: OTLP, example: OTLP_EXAMPLE },
+    Signal { name: "errors", variable: SENTRY, example: "https://key@sentry.example/1" },
+    Signal { name: "profiles", variable: PYROSCOPE, example: PYROSCOPE_EXAMPLE },
+];
+
+const OTLP: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const OTLP_EXAMPLE: &str = "http://collector:4317";
+const SENTRY: &str = "SENTRY_DSN";
+const PYROSCOPE: &str = "PYROSCOPE_SERVER_ADDRESS";
+const PYROSCOPE_EXAMPLE: &str = "http://pyroscope:4040";
+
+/// Telemetry that was dropped so far, in the order of [`SIGNALS`]: its queue was full, or its receiver did not accept it.
+pub(crate) fn dropped() -> [(&'static str, u64); SIGNALS.len()] {
+    let counts = [otlp::SPANS.dropped(), logs::dropped(), errors::dropped(), profiles::dropped()];
+    std::array::from_fn(|index| (SIGNALS[index].name, counts[index]))
+}
+
+/// The settings of the signals. By default nothing leaves the process but log records on standard output.
+#[derive(Clone, Debug, Default)]
+pub struct SignalSettings {
+    /// The OTLP receiver (gRPC) of spans and log records, such as `http://collector:4317`; `None` exports neither.
+    pub otlp_endpoint: Option<Url>,
+    /// Which traces are recorded.
+    pub sampling: Sampling,
+    /// The project at Sentry that receives error events; `None` installs nothing.
+    pub errors: Option<ErrorSettings>,
+    /// The Pyroscope server that receives profiles, such as `http://pyroscope:4040`; `None` takes no samples.
+    pub pyroscope: Option<Url>,
+}
+
+impl SignalSettings {
+    /// Replaces settings by those of the variables that are set.
+    pub(crate) fn read<L: FnMut(&'static str) -> Option<String>>(&mut self, env: &mut Environment<L>) {
+        if let Some(endpoint) = env.parsed(OTLP, url(OTLP_EXAMPLE)) {
+            self.otlp_endpoint = Some(endpoint);
+        }
+        let sampler_ratio = env.parsed("OTEL_TRACES_SAMPLER_ARG", ratio).unwrap_or(1.0);
+        let sampler = |name: &str| Sampling::parse(name, sampler_ratio).map_err(|error| error.to_string());
+        if let Some(sampling) = env.parsed("OTEL_TRACES_SAMPLER", sampler) {
+            self.sampling = sampling;
+        }
+        let traces_sample_rate = env.parsed("SENTRY_TRACES_SAMPLE_RATE", ratio).unwrap_or_default();
+        let dsn = env.parsed(SENTRY, |text| text.parse().map_err(|error: InvalidDsn| error.to_string()));
+        if let Some(dsn) = dsn {
+            self.errors = Some(ErrorSettings { dsn, traces_sample_rate });
+        }
+        if let Some(address) = env.parsed(PYROSCOPE, url(PYROSCOPE_EXAMPLE)) {
+            self.pyroscope = Some(address);
+        }
+    }
+}
+
+/// Telemetry could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is not valid.
+    #[error("a setting of telemetry is not valid: {0}")]
+    Setting(#[from] InvalidSetting),
+    /// The filter is not valid.
+    #[error("the log filter is not valid: {0}")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The OTLP exporter cannot be built.
+    #[error("cannot export to the OTLP endpoint: {0}")]
+    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// The HTTP client for error events cannot be built.
+    #[error("cannot send error events: {0}")]
+    ErrorEvents(#[source] reqwest::Error),
+    /// The process has a global `tracing` subscriber already.
+    #[error("telemetry was started before")]
+    AlreadyStarted(#[from] tracing_subscriber::util::TryInitError),
+    /// The operating system refuses a thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// What the signals of a process have in common.
+pub(crate) struct Common {
+    /// The name of the program: the instrumentation scope of spans and log records.
+    pub(crate) program: &'static str,
+    /// The events and spans that are recorded.
+    pub(crate) filter: EnvFilter,
+    /// The format of log records on standard output.
+    pub(crate) log_format: LogFormat,
+    /// The fields of log records.
+    pub(crate) schema: LogSchema,
+    /// The resource that spans and log records belong to.
+    pub(crate) resource: Resource,
+    /// The process that error events come from.
+    pub(crate) origin: Origin,
+    /// The labels of profiles.
+    pub(crate) profile_labels: BTreeMap<String, String>,
+}
+
+/// The running signals.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    tracer_provider: SdkTracerProvider,
+    logger_provider: Option<SdkLoggerProvider>,
+    profiles: Option<profiles::Continuous>,
+    /// Writes the queued log records to standard output when it is dropped.
+    _stdout: tracing_appender::non_blocking::WorkerGuard,
+}
+
+impl Signals {
+    /// Starts all signals on the current Tokio runtime.
+    ///
+    /// # Errors
+    /// When an exporter cannot be built, or the process has a `tracing` subscriber already.
+    pub(crate) fn start(settings: &SignalSettings, common: Common) -> Result<Self, StartError> {
+        let Common { program, filter, log_format, schema, resource, origin, profile_labels } = common;
+        let (endpoint, redactor) = (settings.otlp_endpoint.as_ref(), schema.redactor.clone());
+        let tracer_provider = traces::provider(endpoint, settings.sampling, redactor, resource.clone())?;
+        let logger_provider = endpoint.map(|endpoint| logs::provider(endpoint, resource)).transpose()?;
+        opentelemetry::global::set_text_map_propagator(propagation::W3cOrJaeger::default());
+        // For spans that are made without `tracing`, such as those of database statements.
+        opentelemetry::global::set_tracer_provider(tracer_provider.clone());
+
+        let logger = logger_provider.as_ref().map(|provider| provider.logger(program));
+        let (logs, stdout) = logs::layer(schema.clone(), log_format, logger);
+        let spans = tracing_opentelemetry::layer()
+            .with_tracer(tracer_provider.tracer(program))
+            // Code location and thread are the same for all spans of a kind, and cost bytes in each.
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_target(false);
+        let errors = settings.errors.as_ref().map(|errors| errors::start(errors, origin, schema));
+        let layers = spans.and_then(logs).and_then(errors.transpose().map_err(StartError::ErrorEvents)?);
+        tracing_subscriber::registry().with(layers.with_filter(filter)).try_init()?;
+        panics::log_all();
+        let receiver = settings.pyroscope.clone();
+        let receiver = receiver.map(|address| profiles::Receiver { address, labels: profile_labels });
+        let profiles = receiver.map(profiles::Continuous::start).transpose()?;
+        Ok(Self { tracer_provider, logger_provider, profiles, _stdout: stdout })
+    }
+
+    /// Sends what is queued, and stops. All signals are flushed at once, as the receiver of each may be gone.
+    pub(crate) fn shut_down(self) {
+        let Self { tracer_provider, logger_provider, profiles, _stdout } = self;
+        let profiles = profiles.map(profiles::Continuous::stop);
+        // Failures are ignored: there is no signal left to report them.
+        std::thread::scope(|scope| {
+            scope.spawn(|| tracer_provider.shutdown_with_timeout(FLUSH_TIMEOUT));
+            scope.spawn(|| logger_provider.map(|provider| provider.shutdown_with_timeout(FLUSH_TIMEOUT)));
+            scope.spawn(|| profiles.map(|profiles| profiles.wait(FLUSH_TIMEOUT)));
+            errors::shut_down(FLUSH_TIMEOUT);
+        });
+    }
+}
+
+/// How long the receivers may take to accept what is queued at the end.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
