@@ -10,16 +10,33 @@ use crate::values::{Email, Password, PasswordHash, Slug};
 
 /// Hashes and verifies passwords. Both are slow on purpose, so that guessing is expensive.
 pub trait PasswordHasher {
-    /// Hashes a new password with a random salt.
+    /// Hashes a password with a random salt, at the current cost.
     fn hash(&self, password: Password) -> impl Future<Output = Result<PasswordHash, HashingFailed>> + Send;
 
-    /// Whether `password` matches `hash`. `None`, for a user who does not exist, takes as long and returns `false`,
-    /// so that the duration does not reveal which users exist.
+    /// Compares a password with a hash, at the cost of the hash.
     fn verify(
         &self,
         password: SecretString,
-        hash: Option<PasswordHash>,
-    ) -> impl Future<Output = Result<bool, HashingFailed>> + Send;
+        hash: PasswordHash,
+    ) -> impl Future<Output = Result<Verification, HashingFailed>> + Send;
+
+    /// Takes as long as the verification of a hash with the cost of `like`, or at the current cost if there is none.
+    fn verify_decoy(
+        &self,
+        password: SecretString,
+        like: Option<PasswordHash>,
+    ) -> impl Future<Output = Result<(), HashingFailed>> + Send;
+}
+
+/// The result of a comparison of a password with a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// The hash is of another password.
+    Wrong,
+    /// The hash is of this password.
+    Correct,
+    /// The hash is of this password, at another cost than the current one.
+    Outdated,
 }
 
 /// Hashing or verification failed for a technical reason.
@@ -40,14 +57,36 @@ pub struct Credentials {
     pub active: bool,
 }
 
+/// What the storage has for an address.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// The user with this address.
+    Found(Credentials),
+    /// There is no such user.
+    NotFound {
+        /// The hash of another user of the tenant, always the same one for an address; `None` if there is no such
+        /// tenant. Its cost is that of the decoy: after a change of the cost, unknown addresses respond like users
+        /// who have the old cost or the new one, in the same proportion.
+        like: Option<PasswordHash>,
+    },
+}
+
 /// The port of login to the storage.
 pub trait LoginStore {
-    /// The credentials of a user, or `None` if the tenant or the user does not exist.
+    /// The credentials of a user. It takes as long if the user does not exist.
     fn credentials(
         &self,
         tenant: &Slug,
         email: &Email,
-    ) -> impl Future<Output = Result<Option<Credentials>, StoreFailure>> + Send;
+    ) -> impl Future<Output = Result<Lookup, StoreFailure>> + Send;
+
+    /// Replaces the hash of a password with another one of the same password, unless the stored one is no longer that
+    /// of the credentials: a concurrent login has replaced it, or the user has changed the password.
+    fn replace_hash(
+        &self,
+        credentials: &Credentials,
+        new: &PasswordHash,
+    ) -> impl Future<Output = Result<(), StoreFailure>> + Send;
 }
 
 /// Why a login failed.
@@ -73,6 +112,7 @@ pub enum LoginError {
 pub struct LoggedIn<S, H> {
     tenant: TenantId,
     user: UserId,
+    rehash: Option<Result<(), LoginError>>,
     verified_by: PhantomData<fn() -> (S, H)>,
 }
 
@@ -88,9 +128,16 @@ impl<S, H> LoggedIn<S, H> {
     pub const fn user(&self) -> UserId {
         self.user
     }
+
+    /// The result of hashing the password again, at the current cost; `None` if the stored hash had it. A failure does
+    /// not fail the login: the next one tries again.
+    #[must_use]
+    pub const fn rehash(&self) -> Option<&Result<(), LoginError>> {
+        self.rehash.as_ref()
+    }
 }
 
-/// Authenticates a user by tenant, e-mail address and password.
+/// Authenticates a user by tenant, e-mail address and password. Replaces the user's hash if it has not the current cost.
 ///
 /// # Errors
 /// [`LoginError`] when the credentials are wrong, or hashing or the storage fails.
@@ -101,13 +148,32 @@ pub async fn log_in<S: LoginStore, H: PasswordHasher>(
     email: &Email,
     password: SecretString,
 ) -> Result<LoggedIn<S, H>, LoginError> {
-    let credentials = store.credentials(tenant, email).await?;
-    let hash = credentials.as_ref().map(|found| found.password.clone());
-    let matches = hasher.verify(Password::normalized(&password), hash).await?;
-    match credentials {
-        Some(found) if matches && found.active => {
-            Ok(LoggedIn { tenant: found.tenant, user: found.user, verified_by: PhantomData })
+    let password = Password::normalized(&password);
+    let credentials = match store.credentials(tenant, email).await? {
+        Lookup::Found(credentials) => credentials,
+        Lookup::NotFound { like } => {
+            hasher.verify_decoy(password, like).await?;
+            return Err(LoginError::WrongCredentials);
         }
-        _ => Err(LoginError::WrongCredentials),
+    };
+    let verification = hasher.verify(password.clone(), credentials.password.clone()).await?;
+    if verification == Verification::Wrong || !credentials.active {
+        return Err(LoginError::WrongCredentials);
     }
+    let rehash = match verification {
+        Verification::Outdated => Some(rehash(store, hasher, &credentials, password).await),
+        Verification::Correct | Verification::Wrong => None,
+    };
+    let (tenant, user) = (credentials.tenant, credentials.user);
+    Ok(LoggedIn { tenant, user, rehash, verified_by: PhantomData })
+}
+
+async fn rehash(
+    store: &impl LoginStore,
+    hasher: &impl PasswordHasher,
+    credentials: &Credentials,
+    password: SecretString,
+) -> Result<(), LoginError> {
+    let hash = hasher.hash(Password::verified(password)).await?;
+    Ok(store.replace_hash(credentials, &hash).await?)
 }

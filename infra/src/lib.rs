@@ -2,6 +2,7 @@
 //! injection.
 
 pub mod active_users;
+pub mod attempts;
 pub mod cache;
 pub mod clock;
 pub mod db;

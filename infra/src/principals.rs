@@ -12,6 +12,7 @@ use glasshouse_domain::tenant::Plan;
 use glasshouse_domain::user::Role;
 use serde::{Deserialize, Serialize};
 
+use crate::attempts::InactiveUsers;
 use crate::cache::Cache;
 use crate::db::{Database, Pool, TenantStore};
 use crate::tokens::Claims;
@@ -71,6 +72,7 @@ pub struct Principals {
     pool: Arc<Pool>,
     cache: Cache,
     metrics: CacheMetrics,
+    inactive_users: InactiveUsers,
 }
 
 /// The cache's name in metrics and log records.
@@ -84,7 +86,13 @@ impl Principals {
     #[must_use]
     pub fn new(database: &Database, cache: Cache, metrics: CacheMetrics) -> Self {
         metrics.watch(CACHE);
-        Self { pool: database.pool(), cache, metrics }
+        Self { pool: database.pool(), cache, metrics, inactive_users: InactiveUsers::default() }
+    }
+
+    /// The limit of lookups that find no active user.
+    #[must_use]
+    pub const fn inactive_users(&self) -> &InactiveUsers {
+        &self.inactive_users
     }
 
     /// The principal of a verified token; `None` if the user does not exist or is deactivated.

@@ -8,7 +8,7 @@ use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::cache::Cache;
 use glasshouse_infra::db::Directory;
 use glasshouse_infra::faults::Faults;
-use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_infra::passwords::HashingQueue;
 use glasshouse_infra::principals::Principals;
 use glasshouse_infra::rate_limit::{Quotas, RateLimiter};
 use glasshouse_infra::tokens::Tokens;
@@ -55,7 +55,7 @@ pub(super) struct AdmissionParts {
 #[derive(Clone)]
 pub(super) struct HandlerParts {
     directory: Directory,
-    hasher: Argon2Hasher,
+    hashing: HashingQueue,
     third_parties: ThirdParties,
     metrics: BusinessMetrics,
 }
@@ -131,7 +131,7 @@ impl HandlerParts {
     ) -> anyhow::Result<Self> {
         Ok(Self {
             directory: connections.database.directory(),
-            hasher: Argon2Hasher::new(auth.argon2)?,
+            hashing: HashingQueue::new(auth.hashing, metrics.admission.clone())?,
             third_parties,
             metrics: metrics.business.clone(),
         })
@@ -139,7 +139,7 @@ impl HandlerParts {
 
     fn register(&self, app: &mut ServiceConfig) {
         app.app_data(Data::new(self.directory.clone()))
-            .app_data(Data::new(self.hasher.clone()))
+            .app_data(Data::new(self.hashing.clone()))
             .app_data(Data::new(self.metrics.clone()));
         self.third_parties.register(app);
     }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use glasshouse_domain::user::Role as UserRole;
 use glasshouse_infra::clock;
 use glasshouse_infra::db::{Database, DatabaseSettings, Seeder};
-use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_infra::passwords::{Argon2Hasher, HashingQueue};
 use glasshouse_infra::tokens::Tokens;
 use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
 use secrecy::ExposeSecret;
@@ -39,10 +39,9 @@ struct DemoOrder {
 
 /// Adds the demo's tenants, and prepares an order of the first one; `None` if it has no product.
 async fn prepare(database: &DatabaseSettings, auth: &AuthSettings) -> anyhow::Result<Option<DemoOrder>> {
-    let database = Database::connect(database, &Metrics::new(MetricsSettings::default())?)
-        .await
-        .context("database_connection_failed")?;
-    let hasher = Argon2Hasher::new(auth.argon2)?;
+    let metrics = Metrics::new(MetricsSettings::default())?;
+    let database = Database::connect(database, &metrics).await.context("database_connection_failed")?;
+    let hasher = HashingQueue::new(auth.hashing, metrics.admission)?.enter()?;
     let seeder = Seeder::new(database);
     for tenant in &TENANTS {
         tenant.add(&seeder, &hasher).await?;

@@ -11,13 +11,13 @@ use glasshouse_domain::user::{Role as UserRole, User};
 use glasshouse_domain::values::{Email, Name, Password, PasswordHash, Quantity, Slug};
 use glasshouse_infra::clock;
 use glasshouse_infra::db::{Database, Seeder};
-use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_infra::passwords::{Argon2Hasher, HashingQueue};
 use glasshouse_telemetry::service::events::process::DatabaseSeeded;
 use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
 use time::Duration;
 
 use super::demo_data::{self, PASSWORD, TENANTS};
-use crate::config::{StorageSettings, read_argon2};
+use crate::config::{StorageSettings, read_hashing};
 use crate::environment::{Reader, environment};
 
 /// The data to add.
@@ -39,13 +39,14 @@ pub(crate) async fn run(args: SeedArgs) -> anyhow::Result<()> {
     ensure!(args.demo || args.tenants > 0, "nothing to add: pass --demo, or --tenants N and --orders M");
     ensure!(args.orders == 0 || args.tenants > 0, "--orders needs --tenants: orders go to the new tenants");
     let mut env = Reader::new(environment);
-    let (storage, argon2) = (StorageSettings::read(&mut env), read_argon2(&mut env));
+    let (storage, hashing) = (StorageSettings::read(&mut env), read_hashing(&mut env));
     let storage = env.finish(storage)?;
-    let database = Database::connect(&storage.database, &Metrics::new(MetricsSettings::default())?)
-        .await
-        .context("database_connection_failed")?;
+    let metrics = Metrics::new(MetricsSettings::default())?;
+    let database =
+        Database::connect(&storage.database, &metrics).await.context("database_connection_failed")?;
     database.check_isolation().await?;
-    let (seeder, hasher) = (Seeder::new(database), Argon2Hasher::new(argon2)?);
+    let hasher = HashingQueue::new(hashing, metrics.admission)?.enter()?;
+    let seeder = Seeder::new(database);
     if args.demo {
         for tenant in &TENANTS {
             tenant.add(&seeder, &hasher).await?;

@@ -1,8 +1,8 @@
-//! Settings of authentication: how access tokens are signed, and what a password hash costs.
+//! Settings of authentication: how access tokens are signed, what a password hash costs, and how many there may be.
 
 use std::thread::available_parallelism;
 
-use glasshouse_infra::passwords::Argon2Settings;
+use glasshouse_infra::passwords::HashingSettings;
 use glasshouse_infra::tokens::TokenSettings;
 use secrecy::SecretString;
 
@@ -13,8 +13,8 @@ use crate::environment::Reader;
 pub struct AuthSettings {
     /// How access tokens are signed, and how long they are valid.
     pub tokens: TokenSettings,
-    /// The cost of a password hash.
-    pub argon2: Argon2Settings,
+    /// The cost of a password hash, and the queue for one.
+    pub hashing: HashingSettings,
 }
 
 const MIN_SECRET_BYTES: usize = 32;
@@ -26,8 +26,8 @@ impl AuthSettings {
     /// Reads the settings; `JWT_SECRET` is required.
     pub(super) fn read(env: &mut Reader) -> Option<Self> {
         let secret = secret(env);
-        let (lifetime, argon2) = (env.seconds("GLASSHOUSE_TOKEN_SECONDS", TOKEN_SECONDS), read_argon2(env));
-        Some(Self { tokens: TokenSettings { secret: secret?, lifetime }, argon2 })
+        let (lifetime, hashing) = (env.seconds("GLASSHOUSE_TOKEN_SECONDS", TOKEN_SECONDS), read_hashing(env));
+        Some(Self { tokens: TokenSettings { secret: secret?, lifetime }, hashing })
     }
 
     /// Reads the settings of the demo. Without a `JWT_SECRET` it uses a random one, so its tokens become
@@ -37,20 +37,28 @@ impl AuthSettings {
             Some(_) => secret(env),
             None => Some(random_secret()),
         };
-        let (lifetime, argon2) =
-            (env.seconds("GLASSHOUSE_TOKEN_SECONDS", DEMO_TOKEN_SECONDS), read_argon2(env));
-        Some(Self { tokens: TokenSettings { secret: secret?, lifetime }, argon2 })
+        let (lifetime, hashing) =
+            (env.seconds("GLASSHOUSE_TOKEN_SECONDS", DEMO_TOKEN_SECONDS), read_hashing(env));
+        Some(Self { tokens: TokenSettings { secret: secret?, lifetime }, hashing })
     }
 }
 
-/// Reads the cost of a password hash.
-pub fn read_argon2(env: &mut Reader) -> Argon2Settings {
+/// At the default cost, a second of waiting.
+const WAITING_PER_HASH: u64 = 32;
+
+/// Reads the cost of a password hash, and the limits of the queue for one.
+pub fn read_hashing(env: &mut Reader) -> HashingSettings {
     let memory_kib = env.number("GLASSHOUSE_ARGON2_MEMORY_KIB", 19_456, 64..=1_048_576);
     let passes = env.number("GLASSHOUSE_ARGON2_PASSES", 2, 1..=100);
-    Argon2Settings {
+    // One core is left for all other requests.
+    let cores = available_parallelism().map_or(2, usize::from) as u64;
+    let concurrent = env.number("GLASSHOUSE_PASSWORD_HASHES", cores.saturating_sub(1).max(1), 1..=256);
+    let waiting = env.number("GLASSHOUSE_PASSWORD_HASH_QUEUE", WAITING_PER_HASH * concurrent, 0..=100_000);
+    HashingSettings {
         memory_kib: u32::try_from(memory_kib).unwrap_or(u32::MAX),
         passes: u32::try_from(passes).unwrap_or(u32::MAX),
-        max_concurrent: available_parallelism().map_or(2, usize::from),
+        max_concurrent: usize::try_from(concurrent).unwrap_or(1),
+        max_waiting: usize::try_from(waiting).unwrap_or(0),
     }
 }
 

@@ -11,7 +11,7 @@ mod telemetry;
 mod trusted_proxies;
 mod worker;
 
-pub use auth::{AuthSettings, read_argon2};
+pub use auth::{AuthSettings, read_hashing};
 pub use http::{BodyLimits, HttpSettings, Limits};
 pub use process::{ProcessSettings, ShutdownSettings, read_management_address};
 pub use storage::{StorageSettings, read_migration_url};

@@ -251,6 +251,8 @@ fn only_variables_without_one_fixed_default_have_none_in_the_example() {
     let expected = [
         "GLASSHOUSE_HTTP_WORKERS",
         "GLASSHOUSE_MEMORY_LIMIT_MIB",
+        "GLASSHOUSE_PASSWORD_HASHES",
+        "GLASSHOUSE_PASSWORD_HASH_QUEUE",
         "GLASSHOUSE_TRUSTED_PROXIES",
         "JWT_SECRET",
         "OTEL_RESOURCE_ATTRIBUTES",

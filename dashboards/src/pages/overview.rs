@@ -194,7 +194,7 @@ fn dependencies(alerts: &Alerts) -> Result<Row> {
         .panel(6, graph(
             Unit::Ratio,
             "Load shed ratio",
-            "Requests rejected above the concurrency limit / all requests. Add instances, or find the tenant with the most \
+            "Requests rejected above a concurrency limit / all requests. Add instances, or find the tenant with the most \
              requests in Tenants.",
         )
             .query(Query::range(

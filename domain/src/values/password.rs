@@ -40,6 +40,12 @@ impl Password {
         text.expose_secret().nfc().collect::<String>().into()
     }
 
+    /// A password that was just verified. It may be older than the rules for new ones.
+    #[must_use]
+    pub const fn verified(text: SecretString) -> Self {
+        Self(text)
+    }
+
     /// The plain text, for hashing only.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use glasshouse_domain::failure::StoreFailure;
-use glasshouse_domain::login::{Credentials, LoginStore};
+use glasshouse_domain::login::{Credentials, LoginStore, Lookup};
 use glasshouse_domain::sign_up::{SignUpError, SignUpStore};
 use glasshouse_domain::tenant::Tenant;
 use glasshouse_domain::user::User;
 use glasshouse_domain::values::{Email, PasswordHash, Slug};
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
+use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, QueryTrait};
 
 use super::Pool;
 use super::entity::{tenant, user};
+use super::scope::Scope;
 use super::transaction::{Access, TenantKey};
 use super::users;
 
@@ -51,16 +53,41 @@ impl SignUpStore for Directory {
 }
 
 impl LoginStore for Directory {
-    async fn credentials(&self, slug: &Slug, email: &Email) -> Result<Option<Credentials>, StoreFailure> {
+    /// Finds the user with the address, or else the one with the next address. Both are the same look-up in the index.
+    async fn credentials(&self, slug: &Slug, email: &Email) -> Result<Lookup, StoreFailure> {
         let scope = self.pool.begin("credentials", Access::Read, TenantKey::Slug(slug)).await?;
-        let query = scope.find::<user::Entity>().filter(user::Column::Email.eq(email.as_str()));
+        let query =
+            scope.find::<user::Entity>().filter(Expr::col(user::Column::Email).eq(nearest(&scope, email)));
         let row = scope.one_row(query).await?;
         scope.commit().await?;
-        Ok(row.map(|row| Credentials {
-            tenant: row.tenant_id.into(),
-            user: row.id.into(),
-            password: PasswordHash::new(row.password_hash),
-            active: row.active,
-        }))
+        Ok(match row {
+            Some(row) if row.email == email.as_str() => Lookup::Found(Credentials {
+                tenant: row.tenant_id.into(),
+                user: row.id.into(),
+                password: PasswordHash::new(row.password_hash),
+                active: row.active,
+            }),
+            other => Lookup::NotFound { like: other.map(|row| PasswordHash::new(row.password_hash)) },
+        })
     }
+
+    async fn replace_hash(&self, credentials: &Credentials, new: &PasswordHash) -> Result<(), StoreFailure> {
+        let key = TenantKey::Id(credentials.tenant);
+        let scope = self.pool.begin("replace_hash", Access::Write, key).await?;
+        let update = scope
+            .update_by_id::<user::Entity>(credentials.user.uuid())
+            .col_expr(user::Column::PasswordHash, new.expose().into())
+            .filter(user::Column::PasswordHash.eq(credentials.password.expose()));
+        scope.run(update).await?;
+        scope.commit().await
+    }
+}
+
+/// The address of the tenant's users that is not before `email`, or the last one before it.
+fn nearest(scope: &Scope, email: &Email) -> Expr {
+    let addresses = || scope.find::<user::Entity>().select_only();
+    let column = Expr::col(user::Column::Email);
+    let after = addresses().filter(user::Column::Email.gte(email.as_str())).expr(column.clone().min());
+    let before = addresses().filter(user::Column::Email.lt(email.as_str())).expr(column.max());
+    Func::coalesce([Expr::from(after.into_query()), Expr::from(before.into_query())]).into()
 }

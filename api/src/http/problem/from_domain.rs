@@ -11,6 +11,7 @@ use glasshouse_domain::refund::RefundError;
 use glasshouse_domain::report::ReportError;
 use glasshouse_domain::sign_up::SignUpError;
 use glasshouse_domain::user::{UserChangeRefused, UserError};
+use glasshouse_infra::passwords::QueueFull;
 use glasshouse_infra::tokens::TokenError;
 
 use super::{Fields, Problem};
@@ -36,6 +37,12 @@ impl From<KeyReused> for Problem {
 impl From<HashingFailed> for Problem {
     fn from(error: HashingFailed) -> Self {
         Self::internal(error)
+    }
+}
+
+impl From<QueueFull> for Problem {
+    fn from(error: QueueFull) -> Self {
+        Self::unavailable("overloaded", error)
     }
 }
 

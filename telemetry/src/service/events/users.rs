@@ -1,5 +1,6 @@
 //! Sign-up, users and logins.
 
+use std::error::Error;
 use std::fmt::Display;
 
 use crate::service::metrics::BusinessMetrics;
@@ -30,6 +31,19 @@ crate::events! {
         user_id: &'a dyn Display,
     }
     moves BusinessMetrics { logins: |_, logins| logins.with(["success"]).inc(); }
+
+    /// A user logged in, and their password was hashed again, because its hash had another cost than the current one.
+    pub struct PasswordRehashed<'a>: INFO "password_rehashed" {
+        tenant_id: &'a dyn Display,
+        user_id: &'a dyn Display,
+    }
+
+    /// As `password_rehashed`, but the new hash could not be made or stored. The user's next login tries again.
+    pub struct PasswordRehashFailed<'a>: WARN "password_rehash_failed" {
+        tenant_id: &'a dyn Display,
+        user_id: &'a dyn Display,
+        error: &'a (dyn Error + 'static),
+    }
 
     /// A login was refused: tenant, address or password is wrong, or the user is deactivated. `tenant` is the slug of
     /// the attempt, if it is a valid one.

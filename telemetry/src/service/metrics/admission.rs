@@ -7,19 +7,25 @@ use crate::metrics::{Capped, CappedLabel, Error, IntCounterVec, Registrar};
 pub struct AdmissionMetrics {
     api_calls: Capped<IntCounterVec<2>>,
     rate_limited: Capped<IntCounterVec<1>>,
+    throttled: IntCounterVec<1>,
     shed: IntCounterVec<1>,
 }
+
+/// Every limit of requests that is not the rate limit of a tenant's plan.
+const LIMITS: [&str; 1] = ["inactive_user"];
 
 impl AdmissionMetrics {
     pub(super) fn register(registrar: &mut Registrar, tenants: CappedLabel) -> Result<Self, Error> {
         let shed = registrar.int_counter_vec(
             "load_shed_total",
-            "Requests rejected by load shedding, by reason (concurrency: too many in flight; memory: too many bodies).",
+            "Requests rejected by load shedding, by reason (concurrency: too many in flight; memory: too many bodies; \
+             password_hashing: too many waiting for a hash).",
             ["reason"],
         )?;
         // Created at zero, so that an alert sees the increase of the first rejection.
-        shed.with(["concurrency"]);
-        shed.with(["memory"]);
+        for reason in ["concurrency", "memory", "password_hashing"] {
+            shed.with([reason]);
+        }
         let api_calls = registrar.int_counter_vec(
             "api_calls_total",
             "Authenticated requests, by tenant and route pattern. Tenants beyond the cap count as \"other\".",
@@ -30,9 +36,18 @@ impl AdmissionMetrics {
             "Requests rejected by the rate limit of the tenant's plan.",
             ["tenant_id"],
         )?;
+        let throttled = registrar.int_counter_vec(
+            "requests_throttled_total",
+            "Requests rejected by a limit other than that of a tenant's plan, by limit (inactive_user).",
+            ["limit"],
+        )?;
+        for limit in LIMITS {
+            throttled.with([limit]);
+        }
         Ok(Self {
             api_calls: Capped::new(api_calls, tenants.clone()),
             rate_limited: Capped::new(rate_limited, tenants),
+            throttled,
             shed,
         })
     }
@@ -45,6 +60,11 @@ impl AdmissionMetrics {
     /// Counts a request that the rate limit rejected.
     pub fn rate_limited(&self, tenant: &str) {
         self.rate_limited.with([tenant]).inc();
+    }
+
+    /// Counts a request that one of the [`LIMITS`] rejected.
+    pub fn throttled(&self, limit: &str) {
+        self.throttled.with([limit]).inc();
     }
 
     /// Counts a request that was shed.

@@ -1,11 +1,13 @@
 //! Authentication by bearer token.
 
+use std::time::Duration;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, HttpMessage, ResponseError, web};
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::principals::{Principal, Principals};
 use glasshouse_infra::rate_limit::RateLimiter;
@@ -17,8 +19,8 @@ use crate::http::problem::Problem;
 
 /// Authenticates the caller, and inserts its [`Principal`] into the request. A request without a token passes
 /// unauthenticated: the extractors of the handler decide whether it needs a caller. A request with an invalid
-/// token is rejected. A valid one of a tenant with an empty bucket is rejected before the user is looked up,
-/// so that a flood costs no query.
+/// token is rejected. A valid one of a tenant with an empty bucket, or of an inactive user who was rejected often, is
+/// rejected before the user is looked up, so that a flood costs no query.
 ///
 /// # Errors
 /// When the next middleware fails.
@@ -46,7 +48,12 @@ pub async fn authenticate(
     }
     let principal = match principal(&principals, &claims).await {
         Ok(principal) => principal,
-        Err(problem) => return Ok(request.error_response(problem)),
+        Err(problem) => {
+            if problem.status_code() == StatusCode::TOO_MANY_REQUESTS {
+                metrics.throttled("inactive_user");
+            }
+            return Ok(request.error_response(problem));
+        }
     };
     span.record("user.role", principal.role().as_str());
     active_users.record(principal.user()).await;
@@ -63,8 +70,22 @@ fn claims(tokens: &Tokens, request: &ServiceRequest) -> Result<Option<Claims>, P
 
 /// The token's user with its current role and plan: the token holds neither.
 async fn principal(principals: &Principals, claims: &Claims) -> Result<Principal, Problem> {
-    let inactive = || Problem::new(StatusCode::UNAUTHORIZED, "user_inactive", "this user is deactivated");
-    principals.find(claims).await?.ok_or_else(inactive)
+    let inactive_users = principals.inactive_users();
+    if let Some(retry_after) = inactive_users.retry_after(claims.tenant(), claims.user()) {
+        return Err(throttled(retry_after));
+    }
+    match principals.find(claims).await? {
+        Some(principal) => Ok(principal),
+        None => {
+            inactive_users.count(claims.tenant(), claims.user()).map_err(throttled)?;
+            Err(Problem::new(StatusCode::UNAUTHORIZED, "user_inactive", "this user is deactivated"))
+        }
+    }
+}
+
+fn throttled(retry_after: Duration) -> Problem {
+    let detail = "this user is deactivated, and their token was used too often";
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(retry_after)
 }
 
 /// The name of the scheme is case-insensitive (RFC 9110, section 11.1).

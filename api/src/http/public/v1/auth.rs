@@ -1,13 +1,15 @@
 //! `/v1/auth`: login.
 
 use actix_web::{post, web};
-use glasshouse_domain::login::{LoginError, log_in as check_credentials};
+use glasshouse_domain::login::{LoggedIn, LoginError, log_in as check_credentials};
 use glasshouse_domain::values::{Email, Slug};
 use glasshouse_infra::clock;
 use glasshouse_infra::db::Directory;
-use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_infra::passwords::{Argon2Hasher, HashingQueue};
 use glasshouse_infra::tokens::Tokens;
-use glasshouse_telemetry::service::events::users::{UserLoginFailed, UserLoginSuccessful};
+use glasshouse_telemetry::service::events::users::{
+    PasswordRehashFailed, PasswordRehashed, UserLoginFailed, UserLoginSuccessful,
+};
 use glasshouse_telemetry::service::metrics::BusinessMetrics;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -53,7 +55,7 @@ pub(super) struct TokenBody {
 pub(super) async fn log_in(
     Json(body): Json<LoginBody>,
     directory: web::Data<Directory>,
-    hasher: web::Data<Argon2Hasher>,
+    hashing: web::Data<HashingQueue>,
     tokens: web::Data<Tokens>,
     metrics: web::Data<BusinessMetrics>,
 ) -> Result<web::Json<TokenBody>, Problem> {
@@ -63,12 +65,10 @@ pub(super) async fn log_in(
         UserLoginFailed { tenant: None }.emit(metrics.get_ref());
         return Err(LoginError::WrongCredentials.into());
     };
-    let login = check_credentials(directory.get_ref(), hasher.get_ref(), &tenant, &email, password).await;
+    let hasher = hashing.enter()?;
+    let login = check_credentials(directory.get_ref(), &hasher, &tenant, &email, password).await;
     match &login {
-        Ok(login) => {
-            let (tenant_id, user_id) = (&login.tenant(), &login.user());
-            UserLoginSuccessful { tenant_id, user_id }.emit(metrics.get_ref());
-        }
+        Ok(login) => log_success(login, &metrics),
         Err(LoginError::WrongCredentials) => {
             UserLoginFailed { tenant: Some(&tenant) }.emit(metrics.get_ref());
         }
@@ -80,4 +80,14 @@ pub(super) async fn log_in(
         token_type: "Bearer",
         expires_in: tokens.lifetime().as_secs(),
     }))
+}
+
+fn log_success(login: &LoggedIn<Directory, Argon2Hasher>, metrics: &BusinessMetrics) {
+    let (tenant_id, user_id) = (&login.tenant(), &login.user());
+    UserLoginSuccessful { tenant_id, user_id }.emit(metrics);
+    match login.rehash() {
+        None => {}
+        Some(Ok(())) => PasswordRehashed { tenant_id, user_id }.emit(),
+        Some(Err(error)) => PasswordRehashFailed { tenant_id, user_id, error }.emit(),
+    }
 }

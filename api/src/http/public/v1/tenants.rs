@@ -6,7 +6,7 @@ use glasshouse_domain::tenant::{Plan, Tenant};
 use glasshouse_domain::values::{Email, Name, Password, Slug};
 use glasshouse_infra::clock;
 use glasshouse_infra::db::Directory;
-use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_infra::passwords::HashingQueue;
 use glasshouse_telemetry::service::events::users::UserRegistered;
 use glasshouse_telemetry::service::metrics::BusinessMetrics;
 use secrecy::SecretString;
@@ -119,12 +119,12 @@ pub(super) struct SignedUpBody {
 pub(super) async fn sign_up(
     Json(body): Json<SignUpBody>,
     directory: web::Data<Directory>,
-    hasher: web::Data<Argon2Hasher>,
+    hashing: web::Data<HashingQueue>,
     metrics: web::Data<BusinessMetrics>,
 ) -> Result<HttpResponse, Problem> {
     let (request, source) = body.parse()?;
-    let now = clock::now();
-    let (tenant, owner) = sign_up_tenant(directory.get_ref(), hasher.get_ref(), request, now).await?;
+    let (hasher, now) = (hashing.enter()?, clock::now());
+    let (tenant, owner) = sign_up_tenant(directory.get_ref(), &hasher, request, now).await?;
     UserRegistered { tenant_id: &tenant.id, user_id: &owner.id, source }.emit(metrics.get_ref());
     Ok(HttpResponse::Created().json(SignedUpBody { tenant: tenant.into(), owner: owner.into() }))
 }

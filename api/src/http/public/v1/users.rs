@@ -7,7 +7,7 @@ use glasshouse_domain::user::{Role, User, UserChange, UserChangeRefused, UserErr
 use glasshouse_domain::values::{Email, Password};
 use glasshouse_infra::clock;
 use glasshouse_infra::db::TenantStore;
-use glasshouse_infra::passwords::Argon2Hasher;
+use glasshouse_infra::passwords::HashingQueue;
 use glasshouse_infra::principals::Principals;
 use glasshouse_telemetry::service::events::users::UserCreated;
 use secrecy::SecretString;
@@ -132,13 +132,13 @@ pub(super) async fn list_users(
 pub(super) async fn add_user(
     Admin(caller): Admin,
     Json(body): Json<NewUserBody>,
-    hasher: web::Data<Argon2Hasher>,
+    hashing: web::Data<HashingQueue>,
 ) -> Result<HttpResponse, Problem> {
     let (user, password) = body.parse()?;
     if !caller.role().can_manage(user.role) {
         return Err(UserChangeRefused::RoleTooLow.into());
     }
-    create_user(caller.store(), &hasher, &user, password).await?;
+    create_user(caller.store(), &hashing, &user, password).await?;
     Ok(with_etag(HttpResponse::Created(), user))
 }
 
@@ -148,11 +148,11 @@ pub(super) async fn add_user(
 )]
 async fn create_user(
     store: &TenantStore,
-    hasher: &Argon2Hasher,
+    hashing: &HashingQueue,
     user: &User,
     password: Password,
 ) -> Result<(), Problem> {
-    let hash = hasher.hash(password).await?;
+    let hash = hashing.enter()?.hash(password).await?;
     store.add_user(user, &hash).await?;
     UserCreated { tenant_id: &store.tenant_id(), user_id: &user.id, role: user.role.as_str() }.emit();
     Ok(())
