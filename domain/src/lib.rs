@@ -25,3 +25,4 @@ pub mod tenant;
 mod text_enum;
 pub mod user;
 pub mod values;
+pub mod version;

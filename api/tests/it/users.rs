@@ -12,6 +12,7 @@ on_both!(
     two_owners_who_demote_each_other_leave_one,
     an_email_address_is_unique,
     a_change_needs_the_version_that_was_read,
+    a_change_may_name_several_versions_or_any,
     absent_fields_of_a_change_stay,
     no_response_contains_a_password,
 );
@@ -127,10 +128,27 @@ async fn a_change_needs_the_version_that_was_read(backend: Backend) {
     let patch = owner.send(reqwest::Method::PATCH, &path, Some(change.clone())).await;
     patch.expect_problem(428, "if_match_required");
     owner.send(reqwest::Method::DELETE, &path, None).await.expect_problem(428, "if_match_required");
-    for etag in ["1", "\"one\"", "*", "W/\"1\"", "\"\"", "\"1", "\"99999999999\"", "\"1\", \"2\""] {
+    for etag in ["1", "\"1", "1\"", "w/\"1\"", "W/1", "\"1\" \"2\"", "*, \"1\"", "\"1\", x", "\"a b\"", "'1'"]
+    {
         owner.patch(&path, etag, change.clone()).await.expect_problem(400, "if_match_invalid");
+        owner.delete(&path, etag).await.expect_problem(400, "if_match_invalid");
     }
-    for etag in ["\"0\"", "\"2\"", "\"-1\""] {
+    for etag in [
+        "\"0\"",
+        "\"2\"",
+        "\"-1\"",
+        "\"01\"",
+        "\"+1\"",
+        "\"one\"",
+        "\"\"",
+        "\"99999999999\"",
+        "W/\"1\"",
+        "W/\"1\", \"2\"",
+        "\"2\", \"3\"",
+        "\"a,1\"",
+        "",
+        ",",
+    ] {
         owner.patch(&path, etag, change.clone()).await.expect_problem(412, "changed_meanwhile");
         owner.delete(&path, etag).await.expect_problem(412, "changed_meanwhile");
     }
@@ -142,6 +160,37 @@ async fn a_change_needs_the_version_that_was_read(backend: Backend) {
     owner.delete(&path, &second).await.expect(204);
     let etags = [first, second, owner.get(&path).await.header("etag").to_owned()];
     assert!(etags[0] != etags[1] && etags[1] != etags[2] && etags[0] != etags[2], "{etags:?}");
+}
+
+async fn a_change_may_name_several_versions_or_any(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let user = owner.post("/v1/users", new_user("member")).await.expect(201);
+    let user = format!("/v1/users/{}", user["id"].as_str().unwrap());
+    let product = format!("/v1/products/{}", owner.add_product(1).await);
+    for (path, change) in [(&user, json!({ "role": "admin" })), (&product, json!({ "name": "Cup" }))] {
+        let missing = format!("{}/{}", path.rsplit_once('/').unwrap().0, Uuid::now_v7());
+        for (version, list) in
+            ["*", "\"1\", \"2\"", "\"a,b\",,\"9\" , \"3\"", "W/\"4\", \"4\"", "\"gr\u{f6}\u{df}e\", \"5\""]
+                .into_iter()
+                .enumerate()
+        {
+            let changed = owner.patch(path, list, change.clone()).await;
+            assert_eq!(changed.header("etag"), format!("\"{}\"", version + 2), "{list}: {changed:?}");
+            owner.patch(&missing, list, change.clone()).await.expect_problem(404, "not_found");
+        }
+        owner.patch(path, "\"1\", \"5\"", change.clone()).await.expect_problem(412, "changed_meanwhile");
+        // Lines of the same header are one list.
+        let lines = owner
+            .request(reqwest::Method::PATCH, path)
+            .header("If-Match", "\"1\"")
+            .header("If-Match", "\"6\"");
+        Response::of(lines.json(&change)).await.expect(200);
+        let both =
+            owner.request(reqwest::Method::DELETE, path).header("If-Match", "*").header("If-Match", "\"7\"");
+        Response::of(both).await.expect_problem(400, "if_match_invalid");
+        owner.delete(path, "\"7\", \"8\"").await.expect(204);
+    }
 }
 
 async fn absent_fields_of_a_change_stay(backend: Backend) {

@@ -5,6 +5,7 @@ use glasshouse_domain::id::ProductId;
 use glasshouse_domain::idempotency::{Idempotent, IdempotentRequest};
 use glasshouse_domain::page::{Page, PageRequest};
 use glasshouse_domain::product::{Product, ProductChange, ProductError, StockError, StockMovement};
+use glasshouse_domain::version::ExpectedVersion;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, QueryFilter, Select};
 
@@ -50,14 +51,14 @@ impl TenantStore {
         Ok(product)
     }
 
-    /// Changes a product, if it still has the version that the client has read.
+    /// Changes a product, if it still has a version that the client has read.
     ///
     /// # Errors
     /// When there is no such product, it has another version, or the database fails.
     pub async fn change_product(
         &self,
         id: ProductId,
-        version: i32,
+        expected: &ExpectedVersion,
         change: &ProductChange,
     ) -> Result<Product, ProductError> {
         let mut values = Vec::new();
@@ -68,30 +69,36 @@ impl TenantStore {
             values.push((Column::PriceMinor, price.minor().into()));
             values.push((Column::Currency, price.currency().code().into()));
         }
-        self.update_version(id, version, values).await
+        self.update_version(id, expected, values).await
     }
 
-    /// Archives a product, if it still has the version that the client has read. Existing orders keep it.
+    /// Archives a product, if it still has a version that the client has read. Existing orders keep it.
     ///
     /// # Errors
     /// When there is no such product, it has another version, or the database fails.
-    pub async fn archive_product(&self, id: ProductId, version: i32) -> Result<(), ProductError> {
-        self.update_version(id, version, vec![(Column::Archived, true.into())]).await?;
+    pub async fn archive_product(
+        &self,
+        id: ProductId,
+        expected: &ExpectedVersion,
+    ) -> Result<(), ProductError> {
+        self.update_version(id, expected, vec![(Column::Archived, true.into())]).await?;
         Ok(())
     }
 
     async fn update_version(
         &self,
         id: ProductId,
-        version: i32,
+        expected: &ExpectedVersion,
         values: Vec<(Column, Expr)>,
     ) -> Result<Product, ProductError> {
         let scope = self.write("update_version").await?;
         let mut update = scope
             .update_by_id::<Entity>(id.uuid())
             .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-            .filter(Column::Archived.eq(false))
-            .filter(Column::Version.eq(version));
+            .filter(Column::Archived.eq(false));
+        if let ExpectedVersion::OneOf(versions) = expected {
+            update = update.filter(Column::Version.is_in(versions.iter().copied()));
+        }
         for (column, value) in values {
             update = update.col_expr(column, value);
         }

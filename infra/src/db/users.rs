@@ -6,6 +6,7 @@ use glasshouse_domain::page::{Page, PageRequest};
 use glasshouse_domain::tenant::Plan;
 use glasshouse_domain::user::{Role, User, UserChange, UserError};
 use glasshouse_domain::values::PasswordHash;
+use glasshouse_domain::version::ExpectedVersion;
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
@@ -62,7 +63,7 @@ impl TenantStore {
         row.map(|(user, tenant)| Ok((User::try_from(user)?, tenant.plan.parse::<Plan>()?))).transpose()
     }
 
-    /// Changes a user, if they still have the version that the client has read. `actor` is the role of the caller.
+    /// Changes a user, if they still have a version that the client has read. `actor` is the role of the caller.
     ///
     /// # Errors
     /// When there is no such user, a rule forbids the change, they have another version, or the database fails.
@@ -70,16 +71,19 @@ impl TenantStore {
         &self,
         actor: Role,
         id: UserId,
-        version: i32,
+        expected: &ExpectedVersion,
         change: UserChange,
     ) -> Result<User, UserError> {
         let scope = self.write("change_user").await?;
         let (user, other_owners) = lock_user_and_owners(&scope, id).await?;
         change.check(actor, &user, other_owners)?;
+        if !expected.accepts(user.version) {
+            return Err(UserError::VersionMismatch);
+        }
         let mut update = scope
             .update_by_id::<Entity>(id.uuid())
             .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-            .filter(Column::Version.eq(version));
+            .filter(Column::Version.eq(user.version));
         if let Some(role) = change.role {
             update = update.col_expr(Column::Role, role.as_str().into());
         }

@@ -205,7 +205,7 @@ pub(super) async fn show_product(caller: Caller, id: web::Path<Uuid>) -> Result<
 /// Change a product's name or price (admin).
 #[utoipa::path(
     tag = "products", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The product's ETag")),
+    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The product's ETag, a list of ETags, or `*`")),
     responses(
         (status = 200, body = ProductBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
         (status = 412, body = ProblemBody), (status = 422, body = ProblemBody), (status = 428, body = ProblemBody),
@@ -215,17 +215,17 @@ pub(super) async fn show_product(caller: Caller, id: web::Path<Uuid>) -> Result<
 pub(super) async fn change_product(
     Admin(caller): Admin,
     id: web::Path<Uuid>,
-    IfMatch(version): IfMatch,
+    IfMatch(expected): IfMatch,
     Json(body): Json<ProductChangeBody>,
 ) -> Result<HttpResponse, Problem> {
-    let product = caller.store().change_product(id.into_inner().into(), version, &body.parse()?).await?;
+    let product = caller.store().change_product(id.into_inner().into(), &expected, &body.parse()?).await?;
     Ok(with_etag(HttpResponse::Ok(), &product))
 }
 
 /// Archive a product (admin). It can no longer be ordered; existing orders keep it.
 #[utoipa::path(
     tag = "products", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The product's ETag")),
+    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The product's ETag, a list of ETags, or `*`")),
     responses(
         (status = 204), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
         (status = 412, body = ProblemBody), (status = 428, body = ProblemBody),
@@ -235,9 +235,9 @@ pub(super) async fn change_product(
 pub(super) async fn archive_product(
     Admin(caller): Admin,
     id: web::Path<Uuid>,
-    IfMatch(version): IfMatch,
+    IfMatch(expected): IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    caller.store().archive_product(id.into_inner().into(), version).await?;
+    caller.store().archive_product(id.into_inner().into(), &expected).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

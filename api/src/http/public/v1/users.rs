@@ -5,6 +5,7 @@ use glasshouse_domain::id::UserId;
 use glasshouse_domain::login::PasswordHasher;
 use glasshouse_domain::user::{Role, User, UserChange, UserChangeRefused, UserError};
 use glasshouse_domain::values::{Email, Password};
+use glasshouse_domain::version::ExpectedVersion;
 use glasshouse_infra::clock;
 use glasshouse_infra::db::TenantStore;
 use glasshouse_infra::passwords::HashingQueue;
@@ -172,7 +173,7 @@ pub(super) async fn show_user(Admin(caller): Admin, id: web::Path<Uuid>) -> Resu
 /// Change a user's role, or deactivate or reactivate them (admin).
 #[utoipa::path(
     tag = "users", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The user's ETag")),
+    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The user's ETag, a list of ETags, or `*`")),
     responses(
         (status = 200, body = UserBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody), (status = 412, body = ProblemBody), (status = 428, body = ProblemBody),
@@ -182,18 +183,18 @@ pub(super) async fn show_user(Admin(caller): Admin, id: web::Path<Uuid>) -> Resu
 pub(super) async fn change_user(
     Admin(caller): Admin,
     id: web::Path<Uuid>,
-    IfMatch(version): IfMatch,
+    IfMatch(expected): IfMatch,
     Json(body): Json<UserChangeBody>,
     principals: web::Data<Principals>,
 ) -> Result<HttpResponse, Problem> {
-    let user = apply_change(&caller, id.into_inner(), version, body.parse()?, &principals).await?;
+    let user = apply_change(&caller, id.into_inner(), &expected, body.parse()?, &principals).await?;
     Ok(with_etag(HttpResponse::Ok(), user))
 }
 
 /// Deactivate a user (admin). Their orders stay.
 #[utoipa::path(
     tag = "users", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The user's ETag")),
+    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The user's ETag, a list of ETags, or `*`")),
     responses(
         (status = 204), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody), (status = 412, body = ProblemBody), (status = 428, body = ProblemBody),
@@ -203,22 +204,22 @@ pub(super) async fn change_user(
 pub(super) async fn deactivate_user(
     Admin(caller): Admin,
     id: web::Path<Uuid>,
-    IfMatch(version): IfMatch,
+    IfMatch(expected): IfMatch,
     principals: web::Data<Principals>,
 ) -> Result<HttpResponse, Problem> {
     let change = UserChange { role: None, active: Some(false) };
-    apply_change(&caller, id.into_inner(), version, change, &principals).await?;
+    apply_change(&caller, id.into_inner(), &expected, change, &principals).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 async fn apply_change(
     caller: &Caller,
     id: Uuid,
-    version: i32,
+    expected: &ExpectedVersion,
     change: UserChange,
     principals: &Principals,
 ) -> Result<User, Problem> {
-    let user = caller.store().change_user(caller.role(), id.into(), version, change).await?;
+    let user = caller.store().change_user(caller.role(), id.into(), expected, change).await?;
     principals.invalidate(caller.store(), user.id).await;
     Ok(user)
 }
