@@ -37,6 +37,9 @@ pub use traces::{Sampling, UnknownSampler};
 /// Below this level, the extractors of actix-web log the path of a request without redaction.
 const EXTRACTORS: &str = "actix_web::types=info";
 
+/// actix-http logs each malformed request as an error of the server. The event `malformed_request` is logged instead.
+const CONNECTIONS: &str = "actix_http::h1::dispatcher=off";
+
 /// Running telemetry. Call [`shut_down`](Self::shut_down) before the process ends, or what is queued is dropped.
 #[derive(Debug)]
 pub struct Telemetry(Signals);
@@ -48,9 +51,10 @@ impl Telemetry {
     /// When a setting is not valid, an exporter cannot be built, or telemetry was started before.
     pub fn start(settings: &TelemetrySettings) -> Result<Self, StartError> {
         settings.validate()?;
+        let filter = EnvFilter::try_new(&settings.filter)?.add_directive(EXTRACTORS.parse()?);
         let common = Common {
             program: settings.build.name,
-            filter: EnvFilter::try_new(&settings.filter)?.add_directive(EXTRACTORS.parse()?),
+            filter: filter.add_directive(CONNECTIONS.parse()?),
             log_format: settings.log_format,
             schema: LogSchema::new(&settings.span_fields, Redactor::new(&settings.secret_fields)),
             resource: settings.resource(),

@@ -1,6 +1,7 @@
 //! Builds a process part by part: connections, servers and background work.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use actix_web::dev::Server;
 use glasshouse_infra::active_users::ActiveUsers;
@@ -10,15 +11,19 @@ use glasshouse_telemetry::service::metrics::Metrics;
 
 use super::api_parts::{AdmissionParts, ApiParts, EdgeParts, HandlerParts};
 use super::connections::{Connections, bind, connect, http_url};
-use super::servers::{gateway_simulator_server, management_server, public_server};
+use super::servers::{HttpServer, gateway_simulator_server, management_server, public_server};
 use super::{Addresses, Application};
 use crate::config::{AuthSettings, HttpSettings, ProcessSettings, StorageSettings, WorkerSettings};
+use crate::http::AllowedHosts;
 use crate::http::body::{Bodies, BodyMemory};
 use crate::http::management::faults::FaultPanel;
 use crate::http::management::metrics::Gauges;
 use crate::http::public::middleware::{Draining, InFlight};
 use crate::third_parties::{ThirdParties, ThirdPartySettings};
 use crate::worker::Worker;
+
+/// How long an idle connection to the API stays open.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// The parts of a process so far.
 pub(super) struct Builder {
@@ -80,8 +85,9 @@ impl Builder {
     pub(super) fn add_gateway_simulator(&mut self, address: SocketAddr) -> anyhow::Result<()> {
         let (listener, bound) = bind(address, "GLASSHOUSE_GATEWAY_ADDR")?;
         self.addresses.gateway = Some(bound);
-        let (shutdown, runtime) = (self.settings.shutdown, self.metrics.standard.runtime.clone());
-        self.servers.push(gateway_simulator_server(listener, shutdown, runtime)?);
+        let (server, hosts) = (self.http_server(), self.allowed_hosts(bound));
+        let runtime = self.metrics.standard.runtime.clone();
+        self.servers.push(gateway_simulator_server(server, listener, hosts, runtime)?);
         Ok(())
     }
 
@@ -114,9 +120,32 @@ impl Builder {
         self.active_users = Some(admission.active_users());
         self.in_flight = Some(edge.in_flight.clone());
         self.body_memory = Some(edge.bodies.memory.clone());
-        let (parts, shutdown) = (ApiParts { edge, admission, handlers }, self.settings.shutdown);
-        self.servers.push(public_server(listener, http, shutdown, parts, metrics.standard.runtime.clone())?);
+        let (parts, runtime) = (ApiParts { edge, admission, handlers }, metrics.standard.runtime.clone());
+        let server = HttpServer {
+            workers: http.workers,
+            keep_alive: KEEP_ALIVE,
+            header_timeout: http.limits.header_timeout,
+            ..self.http_server()
+        };
+        self.servers.push(public_server(server, listener, http, parts, runtime)?);
         Ok(())
+    }
+
+    /// A server of operators or of the simulator, with one thread.
+    fn http_server(&self) -> HttpServer {
+        HttpServer {
+            workers: 1,
+            keep_alive: Duration::from_secs(5),
+            header_timeout: Duration::from_secs(5),
+            shutdown_timeout: self.settings.shutdown.grace,
+            draining: self.draining.clone(),
+            metrics: self.metrics.standard.http.clone(),
+            on_connect: |_, _| {},
+        }
+    }
+
+    fn allowed_hosts(&self, address: SocketAddr) -> AllowedHosts {
+        AllowedHosts::new(address, self.settings.management_hosts.clone())
     }
 
     /// Adds background work.
@@ -136,6 +165,8 @@ impl Builder {
         self.addresses.management = Some(bound);
         let database = self.connections.as_ref().map(|connections| connections.database.clone());
         let dependencies = self.connections.as_ref().map(Connections::dependencies).unwrap_or_default();
+        let server = HttpServer { shutdown_timeout: Duration::from_secs(1), ..self.http_server() };
+        let hosts = self.allowed_hosts(bound);
         let gauges = Gauges::new(self.metrics, dependencies, self.active_users);
         let panel = FaultPanel {
             faults: self.faults,
@@ -143,7 +174,8 @@ impl Builder {
             has_api: self.addresses.http.is_some(),
             has_worker: self.worker.is_some(),
         };
-        self.servers.push(management_server(listener, gauges, panel, self.draining.clone())?);
+        let draining = self.draining.clone();
+        self.servers.push(management_server(server, listener, hosts, gauges, panel, draining)?);
         Ok(Application {
             servers: self.servers,
             addresses: self.addresses,

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::error::InternalError;
+use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, web};
 use glasshouse_infra::payment_gateway::wire::{Charge, ChargeRequest, IDEMPOTENCY_KEY};
 use glasshouse_telemetry::service::events::payment_gateway::{
@@ -13,6 +14,7 @@ use serde_json::json;
 
 use super::behavior::{Behavior, Outcome};
 use super::ledger::Ledger;
+use crate::http::check_host;
 
 /// The state of the simulator. Clones share it.
 #[derive(Clone, Debug)]
@@ -142,7 +144,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/charges/{key}", web::get().to(find))
         .route("/v1/charges/{key}/void", web::post().to(void))
         .route("/v1/charges/{key}/refund", web::post().to(refund))
-        .route("/control", web::get().to(show_behavior))
-        .route("/control", web::put().to(set_behavior))
-        .route("/control", web::delete().to(reset_behavior));
+        .service(
+            web::resource("/control")
+                .route(web::get().to(show_behavior))
+                .route(web::put().to(set_behavior))
+                .route(web::delete().to(reset_behavior))
+                .wrap(from_fn(check_host)),
+        );
 }

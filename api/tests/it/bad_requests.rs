@@ -88,12 +88,12 @@ async fn unknown_routes_and_methods_are_rejected(backend: Backend) {
     }
     let id = uuid::Uuid::now_v7();
     for (method, path, allowed) in [
-        (Method::PUT, "/v1/orders".to_owned(), "GET, POST"),
+        (Method::PUT, "/v1/orders".to_owned(), "GET, HEAD, POST"),
         (Method::DELETE, "/v1/tenants".to_owned(), "POST"),
         (Method::GET, "/v1/auth/login".to_owned(), "POST"),
-        (Method::PUT, format!("/v1/products/{id}"), "DELETE, GET, PATCH"),
+        (Method::PUT, format!("/v1/products/{id}"), "DELETE, GET, HEAD, PATCH"),
         (Method::GET, format!("/v1/payments/{id}/refund"), "POST"),
-        (Method::OPTIONS, format!("/v1/orders/{id}"), "GET"),
+        (Method::OPTIONS, format!("/v1/orders/{id}"), "GET, HEAD"),
     ] {
         for client in [&play.owner, &play.app.anonymous()] {
             let response = client.send(method.clone(), &path, None).await;

@@ -9,6 +9,7 @@
 
 mod support;
 
+mod allowed_hosts;
 mod authentication;
 mod authorization;
 mod bad_input;
@@ -22,6 +23,7 @@ mod configuration;
 mod contract;
 mod crash;
 mod dead_receivers;
+mod encodings;
 mod errors;
 mod faults;
 mod forwarded;
@@ -32,6 +34,8 @@ mod invariants;
 mod isolation;
 mod limits;
 mod logs;
+mod malformed_requests;
+mod methods;
 mod metrics;
 mod openapi;
 mod outages;
@@ -42,6 +46,7 @@ mod products;
 mod profiles;
 mod rate_limit;
 mod reports;
+mod response_headers;
 mod row_level_security;
 mod settlement;
 mod shutdown;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, test, web};
+use glasshouse_api::http::check_host;
 use glasshouse_api::http::problem::ProblemDocuments;
 use glasshouse_api::http::public::middleware::{
     RequestSpan, authenticate, inject_faults, limit_rate, shed_load, time_out,
@@ -41,13 +42,14 @@ async fn a_middleware_without_its_parts_fails_the_request_and_logs() {
         .service(web::resource("/shed_load").wrap(from_fn(shed_load)).route(passes()))
         .service(web::resource("/time_out").wrap(from_fn(time_out)).route(passes()))
         .service(web::resource("/inject_faults").wrap(from_fn(inject_faults)).route(passes()))
+        .service(web::resource("/check_host").wrap(from_fn(check_host)).route(passes()))
         .service(web::resource("/none").route(passes()))
         .wrap(Observe::without_metrics().errors(ProblemDocuments))
         .wrap(TracingLogger::<RequestSpan>::new());
     let app = test::init_service(app).await;
     let request = test::TestRequest::get().uri("/none").to_request();
     assert_eq!(test::call_service(&app, request).await.status(), 200);
-    for path in ["/authenticate", "/limit_rate", "/shed_load", "/time_out", "/inject_faults"] {
+    for path in ["/authenticate", "/limit_rate", "/shed_load", "/time_out", "/inject_faults", "/check_host"] {
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();

@@ -19,6 +19,13 @@ crate::events! {
         };
     }
 
+    /// Bytes that are no HTTP request, or a head that did not arrive in time. The client got a problem document, and the
+    /// connection was closed.
+    pub struct MalformedRequest<'a>: INFO "malformed_request" { request_id: &'a str, status_code: u16 }
+    moves HttpMetrics {
+        malformed: |event, malformed| malformed.with([&*event.status_code.to_string()]).inc();
+    }
+
     /// A request failed with an error that is not the client's, or with a panic.
     pub struct UnhandledException<'a>: ERROR "unhandled_exception" {
         problem: Option<&'a dyn Display>,

@@ -19,12 +19,14 @@
 
 mod errors;
 mod observe;
+mod replace;
 mod request_id;
 mod root_span;
 mod scheme;
 
 pub use errors::{ErrorResponses, OwnResponses, Panicked};
 pub use observe::Observe;
+pub use replace::replace;
 pub use scheme::Scheme;
 pub use tracing_actix_web::TracingLogger;
 

@@ -15,6 +15,7 @@ use actix_web::{Error, HttpMessage, HttpResponse};
 use futures_util::FutureExt;
 
 use super::errors::{ErrorResponses, OwnResponses, Panicked};
+use super::replace::replace;
 use super::request_id::{REQUEST_ID, RequestId};
 use crate::events::http::{RequestCompleted, UnhandledException};
 use crate::metrics::{HttpMetrics, InFlightRequest};
@@ -183,16 +184,10 @@ fn answered<B: MessageBody + 'static>(
 ) -> ServiceResponse<BoxBody> {
     let Some(error) = response.response().error() else { return response.map_into_boxed_body() };
     errors.log(error, response.status());
-    let Some(mut rewritten) = errors.response(error, request_id) else {
-        return response.map_into_boxed_body();
-    };
-    // Headers that other middleware added, such as the rate limit, stay.
-    for (name, value) in response.headers() {
-        if !rewritten.headers().contains_key(name) {
-            rewritten.headers_mut().append(name.clone(), value.clone());
-        }
+    match errors.response(error, request_id) {
+        Some(rewritten) => replace(response, rewritten),
+        None => response.map_into_boxed_body(),
     }
-    response.into_response(rewritten)
 }
 
 fn no_root_span() -> Error {

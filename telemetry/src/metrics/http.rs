@@ -10,12 +10,23 @@ use crate::events::MetricsHandle;
 pub struct HttpMetrics {
     pub(crate) requests: IntCounterVec<3>,
     pub(crate) duration: HistogramVec<2>,
+    pub(crate) malformed: IntCounterVec<1>,
     in_flight: IntGauge,
 }
 
 impl HttpMetrics {
     pub(super) fn register(registrar: &mut Registrar) -> Result<Self, Error> {
+        let malformed = registrar.int_counter_vec(
+            "http_malformed_requests_total",
+            "Connections closed because of bytes that are no HTTP request, by HTTP status.",
+            ["status"],
+        )?;
+        // The series exist from the start, so that `rate()` sees their first increase.
+        for status in ["400", "408", "431"] {
+            malformed.with([status]);
+        }
         Ok(Self {
+            malformed,
             requests: registrar.int_counter_vec(
                 "http_requests_total",
                 "Completed requests, by method, route pattern and HTTP status.",

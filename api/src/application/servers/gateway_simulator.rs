@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 use glasshouse_telemetry::http::TracingLogger;
 use glasshouse_telemetry::hub_per_request;
 use glasshouse_telemetry::metrics::RuntimeMetrics;
 
-use crate::config::{BodyLimits, ShutdownSettings};
+use super::http_server::HttpServer;
+use crate::config::BodyLimits;
 use crate::gateway_simulator::{self, Simulator};
+use crate::http::AllowedHosts;
 use crate::http::body::{Bodies, BodyMemory, receive_body};
 use crate::http::public::middleware::RequestSpan;
 
@@ -23,21 +25,22 @@ const BODIES: usize = 256;
 
 /// Serves the simulator's charges and its `/control` interface.
 pub(in crate::application) fn gateway_simulator_server(
+    server: HttpServer,
     listener: TcpListener,
-    shutdown: ShutdownSettings,
+    hosts: AllowedHosts,
     runtime: RuntimeMetrics,
 ) -> anyhow::Result<Server> {
     let simulator = Simulator::default();
     let bodies = Bodies { limits: BODY, memory: BodyMemory::for_requests(BODIES, BODY), metrics: None };
-    let server = HttpServer::new(move || {
+    server.serve(listener, move || {
         runtime.watch("gateway");
         App::new()
             .app_data(web::Data::new(simulator.clone()))
             .app_data(web::Data::new(bodies.clone()))
+            .app_data(web::Data::new(hosts.clone()))
             .configure(gateway_simulator::routes)
             .wrap(from_fn(receive_body))
             .wrap(TracingLogger::<RequestSpan>::new())
             .wrap(hub_per_request())
-    });
-    Ok(server.workers(1).disable_signals().shutdown_timeout(shutdown.grace.as_secs()).listen(listener)?.run())
+    })
 }

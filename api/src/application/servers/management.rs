@@ -5,17 +5,21 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 use glasshouse_telemetry::hub_per_request;
 
+use super::http_server::HttpServer;
 use crate::config::BodyLimits;
 use crate::http::body::{Bodies, BodyMemory, receive_body};
-use crate::http::health;
+use crate::http::finish::finish_response;
+use crate::http::head::route_head_as_get;
 use crate::http::management::faults::{self, FaultPanel};
 use crate::http::management::metrics::{self, Gauges};
-use crate::http::management::profiles;
-use crate::http::problem;
+use crate::http::management::{self, profiles};
+use crate::http::problem::{self, document_bare_errors};
 use crate::http::public::middleware::Draining;
+use crate::http::unknown_route::unknown_route;
+use crate::http::{AllowedHosts, check_host, health};
 
 /// Limits of a request body.
 const BODY: BodyLimits = BodyLimits { bytes: 16 * 1024, timeout: Duration::from_secs(5) };
@@ -26,13 +30,17 @@ const BODIES: usize = 16;
 /// Serves health checks, metrics, profiles, and fault injection where it is enabled. Of these, only the health
 /// checks are also part of the public interface.
 pub(in crate::application) fn management_server(
+    server: HttpServer,
     listener: TcpListener,
+    hosts: AllowedHosts,
     gauges: Gauges,
     faults: FaultPanel,
     draining: Draining,
 ) -> anyhow::Result<Server> {
     let bodies = Bodies { limits: BODY, memory: BodyMemory::for_requests(BODIES, BODY), metrics: None };
-    let server = HttpServer::new(move || {
+    let routes = web::Data::new(management::routes(faults.faults.are_enabled()));
+    let server = HttpServer { on_connect: profiles::remember_connection, ..server };
+    server.serve(listener, move || {
         let (json, query, _) = problem::extractor_configs(BODY.bytes);
         let app = App::new();
         let app = if faults.faults.are_enabled() { app.configure(faults::routes) } else { app };
@@ -43,12 +51,17 @@ pub(in crate::application) fn management_server(
             .app_data(web::Data::new(gauges.clone()))
             .app_data(web::Data::new(draining.clone()))
             .app_data(web::Data::new(bodies.clone()))
+            .app_data(routes.clone())
+            .app_data(web::Data::new(hosts.clone()))
             .configure(health::routes)
             .configure(metrics::routes)
             .configure(profiles::routes)
+            .default_service(web::to(unknown_route))
+            .wrap(from_fn(route_head_as_get))
             .wrap(from_fn(receive_body))
+            .wrap(from_fn(check_host))
+            .wrap(from_fn(document_bare_errors))
+            .wrap(from_fn(finish_response))
             .wrap(hub_per_request())
-    });
-    let server = server.on_connect(profiles::remember_connection);
-    Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())
+    })
 }

@@ -1,9 +1,11 @@
 //! The HTTP servers of a process, a file for each.
 
 mod gateway_simulator;
+mod http_server;
 mod management;
 mod public;
 
 pub(super) use gateway_simulator::gateway_simulator_server;
+pub(super) use http_server::HttpServer;
 pub(super) use management::management_server;
 pub(super) use public::public_server;

@@ -2,11 +2,8 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use actix_web::http::header::{CONTENT_ENCODING, HeaderMap};
+use actix_web::http::header::{CONTENT_ENCODING, ContentEncoding, HeaderMap};
 use flate2::write::{MultiGzDecoder, ZlibDecoder};
-
-/// The codings that are accepted, for the header `Accept-Encoding` of a 415.
-pub(super) const ACCEPTED_CODINGS: &str = "gzip, deflate";
 
 /// The memory of a decoder: its window, its tables and its output buffer, in bytes.
 pub(super) const DECODER_BYTES: usize = 80 * 1024;
@@ -42,20 +39,31 @@ struct Limited {
     limit: usize,
 }
 
+/// The one content coding of a body: `Content-Encoding` is a list of which `identity` and empty elements mean nothing
+/// (RFC 9110, sections 5.6.1 and 8.4). `None` if it names an unknown coding, or several.
+fn content_coding(headers: &HeaderMap) -> Option<ContentEncoding> {
+    let mut coding = ContentEncoding::Identity;
+    for line in headers.get_all(CONTENT_ENCODING) {
+        let elements = line.to_str().ok()?.split(',').map(str::trim);
+        for element in elements.filter(|element| !element.is_empty()) {
+            match (coding, element.parse().ok()?) {
+                (_, ContentEncoding::Identity) => {}
+                (ContentEncoding::Identity, one) => coding = one,
+                _ => return None,
+            }
+        }
+    }
+    Some(coding)
+}
+
 impl Inflater {
     /// Inflates a body with these headers to at most `limit` bytes; `None` if its coding is not accepted.
     pub(super) fn new(headers: &HeaderMap, limit: usize) -> Option<Self> {
         let output = Limited { bytes: Vec::new(), limit };
-        let mut codings = headers.get_all(CONTENT_ENCODING);
-        let coding = match (codings.next(), codings.next()) {
-            (None, _) => "identity".to_owned(),
-            (Some(coding), None) => coding.to_str().ok()?.trim().to_ascii_lowercase(),
-            (Some(_), Some(_)) => return None,
-        };
-        let decoder = match coding.as_str() {
-            "identity" => Decoder::Identity(output),
-            "gzip" => Decoder::Gzip(MultiGzDecoder::new(output)),
-            "deflate" => Decoder::Deflate(ZlibDecoder::new(output)),
+        let decoder = match content_coding(headers)? {
+            ContentEncoding::Identity => Decoder::Identity(output),
+            ContentEncoding::Gzip => Decoder::Gzip(MultiGzDecoder::new(output)),
+            ContentEncoding::Deflate => Decoder::Deflate(ZlibDecoder::new(output)),
             _ => return None,
         };
         Some(Self { decoder, received: 0, limit })

@@ -15,8 +15,9 @@ use actix_web::{Error, HttpMessage, web};
 use futures_util::StreamExt;
 use glasshouse_telemetry::service::metrics::AdmissionMetrics;
 
-use self::inflate::{ACCEPTED_CODINGS, InflateError, Inflater};
+use self::inflate::{InflateError, Inflater};
 use self::memory::BodyShare;
+use super::CODINGS;
 use super::problem::Problem;
 use crate::config::BodyLimits;
 
@@ -71,7 +72,7 @@ fn refuse(request: ServiceRequest, problem: Problem, bodies: &Bodies) -> Service
     let mut response = request.error_response(problem);
     if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         // RFC 9110, section 15.5.16.
-        response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED_CODINGS));
+        response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(CODINGS));
     }
     response
 }
@@ -124,7 +125,6 @@ fn no_room() -> Problem {
 }
 
 fn unsupported_coding() -> Problem {
-    let detail =
-        format!("the content coding of the body is not supported: send it plain, or as {ACCEPTED_CODINGS}");
+    let detail = format!("the content coding of the body is not supported: send it plain, or as {CODINGS}");
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding", detail)
 }

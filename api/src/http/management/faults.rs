@@ -78,8 +78,8 @@ async fn end(panel: web::Data<FaultPanel>) -> HttpResponse {
 
 /// The routes of fault injection.
 pub fn routes(config: &mut web::ServiceConfig) {
-    let faults = web::resource("/faults");
-    config.service(
-        faults.route(web::get().to(show)).route(web::put().to(replace)).route(web::delete().to(end)),
-    );
+    config
+        .route("/faults", web::get().to(show))
+        .route("/faults", web::put().to(replace))
+        .route("/faults", web::delete().to(end));
 }

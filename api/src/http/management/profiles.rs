@@ -1,13 +1,12 @@
 //! `/debug/pprof/flamegraph` and `/debug/pprof/profile`: CPU profiles of this process, recorded on request.
 
-use std::any::Any;
 use std::future::pending;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use actix_web::dev::Extensions;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY};
 use actix_web::{HttpRequest, HttpResponse, web};
 use glasshouse_telemetry::http::{Observe, TracingLogger};
 use glasshouse_telemetry::profiles::{Format, RecordError, record};
@@ -15,6 +14,10 @@ use serde::Deserialize;
 
 use crate::http::problem::{Problem, ProblemDocuments, query_config};
 use crate::http::public::middleware::RequestSpan;
+
+/// A flame graph is searched and zoomed by its own script.
+const FLAMEGRAPH_POLICY: &str =
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 /// The maximum length of a recording, in seconds.
 const MAX_SECONDS: u64 = 300;
@@ -31,13 +34,15 @@ const fn default_seconds() -> u64 {
 
 async fn flamegraph(query: web::Query<Recording>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let svg = record_cpu(*query, Format::Flamegraph, &request).await?;
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type("image/svg+xml").body(svg))
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_SECURITY_POLICY, FLAMEGRAPH_POLICY))
+        .content_type("image/svg+xml")
+        .body(svg))
 }
 
 async fn profile(query: web::Query<Recording>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let profile = record_cpu(*query, Format::Pprof, &request).await?;
     Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"profile.pb.gz\""))
         .content_type("application/octet-stream")
         .body(profile))
@@ -73,8 +78,7 @@ struct Connection(TcpStream);
 
 /// Stores a duplicate of the socket for the requests on it. While a handler waits, actix does not notice that the
 /// client disconnects.
-pub(crate) fn remember_connection(connection: &dyn Any, extensions: &mut Extensions) {
-    let Some(connection) = connection.downcast_ref::<tokio::net::TcpStream>() else { return };
+pub(crate) fn remember_connection(connection: &tokio::net::TcpStream, extensions: &mut Extensions) {
     // If this fails, a recording whose client disconnects continues to its end.
     if let Ok(descriptor) = connection.as_fd().try_clone_to_owned() {
         extensions.insert(Connection(TcpStream::from(descriptor)));

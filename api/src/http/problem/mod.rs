@@ -2,11 +2,14 @@
 //!
 //! A [`Problem`] separates what the client gets from its cause: the cause is logged, and never in a body.
 
+mod bare;
 mod fields;
 mod framework;
 mod from_domain;
 mod responses;
 
+pub use bare::document_bare_errors;
+pub(crate) use bare::of_status;
 pub use fields::Fields;
 pub(crate) use framework::{extractor_configs, query_config};
 pub use responses::ProblemDocuments;
@@ -16,7 +19,7 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use glasshouse_telemetry::with_causes;
 use serde::Serialize;
@@ -29,8 +32,7 @@ pub struct Problem {
     code: &'static str,
     detail: String,
     errors: Vec<FieldError>,
-    retry_after: Option<Duration>,
-    allow: Option<&'static str>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -75,7 +77,7 @@ impl Problem {
     /// A problem with this status, a code for programs and a detail for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl fmt::Display) -> Self {
         let detail = detail.to_string();
-        Self { status, code, detail, errors: Vec::new(), retry_after: None, allow: None, cause: None }
+        Self { status, code, detail, errors: Vec::new(), headers: Vec::new(), cause: None }
     }
 
     /// 400: the request is malformed.
@@ -113,15 +115,15 @@ impl Problem {
 
     /// Adds the header `Retry-After`.
     #[must_use]
-    pub const fn retry_after(mut self, pause: Duration) -> Self {
-        self.retry_after = Some(pause);
+    pub fn retry_after(mut self, pause: Duration) -> Self {
+        self.headers.push((header::RETRY_AFTER, HeaderValue::from(whole_seconds(pause))));
         self
     }
 
-    /// Adds the header `Allow`, which a 405 requires (RFC 9110, section 15.5.6).
+    /// Adds a header that says what the client may do, such as `Allow`.
     #[must_use]
-    pub const fn allow(mut self, methods: &'static str) -> Self {
-        self.allow = Some(methods);
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
         self
     }
 
@@ -135,11 +137,8 @@ impl Problem {
     /// The response, with the id of the request.
     pub fn response(&self, request_id: &str) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
-        if let Some(pause) = self.retry_after {
-            response.insert_header((header::RETRY_AFTER, whole_seconds(pause)));
-        }
-        if let Some(methods) = self.allow {
-            response.insert_header((header::ALLOW, methods));
+        for (name, value) in &self.headers {
+            response.insert_header((name.clone(), value.clone()));
         }
         if matches!(self.status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE) {
             // The rest of the body is not read.

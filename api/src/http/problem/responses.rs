@@ -6,14 +6,15 @@ use glasshouse_telemetry::events::http::UnhandledException;
 use glasshouse_telemetry::http::{ErrorResponses, Panicked};
 
 use super::Problem;
+use super::bare::of_error;
 
 /// Responds to errors and panics with problem documents. Causes are logged, and never sent to the client.
 #[derive(Clone, Copy, Debug)]
 pub struct ProblemDocuments;
 
 impl ErrorResponses for ProblemDocuments {
-    fn log(&self, error: &Error, status: StatusCode) {
-        with_problem(error, status, |problem| {
+    fn log(&self, error: &Error, _status: StatusCode) {
+        with_problem(error, |problem| {
             if let Some(cause) = problem.causes() {
                 UnhandledException { problem: Some(problem), cause: &cause }.emit();
             }
@@ -21,19 +22,18 @@ impl ErrorResponses for ProblemDocuments {
     }
 
     fn response(&self, error: &Error, request_id: &str) -> Option<HttpResponse> {
-        let status = error.as_response_error().status_code();
-        with_problem(error, status, |problem| problem.response(request_id))
+        Some(with_problem(error, |problem| problem.response(request_id)))
     }
 }
 
 /// Reads the error as a problem. Panics and the server errors of actix, such as app data that was not
-/// registered, are internal errors. The client errors of actix are no problems, and stay as they are.
-fn with_problem<T>(error: &Error, status: StatusCode, read: impl FnOnce(&Problem) -> T) -> Option<T> {
+/// registered, are internal errors.
+fn with_problem<T>(error: &Error, read: impl FnOnce(&Problem) -> T) -> T {
     if let Some(problem) = error.as_error::<Problem>() {
-        return Some(read(problem));
+        return read(problem);
     }
-    if let Some(panicked) = error.as_error::<Panicked>() {
-        return Some(read(&Problem::internal(panicked.clone())));
+    match error.as_error::<Panicked>() {
+        Some(panicked) => read(&Problem::internal(panicked.clone())),
+        None => read(&of_error(error)),
     }
-    status.is_server_error().then(|| read(&Problem::internal(error.to_string())))
 }

@@ -1,7 +1,9 @@
 //! The middleware around every request, from the outside in: `believe_proxies`, the root span [`RequestSpan`],
-//! `close_while_draining`, [`Observe`](glasshouse_telemetry::http::Observe),
-//! [`receive_body`](crate::http::body::receive_body), `shed_load`, `time_out`, `inject_faults` (where faults are enabled),
-//! and below `/v1` also `authenticate` and `limit_rate`.
+//! [`finish_response`](crate::http::finish::finish_response), `close_while_draining`,
+//! [`Observe`](glasshouse_telemetry::http::Observe), [`document_bare_errors`](crate::http::problem::document_bare_errors),
+//! [`Compress`](actix_web::middleware::Compress), [`receive_body`](crate::http::body::receive_body), `shed_load`, `time_out`,
+//! `inject_faults` (where faults are enabled), [`route_head_as_get`](crate::http::head::route_head_as_get), and below `/v1`
+//! also `authenticate` and `limit_rate`.
 
 mod authenticate;
 mod believe_proxies;

@@ -12,10 +12,12 @@ mod tenants;
 mod users;
 
 use actix_web::middleware::from_fn;
+use actix_web::web;
 use utoipa_actix_web::scope::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::middleware::{authenticate, limit_rate};
+use crate::http::unknown_route::unknown_route;
 
 /// All routes below `/v1`. The middleware that is wrapped last runs first.
 pub fn routes(config: &mut ServiceConfig) {
@@ -24,6 +26,8 @@ pub fn routes(config: &mut ServiceConfig) {
             .service(tenants::sign_up)
             .service(auth::log_in)
             .service(users::show_me)
+            // The next pattern matches this path too.
+            .route("/users/me", web::to(unknown_route))
             .service(users::list_users)
             .service(users::add_user)
             .service(users::show_user)

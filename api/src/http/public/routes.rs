@@ -1,0 +1,26 @@
+//! The list of all routes of the public interface.
+
+use utoipa::openapi::PathItem;
+
+use super::docs;
+use crate::http::unknown_route::Routes;
+
+/// All routes of the public interface: those of its OpenAPI document, and those that describe it and the process.
+#[must_use]
+pub fn all() -> Routes {
+    let described = docs::openapi().paths.paths.into_iter().map(|(path, item)| (path, methods(&item)));
+    let read = ["/health/live", "/health/ready", docs::OPENAPI_PATH, "/docs", "/docs/{_:.*}"];
+    let read = read.map(|path| (path.to_owned(), vec!["GET"]));
+    Routes::new(described.chain(read), "no such route: see /docs")
+}
+
+fn methods(item: &PathItem) -> Vec<&'static str> {
+    let methods = [
+        ("DELETE", &item.delete),
+        ("GET", &item.get),
+        ("PATCH", &item.patch),
+        ("POST", &item.post),
+        ("PUT", &item.put),
+    ];
+    methods.into_iter().filter_map(|(method, operation)| operation.as_ref().map(|_| method)).collect()
+}
