@@ -66,9 +66,9 @@ async fn connect_redis(settings: &RedisSettings) -> Result<Redis, RedisError> {
     Ok(redis)
 }
 
-/// Binds a socket; `variable` is the setting that an error names. Returns the address that was bound: with
-/// port 0, the kernel chose the port.
-pub(super) fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
+/// Binds a socket to `ADDRESS:PORT` or `HOST:PORT`; `variable` is the setting that an error names. Returns the address that
+/// was bound: with port 0, the kernel chose the port.
+pub(super) fn bind(address: &str, variable: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(address)
         .with_context(|| format!("cannot listen on {address}: set {variable} to a free address"))?;
     let bound = listener.local_addr().context("cannot read the bound address")?;

@@ -1,6 +1,5 @@
 //! `check-health`: the health check of a container without a shell.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -12,12 +11,7 @@ use crate::environment::{Reader, environment};
 pub(crate) async fn run() -> anyhow::Result<()> {
     let mut env = Reader::new(environment);
     let address = read_management_address(&mut env);
-    let mut address = env.finish(Some(address))?;
-    if address.ip().is_unspecified() {
-        // 0.0.0.0 includes the loopback interface.
-        address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    }
-    let url = format!("http://{address}/health/ready");
+    let url = format!("http://{}/health/ready", env.finish(Some(address))?.local());
     let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
     let response = client.get(&url).send().await.with_context(|| format!("no response from {url}"))?;
     let (status, body) = (response.status(), response.text().await.unwrap_or_default());

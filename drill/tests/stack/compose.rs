@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use glasshouse_drill::project::merge;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use yaml_serde::Value;
 
 /// A Compose file whose variables are replaced by their defaults.
@@ -30,7 +30,14 @@ pub(crate) struct Service {
     pub(crate) environment: BTreeMap<String, Value>,
     pub(crate) volumes: Vec<String>,
     pub(crate) ports: Vec<String>,
-    pub(crate) networks: Vec<String>,
+    /// Networks, each with the further names of the service in it.
+    #[serde(deserialize_with = "attachments")]
+    pub(crate) networks: BTreeMap<String, Vec<String>>,
+    pub(crate) user: Option<String>,
+    pub(crate) read_only: bool,
+    pub(crate) cap_drop: Vec<String>,
+    pub(crate) security_opt: Vec<String>,
+    pub(crate) pids_limit: Option<u32>,
     pub(crate) depends_on: BTreeMap<String, Dependency>,
     pub(crate) profiles: Vec<String>,
     pub(crate) restart: Option<String>,
@@ -63,6 +70,27 @@ pub(crate) struct HealthCheck {
     pub(crate) disable: bool,
 }
 
+/// A list of networks, or a mapping from networks to options.
+fn attachments<'de, D: Deserializer<'de>>(value: D) -> Result<BTreeMap<String, Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Attachments {
+        Names(Vec<String>),
+        Options(BTreeMap<String, Option<Attachment>>),
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Attachment {
+        aliases: Vec<String>,
+    }
+    Ok(match Attachments::deserialize(value)? {
+        Attachments::Names(names) => names.into_iter().map(|name| (name, Vec::new())).collect(),
+        Attachments::Options(options) => {
+            options.into_iter().map(|(name, one)| (name, one.unwrap_or_default().aliases)).collect()
+        }
+    })
+}
+
 /// A file or folder of the host that is mounted into a container.
 pub(crate) struct Mount {
     pub(crate) source: PathBuf,
@@ -78,6 +106,11 @@ impl ComposeFile {
         merge(&mut value).unwrap();
         let file: Self = yaml_serde::from_value(value).unwrap();
         Self { folder: folder.to_owned(), ..file }
+    }
+
+    /// Whether a network is declared and has a way out.
+    pub(crate) fn is_external(&self, network: &str) -> bool {
+        self.networks.get(network).is_some_and(|one| !one.as_ref().is_some_and(|one| one.internal))
     }
 
     /// The bind mounts of a service.

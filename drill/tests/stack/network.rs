@@ -1,4 +1,5 @@
-//! Checks the network: ports are published on the loopback interface only, and addresses in settings resolve.
+//! Checks the network: ports are published on the loopback interface only, addresses in settings resolve, and ports that
+//! control a service are reachable from internal networks only.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,12 +9,16 @@ use crate::compose::{ComposeFile, Service, texts};
 /// The ports of servers that listen on their default port.
 const DEFAULT_PORTS: [(&str, &str); 2] = [("postgres", "5432"), ("redis", "6379")];
 
+/// The addresses on which a service can be controlled: faults, profiles, the behavior of the gateway simulator.
+const CONTROLS: [&str; 2] = ["GLASSHOUSE_MANAGEMENT_ADDR", "GLASSHOUSE_GATEWAY_ADDR"];
+
 pub(crate) fn problems(file: &ComposeFile) -> Vec<String> {
     let mut problems = declaration_problems(file);
     let mut published = BTreeSet::new();
     for (name, service) in &file.services {
         let ports = port_problems(file, service, &mut published);
         let found = ports.into_iter().chain(address_problems(file, service));
+        let found = found.chain(control_problems(file, service));
         problems.extend(found.map(|problem| format!("{name}: {problem}")));
     }
     problems
@@ -35,7 +40,7 @@ fn port_problems<'a>(
             problems.push(format!("another service publishes {host}"));
         }
     }
-    if !service.ports.is_empty() && !has_external_network(file, service) {
+    if !service.ports.is_empty() && !service.networks.keys().any(|network| file.is_external(network)) {
         problems.push("its ports are unreachable in an internal network".to_owned());
     }
     problems
@@ -58,7 +63,7 @@ fn address_problems(file: &ComposeFile, service: &Service) -> Vec<String> {
 
 /// Undeclared and unused networks and volumes, and services without a network.
 fn declaration_problems(file: &ComposeFile) -> Vec<String> {
-    let networks = file.services.values().flat_map(|service| service.networks.iter().map(String::as_str));
+    let networks = file.services.values().flat_map(|service| service.networks.keys().map(String::as_str));
     let volumes = file.services.values().flat_map(|service| &service.volumes);
     let volumes =
         volumes.filter_map(|volume| volume.split(':').next()).filter(|name| !name.starts_with(['.', '/']));
@@ -76,11 +81,22 @@ fn declaration_problems(file: &ComposeFile) -> Vec<String> {
     problems
 }
 
-fn has_external_network(file: &ComposeFile, service: &Service) -> bool {
-    let network = |name: &String| {
-        file.networks.get(name).is_some_and(|one| !one.as_ref().is_some_and(|one| one.internal))
+/// Listeners of [`CONTROLS`] that can be reached from a network with a way out. They listen in an internal network if the
+/// service has no other, on the loopback interface, or on an alias of the service in internal networks alone.
+fn control_problems(file: &ComposeFile, service: &Service) -> Vec<String> {
+    let is_internal_alias = |host: &str| {
+        let named = service.networks.iter().filter(|(_, aliases)| aliases.iter().any(|alias| alias == host));
+        let named: Vec<_> = named.map(|(network, _)| network).collect();
+        !named.is_empty() && !named.iter().any(|network| file.is_external(network))
     };
-    service.networks.iter().any(network)
+    let is_internal = !service.networks.keys().any(|network| file.is_external(network));
+    let listeners = service.environment.iter().filter(|(name, _)| CONTROLS.contains(&name.as_str()));
+    let exposed = listeners.filter_map(|(name, address)| {
+        let host = address.as_str()?.rsplit_once(':')?.0;
+        let is_confined = is_internal || host == "127.0.0.1" || is_internal_alias(host);
+        (!is_confined).then(|| format!("{name} listens on {host}, also outside of internal networks"))
+    });
+    exposed.collect()
 }
 
 /// The hosts and ports in a text that contains URLs or is an address such as `tempo:4317`.
@@ -103,7 +119,8 @@ fn address_problem(file: &ComposeFile, host: &str, port: Option<&str>) -> Option
     if !is_name || host == "localhost" {
         return None;
     }
-    let Some(service) = file.services.get(host) else {
+    let is_alias = |service: &&Service| service.networks.values().flatten().any(|alias| alias == host);
+    let Some(service) = file.services.get(host).or_else(|| file.services.values().find(is_alias)) else {
         return Some(format!("no service {host}"));
     };
     let port = port?;
@@ -124,7 +141,7 @@ fn mentions(file: &ComposeFile, service: &Service, port: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::addresses;
-    use crate::sample::assert_problems;
+    use crate::sample::{SampleStack, assert_problems};
 
     #[test]
     fn addresses_are_found_with_and_without_a_scheme() {
@@ -134,6 +151,34 @@ mod tests {
         assert_eq!(found("http://loki/otlp"), [("loki", None)]);
         assert_eq!(found("db:5432/glasshouse?sslmode=disable"), [("db", Some("5432"))]);
         assert_eq!(found("run: it at 12:30"), []);
+    }
+
+    #[test]
+    fn a_port_that_controls_a_service_is_in_internal_networks_only() {
+        let outside =
+            "client: GLASSHOUSE_MANAGEMENT_ADDR listens on 0.0.0.0, also outside of internal networks";
+        let listening =
+            |address: &str| format!("environment: {{ GLASSHOUSE_MANAGEMENT_ADDR: \"{address}\", ");
+        let sample = |address: &str, networks: &str| {
+            let client = format!("networks: {networks}\n    {}", listening(address));
+            SampleStack::with("environment: { ", &client).problems().join("\n")
+        };
+        let aliased = |network: &str| format!("{{ {network}: {{ aliases: [control] }}, published: {{}} }}");
+        assert_eq!(sample("0.0.0.0:9000", "[private]"), "");
+        assert_eq!(sample("127.0.0.1:9000", "[private, published]"), "");
+        assert_eq!(sample("control:9000", &aliased("private")), "");
+        assert_eq!(sample("0.0.0.0:9000", "[private, published]"), outside);
+        assert_eq!(sample("0.0.0.0:9000", &aliased("private")), outside);
+        for networks in ["{ private: {}, published: { aliases: [control] } }", "[private, published]"] {
+            let found = sample("control:9000", networks);
+            assert!(found.contains("listens on control, also outside"), "{found}");
+        }
+        let gateway = outside.replace("MANAGEMENT", "GATEWAY");
+        let sample = SampleStack::with(
+            "environment: { ",
+            "networks: [published]\n    environment: { GLASSHOUSE_GATEWAY_ADDR: \"0.0.0.0:8090\", ",
+        );
+        assert_eq!(sample.problems(), [gateway]);
     }
 
     #[test]

@@ -25,12 +25,19 @@ pub(crate) struct SampleStack(TempDir);
 
 impl SampleStack {
     const COMPOSE: &str = r#"
+x-confined: &confined
+  read_only: true
+  cap_drop: [ALL]
+  security_opt: ["no-new-privileges:true"]
+  pids_limit: 98
 x-common: &common
+  <<: *confined
   logging: { driver: json-file, options: { max-size: 1m, max-file: "3" } }
   networks: [private]
 
 services:
   server:
+    <<: *confined
     logging: { driver: json-file, options: { max-size: 1m, max-file: "2" } }
     image: registry:5000/server:${TAG:-v1.2}
     command: [--config=/etc/server.yml, --data=/data]
@@ -41,6 +48,7 @@ services:
     restart: unless-stopped
     healthcheck: { test: [CMD, check] }
   task:
+    <<: *confined
     logging: { driver: json-file, options: { max-size: 1m, max-file: "4" } }
     image: ours:local
     build: .

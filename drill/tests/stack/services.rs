@@ -1,4 +1,4 @@
-//! Checks services: pinned images, resource limits, restart policies, health checks and dependencies.
+//! Checks services: pinned images, confinement, resource limits, restart policies, health checks and dependencies.
 
 use crate::compose::{ComposeFile, Dependency, Service};
 
@@ -6,6 +6,7 @@ pub(crate) fn problems(file: &ComposeFile) -> Vec<String> {
     let mut problems = Vec::new();
     for (name, service) in &file.services {
         let found = image_problem(file, service).into_iter().chain(limit_problems(service));
+        let found = found.chain(confinement_problems(name, service));
         let found = found.chain(lifecycle_problems(service)).chain(dependency_problems(file, service));
         problems.extend(found.map(|problem| format!("{name}: {problem}")));
     }
@@ -29,6 +30,26 @@ fn limit_problems(service: &Service) -> Vec<String> {
         rotation.is_some_and(|options| ["max-size", "max-file"].iter().all(|one| options.contains_key(*one)));
     let checks = [(service.mem_limit.is_some(), "no memory limit"), (rotates, "no log rotation")];
     failed(&checks)
+}
+
+/// Images that start as root, and can run as another user. All others name a user themselves.
+const ROOT_IMAGES: [&str; 2] = ["postgres", "redis"];
+
+/// Services that write to their root file system, with the reason in `docker-compose.yml`.
+const WRITABLE: [&str; 1] = ["grafana"];
+
+/// A container has no privileges, cannot gain any, and writes to its volumes only.
+fn confinement_problems(name: &str, service: &Service) -> Vec<String> {
+    let image =
+        service.image.rsplit('/').next().and_then(|image| image.split(':').next()).unwrap_or_default();
+    let is_root = ROOT_IMAGES.contains(&image) && service.user.is_none();
+    failed(&[
+        (service.read_only || WRITABLE.contains(&name), "its root file system is writable"),
+        (service.cap_drop == ["ALL"], "it keeps capabilities"),
+        (service.security_opt.iter().any(|one| one == "no-new-privileges:true"), "it may gain privileges"),
+        (service.pids_limit.is_some(), "no limit of processes"),
+        (!is_root, "it runs as root"),
+    ])
 }
 
 /// Services with a profile are started and stopped by people, so they need no restart policy and no health check.
@@ -66,6 +87,23 @@ fn failed(checks: &[(bool, &str)]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use crate::sample::assert_problems;
+
+    #[test]
+    fn a_container_that_is_not_confined_is_reported() {
+        for (part, replacement, problem) in [
+            ("read_only: true", "read_only: false", "its root file system is writable"),
+            ("cap_drop: [ALL]", "cap_drop: [NET_RAW]", "it keeps capabilities"),
+            ("no-new-privileges:true", "seccomp:default", "it may gain privileges"),
+            ("pids_limit: 98", "user: nobody", "no limit of processes"),
+        ] {
+            let all = ["client", "server", "task"].map(|service| format!("{service}: {problem}"));
+            assert_problems(part, replacement, &all.join("\n"));
+        }
+        for image in ["postgres:18.4-bookworm", "redis:8.8-alpine", "docker.io/library/redis:8.8"] {
+            assert_problems("client@sha256:0123", image, "client: it runs as root");
+        }
+        assert_problems("client@sha256:0123", "redis:8.8\n    user: redis", "");
+    }
 
     #[test]
     fn problems_of_a_service_are_reported() {

@@ -140,6 +140,8 @@ impl Overrides<'_> {
                 let faults = [("GLASSHOUSE_FAULTS_ENABLED", "true"), ("PYROSCOPE_SERVER_ADDRESS", "")];
                 // Errors that a drill causes are not sent to Sentry.
                 set(service, faults.into_iter().chain([("SENTRY_DSN", "")]))?;
+                // The drill uses the management ports from this machine.
+                set(service, [("GLASSHOUSE_MANAGEMENT_ADDR", "0.0.0.0:9000")])?;
             }
             "prometheus" => {
                 append(service, "command", &monitoring_config::prometheus_flags(self.speed));
@@ -261,6 +263,7 @@ mod tests {
         let environment = &compose["services"]["api"]["environment"];
         assert_eq!(environment["GLASSHOUSE_MAX_CONCURRENT_REQUESTS"], Value::from("32"));
         assert_eq!(environment["SENTRY_DSN"], Value::from(""));
+        assert_eq!(environment["GLASSHOUSE_MANAGEMENT_ADDR"], Value::from("0.0.0.0:9000"));
         assert_eq!(environment["OTEL_EXPORTER_OTLP_ENDPOINT"], Value::from("http://otel-collector:4317"));
         assert_eq!(compose["services"]["k6"]["environment"]["SPEED"], Value::from("30"));
     }
