@@ -12,13 +12,14 @@ use std::time::Duration;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, TransactionTrait};
 
 /// The timeout of the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The timeout of a statement, which may rewrite a large table. Postgres only.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(3600);
+/// The limit of a statement, which may rewrite a large table. Set in the transaction rather than as a parameter of the
+/// session, which poolers such as PgBouncer reject.
+const STATEMENT_TIMEOUT: &str = "SET LOCAL statement_timeout = '1h'";
 
 /// Opens one connection for migrations, as the role that `url` names: the owner of the schema. A SQLite file that
 /// does not exist is created.
@@ -31,10 +32,24 @@ pub async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
         .max_connections(1)
         .acquire_timeout(CONNECT_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
-        .statement_timeout(STATEMENT_TIMEOUT)
         .sqlx_logging(false)
+        .map_sqlx_postgres_opts(|postgres| postgres.extra_float_digits(None))
         .map_sqlx_sqlite_opts(|sqlite| sqlite.create_if_missing(true));
     Database::connect(options).await
+}
+
+/// Applies the pending migrations. On Postgres they are one transaction: if one of them fails, none is applied.
+///
+/// # Errors
+/// When a migration fails.
+pub async fn apply(database: &DatabaseConnection) -> Result<(), DbErr> {
+    if database.get_database_backend() == DbBackend::Sqlite {
+        return Migrator::up(database, None).await;
+    }
+    let transaction = database.begin().await?;
+    transaction.execute_unprepared(STATEMENT_TIMEOUT).await?;
+    Migrator::up(&transaction, None).await?;
+    transaction.commit().await
 }
 
 /// The list of all migrations, oldest first.

@@ -5,20 +5,28 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use sea_orm::sqlx::{Connection, PgConnection};
-use sea_orm::{ConnectOptions, ConnectionTrait, DbBackend, DbErr, SqlxError, Statement};
-use secrecy::{ExposeSecret, SecretString};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlxPostgresConnector,
+    SqlxSqliteConnector, Statement,
+};
+use sqlx::ConnectOptions;
+use sqlx::pool::PoolOptions;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::Semaphore;
 
+use super::address::{DatabaseAddress, DriverOptions};
+use super::limits::Limits;
 use super::pool::{InjectedDelay, Pool};
-use super::{Database, statements};
+use super::suspicion::{Suspicion, responds};
+use super::{Database, sqlite_file, statements};
 use glasshouse_telemetry::service::metrics::Metrics;
 
 /// The address, pool size and timeouts of the database.
 #[derive(Clone, Debug)]
 pub struct DatabaseSettings {
-    /// `postgres://…`, or `sqlite://…` with a file.
-    pub url: SecretString,
+    /// The address.
+    pub address: DatabaseAddress,
     /// The maximum number of connections of this process.
     pub pool_size: u32,
     /// The timeout of acquiring a connection.
@@ -37,6 +45,9 @@ pub enum ConnectError {
     /// It does not respond, or rejects the login.
     #[error("cannot reach the database: {0}")]
     Unreachable(#[from] DbErr),
+    /// The file of a SQLite database cannot be created, or protected from other users.
+    #[error("cannot create the database file, readable for its owner alone: {0}")]
+    File(#[from] io::Error),
     /// The role is exempt from row-level security, so tenants would not be isolated.
     #[error(
         "the database role {role:?} is exempt from row-level security because it {reason}; set DATABASE_URL to \
@@ -58,50 +69,27 @@ const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The timeout of the check of a released connection.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Checks that a released connection still responds. sqlx does so too, but without a timeout: a connection that was
-/// dropped silently (by a firewall, or a machine that lost power) would occupy its place in the pool until the kernel
-/// gives up on it, about 15 minutes later.
-async fn check_released(connection: &mut PgConnection) -> Result<bool, SqlxError> {
-    match tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await {
-        Ok(response) => response.map(|()| true),
-        Err(_elapsed) => Err(SqlxError::Io(io::ErrorKind::TimedOut.into())),
-    }
-}
-
 impl Database {
     /// Opens a pool, and checks that one connection works.
     ///
     /// # Errors
     /// When the database cannot be reached.
     pub async fn connect(settings: &DatabaseSettings, metrics: &Metrics) -> Result<Self, ConnectError> {
-        let mut options = ConnectOptions::new(settings.url.expose_secret());
-        options
-            .max_connections(settings.pool_size)
-            .acquire_timeout(settings.acquire_timeout)
-            .connect_timeout(settings.acquire_timeout)
-            .statement_timeout(settings.statement_timeout)
-            .test_before_acquire(false)
-            .test_before_acquire_if_idle_for(Duration::from_secs(10))
-            .sqlx_logging(false)
-            .map_sqlx_postgres_pool_opts(|pool| {
-                pool.after_release(|connection, _| Box::pin(check_released(connection)))
-            })
-            .map_sqlx_sqlite_opts(|sqlite| {
-                sqlite
-                    .create_if_missing(true)
-                    .foreign_keys(true)
-                    // Readers and the one writer do not block each other. A commit survives a crash of the process,
-                    // but may be lost in a crash of the machine.
-                    .pragma("journal_mode", "WAL")
-                    .pragma("synchronous", "NORMAL")
-                    .busy_timeout(SQLITE_BUSY_TIMEOUT)
-            });
-        let mut connection = sea_orm::Database::connect(options).await?;
+        let suspicion = Suspicion::default();
+        let mut connection = match settings.address.options.clone() {
+            DriverOptions::Postgres(options) => postgres(*options, settings, suspicion.clone()).await?,
+            DriverOptions::Sqlite(options) => {
+                sqlite_file::protect(options.get_filename())?;
+                sqlite(*options, settings).await?
+            }
+        };
         statements::observe(&mut connection, settings.slow_query, metrics.database.clone());
         let is_sqlite = connection.get_database_backend() == DbBackend::Sqlite;
         let sqlite_writer = is_sqlite.then(|| Arc::new(Semaphore::new(1)));
         let pool = Pool {
             connection,
+            suspicion,
+            limits: Limits { statement: settings.statement_timeout },
             sqlite_writer,
             reconcile_after: settings.reconcile_after,
             is_reachable: Arc::new(AtomicBool::new(true)),
@@ -142,4 +130,58 @@ impl Database {
         }
         Ok(())
     }
+}
+
+fn pool_options<DB: sqlx::Database>(settings: &DatabaseSettings) -> PoolOptions<DB> {
+    PoolOptions::new()
+        .max_connections(settings.pool_size)
+        .acquire_timeout(settings.acquire_timeout)
+        .test_before_acquire(false)
+}
+
+/// Connects to Postgres, or to a pooler in front of it. The only parameters of the session are those that every pooler
+/// keeps track of; the limits of statements are set in each transaction.
+async fn postgres(
+    options: PgConnectOptions,
+    settings: &DatabaseSettings,
+    suspicion: Suspicion,
+) -> Result<DatabaseConnection, DbErr> {
+    // A connection that does not respond is replaced within the same wait.
+    let check_timeout = settings.acquire_timeout / 4;
+    let pool = pool_options(settings)
+        .before_acquire(move |connection, idle| {
+            let is_suspect = suspicion.covers(idle.idle_for);
+            Box::pin(
+                async move { if is_suspect { responds(connection, check_timeout).await } else { Ok(true) } },
+            )
+        })
+        // sqlx checks a released connection too, but without a timeout: a connection that was dropped silently (by a
+        // firewall, or a machine that lost power) would occupy its place in the pool until the kernel gives up on it,
+        // about 15 minutes later.
+        .after_release(|connection, _| Box::pin(responds(connection, RELEASE_TIMEOUT)))
+        .connect_with(options.disable_statement_logging())
+        .await
+        .map_err(connect_error)?;
+    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
+}
+
+async fn sqlite(
+    options: SqliteConnectOptions,
+    settings: &DatabaseSettings,
+) -> Result<DatabaseConnection, DbErr> {
+    let options = options
+        .disable_statement_logging()
+        .create_if_missing(true)
+        .foreign_keys(true)
+        // Readers and the one writer do not block each other. A commit survives a crash of the process, but may be lost in
+        // a crash of the machine.
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(SQLITE_BUSY_TIMEOUT);
+    let pool = pool_options(settings).connect_with(options).await.map_err(connect_error)?;
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+fn connect_error(error: sqlx::Error) -> DbErr {
+    DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
 }

@@ -20,10 +20,24 @@ fn is_transient(error: &DbErr) -> bool {
     match sqlx_error(error) {
         Some(SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::PoolTimedOut | SqlxError::PoolClosed) => true,
         // SQLSTATE classes: 08 connection, 40 rollback by deadlock or serialization, 53 resources, 57 operator
-        // intervention (a statement timeout is 57014). SQLite: 5 is SQLITE_BUSY, 6 is SQLITE_LOCKED.
+        // intervention (a statement timeout is 57014). 25P03: the process was frozen in the middle of a transaction.
+        // SQLite: 5 is SQLITE_BUSY, 6 is SQLITE_LOCKED.
         Some(SqlxError::Database(cause)) => cause.code().is_some_and(|code| {
             ["08", "40", "53", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class))
-                || matches!(code.as_ref(), "5" | "6" | "261" | "517")
+                || matches!(code.as_ref(), "25P03" | "5" | "6" | "261" | "517")
+        }),
+        _ => false,
+    }
+}
+
+/// Whether the connection cannot be used any more: it was closed, by the server or on the way to it.
+pub(super) fn is_broken_connection(error: &DbErr) -> bool {
+    match sqlx_error(error) {
+        Some(SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::Protocol(_)) => true,
+        // 08: the connection failed; 57P01 to 57P03: the server shuts down or terminated the session; 25P03: the session
+        // was idle in a transaction for too long.
+        Some(SqlxError::Database(cause)) => cause.code().is_some_and(|code| {
+            code.starts_with("08") || matches!(code.as_ref(), "57P01" | "57P02" | "57P03" | "25P03")
         }),
         _ => false,
     }

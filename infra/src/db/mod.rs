@@ -13,6 +13,7 @@
 //! | [`ConnectionHolder`] | the fault `held_connections` |
 //! | [`Seeder`] | the operator's commands `seed` and `demo` |
 
+mod address;
 mod checkout;
 mod connect;
 mod connection_holder;
@@ -21,6 +22,7 @@ mod entity;
 mod failure;
 mod housekeeping;
 mod idempotency;
+mod limits;
 mod monitor;
 mod orders;
 mod outbox;
@@ -31,13 +33,16 @@ mod reports;
 mod scope;
 mod seeder;
 mod settlement;
+mod sqlite_file;
 mod statements;
 mod stock;
+mod suspicion;
 mod tenant_store;
 mod transaction;
 mod users;
 mod work_queue;
 
+pub use address::{DatabaseAddress, InvalidDatabaseAddress};
 pub use connect::{ConnectError, DatabaseSettings};
 pub use connection_holder::ConnectionHolder;
 pub use directory::Directory;
@@ -45,6 +50,7 @@ pub use housekeeping::Housekeeping;
 pub use monitor::{Backlog, DatabaseMonitor};
 pub(crate) use pool::Pool;
 pub use seeder::Seeder;
+pub use sqlite_file::protect as protect_sqlite_file;
 pub use tenant_store::TenantStore;
 pub use work_queue::{Lease, Leased, OpenPayment, WorkQueue};
 

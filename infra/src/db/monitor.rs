@@ -43,8 +43,8 @@ impl DatabaseMonitor {
     /// # Errors
     /// When it does not respond, or no connection is available.
     pub async fn ping(&self) -> Result<(), StoreFailure> {
-        self.pool.connection.execute_unprepared("SELECT 1").await.map_err(store_failure)?;
-        Ok(())
+        let connection = &self.pool.connection;
+        self.pool.retried_once(|| connection.execute_unprepared("SELECT 1")).await.map(drop)
     }
 
     /// Records the result of a health check. Emits `database_connection_lost` when the database stops answering, and

@@ -6,16 +6,24 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement, Value};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement,
+    TransactionTrait, Value,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::failure::store_failure;
+use super::limits::Limits;
+use super::suspicion::Suspicion;
 use glasshouse_telemetry::service::metrics::{BusinessMetrics, DatabaseMetrics};
 
 /// The connections of this process, and the settings and metrics of their transactions.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     pub(super) connection: DatabaseConnection,
+    pub(super) suspicion: Suspicion,
+    /// The limits of transactions. Postgres only.
+    pub(super) limits: Limits,
     /// Serializes writers on SQLite, which allows one at a time: they queue here instead of polling its lock.
     pub(super) sqlite_writer: Option<Arc<Semaphore>>,
     /// How long an open payment belongs to its request before the reconciler may lease it.
@@ -54,8 +62,24 @@ impl Pool {
         &self,
         operation: impl Future<Output = Result<T, StoreFailure>>,
     ) -> Result<T, StoreFailure> {
-        let timed_out = |elapsed: tokio::time::error::Elapsed| StoreFailure::Unavailable(elapsed.into());
-        tokio::time::timeout(self.timeout, operation).await.map_err(timed_out)?
+        tokio::time::timeout(self.timeout, operation).await.map_err(|elapsed| {
+            self.suspicion.raise();
+            StoreFailure::Unavailable(elapsed.into())
+        })?
+    }
+
+    /// Runs an operation that has no effect if its connection is broken, such as the beginning of a transaction. If it
+    /// fails for that reason, it runs once more: the pool then checks the connections that were idle, and replaces those
+    /// that are broken too.
+    pub(super) async fn retried_once<T, F: Future<Output = Result<T, DbErr>>>(
+        &self,
+        operation: impl Fn() -> F,
+    ) -> Result<T, StoreFailure> {
+        let result = match operation().await {
+            Err(error) if self.suspicion.raise_if_broken(&error) => operation().await,
+            result => result,
+        };
+        result.map_err(store_failure)
     }
 
     /// Waits for the write permit of SQLite. `None` on Postgres, which has concurrent writers.
@@ -71,17 +95,33 @@ impl Pool {
         sql: DialectSql,
         values: [Value; N],
     ) -> Result<Vec<QueryResult>, StoreFailure> {
-        self.connection.query_all_raw(self.statement(sql, values)).await.map_err(store_failure)
+        let statement = self.statement(sql, values);
+        if self.is_sqlite() {
+            return self.connection.query_all_raw(statement).await.map_err(store_failure);
+        }
+        let transaction = self.retried_once(|| self.begin_limited()).await?;
+        let rows = async {
+            let rows = transaction.query_all_raw(statement).await?;
+            transaction.commit().await?;
+            Ok(rows)
+        };
+        rows.await.map_err(|error| self.suspicion.failure(error))
     }
 
-    /// Runs a statement that returns no rows, without a tenant.
+    /// Runs a statement without a tenant whose rows, if it returns any, are of no interest.
     pub(super) async fn execute<const N: usize>(
         &self,
         sql: DialectSql,
         values: [Value; N],
     ) -> Result<(), StoreFailure> {
-        self.connection.execute_raw(self.statement(sql, values)).await.map_err(store_failure)?;
-        Ok(())
+        self.query(sql, values).await.map(drop)
+    }
+
+    /// Begins a transaction without a tenant, with its limits.
+    async fn begin_limited(&self) -> Result<DatabaseTransaction, DbErr> {
+        let transaction = self.connection.begin().await?;
+        self.limits.set(&transaction).await?;
+        Ok(transaction)
     }
 
     fn statement<const N: usize>(&self, sql: DialectSql, values: [Value; N]) -> Statement {

@@ -14,7 +14,8 @@ use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::entity::{IdentifiedEntity, TenantEntity};
-use super::failure::{Constraint, store_failure, violated_constraint};
+use super::failure::{Constraint, violated_constraint};
+use super::suspicion::Suspicion;
 
 /// One transaction of one tenant. Dropped without [`Scope::commit`], it is rolled back.
 pub(super) struct Scope {
@@ -22,6 +23,7 @@ pub(super) struct Scope {
     span: Span,
     transaction: DatabaseTransaction,
     tenant: TenantId,
+    suspicion: Suspicion,
     /// The write permit of SQLite. Declared last, so that it is released after the transaction ends.
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -31,9 +33,10 @@ impl Scope {
         span: Span,
         transaction: DatabaseTransaction,
         tenant: TenantId,
+        suspicion: Suspicion,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        Self { span, transaction, tenant, _permit: permit }
+        Self { span, transaction, tenant, suspicion, _permit: permit }
     }
 
     /// The tenant whose rows this transaction sees.
@@ -189,14 +192,15 @@ impl Scope {
             Ok(_) => Ok(Ok(())),
             Err(error) => match violated_constraint(&error) {
                 Some(constraint) => Ok(Err(constraint)),
-                None => Err(store_failure(error)),
+                None => Err(self.suspicion.failure(error)),
             },
         }
     }
 
     /// Commits the transaction.
     pub(super) async fn commit(self) -> Result<(), StoreFailure> {
-        self.transaction.commit().instrument(self.span).await.map_err(store_failure)
+        let Self { span, transaction, suspicion, .. } = self;
+        transaction.commit().instrument(span).await.map_err(|error| suspicion.failure(error))
     }
 
     /// A row as an insertion of all its columns, with this tenant as its owner.
@@ -215,7 +219,7 @@ impl Scope {
     async fn within<T>(&self, statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, StoreFailure> {
         statement.instrument(self.span.clone()).await.map_err(|error| {
             self.span.record("otel.status_code", "ERROR");
-            store_failure(error)
+            self.suspicion.failure(error)
         })
     }
 }

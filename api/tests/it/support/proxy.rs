@@ -36,12 +36,18 @@ struct State {
     mode: Mode,
     /// Connections of an earlier generation hang.
     generation: u64,
+    /// Connections of an earlier generation than this one are closed.
+    open_since: u64,
 }
 
 type Watch = watch::Receiver<State>;
 
 async fn refuses(state: &mut Watch) {
     let _ = state.wait_for(|state| state.mode == Mode::Refuse).await;
+}
+
+async fn is_closed(state: &mut Watch, generation: u64) {
+    let _ = state.wait_for(|state| state.open_since > generation).await;
 }
 
 /// Waits until a connection of this generation may forward data; `false` once the proxy is dropped.
@@ -58,7 +64,7 @@ impl Proxy {
         let address = port.local_addr().unwrap();
         url.set_ip_host(address.ip()).unwrap();
         url.set_port(Some(address.port())).unwrap();
-        let (state, watch) = watch::channel(State { mode: Mode::Forward, generation: 0 });
+        let (state, watch) = watch::channel(State { mode: Mode::Forward, generation: 0, open_since: 0 });
         let connections = Arc::new(());
         // Listens before the task starts, so that the first connection succeeds.
         let listener = bind(address).listen(128).unwrap();
@@ -89,6 +95,19 @@ impl Proxy {
     /// Makes all open connections hang forever, as after a firewall dropped their state. New ones work.
     pub(crate) fn lose_connections(&self) {
         self.state.send_modify(|state| state.generation += 1);
+    }
+
+    /// Closes all open connections. New ones work.
+    pub(crate) async fn close_connections(&self) {
+        self.state.send_modify(|state| {
+            state.generation += 1;
+            state.open_since = state.generation;
+        });
+        eventually("all connections are closed", async || {
+            // The proxy and its accepting task hold one reference each.
+            (Arc::strong_count(&self.connections) == 2).then_some(())
+        })
+        .await;
     }
 
     pub(crate) fn restore(&self) {
@@ -143,10 +162,12 @@ async fn forward(client: TcpStream, target: String, mut state: Watch, _alive: Ar
     }
     let Ok(server) = TcpStream::connect(target).await else { return };
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    let mut refused = state.clone();
     tokio::select! {
         () = pump(from_client, to_server, state.clone(), generation) => {}
         () = pump(from_server, to_client, state.clone(), generation) => {}
-        () = refuses(&mut state) => {}
+        () = refuses(&mut refused) => {}
+        () = is_closed(&mut state, generation) => {}
     }
 }
 

@@ -1,0 +1,150 @@
+//! A connection pooler in front of Postgres: everything works, and every limit of a transaction is in force.
+
+use sea_orm::ConnectionTrait;
+use serde_json::json;
+
+use crate::support::{
+    Backend, PgBouncer, Process, TestApp, TestDatabase, connect, eventually, key, settings,
+    strict_about_parameters,
+};
+
+/// How the service reaches Postgres.
+enum Route {
+    Direct,
+    StrictAboutParameters,
+    PgBouncer(PgBouncer),
+}
+
+impl Route {
+    async fn to(&self, url: &str) -> String {
+        match self {
+            Self::Direct => url.to_owned(),
+            Self::StrictAboutParameters => strict_about_parameters(url).await,
+            Self::PgBouncer(bouncer) => bouncer.url(url),
+        }
+    }
+}
+
+/// Records the limits that are in force whenever a statement touches a row of a tenant.
+const RECORD_LIMITS: &str = "
+    CREATE TABLE limits_in_force (statement text, idle text, application text);
+    CREATE FUNCTION record_limits() RETURNS boolean LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
+        INSERT INTO public.limits_in_force VALUES (current_setting('statement_timeout'),
+            current_setting('idle_in_transaction_session_timeout'), current_setting('application_name'));
+        SELECT true
+    $$;
+    DO $$ DECLARE tenant_table text; BEGIN
+        FOR tenant_table IN SELECT relname FROM pg_class WHERE relkind = 'r' AND relrowsecurity LOOP
+            EXECUTE format('CREATE POLICY recorded ON %I AS RESTRICTIVE USING (record_limits())', tenant_table);
+        END LOOP;
+    END $$;";
+
+async fn as_superuser(database: &TestDatabase, sql: &str) -> sea_orm::DatabaseConnection {
+    let connection = connect(&database.superuser_url()).await;
+    connection.execute_unprepared(sql).await.unwrap();
+    connection
+}
+
+/// Reads and writes of requests and of the worker.
+async fn every_limit_is_in_force(route: Route) {
+    let database = TestDatabase::create(Backend::Servers).await;
+    as_superuser(&database, RECORD_LIMITS).await.close().await.unwrap();
+    let url = route.to(&database.service_url()).await;
+    let settings = [("DATABASE_URL", &*url), ("DATABASE_STATEMENT_TIMEOUT_MS", "4321")];
+    let app = TestApp::start_on(database, &settings).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(1000).await;
+    for _ in 0..3 {
+        owner.order(&product, 1).await.expect(201);
+        owner.get("/v1/orders").await.expect(200);
+        owner.get("/v1/reports/revenue?from=2026-01-01&to=2026-12-31").await.expect(200);
+    }
+    eventually("the worker delivers", async || {
+        let delivered = "SELECT count(*) AS n FROM outbox_messages WHERE delivered_at IS NOT NULL";
+        (app.database.number(delivered).await == 3).then_some(())
+    })
+    .await;
+    let limits = app.database.query("SELECT DISTINCT statement, idle FROM limits_in_force").await;
+    let limits: Vec<(String, String)> = limits
+        .iter()
+        .map(|row| (row.try_get("", "statement").unwrap(), row.try_get("", "idle").unwrap()))
+        .collect();
+    assert_eq!(limits, [("4321ms".to_owned(), "30s".to_owned())]);
+    let traced = "SELECT count(*) AS n FROM limits_in_force WHERE application ~ '^glasshouse/[0-9a-f]{32}$'";
+    assert!(app.database.number(traced).await > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_limit_is_in_force_without_a_pooler() {
+    every_limit_is_in_force(Route::Direct).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_limit_is_in_force_behind_a_pooler_that_rejects_start_up_parameters() {
+    every_limit_is_in_force(Route::StrictAboutParameters).await;
+}
+
+/// Runs where PgBouncer 1.21 or later is installed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_limit_is_in_force_behind_pgbouncer() {
+    let database = TestDatabase::create(Backend::Servers).await;
+    let Some(bouncer) = PgBouncer::start(&database.service_url()).await else { return };
+    every_limit_is_in_force(Route::PgBouncer(bouncer)).await;
+}
+
+/// A query that waits for a lock is cancelled by the server, after the timeout of a statement.
+async fn a_blocked_statement_ends(route: Route) {
+    let database = TestDatabase::create(Backend::Servers).await;
+    let url = route.to(&database.service_url()).await;
+    let settings = [("DATABASE_URL", &*url), ("DATABASE_STATEMENT_TIMEOUT_MS", "300")];
+    let app = TestApp::start_on(database, &settings).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    let blocker = as_superuser(&app.database, "BEGIN; LOCK TABLE products IN ACCESS EXCLUSIVE MODE").await;
+    owner.get("/v1/products").await.expect_problem(503, "storage_unavailable");
+    owner.order(&product, 1).await.expect_problem(503, "storage_unavailable");
+    blocker.execute_unprepared("ROLLBACK").await.unwrap();
+    owner.order(&product, 1).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_blocked_statement_ends_behind_a_pooler() {
+    a_blocked_statement_ends(Route::StrictAboutParameters).await;
+    let database = TestDatabase::create(Backend::Servers).await;
+    if let Some(bouncer) = PgBouncer::start(&database.service_url()).await {
+        a_blocked_statement_ends(Route::PgBouncer(bouncer)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_stay_apart_while_their_transactions_share_connections() {
+    let database = TestDatabase::create(Backend::Servers).await;
+    let Some(bouncer) = PgBouncer::start(&database.service_url()).await else { return };
+    let url = bouncer.url(&database.service_url());
+    let app = TestApp::start_on(database, &[("DATABASE_URL", &*url)]).await;
+    let tenants = futures_util::future::join_all((0..4).map(|_| app.new_tenant())).await;
+    let rounds = tenants.iter().map(async |owner| {
+        for n in 1..=10 {
+            let sku = key();
+            let product =
+                json!({ "sku": sku, "name": "Mug", "price_minor": 100, "currency": "USD", "stock": 1 });
+            owner.post("/v1/products", product).await.expect(201);
+            let listed = owner.get("/v1/products?limit=100").await.expect(200);
+            assert_eq!(listed["items"].as_array().unwrap().len(), n);
+        }
+    });
+    futures_util::future::join_all(rounds).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn migrations_run_through_a_pooler() {
+    let database = TestDatabase::create_empty().await;
+    let url = strict_about_parameters(&database.owner_url()).await;
+    let migrated = Process::run(&["migrate"], &settings([("DATABASE_MIGRATION_URL", &*url)])).await;
+    assert_eq!(migrated.code, Some(0), "{migrated:?}");
+    if let Some(bouncer) = PgBouncer::start(&database.owner_url()).await {
+        let url = bouncer.url(&database.owner_url());
+        let again = Process::run(&["migrate"], &settings([("DATABASE_MIGRATION_URL", &*url)])).await;
+        assert_eq!(again.code, Some(0), "{again:?}");
+    }
+}
