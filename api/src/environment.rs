@@ -1,9 +1,12 @@
 //! Reads environment variables into typed values, and collects what is wrong with them.
 
 use std::collections::BTreeSet;
+use std::env::VarError;
 use std::fmt::{self, Display};
 use std::str::FromStr;
 use std::time::Duration;
+
+use glasshouse_telemetry::variable_value;
 
 /// Reads variables and collects every error, so that an operator sees all of them at once.
 pub struct Reader<'a> {
@@ -25,15 +28,31 @@ impl<'a> Reader<'a> {
         Self { lookup: Box::new(lookup), errors: Vec::new(), seen: BTreeSet::new() }
     }
 
-    /// The text of a variable. An empty one counts as absent: Compose passes unset variables as empty ones.
+    /// The text of a variable, without white space around it. An empty one counts as absent: Compose passes unset variables
+    /// as empty ones.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.seen.insert(name);
-        (self.lookup)(name).filter(|value| !value.trim().is_empty())
+        let value = (self.lookup)(name).as_deref().and_then(variable_value).map(str::to_owned)?;
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            self.wrong(name, &"is not valid UTF-8");
+            return None;
+        }
+        Some(value)
+    }
+
+    /// A variable that libraries read themselves. They keep the white space around it, so it is an error.
+    pub fn verbatim(&mut self, name: &'static str) -> Option<String> {
+        let value = self.text(name)?;
+        if (self.lookup)(name).is_some_and(|text| text != value) {
+            self.wrong(name, &"has white space around it, which would be part of the value: remove it");
+            return None;
+        }
+        Some(value)
     }
 
     /// A variable, or `default` if it is absent.
     pub fn or<T: FromStr<Err: Display>>(&mut self, name: &'static str, default: T) -> T {
-        match self.text(name).map(|text| text.trim().parse()) {
+        match self.text(name).map(|text| text.parse()) {
             None => default,
             Some(Ok(value)) => value,
             Some(Err(error)) => {
@@ -70,16 +89,27 @@ impl<'a> Reader<'a> {
         hint: &str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
+        let errors = self.errors.len();
         let parsed = match self.text(name) {
+            None if self.errors.len() > errors => return None,
             None => Err(format!("is not set: {hint}")),
-            Some(text) => parse(text.trim()),
+            Some(text) => parse(&text),
         };
         parsed.map_err(|problem| self.wrong(name, &problem)).ok()
     }
 
+    /// A required variable of a type that parses it; `None` after an error. `hint` says what to set it to.
+    pub fn required_value<T: FromStr<Err: Display>>(&mut self, name: &'static str, hint: &str) -> Option<T> {
+        self.required(name, hint, |text| text.parse().map_err(|error: T::Err| error.to_string()))
+    }
+
     /// Records an error.
     pub fn wrong(&mut self, name: &'static str, problem: &impl Display) {
-        self.errors.push(format!("{name}: {problem}"));
+        let error = format!("{name}: {problem}");
+        // A variable may be read twice.
+        if !self.errors.contains(&error) {
+            self.errors.push(error);
+        }
     }
 
     /// The names of the variables that were read so far.
@@ -105,11 +135,15 @@ impl Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// Looks up an environment variable. One that is not valid Unicode counts as absent.
+/// Looks up an environment variable. In one that is not valid UTF-8, `\u{fffd}` replaces what is not.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    match std::env::var(name) {
+        Ok(value) => Some(value),
+        Err(VarError::NotPresent) => None,
+        Err(VarError::NotUnicode(value)) => Some(value.to_string_lossy().into_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -14,4 +14,5 @@ pub mod payment_gateway;
 pub mod principals;
 pub mod rate_limit;
 pub mod redis;
+pub mod tls;
 pub mod tokens;

@@ -1,29 +1,76 @@
 //! The connection pool of Redis. Every call has a short timeout, and callers continue without Redis when a call
 //! fails.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use deadpool_redis::{Config, Connection, Pool, Runtime};
-use secrecy::{ExposeSecret, SecretString};
+use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+use deadpool_redis::{Connection, Manager, Pool, Runtime};
 use tracing::Instrument;
+
+use crate::tls::{self, CertificateError};
 
 /// The address, pool size and timeout of Redis.
 #[derive(Clone, Debug)]
 pub struct RedisSettings {
-    /// `redis://…`
-    pub url: SecretString,
+    /// The address.
+    pub address: RedisAddress,
     /// The maximum number of connections of this process.
     pub pool_size: usize,
     /// The timeout of a call, including the wait for a connection.
     pub timeout: Duration,
 }
 
+/// The parsed URL of Redis, with `rediss://` for TLS. Parsed by the library that connects with it: a URL that is accepted
+/// here can be used. Its `Debug` form contains no password.
+#[derive(Clone)]
+pub struct RedisAddress(Box<ConnectionInfo>);
+
+/// A URL is not the address of Redis. The message repeats no part of the URL.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidRedisAddress {
+    /// Not a URL of Redis.
+    #[error(
+        "must be a URL such as redis://HOST:6379 or rediss://HOST:6379 (with TLS): {0} (in a password, write \
+         characters other than letters, digits, - and _ as %XX)"
+    )]
+    Url(deadpool_redis::redis::RedisError),
+    /// The server would not be verified.
+    #[error("must not end in #insecure: to trust a certificate authority of your own, set SSL_CERT_FILE")]
+    Insecure,
+    /// The certificate authorities of the system cannot be used.
+    #[error("cannot verify the server: {0}")]
+    Certificate(#[from] CertificateError),
+}
+
+impl FromStr for RedisAddress {
+    type Err = InvalidRedisAddress;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRedisAddress> {
+        let info = text.into_connection_info().map_err(InvalidRedisAddress::Url)?;
+        match info.addr() {
+            ConnectionAddr::TcpTls { insecure: true, .. } => return Err(InvalidRedisAddress::Insecure),
+            ConnectionAddr::TcpTls { .. } => tls::check_system_certificates()?,
+            _ => {}
+        }
+        Ok(Self(Box::new(info)))
+    }
+}
+
+impl fmt::Debug for RedisAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_tls = matches!(self.0.addr(), ConnectionAddr::TcpTls { .. });
+        write!(f, "RedisAddress({}{})", self.0.addr(), if is_tls { ", TLS" } else { "" })
+    }
+}
+
 /// Why a call to Redis failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisError {
-    /// The address is not a Redis URL, or the pool cannot be created.
-    #[error("invalid Redis address: {0}")]
-    Address(String),
+    /// The pool cannot be created.
+    #[error("cannot create the pool of Redis connections: {0}")]
+    Pool(String),
     /// No connection is available.
     #[error("cannot connect to Redis: {0}")]
     Connect(#[from] deadpool_redis::PoolError),
@@ -46,17 +93,11 @@ impl Redis {
     /// A pool that opens its first connection on first use.
     ///
     /// # Errors
-    /// When the address is not a Redis URL.
+    /// When the pool cannot be created.
     pub fn new(settings: &RedisSettings) -> Result<Self, RedisError> {
-        let config = Config::from_url(settings.url.expose_secret());
-        let address = |error: String| RedisError::Address(error);
-        let pool = config
-            .builder()
-            .map_err(|error| address(error.to_string()))?
-            .max_size(settings.pool_size)
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|error| address(error.to_string()))?;
+        let manager = Manager::new((*settings.address.0).clone())?;
+        let pool = Pool::builder(manager).max_size(settings.pool_size).runtime(Runtime::Tokio1).build();
+        let pool = pool.map_err(|error| RedisError::Pool(error.to_string()))?;
         Ok(Self { pool, timeout: settings.timeout })
     }
 
@@ -103,8 +144,38 @@ impl Redis {
     }
 }
 
-impl std::fmt::Debug for Redis {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_parsed_by_the_client() {
+        for url in ["redis://:secret@cache:6379/1", "redis://app:p%40ss@cache", "unix:///run/redis.sock?db=1"]
+        {
+            assert!(url.parse::<RedisAddress>().is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn no_error_and_no_debug_form_repeats_the_password() {
+        let address: RedisAddress = "redis://:hunter2@cache:6380".parse().unwrap();
+        assert_eq!(format!("{address:?}"), "RedisAddress(cache:6380)");
+        for url in [
+            "redis://:hunter2@cache:port",
+            "http://:hunter2@cache",
+            "redis://:hunter2@0.0.0.0",
+            "redis://:hunter2@cache/one",
+            "rediss://:hunter2@cache#insecure",
+            "hunter2",
+        ] {
+            let error = url.parse::<RedisAddress>().unwrap_err().to_string();
+            assert!(!error.contains("hunter"), "{error}");
+        }
     }
 }

@@ -21,7 +21,7 @@ mod traces;
 
 use logs::LogSchema;
 use redaction::Redactor;
-use signals::{Common, Signals};
+use signals::{Common, Exporters, Signals};
 use tracing_subscriber::EnvFilter;
 
 pub use errors::{Dsn, ErrorSettings, InvalidDsn, hub_per_request, in_own_hub};
@@ -30,6 +30,7 @@ pub use logs::{LogFormat, SpanField};
 pub use redaction::SECRET_FIELDS;
 pub use settings::{
     Build, ERROR_TAGS, InvalidSetting, InvalidVariable, InvalidVariables, SPAN_FIELDS, TelemetrySettings,
+    TrustedCertificates, variable_value,
 };
 pub use signals::{SIGNALS, Signal, SignalSettings, StartError};
 pub use traces::{Sampling, UnknownSampler};
@@ -45,27 +46,39 @@ const CONNECTIONS: &str = "actix_http::h1::dispatcher=off";
 pub struct Telemetry(Signals);
 
 impl Telemetry {
+    /// Checks that telemetry can start with these settings, without starting it: builds the same exporters. Call it on a
+    /// Tokio runtime.
+    ///
+    /// # Errors
+    /// When a setting is not valid, or an exporter cannot be built.
+    pub fn check(settings: &TelemetrySettings) -> Result<(), StartError> {
+        Exporters::new(&settings.signals, &common(settings)?).map(drop)
+    }
+
     /// Starts all signals. Call it on a Tokio runtime, on which the exporters run from then on.
     ///
     /// # Errors
     /// When a setting is not valid, an exporter cannot be built, or telemetry was started before.
     pub fn start(settings: &TelemetrySettings) -> Result<Self, StartError> {
-        settings.validate()?;
-        let filter = EnvFilter::try_new(&settings.filter)?.add_directive(EXTRACTORS.parse()?);
-        let common = Common {
-            program: settings.build.name,
-            filter: filter.add_directive(CONNECTIONS.parse()?),
-            log_format: settings.log_format,
-            schema: LogSchema::new(&settings.span_fields, Redactor::new(&settings.secret_fields)),
-            resource: settings.resource(),
-            origin: settings.origin(),
-            profile_labels: settings.profile_labels().collect(),
-        };
-        Signals::start(&settings.signals, common).map(Self)
+        Signals::start(&settings.signals, common(settings)?).map(Self)
     }
 
     /// Sends what is queued, for at most three seconds, and stops. It blocks: do not call it on an async thread.
     pub fn shut_down(self) {
         self.0.shut_down();
     }
+}
+
+fn common(settings: &TelemetrySettings) -> Result<Common, StartError> {
+    settings.validate()?;
+    let filter = EnvFilter::try_new(&settings.filter)?.add_directive(EXTRACTORS.parse()?);
+    Ok(Common {
+        program: settings.build.name,
+        filter: filter.add_directive(CONNECTIONS.parse()?),
+        log_format: settings.log_format,
+        schema: LogSchema::new(&settings.span_fields, Redactor::new(&settings.secret_fields)),
+        resource: settings.resource(),
+        origin: settings.origin(),
+        profile_labels: settings.profile_labels().collect(),
+    })
 }

@@ -1,6 +1,41 @@
-//! The queues in front of an OTLP receiver: bounded; what does not fit or is not accepted is dropped and counted.
+//! The OTLP receiver, and the queues in front of it: bounded; what does not fit or is not accepted is dropped and counted.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use opentelemetry_otlp::tonic_types::transport::{Certificate, ClientTlsConfig};
+use opentelemetry_otlp::{WithExportConfig, WithTonicConfig};
+use url::Url;
+
+use crate::signals::SignalSettings;
+
+/// Where spans and log records are sent, and how the receiver is verified.
+#[derive(Clone, Debug)]
+pub(crate) struct Receiver {
+    endpoint: Url,
+    /// `None` without TLS.
+    tls: Option<ClientTlsConfig>,
+}
+
+impl Receiver {
+    /// The receiver of these settings; `None` if they name none.
+    pub(crate) fn new(settings: &SignalSettings) -> Option<Self> {
+        let endpoint = settings.otlp_endpoint.clone()?;
+        let tls = (endpoint.scheme() == "https").then(|| match &settings.otlp_certificates {
+            Some(trusted) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(trusted.pem())),
+            None => ClientTlsConfig::new().with_native_roots(),
+        });
+        Some(Self { endpoint, tls })
+    }
+
+    /// An exporter that sends to this receiver.
+    pub(crate) fn configure<B: WithExportConfig + WithTonicConfig>(&self, exporter: B) -> B {
+        let exporter = exporter.with_endpoint(self.endpoint.as_str());
+        match &self.tls {
+            Some(tls) => exporter.with_tls_config(tls.clone()),
+            None => exporter,
+        }
+    }
+}
 
 /// How many spans, or log records, a queue holds.
 pub(crate) const CAPACITY: usize = 8192;

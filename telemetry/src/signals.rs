@@ -14,8 +14,10 @@ use tracing_subscriber::{EnvFilter, Layer};
 use url::Url;
 
 use crate::errors::{self, ErrorSettings, InvalidDsn, Origin};
+use crate::fields::with_causes;
 use crate::logs::{LogFormat, LogSchema};
-use crate::settings::environment::{Environment, ratio, url};
+use crate::settings::certificates::TrustedCertificates;
+use crate::settings::environment::{Environment, certificates, ratio, url};
 use crate::settings::invalid::InvalidSetting;
 use crate::traces::Sampling;
 use crate::{logs, otlp, panics, profiles, propagation, traces};
@@ -54,8 +56,11 @@ pub(crate) fn dropped() -> [(&'static str, u64); SIGNALS.len()] {
 /// The settings of the signals. By default nothing leaves the process but log records on standard output.
 #[derive(Clone, Debug, Default)]
 pub struct SignalSettings {
-    /// The OTLP receiver (gRPC) of spans and log records, such as `http://collector:4317`; `None` exports neither.
+    /// The OTLP receiver (gRPC) of spans and log records, such as `http://collector:4317`, or `https://` with TLS; `None`
+    /// exports neither.
     pub otlp_endpoint: Option<Url>,
+    /// The authorities that the OTLP receiver is verified with; `None` trusts those of the system.
+    pub otlp_certificates: Option<TrustedCertificates>,
     /// Which traces are recorded.
     pub sampling: Sampling,
     /// The project at Sentry that receives error events; `None` installs nothing.
@@ -69,6 +74,9 @@ impl SignalSettings {
     pub(crate) fn read<L: FnMut(&'static str) -> Option<String>>(&mut self, env: &mut Environment<L>) {
         if let Some(endpoint) = env.parsed(OTLP, url(OTLP_EXAMPLE)) {
             self.otlp_endpoint = Some(endpoint);
+        }
+        if let Some(certificates) = env.parsed("OTEL_EXPORTER_OTLP_CERTIFICATE", certificates) {
+            self.otlp_certificates = Some(certificates);
         }
         let sampler_ratio = env.parsed("OTEL_TRACES_SAMPLER_ARG", ratio).unwrap_or(1.0);
         let sampler = |name: &str| Sampling::parse(name, sampler_ratio).map_err(|error| error.to_string());
@@ -98,9 +106,9 @@ pub enum StartError {
     /// The OTLP exporter cannot be built.
     #[error("cannot export to the OTLP endpoint: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
-    /// The HTTP client for error events cannot be built.
-    #[error("cannot send error events: {0}")]
-    ErrorEvents(#[source] reqwest::Error),
+    /// The HTTP client for error events or profiles cannot be built.
+    #[error("cannot send error events or profiles: {}", with_causes(.0))]
+    HttpClient(reqwest::Error),
     /// The process has a global `tracing` subscriber already.
     #[error("telemetry was started before")]
     AlreadyStarted(#[from] tracing_subscriber::util::TryInitError),
@@ -127,6 +135,32 @@ pub(crate) struct Common {
     pub(crate) profile_labels: BTreeMap<String, String>,
 }
 
+/// The exporters of all signals: everything whose creation can fail because of the settings.
+pub(crate) struct Exporters {
+    tracer_provider: SdkTracerProvider,
+    logger_provider: Option<SdkLoggerProvider>,
+    error_transport: Option<errors::Factory>,
+    profile_client: Option<reqwest::Client>,
+}
+
+impl Exporters {
+    /// The exporters of these settings. They have sent nothing yet, and need a Tokio runtime.
+    ///
+    /// # Errors
+    /// When an exporter cannot be built.
+    pub(crate) fn new(settings: &SignalSettings, common: &Common) -> Result<Self, StartError> {
+        let (receiver, resource) = (otlp::Receiver::new(settings), common.resource.clone());
+        let (receiver, redactor) = (receiver.as_ref(), common.schema.redactor.clone());
+        let tracer_provider = traces::provider(receiver, settings.sampling, redactor, resource.clone())?;
+        let logger_provider = receiver.map(|receiver| logs::provider(receiver, resource)).transpose()?;
+        let in_app = settings.errors.as_ref().map(|_| common.origin.in_app.clone());
+        let error_transport = in_app.map(errors::Factory::new).transpose().map_err(StartError::HttpClient)?;
+        let profile_client = settings.pyroscope.as_ref().map(|_| profiles::client());
+        let profile_client = profile_client.transpose().map_err(StartError::HttpClient)?;
+        Ok(Self { tracer_provider, logger_provider, error_transport, profile_client })
+    }
+}
+
 /// The running signals.
 #[derive(Debug)]
 pub(crate) struct Signals {
@@ -143,10 +177,9 @@ impl Signals {
     /// # Errors
     /// When an exporter cannot be built, or the process has a `tracing` subscriber already.
     pub(crate) fn start(settings: &SignalSettings, common: Common) -> Result<Self, StartError> {
-        let Common { program, filter, log_format, schema, resource, origin, profile_labels } = common;
-        let (endpoint, redactor) = (settings.otlp_endpoint.as_ref(), schema.redactor.clone());
-        let tracer_provider = traces::provider(endpoint, settings.sampling, redactor, resource.clone())?;
-        let logger_provider = endpoint.map(|endpoint| logs::provider(endpoint, resource)).transpose()?;
+        let Exporters { tracer_provider, logger_provider, error_transport, profile_client } =
+            Exporters::new(settings, &common)?;
+        let Common { program, filter, log_format, schema, resource: _, origin, profile_labels } = common;
         opentelemetry::global::set_text_map_propagator(propagation::W3cOrJaeger::default());
         // For spans that are made without `tracing`, such as those of database statements.
         opentelemetry::global::set_tracer_provider(tracer_provider.clone());
@@ -160,12 +193,14 @@ impl Signals {
             .with_threads(false)
             .with_tracked_inactivity(false)
             .with_target(false);
-        let errors = settings.errors.as_ref().map(|errors| errors::start(errors, origin, schema));
-        let layers = spans.and_then(logs).and_then(errors.transpose().map_err(StartError::ErrorEvents)?);
+        let errors = settings.errors.as_ref().zip(error_transport);
+        let errors = errors.map(|(errors, transport)| errors::start(errors, transport, origin, schema));
+        let layers = spans.and_then(logs).and_then(errors);
         tracing_subscriber::registry().with(layers.with_filter(filter)).try_init()?;
         panics::log_all();
-        let receiver = settings.pyroscope.clone();
-        let receiver = receiver.map(|address| profiles::Receiver { address, labels: profile_labels });
+        let receiver = settings.pyroscope.clone().zip(profile_client);
+        let receiver =
+            receiver.map(|(address, client)| profiles::Receiver { address, labels: profile_labels, client });
         let profiles = receiver.map(profiles::Continuous::start).transpose()?;
         Ok(Self { tracer_provider, logger_provider, profiles, _stdout: stdout })
     }

@@ -5,16 +5,15 @@
 use std::time::Duration;
 
 use opentelemetry::{Context, KeyValue, StringValue, Value};
-use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig};
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider, Span, SpanData,
     SpanExporter as ExportSpans, SpanProcessor,
 };
-use url::Url;
 
-use crate::otlp::{CAPACITY, SPANS};
+use crate::otlp::{CAPACITY, Receiver, SPANS};
 use crate::redaction::{REDACTED, Redactor, without_emails};
 
 /// Which traces are recorded, in the terms of `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
@@ -69,18 +68,18 @@ impl Sampling {
     }
 }
 
-/// Records spans and sends them to `endpoint`, if there is one.
+/// Records spans and sends them to the receiver, if there is one.
 pub(crate) fn provider(
-    endpoint: Option<&Url>,
+    receiver: Option<&Receiver>,
     sampling: Sampling,
     redactor: Redactor,
     resource: Resource,
 ) -> Result<SdkTracerProvider, ExporterBuildError> {
     let provider = SdkTracerProvider::builder().with_resource(resource);
-    let Some(endpoint) = endpoint else {
+    let Some(receiver) = receiver else {
         return Ok(provider.with_sampler(Sampler::AlwaysOff).build());
     };
-    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint.as_str()).build()?;
+    let exporter = receiver.configure(SpanExporter::builder().with_tonic()).build()?;
     let exporter = CountingExporter(exporter);
     let config = BatchConfigBuilder::default()
         .with_max_queue_size(CAPACITY)

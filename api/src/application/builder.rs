@@ -83,7 +83,7 @@ impl Builder {
 
     /// Adds the payment-gateway simulator.
     pub(super) fn add_gateway_simulator(&mut self, address: SocketAddr) -> anyhow::Result<()> {
-        let (listener, bound) = bind(address, "GLASSHOUSE_GATEWAY_ADDR")?;
+        let (listener, bound) = bind(&address.to_string(), "GLASSHOUSE_GATEWAY_ADDR")?;
         self.addresses.gateway = Some(bound);
         let (server, hosts) = (self.http_server(), self.allowed_hosts(bound));
         let runtime = self.metrics.standard.runtime.clone();
@@ -99,7 +99,7 @@ impl Builder {
         connections: &Connections,
         third_parties: ThirdParties,
     ) -> anyhow::Result<()> {
-        let (listener, bound) = bind(http.address, "GLASSHOUSE_HTTP_ADDR")?;
+        let (listener, bound) = bind(&http.address.to_string(), "GLASSHOUSE_HTTP_ADDR")?;
         self.addresses.http = Some(bound);
         let (faults, metrics, limits) = (&self.faults, &self.metrics, http.limits);
         let edge = EdgeParts {
@@ -161,7 +161,8 @@ impl Builder {
 
     /// Adds the management interface, which reports on all other parts and is therefore the last one.
     pub(super) fn finish(mut self) -> anyhow::Result<Application> {
-        let (listener, bound) = bind(self.settings.management_address, "GLASSHOUSE_MANAGEMENT_ADDR")?;
+        let (listener, bound) =
+            bind(self.settings.management_address.as_str(), "GLASSHOUSE_MANAGEMENT_ADDR")?;
         self.addresses.management = Some(bound);
         let database = self.connections.as_ref().map(|connections| connections.database.clone());
         let dependencies = self.connections.as_ref().map(Connections::dependencies).unwrap_or_default();

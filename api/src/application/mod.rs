@@ -15,6 +15,7 @@ use actix_web::dev::{Server, ServerHandle};
 use anyhow::{Context, bail};
 use futures_util::future::join_all;
 use glasshouse_infra::db::Database;
+use glasshouse_infra::redis::Redis;
 use glasshouse_telemetry::service::events::process::{
     ApplicationStarted, ApplicationStarting, ApplicationStopped, ApplicationStopping,
 };
@@ -98,6 +99,27 @@ impl Application {
         let third_parties = builder.third_parties(config.third_parties)?;
         builder.add_worker(config.worker, &connections, third_parties);
         builder.finish()
+    }
+
+    /// Builds the clients of a process as [`build`](Self::build) does, without a connection.
+    ///
+    /// # Errors
+    /// When a client cannot be built with these settings.
+    pub fn check(config: Config) -> anyhow::Result<()> {
+        let (process, redis, third_parties) = match config {
+            Config::Demo(config) => {
+                let calls_simulator = config.third_parties.payment_gateway_url.is_none();
+                let third_parties = Some(config.third_parties).filter(|_| !calls_simulator);
+                (config.process, config.redis, third_parties)
+            }
+            Config::Serve(config) => (config.process, Some(config.redis), Some(config.third_parties)),
+            Config::Worker(config) => (config.process, None, Some(config.third_parties)),
+            Config::Gateway(config) => (config.process, None, None),
+        };
+        let builder = Builder::new(process)?;
+        redis.as_ref().map(Redis::new).transpose()?;
+        third_parties.map(|settings| builder.third_parties(settings)).transpose()?;
+        Ok(())
     }
 
     /// The addresses on which the process listens.

@@ -2,11 +2,19 @@
 
 use std::io::{self, Write};
 
+use glasshouse_telemetry::Telemetry;
+
+use crate::application::Application;
 use crate::config::{Config, ProcessKind};
 
-/// Validates the configuration of a kind of process.
+/// Validates the configuration of a kind of process, and builds the clients that it starts with, without a connection.
 pub(crate) fn run(kind: ProcessKind) -> anyhow::Result<()> {
-    Config::from_environment(kind, false)?;
+    let (telemetry, config) = Config::from_environment(kind, false)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        Telemetry::check(&telemetry)?;
+        Application::check(config)
+    })?;
     writeln!(io::stdout(), "the configuration is valid")?;
     Ok(())
 }

@@ -18,11 +18,13 @@ use crate::config::{AuthSettings, Config, DemoConfig};
 
 /// Migrates and seeds the database, and runs the demo until the process receives a signal to stop.
 pub(crate) async fn run(config: Box<DemoConfig>) -> anyhow::Result<()> {
-    if let Some(directory) = &config.data_directory {
-        std::fs::create_dir_all(directory)
-            .with_context(|| format!("GLASSHOUSE_DATA_DIR: cannot create {}", directory.display()))?;
+    let migrated = migrate::migrate(&config.storage.migration_address).await;
+    match &config.data_directory {
+        Some(directory) => {
+            migrated.with_context(|| format!("GLASSHOUSE_DATA_DIR: {}", directory.display()))?
+        }
+        None => migrated?,
     }
-    migrate::migrate(config.storage.migration_url.clone()).await?;
     let order = prepare(&config.storage.database, &config.auth).await?;
     let application = Application::build(Config::Demo(config)).await?;
     if io::stdout().is_terminal() {

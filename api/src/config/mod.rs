@@ -8,13 +8,16 @@ mod http;
 mod process;
 mod storage;
 mod telemetry;
+mod tls;
 mod trusted_proxies;
 mod worker;
 
 pub use auth::{AuthSettings, read_hashing};
 pub use http::{BodyLimits, HttpSettings, Limits};
-pub use process::{ProcessSettings, ShutdownSettings, read_management_address};
-pub use storage::{StorageSettings, read_migration_url};
+pub use process::{
+    InvalidListenAddress, ListenAddress, ProcessSettings, ShutdownSettings, read_management_address,
+};
+pub use storage::{StorageSettings, read_migration_address};
 pub use telemetry::read as read_telemetry;
 pub use trusted_proxies::{InvalidProxies, TrustedProxies};
 pub use worker::WorkerSettings;

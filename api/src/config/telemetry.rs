@@ -4,7 +4,7 @@ use glasshouse_telemetry::metrics::StandardMetricsSettings;
 use glasshouse_telemetry::service::metrics::MetricsSettings;
 use glasshouse_telemetry::{Build, ERROR_TAGS, LogFormat, SpanField, TelemetrySettings};
 
-use super::ProcessKind;
+use super::{ProcessKind, tls};
 use crate::environment::Reader;
 
 /// The build of this program. The Dockerfile sets the commit.
@@ -35,8 +35,8 @@ const IN_APP: [&str; 4] = ["glasshouse", "glasshouse_api", "glasshouse_domain", 
 const FILTER: &str =
     "info,actix_server=warn,pyroscope=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn";
 
-/// Reads the settings of logs, traces, profiles and error events. `kind` is `None` for commands that run to
-/// completion. On a terminal the default log format is the pretty one.
+/// Reads the settings of logs, traces, profiles and error events, and checks the certificate authorities that every
+/// command needs for them. `kind` is `None` for commands that run to completion. On a terminal the default log format is the pretty one.
 pub fn read(kind: Option<ProcessKind>, env: &mut Reader, on_terminal: bool) -> TelemetrySettings {
     let mut settings = TelemetrySettings {
         span_fields: SPAN_FIELDS.to_vec(),
@@ -50,6 +50,10 @@ pub fn read(kind: Option<ProcessKind>, env: &mut Reader, on_terminal: bool) -> T
         for variable in invalid.0 {
             env.wrong(variable.name, &variable.problem);
         }
+    }
+    tls::check_authorities(env);
+    if let (Some(endpoint), None) = (&settings.signals.otlp_endpoint, &settings.signals.otlp_certificates) {
+        tls::check_url(env, "OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
     }
     settings
 }

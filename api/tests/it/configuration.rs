@@ -50,7 +50,7 @@ fn valid_settings() -> Settings {
 }
 
 #[track_caller]
-fn assert_rejected(ended: &Ended, expected: &[&str]) {
+pub(crate) fn assert_rejected(ended: &Ended, expected: &[&str]) {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     for text in expected {
         assert!(ended.stderr.contains(text), "{text} is not in {}", ended.stderr);
@@ -163,7 +163,7 @@ async fn an_unreachable_redis_fails_the_start() {
 }
 
 /// The variables of `.env.example`. A variable with a default is commented out.
-fn example() -> BTreeMap<String, String> {
+pub(crate) fn example() -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(root().join(".env.example")).unwrap();
     let variable = |line: &str| {
         let (name, value) = line.trim_start_matches('#').split_once('=')?;
@@ -185,7 +185,7 @@ fn root() -> &'static std::path::Path {
 }
 
 /// The variables that the configuration reads, over all kinds of processes.
-fn read_by_the_service() -> BTreeSet<String> {
+pub(crate) fn read_by_the_service() -> BTreeSet<String> {
     let mut env = Reader::new(|_: &str| None);
     for kind in KINDS {
         read_telemetry(Some(kind), &mut env, false);
@@ -256,8 +256,11 @@ fn only_variables_without_one_fixed_default_have_none_in_the_example() {
         "GLASSHOUSE_PASSWORD_HASH_QUEUE",
         "GLASSHOUSE_TRUSTED_PROXIES",
         "JWT_SECRET",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
         "OTEL_RESOURCE_ATTRIBUTES",
         "OTEL_SERVICE_NAME",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
     ];
     assert_eq!(empty.filter(|name| !is_address(name)).collect::<Vec<_>>(), expected);
 }

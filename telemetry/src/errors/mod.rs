@@ -37,7 +37,7 @@ use crate::settings::build::Build;
 
 pub(super) use layer::ErrorLayer;
 pub use settings::{Dsn, ErrorSettings, InvalidDsn};
-pub(super) use transport::dropped;
+pub(super) use transport::{Factory, dropped};
 
 /// How many log records before an error are sent with it.
 const MAX_BREADCRUMBS: usize = 50;
@@ -62,23 +62,20 @@ pub(super) struct Origin {
 static HUB: OnceLock<Arc<Hub>> = OnceLock::new();
 
 /// Starts Sentry's client, which sends from the current runtime.
-///
-/// # Errors
-/// When the HTTP client cannot be made.
 pub(super) fn start<S>(
     settings: &ErrorSettings,
+    transport: Factory,
     origin: Origin,
     schema: LogSchema,
-) -> Result<ErrorLayer<S>, reqwest::Error>
+) -> ErrorLayer<S>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
 {
-    let transport = transport::Factory::new(origin.in_app.clone())?;
     let options = options(&settings.dsn, &origin, schema.redactor.clone()).transport(transport);
     let hub = Arc::new(hub(options, &origin));
     // Telemetry starts once in a process.
     let _ = HUB.set(hub.clone());
-    Ok(ErrorLayer::new(hub, schema, origin.tags.into(), settings.traces_sample_rate))
+    ErrorLayer::new(hub, schema, origin.tags.into(), settings.traces_sample_rate)
 }
 
 /// Sends what is queued, within `timeout`, and stops.

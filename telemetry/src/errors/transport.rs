@@ -34,15 +34,17 @@ fn count_drop() {
 }
 
 /// Makes the transport, which sends from a task of the current runtime.
-pub(super) struct Factory {
+pub(crate) struct Factory {
     http: reqwest::Client,
     in_app: Arc<[&'static str]>,
 }
 
 impl Factory {
+    /// `in_app` has the prefixes of the service's own modules, whose frames are shown first in a stack.
+    ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub(super) fn new(in_app: Vec<&'static str>) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(in_app: Vec<&'static str>) -> Result<Self, reqwest::Error> {
         Ok(Self { http: reqwest::Client::builder().timeout(TIMEOUT).build()?, in_app: in_app.into() })
     }
 }

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use opentelemetry::InstrumentationScope;
-use opentelemetry_otlp::{ExporterBuildError, LogExporter, WithExportConfig};
+use opentelemetry_otlp::{ExporterBuildError, LogExporter};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{
@@ -24,10 +24,9 @@ use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, WorkerGuard};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
-use url::Url;
 
 use crate::fields::Fields;
-use crate::otlp::{CAPACITY, LOG_RECORDS};
+use crate::otlp::{CAPACITY, LOG_RECORDS, Receiver};
 
 pub(crate) use record::{LogRecord, LogSchema};
 
@@ -79,8 +78,11 @@ pub(crate) fn layer(
 }
 
 /// Sends log records to an OTLP receiver.
-pub(crate) fn provider(endpoint: &Url, resource: Resource) -> Result<SdkLoggerProvider, ExporterBuildError> {
-    let exporter = LogExporter::builder().with_tonic().with_endpoint(endpoint.as_str()).build()?;
+pub(crate) fn provider(
+    receiver: &Receiver,
+    resource: Resource,
+) -> Result<SdkLoggerProvider, ExporterBuildError> {
+    let exporter = receiver.configure(LogExporter::builder().with_tonic()).build()?;
     let config = BatchConfigBuilder::default().with_max_queue_size(CAPACITY).build();
     let batches = BatchLogProcessor::builder(CountingExporter(exporter)).with_batch_config(config).build();
     let processor = BoundedProcessor(batches);

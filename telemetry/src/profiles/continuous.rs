@@ -41,6 +41,16 @@ pub(crate) struct Receiver {
     pub(crate) address: Url,
     /// The labels of all profiles of this process.
     pub(crate) labels: BTreeMap<String, String>,
+    /// Sends the profiles.
+    pub(crate) client: Client,
+}
+
+/// The client that sends profiles.
+///
+/// # Errors
+/// When it cannot be made, because there are no certificate authorities.
+pub(crate) fn client() -> Result<Client, reqwest::Error> {
+    Client::builder().timeout(PUSH_TIMEOUT).build()
 }
 
 /// The thread that takes and sends profiles.
@@ -92,7 +102,6 @@ type Profiles = Vec<(&'static str, Vec<u8>)>;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 async fn run(receiver: Receiver, mut stopped: oneshot::Receiver<()>) -> Result<(), Failure> {
-    let client = Client::builder().timeout(PUSH_TIMEOUT).build()?;
     let samples = Subscription::start(Purpose::Continuous)?;
     #[cfg(feature = "heap-profiling")]
     let mut heap = super::heap::Heap::start();
@@ -107,7 +116,7 @@ async fn run(receiver: Receiver, mut stopped: oneshot::Receiver<()>) -> Result<(
         #[cfg(feature = "heap-profiling")]
         let profiles = with_heap(profiles, heap.as_mut());
         let count = profiles.len() as u64;
-        let push = push(&client, &receiver, profiles);
+        let push = push(&receiver, profiles);
         let result = if stopping {
             tokio::time::timeout(LAST_PUSH_TIMEOUT, push).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
         } else {
@@ -139,7 +148,7 @@ fn with_heap(mut profiles: Profiles, heap: Option<&mut super::heap::Heap>) -> Pr
     profiles
 }
 
-async fn push(client: &Client, receiver: &Receiver, profiles: Profiles) -> Result<(), Failure> {
+async fn push(receiver: &Receiver, profiles: Profiles) -> Result<(), Failure> {
     let series = profiles.into_iter().map(|(kind, raw_profile)| {
         let label = |name: &str, value: &str| LabelPair { name: name.to_owned(), value: value.to_owned() };
         let labels = receiver.labels.iter().map(|(name, value)| label(name, value));
@@ -155,7 +164,8 @@ async fn push(client: &Client, receiver: &Receiver, profiles: Profiles) -> Resul
         .map_err(|()| "the address has no path")?
         .pop_if_empty()
         .extend(["push.v1.PusherService", "Push"]);
-    let request = client.post(url).header(CONTENT_TYPE, "application/proto").header(CONTENT_ENCODING, "gzip");
+    let request =
+        receiver.client.post(url).header(CONTENT_TYPE, "application/proto").header(CONTENT_ENCODING, "gzip");
     request.body(body).send().await?.error_for_status()?;
     Ok(())
 }

@@ -12,6 +12,6 @@ mod recording;
 mod sampler;
 mod stacks;
 
-pub(super) use continuous::{Continuous, Receiver, dropped};
+pub(super) use continuous::{Continuous, Receiver, client, dropped};
 pub use label::{Label, LabelGuard};
 pub use recording::{Format, RecordError, record};

@@ -1,8 +1,19 @@
 //! Reads environment variables.
 
+use std::path::Path;
+
 use url::Url;
 
+use super::certificates::TrustedCertificates;
 use super::invalid::InvalidVariable;
+
+/// The value of an environment variable without what editors and shells leave around it: white space, such as the carriage
+/// return of a file with Windows line ends, and byte order marks. `None` if nothing is left.
+#[must_use]
+pub fn variable_value(text: &str) -> Option<&str> {
+    let value = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    (!value.is_empty()).then_some(value)
+}
 
 /// Reads variables, and collects those that are not valid.
 pub(crate) struct Environment<L> {
@@ -18,8 +29,7 @@ impl<L: FnMut(&'static str) -> Option<String>> Environment<L> {
 
     /// A variable that is set. A blank value counts as not set.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
-        let text = (self.lookup)(name)?.trim().to_owned();
-        (!text.is_empty()).then_some(text)
+        variable_value(&(self.lookup)(name)?).map(str::to_owned)
     }
 
     /// A variable that is set; `None` also if it is not valid.
@@ -56,8 +66,29 @@ pub(crate) fn url(example: &str) -> impl FnOnce(&str) -> Result<Url, String> {
     }
 }
 
+/// Reads the certificates in a file.
+pub(crate) fn certificates(path: &str) -> Result<TrustedCertificates, String> {
+    TrustedCertificates::read(Path::new(path))
+        .map_err(|error| format!("must be a file with certificates in the PEM format: {path}: {error}"))
+}
+
 /// Parses a ratio from 0 to 1.
 pub(crate) fn ratio(text: &str) -> Result<f64, String> {
     let ratio = text.parse().map_err(|error: std::num::ParseFloatError| error.to_string())?;
     if (0.0..=1.0).contains(&ratio) { Ok(ratio) } else { Err(format!("must be from 0 to 1, not {ratio}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_surrounds_a_value_is_no_part_of_it() {
+        for (before, after) in
+            [("", "\r"), ("", "\r\n"), (" ", "\t"), ("\u{feff}", "\u{feff}"), ("", "\u{a0}")]
+        {
+            assert_eq!(variable_value(&format!("{before}a b{after}")), Some("a b"));
+        }
+        assert_eq!(variable_value("\r\n"), None);
+    }
 }

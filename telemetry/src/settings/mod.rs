@@ -1,6 +1,7 @@
 //! The settings of telemetry: everything that one service decides, and another one decides otherwise.
 
 pub(crate) mod build;
+pub(crate) mod certificates;
 pub(crate) mod environment;
 pub(crate) mod invalid;
 
@@ -16,6 +17,8 @@ use crate::signals::SignalSettings;
 use environment::{Environment, resource_attributes};
 
 pub use build::Build;
+pub use certificates::TrustedCertificates;
+pub use environment::variable_value;
 pub use invalid::{InvalidSetting, InvalidVariable, InvalidVariables};
 
 /// The settings of telemetry. [`new`](Self::new) has a default for each of them.
@@ -76,8 +79,8 @@ impl TelemetrySettings {
     }
 
     /// Replaces settings by those of the variables that are set: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
-    /// `RUST_LOG`, and those of each signal ([`SIGNALS`](crate::SIGNALS), `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` and
-    /// `SENTRY_TRACES_SAMPLE_RATE`). A blank value counts as not set.
+    /// `RUST_LOG`, and those of each signal ([`SIGNALS`](crate::SIGNALS), `OTEL_EXPORTER_OTLP_CERTIFICATE`,
+    /// `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` and `SENTRY_TRACES_SAMPLE_RATE`). A blank value counts as not set.
     ///
     /// # Errors
     /// With all variables that have no valid value. Their settings stay as they are.

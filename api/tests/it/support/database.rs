@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use glasshouse_migrations::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, Statement};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -147,7 +146,7 @@ async fn make_template() -> String {
 
 async fn migrate(url: &str) {
     let connection = glasshouse_migrations::connect(url).await.unwrap();
-    Migrator::up(&connection, None).await.unwrap();
+    glasshouse_migrations::apply(&connection).await.unwrap();
     connection.close().await.unwrap();
 }
 
