@@ -1,9 +1,8 @@
 //! Connections of the pools that are closed while their server is up: clients notice nothing, and no restart is needed.
 
 use futures_util::future::join_all;
-use sea_orm::ConnectionTrait;
 
-use crate::support::{Backend, BehindProxies, Client, NO_WORKER, TestApp, connect, eventually};
+use crate::support::{Backend, BehindProxies, Client, NO_WORKER, TestApp, eventually};
 
 /// Opens as many connections as the pool may have.
 async fn fill_pool(app: &TestApp, owner: &Client) {
@@ -18,16 +17,11 @@ async fn fill_pool(app: &TestApp, owner: &Client) {
     .await;
 }
 
-/// Terminates all sessions of the service.
+/// Terminates all sessions of the service, and waits until they have ended.
 async fn terminate_sessions(app: &TestApp) {
-    let superuser = connect(&app.database.superuser_url()).await;
-    let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                     WHERE datname = current_database() AND usename = 'glasshouse_test_service'";
-    superuser.execute_unprepared(terminate).await.unwrap();
-    let left = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND \
-                usename = 'glasshouse_test_service'";
-    eventually("the sessions end", async || (app.database.number(left).await == 0).then_some(())).await;
-    superuser.close().await.unwrap();
+    let terminated = "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 10000)) AS n FROM pg_stat_activity \
+                      WHERE datname = current_database() AND usename = 'glasshouse_test_service'";
+    assert!(app.database.number(terminated).await > 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,11 +1,13 @@
 //! A connection pooler in front of Postgres: everything works, and every limit of a transaction is in force.
 
-use sea_orm::ConnectionTrait;
+use reqwest::Method;
+use sea_orm::{ConnectionTrait, QueryResult};
 use serde_json::json;
 
+use crate::command_line::{common, with};
 use crate::support::{
-    Backend, PgBouncer, Process, TestApp, TestDatabase, connect, eventually, key, settings,
-    strict_about_parameters,
+    Backend, PgBouncer, Process, Response, TestApp, TestDatabase, connect, eventually, key, new_slug,
+    new_trace, settings, strict_about_parameters, test_variable, traceparent,
 };
 
 /// How the service reaches Postgres.
@@ -49,29 +51,37 @@ async fn as_superuser(database: &TestDatabase, sql: &str) -> sea_orm::DatabaseCo
 async fn every_limit_is_in_force(route: Route) {
     let database = TestDatabase::create(Backend::Servers).await;
     as_superuser(&database, RECORD_LIMITS).await.close().await.unwrap();
-    let url = route.to(&database.service_url()).await;
-    let settings = [("DATABASE_URL", &*url), ("DATABASE_STATEMENT_TIMEOUT_MS", "4321")];
-    let app = TestApp::start_on(database, &settings).await;
-    let owner = app.new_tenant().await;
+    let settings = with(
+        &common(),
+        [
+            ("DATABASE_URL", &*route.to(&database.service_url()).await),
+            ("DATABASE_MIGRATION_URL", &database.owner_url()),
+            ("DATABASE_STATEMENT_TIMEOUT_MS", "4321"),
+            ("REDIS_URL", &test_variable("TEST_REDIS_URL")),
+        ],
+    );
+    let mut demo = Process::start(&["demo"], &settings);
+    let owner = demo.client("http_addr").await.sign_up(&new_slug(), "free").await;
     let product = owner.add_product(1000).await;
     for _ in 0..3 {
         owner.order(&product, 1).await.expect(201);
         owner.get("/v1/orders").await.expect(200);
         owner.get("/v1/reports/revenue?from=2026-01-01&to=2026-12-31").await.expect(200);
     }
+    let trace = new_trace();
+    let traced = owner.request(Method::GET, "/v1/products").header("traceparent", traceparent(&trace));
+    Response::of(traced).await.expect(200);
     eventually("the worker delivers", async || {
         let delivered = "SELECT count(*) AS n FROM outbox_messages WHERE delivered_at IS NOT NULL";
-        (app.database.number(delivered).await == 3).then_some(())
+        (database.number(delivered).await == 3).then_some(())
     })
     .await;
-    let limits = app.database.query("SELECT DISTINCT statement, idle FROM limits_in_force").await;
-    let limits: Vec<(String, String)> = limits
-        .iter()
-        .map(|row| (row.try_get("", "statement").unwrap(), row.try_get("", "idle").unwrap()))
-        .collect();
+    let limits = database.query("SELECT DISTINCT statement, idle FROM limits_in_force").await;
+    let text = |row: &QueryResult, column| row.try_get::<String>("", column).unwrap();
+    let limits: Vec<_> = limits.iter().map(|row| (text(row, "statement"), text(row, "idle"))).collect();
     assert_eq!(limits, [("4321ms".to_owned(), "30s".to_owned())]);
-    let traced = "SELECT count(*) AS n FROM limits_in_force WHERE application ~ '^glasshouse/[0-9a-f]{32}$'";
-    assert!(app.database.number(traced).await > 0);
+    let named = format!("SELECT count(*) AS n FROM limits_in_force WHERE application = 'glasshouse/{trace}'");
+    assert!(database.number(&named).await > 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

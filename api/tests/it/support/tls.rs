@@ -21,7 +21,9 @@ pub(crate) struct Authority {
 impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new([]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "an authority of a test");
+        // Two authorities have two names: otherwise the certificate of one would be checked with the key of the other.
+        let name = format!("authority {}", uuid::Uuid::now_v7());
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let (certificate, folder) = (params.self_signed(&key).unwrap(), tempfile::tempdir().unwrap());
