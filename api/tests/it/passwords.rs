@@ -220,7 +220,7 @@ async fn cost_of_failure(directory: &Directory, tenant: &str, email: &str) -> Op
 
 async fn connect(database: &TestDatabase) -> Database {
     let settings = DatabaseSettings {
-        url: database.service_url().into(),
+        address: database.service_url().parse().unwrap(),
         pool_size: 1,
         acquire_timeout: Duration::from_secs(10),
         statement_timeout: Duration::from_secs(10),

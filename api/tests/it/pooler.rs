@@ -49,13 +49,17 @@ async fn as_superuser(database: &TestDatabase, sql: &str) -> sea_orm::DatabaseCo
 
 /// Reads and writes of requests and of the worker.
 async fn every_limit_is_in_force(route: Route) {
-    let database = TestDatabase::create(Backend::Servers).await;
+    // The demo migrates its database, so the owner of the schema is to be the owner of the database too.
+    let database = TestDatabase::create_empty().await;
+    let owner_url = database.owner_url();
+    let migrated = Process::run(&["migrate"], &settings([("DATABASE_URL", &*owner_url)])).await;
+    assert_eq!(migrated.code, Some(0), "{migrated:?}");
     as_superuser(&database, RECORD_LIMITS).await.close().await.unwrap();
     let settings = with(
         &common(),
         [
             ("DATABASE_URL", &*route.to(&database.service_url()).await),
-            ("DATABASE_MIGRATION_URL", &database.owner_url()),
+            ("DATABASE_MIGRATION_URL", &owner_url),
             ("DATABASE_STATEMENT_TIMEOUT_MS", "4321"),
             ("REDIS_URL", &test_variable("TEST_REDIS_URL")),
         ],
