@@ -21,6 +21,8 @@ fn values(ca: &str) -> Settings {
         ("GLASSHOUSE_HTTP_WORKERS", "3"),
         ("GLASSHOUSE_MANAGEMENT_ALLOWED_HOSTS", "api"),
         ("GLASSHOUSE_MEMORY_LIMIT_MIB", "256"),
+        ("GLASSHOUSE_PASSWORD_HASHES", "2"),
+        ("GLASSHOUSE_PASSWORD_HASH_QUEUE", "8"),
         ("GLASSHOUSE_PAYMENT_GATEWAY_URL", "http://localhost:8090"),
         ("GLASSHOUSE_TRUSTED_PROXIES", "10.0.0.0/8"),
         ("JWT_SECRET", "a secret of at least thirty-two bytes"),
