@@ -41,6 +41,15 @@ impl HttpMetrics {
         })
     }
 
+    /// Creates the series of an operation at zero, so that `rate` sees the increase of its first requests. `endpoint` is its
+    /// route pattern, `statuses` are the HTTP statuses that its responses may have.
+    pub fn watch<'a>(&self, method: &str, endpoint: &str, statuses: impl IntoIterator<Item = &'a str>) {
+        self.duration.with([method, endpoint]);
+        for status in statuses {
+            self.requests.with([method, endpoint, status]);
+        }
+    }
+
     /// Counts a request as in flight until the result is dropped.
     #[must_use]
     pub fn begin(&self) -> InFlightRequest {

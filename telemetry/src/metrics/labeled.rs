@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use prometheus::core::{Collector, Desc, MetricVec, MetricVecBuilder};
-use prometheus::proto::MetricFamily;
+use prometheus::proto::{LabelPair, MetricFamily};
 
 /// A metric family with `N` labels: a layer over a `prometheus` vector that takes exactly `N` label values.
 ///
@@ -46,6 +46,28 @@ impl<B: MetricVecBuilder, const N: usize> Labeled<MetricVec<B>, N> {
     /// asked for.
     pub fn with(&self, values: [&str; N]) -> B::M {
         self.0.with_label_values(&values)
+    }
+
+    /// Collects the series for which `keep` is true of their label values, and removes all others. The values are in the
+    /// order of the label names.
+    pub(crate) fn collect_retained(&self, keep: impl Fn(&[&str]) -> bool) -> Vec<MetricFamily> {
+        let names: Vec<_> = self.0.desc().iter().flat_map(|desc| &desc.variable_labels).collect();
+        let mut families = self.0.collect();
+        for family in &mut families {
+            let mut series = family.take_metric();
+            series.retain(|series| {
+                let label = |name: &&String| series.get_label().iter().find(|label| label.name() == **name);
+                let values: Vec<_> = names.iter().filter_map(label).map(LabelPair::value).collect();
+                let keeps = keep(&values);
+                if !keeps {
+                    // It fails if another scrape removed the series before.
+                    let _ = self.0.remove_label_values(&values);
+                }
+                keeps
+            });
+            family.set_metric(series);
+        }
+        families
     }
 }
 

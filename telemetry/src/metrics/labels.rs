@@ -1,48 +1,147 @@
 //! Labels with a cap on their number of values.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use prometheus::core::{Collector, Desc, MetricVec, MetricVecBuilder};
 use prometheus::proto::MetricFamily;
 
 use super::Labeled;
 
-/// A label with many possible values, of which the first ones have series of their own; the rest count under
-/// `other`. However many values there are, a scrape stays small, and counts still add up.
+/// A label with many possible values, of which the most active ones have series of their own; the rest count under
+/// `other`. However many values there are, a scrape stays small.
+///
+/// Free places go to the values that come first. Once a minute, a value without a place takes that of one which was
+/// seen less than half as often lately; what a value did counts half after each minute. So neither the order of
+/// arrival nor a crowd of values that are seen once decides, and two values of similar activity do not alternate.
+///
+/// Four times as many values as have places are counted. A new value beyond that replaces the one that was seen least,
+/// and continues its count: the Space-Saving algorithm (Metwally, Agrawal, El Abbadi 2005), which never misses a value
+/// that is seen often.
+///
+/// A value that loses its place loses its series. Its counts begin again at zero when it gets a place again, as after a
+/// restart: use `rate` or `increase` of each series before `sum`.
 #[derive(Clone, Debug)]
 pub struct CappedLabel {
-    known: Arc<RwLock<HashSet<String>>>,
-    cap: usize,
+    values: Arc<RwLock<Values>>,
 }
 
+/// The values that are counted.
+#[derive(Debug)]
+struct Values {
+    cap: usize,
+    counted: HashMap<String, Value>,
+    placed: usize,
+    reviewed: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Value {
+    /// How often it was seen; halved at each review.
+    seen: AtomicU64,
+    has_place: bool,
+}
+
+/// How often places are assigned anew.
+const REVIEW_PERIOD: Duration = Duration::from_mins(1);
+
+/// How many values are counted for each place.
+const COUNTED_PER_PLACE: usize = 4;
+
 impl CappedLabel {
-    /// Stands for all values beyond the cap.
+    /// Stands for all values without a place.
     pub const OTHER: &str = "other";
 
-    /// A label of which the first `cap` values have series of their own.
+    /// A label of which `cap` values have series of their own.
     #[must_use]
     pub fn new(cap: usize) -> Self {
-        Self { known: Arc::default(), cap }
+        let values = Values { cap, counted: HashMap::new(), placed: 0, reviewed: Instant::now() };
+        Self { values: Arc::new(RwLock::new(values)) }
     }
 
-    /// The value itself, or `other`.
+    /// Counts a sighting of the value. Returns the value itself, or `other`.
     pub fn of<'a>(&self, value: &'a str) -> &'a str {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if known.contains(value) {
-            return value;
+        self.of_at(value, Instant::now())
+    }
+
+    fn of_at<'a>(&self, value: &'a str, now: Instant) -> &'a str {
+        let values = self.values.read().unwrap_or_else(PoisonError::into_inner);
+        let has_place = match values.counted.get(value) {
+            Some(known) if !values.is_review_due(now) => known.see(),
+            _ => {
+                drop(values);
+                let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
+                if values.is_review_due(now) {
+                    values.review(now);
+                }
+                values.see(value)
+            }
+        };
+        if has_place { value } else { Self::OTHER }
+    }
+
+    /// Whether series of this value are exported.
+    #[must_use]
+    pub fn exports(&self, value: &str) -> bool {
+        let values = self.values.read().unwrap_or_else(PoisonError::into_inner);
+        value == Self::OTHER || values.counted.get(value).is_some_and(|known| known.has_place)
+    }
+}
+
+impl Value {
+    /// Counts a sighting. Returns whether the value has a place.
+    fn see(&self) -> bool {
+        self.seen.fetch_add(1, Ordering::Relaxed);
+        self.has_place
+    }
+
+    fn seen(&self) -> u64 {
+        self.seen.load(Ordering::Relaxed)
+    }
+}
+
+impl Values {
+    fn is_review_due(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.reviewed) >= REVIEW_PERIOD
+    }
+
+    /// Counts a sighting of a value that may be new. Returns whether the value has a place.
+    fn see(&mut self, value: &str) -> bool {
+        if let Some(known) = self.counted.get(value) {
+            return known.see();
         }
-        if known.len() >= self.cap {
-            return Self::OTHER;
+        let has_place = self.placed < self.cap;
+        let mut seen = 1;
+        if has_place {
+            self.placed += 1;
+        } else if self.counted.len() >= self.cap * COUNTED_PER_PLACE {
+            let waiting = self.counted.iter().filter(|(_, known)| !known.has_place);
+            let rarest = waiting.min_by_key(|(_, known)| known.seen()).map(|(value, _)| value.clone());
+            let replaced = rarest.and_then(|rarest| self.counted.remove(&rarest));
+            seen += replaced.map_or(0, |replaced| replaced.seen());
         }
-        drop(known);
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may have taken the last place in between.
-        if known.len() < self.cap || known.contains(value) {
-            known.insert(value.to_owned());
-            value
-        } else {
-            Self::OTHER
+        self.counted.insert(value.to_owned(), Value { seen: AtomicU64::new(seen), has_place });
+        has_place
+    }
+
+    /// Moves places from the least active values to more active ones.
+    fn review(&mut self, now: Instant) {
+        self.reviewed = now;
+        let (mut placed, mut waiting): (Vec<_>, Vec<_>) =
+            self.counted.values_mut().partition(|value| value.has_place);
+        placed.sort_by_key(|value| value.seen());
+        waiting.sort_by_key(|value| std::cmp::Reverse(value.seen()));
+        for (idle, active) in placed.into_iter().zip(waiting) {
+            if active.seen() <= 2 * idle.seen() {
+                break;
+            }
+            (idle.has_place, active.has_place) = (false, true);
+        }
+        self.counted.retain(|_, value| value.has_place || value.seen() > 1);
+        for value in self.counted.values_mut() {
+            *value.seen.get_mut() /= 2;
         }
     }
 }
@@ -71,24 +170,94 @@ impl<B: MetricVecBuilder, const N: usize> Capped<Labeled<MetricVec<B>, N>> {
     }
 }
 
-impl<F: Collector> Collector for Capped<F> {
+impl<B: MetricVecBuilder, const N: usize> Collector for Capped<Labeled<MetricVec<B>, N>> {
     fn desc(&self) -> Vec<&Desc> {
         self.family.desc()
     }
 
+    /// Collects the series, and removes those of values that lost their place.
     fn collect(&self) -> Vec<MetricFamily> {
-        self.family.collect()
+        self.family.collect_retained(|values| values.first().is_none_or(|first| self.first.exports(first)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Registrar;
+
+    /// A label, and the time of its last review.
+    struct Fixture {
+        label: CappedLabel,
+        now: Instant,
+    }
+
+    impl Fixture {
+        fn new(cap: usize) -> Self {
+            Self { label: CappedLabel::new(cap), now: Instant::now() }
+        }
+
+        fn see(&self, value: &str, times: usize) -> bool {
+            (0..times).all(|_| self.label.of_at(value, self.now) == value)
+        }
+
+        /// The sighting of `value` that comes a minute later, with which places are assigned anew.
+        fn see_after_a_minute(&mut self, value: &str) -> bool {
+            self.now += REVIEW_PERIOD;
+            self.see(value, 1)
+        }
+
+        fn counted(&self) -> usize {
+            self.label.values.read().unwrap().counted.len()
+        }
+    }
 
     #[test]
-    fn the_first_values_stay_and_the_rest_is_other() {
+    fn free_places_go_to_the_values_that_come_first() {
         let label = CappedLabel::new(2);
         assert_eq!(["a", "b", "c", "a", "c"].map(|value| label.of(value)), ["a", "b", "other", "a", "other"]);
+    }
+
+    #[test]
+    fn an_active_value_takes_the_place_of_one_that_was_seen_once() {
+        let mut label = Fixture::new(2);
+        assert!(label.see("new 1", 1) && label.see("new 2", 1));
+        assert!(!label.see("active", 10));
+        assert!(label.see_after_a_minute("active"));
+        assert_eq!(["new 1", "new 2"].iter().filter(|value| label.label.exports(value)).count(), 1);
+    }
+
+    #[test]
+    fn values_of_similar_activity_do_not_alternate() {
+        let mut label = Fixture::new(1);
+        for _ in 0..10 {
+            assert!(label.see("first", 10));
+            assert!(!label.see("second", 19));
+            label.now += REVIEW_PERIOD;
+        }
+    }
+
+    #[test]
+    fn a_value_that_falls_silent_frees_its_place_for_any_other() {
+        let mut label = Fixture::new(1);
+        assert!(label.see("silent", 1000));
+        let minutes = (1..).find(|_| label.see_after_a_minute("slow")).unwrap();
+        assert!(minutes <= 11, "{minutes}");
+    }
+
+    #[test]
+    fn a_crowd_of_new_values_takes_no_place_from_active_ones_and_no_memory() {
+        let mut label = Fixture::new(2);
+        for minute in 0..5 {
+            for n in 0..1000 {
+                label.see(&format!("new {minute} {n}"), 1);
+                label.see("active 1", 1);
+                label.see("active 2", 1);
+            }
+            assert!(label.counted() <= 2 * COUNTED_PER_PLACE);
+            label.now += REVIEW_PERIOD;
+        }
+        assert!(label.see("active 1", 1) && label.see("active 2", 1));
     }
 
     #[test]
@@ -104,6 +273,30 @@ mod tests {
                 });
             }
         });
-        assert_eq!(label.known.read().unwrap().len(), 10);
+        let values = label.values.read().unwrap();
+        assert_eq!(values.counted.values().filter(|value| value.has_place).count(), 10);
+    }
+
+    #[test]
+    fn a_value_that_lost_its_place_has_no_series() {
+        let mut label = Fixture::new(1);
+        let mut registrar = Registrar::default();
+        let family = registrar.int_counter_vec("calls_total", "Calls.", ["tenant", "endpoint"]).unwrap();
+        let calls = Capped::new(family, label.label.clone());
+        for tenant in ["silent", "active"] {
+            calls.with([tenant, "/a"]).inc();
+            calls.with([tenant, "/b"]).inc();
+        }
+        label.see("active", 10);
+        label.see_after_a_minute("active");
+        calls.with(["active", "/a"]).inc();
+        let mut tenants: Vec<_> = calls.collect()[0]
+            .get_metric()
+            .iter()
+            .map(|metric| format!("{:?} {}", metric.get_label()[1].value(), metric.get_counter().get_value()))
+            .collect();
+        tenants.sort();
+        assert_eq!(tenants, [r#""active" 1"#, r#""other" 1"#, r#""other" 1"#]);
+        assert!(!registrar.text().unwrap().contains("silent"));
     }
 }

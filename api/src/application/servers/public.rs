@@ -35,6 +35,9 @@ pub(in crate::application) fn public_server(
 ) -> anyhow::Result<Server> {
     let limits = http.limits;
     let faults_are_enabled = parts.edge.faults.are_enabled();
+    for (method, path, statuses) in docs::outcomes() {
+        parts.edge.http_metrics.watch(method, &path, statuses.iter().map(String::as_str));
+    }
     let routes = web::Data::new(routes::all());
     server.serve(listener, move || {
         runtime.watch("http");

@@ -64,6 +64,27 @@ fn operations(openapi: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
     })
 }
 
+/// The outcomes of every operation that metrics count from the start: its method, its path, and the statuses of its
+/// documented responses that are no errors of the client.
+#[must_use]
+pub fn outcomes() -> Vec<(&'static str, String, Vec<String>)> {
+    let paths = openapi().paths.paths.into_iter();
+    let operations = paths.flat_map(|(path, item)| {
+        let PathItem { get, post, put, patch, delete, .. } = item;
+        let methods = [("GET", get), ("POST", post), ("PUT", put), ("PATCH", patch), ("DELETE", delete)];
+        methods.map(|(method, operation)| (method, path.clone(), operation))
+    });
+    let outcome = |(method, path, operation): (_, _, Option<Operation>)| {
+        let documented = operation?.responses.responses.into_keys();
+        let statuses = documented.filter(|status| status.starts_with(['2', '5']) && status != SERVER_ERROR);
+        Some((method, path, statuses.chain([SERVER_ERROR.to_owned()]).collect()))
+    };
+    operations.filter_map(outcome).collect()
+}
+
+/// The status of an unexpected error, which no operation documents.
+const SERVER_ERROR: &str = "500";
+
 /// Adds the error responses that all operations have in common, and the media type of problem documents.
 fn describe_errors(operation: &mut Operation) {
     let mut common = vec![("503", "The service is overloaded, or a dependency is unavailable")];

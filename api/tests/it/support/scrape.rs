@@ -30,6 +30,16 @@ impl Scrape {
         Self { types, series }
     }
 
+    /// Whether a metric has a series whose labels satisfy the predicate.
+    pub(crate) fn has(&self, metric: &str, predicate: impl Fn(&[(&str, &str)]) -> bool) -> bool {
+        self.series.keys().any(|series| {
+            let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+            let labels = labels.trim_end_matches('}').split("\",").filter(|label| !label.is_empty());
+            let labels = labels.filter_map(|label| label.trim_end_matches('"').split_once("=\""));
+            name == metric && predicate(&labels.collect::<Vec<_>>())
+        })
+    }
+
     /// The sum of the series of a metric whose labels contain this text.
     pub(crate) fn sum(&self, metric: &str, labels: &str) -> f64 {
         let all = self.series.iter();

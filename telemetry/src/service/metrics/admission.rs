@@ -28,7 +28,7 @@ impl AdmissionMetrics {
         }
         let api_calls = registrar.int_counter_vec(
             "api_calls_total",
-            "Authenticated requests, by tenant and route pattern. Tenants beyond the cap count as \"other\".",
+            "Authenticated requests, by tenant and route pattern. Tenants that are not among the most active ones count as \"other\".",
             ["tenant_id", "endpoint"],
         )?;
         let rate_limited = registrar.int_counter_vec(
@@ -55,6 +55,8 @@ impl AdmissionMetrics {
     /// Counts an authenticated request.
     pub fn called_by_tenant(&self, tenant: &str, endpoint: &str) {
         self.api_calls.with([tenant, endpoint]).inc();
+        // Created at zero, so that an alert sees the increase of the first rejection.
+        self.rate_limited.with([tenant]);
     }
 
     /// Counts a request that the rate limit rejected.

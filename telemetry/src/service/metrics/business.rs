@@ -113,17 +113,32 @@ impl Revenue {
         for Sale { tenant_id, product, usd } in sales {
             let redacted = without_emails(product);
             let product = redacted.as_deref().unwrap_or(product);
-            let labels = [self.tenants.of(tenant_id), self.product_of(tenant_id, product)];
+            let labels = match self.tenants.of(tenant_id) {
+                CappedLabel::OTHER => [CappedLabel::OTHER; 2],
+                tenant_id => [tenant_id, self.product_of(tenant_id, product)],
+            };
             self.family.with(labels).inc_by(*usd);
         }
     }
 
-    /// The product itself, or `other`. The cap counts the products of each tenant: if it counted names alone,
-    /// there could be as many series as its square.
+    /// The product itself, or `other`.
     fn product_of<'a>(&self, tenant_id: &str, product: &'a str) -> &'a str {
-        let pair = format!("{tenant_id} {product}");
+        let pair = pair(tenant_id, product);
         if self.products.of(&pair) == CappedLabel::OTHER { CappedLabel::OTHER } else { product }
     }
+
+    /// Whether a series is exported.
+    fn exports(&self, labels: &[&str]) -> bool {
+        let [tenant_id, product] = labels else { return true };
+        self.tenants.exports(tenant_id)
+            && (*product == CappedLabel::OTHER || self.products.exports(&pair(tenant_id, product)))
+    }
+}
+
+/// A value of the label of products. The cap counts the products of each tenant: if it counted names alone, there could
+/// be as many series as its square.
+fn pair(tenant_id: &str, product: &str) -> String {
+    format!("{tenant_id} {product}")
 }
 
 impl Collector for Revenue {
@@ -132,6 +147,6 @@ impl Collector for Revenue {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        self.family.collect()
+        self.family.collect_retained(|labels| self.exports(labels))
     }
 }

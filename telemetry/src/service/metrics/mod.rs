@@ -26,7 +26,7 @@ use crate::metrics::{
 /// Settings of the metrics.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricsSettings {
-    /// The maximum number of tenants, and of products, with time series of their own.
+    /// The maximum number of tenants, and of products, with time series of their own: the most active ones.
     pub label_cap: usize,
     /// Settings of the metrics that every service has.
     pub standard: StandardMetricsSettings,
@@ -74,7 +74,11 @@ impl Metrics {
         Ok(Self {
             admission: AdmissionMetrics::register(all.group("http"), tenants.clone())?,
             business: BusinessMetrics::register(all.group("business"), tenants, label_cap)?,
-            payment_gateway: OutboundMetrics::register(all.group("payment gateway"), "payment_gateway")?,
+            payment_gateway: OutboundMetrics::register(
+                all.group("payment gateway"),
+                "payment_gateway",
+                &["charge", "find", "void", "refund"],
+            )?,
             database: DatabaseMetrics::register(all.group("database"))?,
             cache: CacheMetrics::register(all.group("cache"))?,
             outbox: OutboxMetrics::register(all.group("outbox"))?,

@@ -23,10 +23,15 @@ pub struct CircuitBreakerMetrics {
 }
 
 impl OutboundMetrics {
-    /// Registers the metrics of a third party; `name` is in snake case, such as `payment_gateway`.
-    pub(super) fn register(registrar: &mut Registrar, name: &'static str) -> Result<Self, Error> {
+    /// Registers the metrics of a third party; `name` is in snake case, such as `payment_gateway`. The series of its
+    /// `operations` begin at zero, so that an alert sees the increase of the first failures.
+    pub(super) fn register(
+        registrar: &mut Registrar,
+        name: &'static str,
+        operations: &[&str],
+    ) -> Result<Self, Error> {
         let title = name.replace('_', " ");
-        Ok(Self {
+        let metrics = Self {
             duration: registrar.histogram_vec(
                 &format!("{name}_request_duration_seconds"),
                 &format!(
@@ -36,7 +41,13 @@ impl OutboundMetrics {
                 ["operation", "outcome"],
             )?,
             breaker: CircuitBreakerMetrics::register(registrar, name)?,
-        })
+        };
+        for operation in operations {
+            for outcome in ["ok", "error", "timeout"] {
+                metrics.duration.with([operation, outcome]);
+            }
+        }
+        Ok(metrics)
     }
 
     /// Observes one attempt.
