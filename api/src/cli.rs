@@ -9,6 +9,7 @@ use glasshouse_telemetry::{Telemetry, TelemetrySettings};
 
 use crate::commands;
 use crate::commands::seed::SeedArgs;
+use crate::commands::set_plan::SetPlanArgs;
 use crate::commands::telemetry_contract::ContractArgs;
 use crate::config::{Config, ProcessKind, read_telemetry};
 use crate::environment::{Reader, environment};
@@ -37,6 +38,8 @@ enum Command {
     Migrate,
     /// Add tenants, users, products and orders.
     Seed(SeedArgs),
+    /// Give a tenant another plan: sign-up yields `free`.
+    SetPlan(SetPlanArgs),
     /// Print the OpenAPI document.
     Openapi,
     /// Print every metric and every event of the service, as JSON.
@@ -73,6 +76,7 @@ impl Cli {
             Command::Gateway => keep_running(ProcessKind::Gateway),
             Command::Migrate => run_once(commands::migrate::run()),
             Command::Seed(args) => run_once(commands::seed::run(args)),
+            Command::SetPlan(args) => run_once(commands::set_plan::run(args)),
             Command::CheckHealth => run_once(commands::check_health::run()),
             Command::Openapi => commands::openapi::print(),
             Command::TelemetryContract(args) => commands::telemetry_contract::print(&args),

@@ -16,8 +16,6 @@ pub struct SignUp {
     pub slug: Slug,
     /// The display name.
     pub name: Name,
-    /// The subscription.
-    pub plan: Plan,
     /// The e-mail address of the owner.
     pub owner_email: Email,
     /// The password of the owner.
@@ -49,7 +47,8 @@ pub enum SignUpError {
     Store(#[from] StoreFailure),
 }
 
-/// Creates a tenant and its owner, both with the creation time `now`.
+/// Creates a tenant on the plan [`Plan::Free`] and its owner, both with the creation time `now`. Other plans are sold: an
+/// operator sets them.
 ///
 /// # Errors
 /// [`SignUpError`] when the slug is taken, or hashing or the storage fails.
@@ -60,8 +59,8 @@ pub async fn sign_up(
     now: OffsetDateTime,
 ) -> Result<(Tenant, User), SignUpError> {
     let hash = hasher.hash(request.owner_password).await?;
-    let (slug, name, plan) = (request.slug, request.name, request.plan);
-    let tenant = Tenant { id: TenantId::new(), slug, name, plan, created_at: now };
+    let (slug, name) = (request.slug, request.name);
+    let tenant = Tenant { id: TenantId::new(), slug, name, plan: Plan::Free, created_at: now };
     let owner = User {
         id: UserId::new(),
         email: request.owner_email,

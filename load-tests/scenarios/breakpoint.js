@@ -7,7 +7,7 @@
 
 import { testOptions } from './lib/options.js';
 import { number, steadySeconds } from './lib/settings.js';
-import { signUpTenants } from './lib/tenants.js';
+import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 export const options = testOptions(
@@ -36,7 +36,7 @@ function limit(threshold) {
 }
 
 export function setup() {
-  return signUpTenants(['enterprise', 'enterprise', 'enterprise']);
+  return prepareTenants(['enterprise', 'enterprise', 'enterprise']);
 }
 
 export default function (tenants) {

@@ -9,7 +9,7 @@ import { Client } from './lib/api.js';
 import { testOptions } from './lib/options.js';
 import { number, steadySeconds } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
-import { signUpTenants, tokenOf } from './lib/tenants.js';
+import { prepareTenants, tokenOf } from './lib/tenants.js';
 
 const users = number('USERS', 150);
 const PAGES_PER_SECOND = 4;
@@ -35,7 +35,7 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const tenants = signUpTenants(['enterprise'], { members: users - 1 });
+  const tenants = prepareTenants(['enterprise'], { members: users - 1 });
   return { tenants, before: cacheRequests() };
 }
 

@@ -7,7 +7,7 @@ import { clearFaults, inject } from './lib/faults.js';
 import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
-import { signUpTenants } from './lib/tenants.js';
+import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
@@ -22,7 +22,7 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const tenants = signUpTenants();
+  const tenants = prepareTenants();
   const before = waits();
   const pool = Metrics.read().sum('database_connections_max');
   inject({ held_connections: { count: pool - 1 }, slow_queries: { delay_ms: 100 } }, seconds);

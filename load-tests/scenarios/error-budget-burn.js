@@ -7,7 +7,7 @@
 import { clearFaults, inject } from './lib/faults.js';
 import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
-import { signUpTenants } from './lib/tenants.js';
+import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds(55 * 60);
@@ -15,7 +15,7 @@ const seconds = steadySeconds(55 * 60);
 export const options = testOptions({ everyday: constantLoad(seconds) }, { server_errors: ['rate>0.015', 'rate<0.08'] });
 
 export function setup() {
-  const tenants = signUpTenants();
+  const tenants = prepareTenants();
   inject({ errors: { share: 0.04 } }, seconds);
   return tenants;
 }

@@ -6,7 +6,7 @@
 import { clearFaults, inject } from './lib/faults.js';
 import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
-import { signUpTenants } from './lib/tenants.js';
+import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
@@ -21,7 +21,7 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const tenants = signUpTenants();
+  const tenants = prepareTenants();
   inject({ latency: { endpoint: '/v1/products', delay_ms: 1500 } }, seconds);
   return tenants;
 }

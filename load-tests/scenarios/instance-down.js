@@ -5,7 +5,7 @@
 
 import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
-import { signUpTenants } from './lib/tenants.js';
+import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 export const options = testOptions(
@@ -14,7 +14,7 @@ export const options = testOptions(
 );
 
 export function setup() {
-  return signUpTenants();
+  return prepareTenants();
 }
 
 export default function (tenants) {

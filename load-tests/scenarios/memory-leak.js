@@ -7,7 +7,7 @@ import { clearFaults, inject } from './lib/faults.js';
 import { constantLoad, testOptions } from './lib/options.js';
 import { number, steadySeconds } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
-import { signUpTenants } from './lib/tenants.js';
+import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
@@ -25,7 +25,7 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const tenants = signUpTenants();
+  const tenants = prepareTenants();
   const metrics = Metrics.read();
   const resident = metrics.sum('process_resident_memory_bytes');
   const limit = metrics.sum('process_memory_limit_bytes');

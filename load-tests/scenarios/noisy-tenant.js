@@ -16,7 +16,7 @@ import { Gauge } from 'k6/metrics';
 import { Client } from './lib/api.js';
 import { constantLoad, testOptions } from './lib/options.js';
 import { number, scaled, steadySeconds } from './lib/settings.js';
-import { signUpTenants, tokenOf } from './lib/tenants.js';
+import { prepareTenants, tokenOf } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const p95Ratio = new Gauge('others_p95_ratio');
@@ -63,8 +63,8 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const others = signUpTenants(['free', 'pro', 'enterprise']);
-  const [noisy] = signUpTenants(['free'], { members: 0, products: 1 });
+  const others = prepareTenants(['free', 'pro', 'enterprise']);
+  const [noisy] = prepareTenants(['free'], { members: 0, products: 1 });
   return { others, noisy };
 }
 

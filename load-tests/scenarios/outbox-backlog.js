@@ -7,7 +7,7 @@ import { clearFaults, inject } from './lib/faults.js';
 import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds, urls } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
-import { signUpTenants } from './lib/tenants.js';
+import { prepareTenants } from './lib/tenants.js';
 import { CHECKOUT_MIX, visit } from './lib/visits.js';
 
 const seconds = steadySeconds(360, 120);
@@ -22,7 +22,7 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const tenants = signUpTenants();
+  const tenants = prepareTenants();
   inject({ stalled_outbox: {} }, seconds, urls.workerManagement);
   return { tenants, begun: Date.now() };
 }

@@ -6,7 +6,7 @@
 import { setGatewayBehavior, resetGateway } from './lib/faults.js';
 import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
-import { signUpTenants } from './lib/tenants.js';
+import { prepareTenants } from './lib/tenants.js';
 import { CHECKOUT_MIX, visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
@@ -20,7 +20,7 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const tenants = signUpTenants();
+  const tenants = prepareTenants();
   setGatewayBehavior({ decline_rate: 0.6 });
   return tenants;
 }

@@ -7,7 +7,7 @@ import { setGatewayBehavior, resetGateway } from './lib/faults.js';
 import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
-import { signUpTenants } from './lib/tenants.js';
+import { prepareTenants } from './lib/tenants.js';
 import { CHECKOUT_MIX, visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
@@ -22,7 +22,7 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const tenants = signUpTenants();
+  const tenants = prepareTenants();
   const before = attempts();
   setGatewayBehavior({ error_rate: 0.9 });
   return { tenants, before };

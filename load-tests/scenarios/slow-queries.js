@@ -7,7 +7,7 @@ import { clearFaults, inject } from './lib/faults.js';
 import { constantLoad, testOptions } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
-import { signUpTenants } from './lib/tenants.js';
+import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
@@ -22,7 +22,7 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const tenants = signUpTenants();
+  const tenants = prepareTenants();
   inject({ slow_queries: { delay_ms: 1500, share: 0.03 } }, seconds);
   return { tenants, before: slowQueries(), begun: Date.now() };
 }

@@ -5,7 +5,7 @@
 
 import { rampingLoad, testOptions } from './lib/options.js';
 import { number, scaled, steadySeconds } from './lib/settings.js';
-import { signUpTenants } from './lib/tenants.js';
+import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const peak = number('VUS', 80);
@@ -30,7 +30,7 @@ export const options = testOptions(
 );
 
 export function setup() {
-  return signUpTenants(['pro', 'enterprise', 'enterprise']);
+  return prepareTenants(['pro', 'enterprise', 'enterprise']);
 }
 
 export default function (tenants) {

@@ -5,7 +5,7 @@
 
 import { rampingLoad, testOptions } from './lib/options.js';
 import { number, scaled, steadySeconds } from './lib/settings.js';
-import { signUpTenants } from './lib/tenants.js';
+import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const vus = number('VUS', 60);
@@ -28,7 +28,7 @@ export const options = testOptions(
 
 // Plans whose rate limits are above this load.
 export function setup() {
-  return signUpTenants(['pro', 'enterprise', 'enterprise']);
+  return prepareTenants(['pro', 'enterprise', 'enterprise']);
 }
 
 export default function (tenants) {

@@ -10,7 +10,7 @@ import { Client } from './lib/api.js';
 import { clearFaults, inject } from './lib/faults.js';
 import { rampingLoad, testOptions } from './lib/options.js';
 import { number, scaled, steadySeconds } from './lib/settings.js';
-import { signUpTenants, tokenOf } from './lib/tenants.js';
+import { prepareTenants, tokenOf } from './lib/tenants.js';
 import { oneOf } from './lib/visits.js';
 
 const vus = 2 * number('GLASSHOUSE_MAX_CONCURRENT_REQUESTS', 32);
@@ -33,7 +33,7 @@ export const options = testOptions(
 );
 
 export function setup() {
-  const tenants = signUpTenants(['enterprise', 'enterprise', 'enterprise'], { members: 1 });
+  const tenants = prepareTenants(['enterprise', 'enterprise', 'enterprise'], { members: 1 });
   inject({ latency: { endpoint: '/v1/products', delay_ms: 800 } }, ramp + steady + ramp);
   return tenants;
 }

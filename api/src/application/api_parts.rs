@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
 use glasshouse_infra::active_users::ActiveUsers;
+use glasshouse_infra::attempts::AttemptLimiter;
 use glasshouse_infra::cache::Cache;
 use glasshouse_infra::db::Directory;
 use glasshouse_infra::faults::Faults;
@@ -48,6 +49,7 @@ pub(super) struct AdmissionParts {
     tokens: Tokens,
     principals: Principals,
     limiter: Arc<RateLimiter>,
+    attempts: AttemptLimiter,
     active_users: ActiveUsers,
 }
 
@@ -105,6 +107,10 @@ impl AdmissionParts {
                 metrics.cache.clone(),
             ),
             limiter: Arc::new(limiter),
+            attempts: match &connections.redis {
+                Some(redis) => AttemptLimiter::in_redis(redis.clone(), auth.attempts),
+                None => AttemptLimiter::in_process(auth.attempts),
+            },
             active_users,
         }
     }
@@ -118,6 +124,7 @@ impl AdmissionParts {
         app.app_data(Data::new(self.tokens.clone()))
             .app_data(Data::new(self.principals.clone()))
             .app_data(Data::from(self.limiter.clone()))
+            .app_data(Data::new(self.attempts.clone()))
             .app_data(Data::new(self.active_users.clone()));
     }
 }

@@ -65,8 +65,8 @@ impl Application {
         ApplicationStarting { version: env!("CARGO_PKG_VERSION") }.emit();
         match config {
             Config::Demo(config) => Self::demo(*config).await,
-            Config::Serve(config) => Self::serve(config).await,
-            Config::Worker(config) => Self::worker(config).await,
+            Config::Serve(config) => Self::serve(*config).await,
+            Config::Worker(config) => Self::worker(*config).await,
             Config::Gateway(config) => {
                 let mut builder = Builder::new(config.process)?;
                 builder.add_gateway_simulator(config.simulator_address)?;

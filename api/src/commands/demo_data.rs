@@ -1,11 +1,11 @@
-//! The two tenants of the demo, with users and products. Adding them is idempotent.
+//! The tenants of the demo, one for each plan, with users and products. Adding them is idempotent.
 
-use glasshouse_domain::id::{ProductId, UserId};
+use glasshouse_domain::id::{ProductId, TenantId, UserId};
 use glasshouse_domain::login::{LoggedIn, LoginError, PasswordHasher, log_in};
 use glasshouse_domain::page::PageRequest;
 use glasshouse_domain::product::Product;
-use glasshouse_domain::sign_up::{SignUp, SignUpError, sign_up};
-use glasshouse_domain::tenant::Plan;
+use glasshouse_domain::sign_up::{SignUpError, SignUpStore};
+use glasshouse_domain::tenant::{Plan, Tenant};
 use glasshouse_domain::user::{Role, User};
 use glasshouse_domain::values::{Currency, Email, Money, Name, Password, Sku, Slug};
 use glasshouse_infra::clock;
@@ -25,7 +25,7 @@ pub(super) struct DemoTenant {
 }
 
 /// The tenants of the demo.
-pub(super) const TENANTS: [DemoTenant; 2] = [
+pub(super) const TENANTS: [DemoTenant; 3] = [
     DemoTenant {
         slug: "acme",
         name: "Acme Corporation",
@@ -42,6 +42,12 @@ pub(super) const TENANTS: [DemoTenant; 2] = [
         plan: Plan::Free,
         products: &[("LASER-9", "Laser pointer", 2_900), ("HAMMOCK", "Hammock", 8_500)],
     },
+    DemoTenant {
+        slug: "initech",
+        name: "Initech",
+        plan: Plan::Enterprise,
+        products: &[("STAPLER", "Red stapler", 1_990), ("COVER", "Report cover", 150)],
+    },
 ];
 
 const STOCK: i32 = 1_000_000;
@@ -54,29 +60,28 @@ impl DemoTenant {
 
     /// Adds the tenant with its users and products, unless it exists.
     pub(super) async fn add(&self, seeder: &Seeder, hasher: &Argon2Hasher) -> anyhow::Result<()> {
-        let request = SignUp {
-            slug: Slug::parse(self.slug)?,
-            name: Name::parse(self.name)?,
-            plan: self.plan,
-            owner_email: Email::parse(&self.email(Role::Owner))?,
-            owner_password: Password::parse(PASSWORD.into())?,
-        };
         let now = clock::now();
-        let store = match sign_up(&seeder.directory(), hasher, request, now).await {
-            Ok((tenant, _)) => seeder.tenant(tenant.id),
+        let (slug, name) = (Slug::parse(self.slug)?, Name::parse(self.name)?);
+        let tenant = Tenant { id: TenantId::new(), slug, name, plan: self.plan, created_at: now };
+        let hash = hasher.hash(Password::parse(PASSWORD.into())?).await?;
+        match seeder.directory().create_tenant(&tenant, &self.user(Role::Owner, now)?, &hash).await {
+            Ok(()) => {}
             Err(SignUpError::SlugTaken) => return Ok(()),
             Err(error) => return Err(error.into()),
-        };
+        }
+        let store = seeder.tenant(tenant.id);
         for role in [Role::Admin, Role::Member] {
-            let email = Email::parse(&self.email(role))?;
-            let user = User { id: UserId::new(), email, role, active: true, version: 1, created_at: now };
-            let hash = hasher.hash(Password::parse(PASSWORD.into())?).await?;
-            store.add_user(&user, &hash).await?;
+            store.add_user(&self.user(role, now)?, &hash).await?;
         }
         for (sku, name, cents) in self.products {
             store.add_product(&product(sku, name, *cents, now)?).await?;
         }
         Ok(())
+    }
+
+    fn user(&self, role: Role, created_at: OffsetDateTime) -> anyhow::Result<User> {
+        let (id, email) = (UserId::new(), Email::parse(&self.email(role))?);
+        Ok(User { id, email, role, active: true, version: 1, created_at })
     }
 
     /// Logs the owner in; `None` if the tenant or its owner was changed since it was added.

@@ -8,4 +8,5 @@ pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod seed;
 pub(crate) mod serve;
+pub(crate) mod set_plan;
 pub(crate) mod telemetry_contract;

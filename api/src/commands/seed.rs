@@ -23,7 +23,7 @@ use crate::environment::{Reader, environment};
 /// The data to add.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct SeedArgs {
-    /// Add the two tenants of the demo, unless they exist.
+    /// Add the tenants of the demo, unless they exist.
     #[arg(long)]
     pub(crate) demo: bool,
     /// The number of new tenants.

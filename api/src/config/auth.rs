@@ -2,10 +2,12 @@
 
 use std::thread::available_parallelism;
 
+use glasshouse_infra::attempts::AttemptQuotas;
 use glasshouse_infra::passwords::HashingSettings;
 use glasshouse_infra::tokens::TokenSettings;
 use secrecy::SecretString;
 
+use super::attempts;
 use crate::environment::Reader;
 
 /// Access tokens and password hashes.
@@ -15,6 +17,8 @@ pub struct AuthSettings {
     pub tokens: TokenSettings,
     /// The cost of a password hash, and the queue for one.
     pub hashing: HashingSettings,
+    /// The limits of logins and sign-ups.
+    pub attempts: AttemptQuotas,
 }
 
 const MIN_SECRET_BYTES: usize = 32;
@@ -26,8 +30,7 @@ impl AuthSettings {
     /// Reads the settings; `JWT_SECRET` is required.
     pub(super) fn read(env: &mut Reader) -> Option<Self> {
         let secret = secret(env);
-        let (lifetime, hashing) = (env.seconds("GLASSHOUSE_TOKEN_SECONDS", TOKEN_SECONDS), read_hashing(env));
-        Some(Self { tokens: TokenSettings { secret: secret?, lifetime }, hashing })
+        Self::with_secret(secret, TOKEN_SECONDS, env)
     }
 
     /// Reads the settings of the demo. Without a `JWT_SECRET` it uses a random one, so its tokens become
@@ -37,9 +40,13 @@ impl AuthSettings {
             Some(_) => secret(env),
             None => Some(random_secret()),
         };
-        let (lifetime, hashing) =
-            (env.seconds("GLASSHOUSE_TOKEN_SECONDS", DEMO_TOKEN_SECONDS), read_hashing(env));
-        Some(Self { tokens: TokenSettings { secret: secret?, lifetime }, hashing })
+        Self::with_secret(secret, DEMO_TOKEN_SECONDS, env)
+    }
+
+    fn with_secret(secret: Option<SecretString>, token_seconds: u64, env: &mut Reader) -> Option<Self> {
+        let lifetime = env.seconds("GLASSHOUSE_TOKEN_SECONDS", token_seconds);
+        let (hashing, attempts) = (read_hashing(env), attempts::read(env));
+        Some(Self { tokens: TokenSettings { secret: secret?, lifetime }, hashing, attempts })
     }
 }
 

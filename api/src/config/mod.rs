@@ -3,6 +3,7 @@
 //! A `*Config` is the whole configuration of one kind of process. It is made of `*Settings`, one for each
 //! concern. `.env.example` lists every variable with its default; a test compares it with this module.
 
+mod attempts;
 mod auth;
 mod http;
 mod process;
@@ -44,15 +45,15 @@ pub enum ProcessKind {
     Gateway,
 }
 
-/// The configuration of one process: exactly what its kind needs.
+/// The configuration of one process: exactly what its kind needs. Large ones are boxed.
 #[derive(Clone, Debug)]
 pub enum Config {
-    /// The configuration of [`ProcessKind::Demo`]. Boxed, as the largest.
+    /// The configuration of [`ProcessKind::Demo`].
     Demo(Box<DemoConfig>),
     /// The configuration of [`ProcessKind::Serve`].
-    Serve(ServeConfig),
+    Serve(Box<ServeConfig>),
     /// The configuration of [`ProcessKind::Worker`].
-    Worker(WorkerConfig),
+    Worker(Box<WorkerConfig>),
     /// The configuration of [`ProcessKind::Gateway`].
     Gateway(GatewayConfig),
 }
@@ -149,8 +150,8 @@ impl Config {
     pub fn read(kind: ProcessKind, env: &mut Reader) -> Option<Self> {
         match kind {
             ProcessKind::Demo => DemoConfig::read(env).map(Box::new).map(Self::Demo),
-            ProcessKind::Serve => ServeConfig::read(env).map(Self::Serve),
-            ProcessKind::Worker => WorkerConfig::read(env).map(Self::Worker),
+            ProcessKind::Serve => ServeConfig::read(env).map(Box::new).map(Self::Serve),
+            ProcessKind::Worker => WorkerConfig::read(env).map(Box::new).map(Self::Worker),
             ProcessKind::Gateway => Some(Self::Gateway(GatewayConfig::read(env))),
         }
     }

@@ -55,7 +55,7 @@ impl Stack {
 
     /// An owner, a product of theirs, and a client of the gateway simulator.
     pub(crate) async fn shop(&mut self) -> (Client, String, Client) {
-        let owner = self.serve.client("http_addr").await.sign_up(&new_slug(), "free").await;
+        let owner = self.serve.client("http_addr").await.sign_up(&new_slug()).await;
         let product = owner.add_product(100_000).await;
         (owner, product, self.gateway.client("gateway_addr").await)
     }
@@ -111,7 +111,7 @@ async fn the_service_can_use_a_migrated_database() {
     }
     let seeded = Process::run(&["seed", "--demo"], &as_service).await;
     assert_eq!(seeded.code, Some(0), "{seeded:?}");
-    assert_eq!(database.number("SELECT count(*) AS n FROM tenants").await, 2);
+    assert_eq!(database.number("SELECT count(*) AS n FROM tenants").await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,11 +138,11 @@ async fn seed_adds_the_demo_once_and_as_many_orders_as_asked() {
         for _ in 0..2 {
             let ended = Process::run(&["seed", "--demo"], &settings).await;
             assert_eq!(ended.code, Some(0), "{ended:?}");
-            assert_eq!(counts().await, [2, 6, 5, 0]);
+            assert_eq!(counts().await, [3, 9, 7, 0]);
         }
         let ended = Process::run(&["seed", "--tenants", "3", "--orders", "2500"], &settings).await;
         assert_eq!(ended.code, Some(0), "{ended:?}");
-        assert_eq!(counts().await, [2 + 3, 6 + 3, 5 + 30, 2500]);
+        assert_eq!(counts().await, [3 + 3, 9 + 3, 7 + 30, 2500]);
         let unequal = "SELECT count(*) AS n FROM orders WHERE total_minor <> (SELECT sum(quantity * \
                        unit_price_minor) FROM order_items WHERE order_id = orders.id)";
         assert_eq!(database.number(unequal).await, 0);
@@ -187,7 +187,7 @@ async fn check_health_succeeds_only_for_a_ready_process() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_demo_needs_no_setting_and_seeds_two_tenants() {
+async fn the_demo_needs_no_setting_and_seeds_a_tenant_of_each_plan() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("new").join("folder");
     let settings = with(&common(), [("GLASSHOUSE_DATA_DIR", data.to_str().unwrap())]);
@@ -195,7 +195,7 @@ async fn the_demo_needs_no_setting_and_seeds_two_tenants() {
     for _ in 0..2 {
         let mut demo = Process::start(&["demo"], &settings);
         let anonymous = demo.client("http_addr").await;
-        for tenant in ["acme", "globex"] {
+        for tenant in ["acme", "globex", "initech"] {
             let owner = anonymous.log_in(tenant, &format!("owner@{tenant}.example"), "demo-password").await;
             let products = owner.get("/v1/products").await.expect(200);
             let product = products["items"][0]["id"].as_str().unwrap();

@@ -10,6 +10,7 @@
 mod support;
 
 mod allowed_hosts;
+mod attempts;
 mod authentication;
 mod authorization;
 mod bad_input;

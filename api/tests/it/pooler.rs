@@ -65,7 +65,7 @@ async fn every_limit_is_in_force(route: Route) {
         ],
     );
     let mut demo = Process::start(&["demo"], &settings);
-    let owner = demo.client("http_addr").await.sign_up(&new_slug(), "free").await;
+    let owner = demo.client("http_addr").await.sign_up(&new_slug()).await;
     let product = owner.add_product(1000).await;
     for _ in 0..3 {
         owner.order(&product, 1).await.expect(201);

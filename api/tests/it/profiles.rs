@@ -246,7 +246,7 @@ async fn samples_reach_pyroscope_with_their_endpoint_and_span() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_pyroscope_profiles_are_recorded_on_demand_one_at_a_time() {
     let (mut demo, _directory) = demo(EXPENSIVE_PASSWORDS).await;
-    let owner = demo.client("http_addr").await.sign_up(&new_slug(), "free").await;
+    let owner = demo.client("http_addr").await.sign_up(&new_slug()).await;
     let management = demo.client("management_addr").await;
 
     for path in ["flamegraph", "profile"] {
@@ -322,7 +322,7 @@ async fn a_failing_pyroscope_affects_no_request_and_drops_are_counted() {
     let addresses = [&*failing.address, &*hanging.address, refusing.url()];
     let checks = addresses.map(|address| async move {
         let (mut demo, _directory) = demo([("PYROSCOPE_SERVER_ADDRESS", address)]).await;
-        let owner = demo.client("http_addr").await.sign_up(&new_slug(), "free").await;
+        let owner = demo.client("http_addr").await.sign_up(&new_slug()).await;
         let management = demo.client("management_addr").await;
         while_logging_in(
             &owner,

@@ -98,7 +98,7 @@ async fn the_demo_completes_every_request_under_load_before_it_stops() {
         let settings =
             with(&common(), [("GLASSHOUSE_DATA_DIR", directory), ("GLASSHOUSE_SHUTDOWN_DRAIN_MS", DRAIN_MS)]);
         let mut demo = Process::start(&[], &settings);
-        let owner = demo.client("http_addr").await.sign_up("load", "free").await;
+        let owner = demo.client("http_addr").await.sign_up("load").await;
         let product = owner.add_product(100_000).await;
         slow_down(&demo.client("gateway_addr").await, GATEWAY_LATENCY_MS).await;
         let load = Load::start(&owner, &product, demo.client("management_addr").await).await;

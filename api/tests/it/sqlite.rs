@@ -77,7 +77,7 @@ async fn demo(umask: &str, data: &Path) -> Process {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", &format!("umask {umask} && exec \"$0\" demo"), env!("CARGO_BIN_EXE_glasshouse")]);
     let mut demo = Process::spawn(&mut shell, &settings);
-    demo.client("http_addr").await.sign_up(&new_slug(), "free").await;
+    demo.client("http_addr").await.sign_up(&new_slug()).await;
     demo
 }
 

@@ -9,7 +9,7 @@ use crate::support::{
     Backend, Client, NO_WORKER, Scrape, TestApp, concurrently, eventually, on_both, statuses,
 };
 
-on_both!(useless_tokens_cost_few_queries, a_reactivated_user_is_no_longer_throttled);
+on_both!(useless_tokens_cost_few_queries, a_reactivated_user_is_no_longer_throttled,);
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -81,7 +81,7 @@ async fn useless_tokens_cost_few_queries(backend: Backend) {
         assert!(queries <= max as f64, "{what}: {queries} transactions for {counts:?}");
         let throttled = responses.into_iter().find(|response| response.status == 429).unwrap();
         assert!(throttled.header("retry-after").parse::<u64>().unwrap() >= 1, "{what}");
-        throttled.expect_problem(429, "rate_limited");
+        throttled.expect_problem(429, "too_many_attempts");
     }
     owner.get("/v1/users/me").await.expect(200);
 }

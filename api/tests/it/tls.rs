@@ -69,7 +69,7 @@ async fn every_server_is_reached_over_tls() {
         let checked = Process::run(&["check-config", "serve"], &settings).await;
         assert_eq!(checked.code, Some(0), "{checked:?}");
         let mut serve = Process::start(&["serve"], &settings);
-        let owner = serve.client("http_addr").await.sign_up(&new_slug(), "free").await;
+        let owner = serve.client("http_addr").await.sign_up(&new_slug()).await;
         let product = owner.add_product(10).await;
         assert_eq!(owner.order(&product, 1).await.expect(201)["status"], "paid");
         let trace = new_trace();

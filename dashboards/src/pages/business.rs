@@ -115,6 +115,7 @@ fn users(alerts: &Alerts) -> Result<Row> {
              suggests credential stuffing.",
         )
             .query(logins("failure").legend("failed"))
+            .query(logins("throttled").legend("throttled"))
             .query(logins("success").legend("succeeded"))
             .alert(alerts.named("LoginFailuresSpike")?)))
 }

@@ -16,9 +16,9 @@ pub struct AttemptQuota {
 }
 
 impl AttemptQuota {
-    /// The time in which one attempt becomes available.
+    /// The time in which one attempt becomes available; at least a millisecond.
     pub(super) fn interval(&self) -> Duration {
-        self.per / self.attempts.max(1)
+        (self.per / self.attempts.max(1)).max(Duration::from_millis(1))
     }
 }
 

@@ -11,6 +11,7 @@
 //! | [`Housekeeping`] | cleanup that concerns all tenants |
 //! | [`DatabaseMonitor`] | health checks and gauges |
 //! | [`ConnectionHolder`] | the fault `held_connections` |
+//! | [`Plans`] | the operator's command `set-plan` |
 //! | [`Seeder`] | the operator's commands `seed` and `demo` |
 
 mod address;
@@ -26,6 +27,7 @@ mod limits;
 mod monitor;
 mod orders;
 mod outbox;
+mod plans;
 mod pool;
 mod products;
 mod refunds;
@@ -48,6 +50,7 @@ pub use connection_holder::ConnectionHolder;
 pub use directory::Directory;
 pub use housekeeping::Housekeeping;
 pub use monitor::{Backlog, DatabaseMonitor};
+pub use plans::Plans;
 pub(crate) use pool::Pool;
 pub use seeder::Seeder;
 pub use sqlite_file::protect as protect_sqlite_file;

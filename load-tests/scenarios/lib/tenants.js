@@ -1,4 +1,4 @@
-// Sign-up and login. Each run creates its own tenants and does not touch existing data.
+// Tenants, users and logins. Sign-up yields the plan `free`; tenants of other plans exist already.
 
 import http from 'k6/http';
 import { fail } from 'k6';
@@ -7,40 +7,55 @@ import { urls } from './settings.js';
 const PASSWORD = 'load test password';
 const STOCK = 1000000; // never runs out during a test
 
+// The demo tenants, which `glasshouse seed --demo` adds: only an operator gives a tenant one of these plans.
+const SEEDED = { pro: 'acme', enterprise: 'initech' };
+const SEEDED_PASSWORD = 'demo-password';
+
 /**
- * Signs up tenants with users and products. For `setup()`.
+ * Prepares tenants with users and products for `setup()`: signs up new ones on the plan `free`, and logs in to the demo
+ * tenant of another plan. Users and products are new ones in each.
  * @param {string[]} [plans] one tenant per plan
  * @param {object} [settings]
  * @param {number} [settings.members] users of each tenant in addition to its owner
  * @param {number} [settings.products] products of each tenant
- * @returns {Array<{plan: string, owner: object, users: object[], products: string[]}>}
+ * @returns {Array<{plan: string, owner: object, members: object[], users: object[], products: string[]}>} one for each
+ *   plan; `users` are its owner and its members
  */
-export function signUpTenants(plans = ['free', 'pro', 'enterprise'], { members = 2, products = 6 } = {}) {
-  return plans.map((plan) => signUpTenant(plan, members, products));
+export function prepareTenants(plans = ['free', 'pro', 'enterprise'], { members = 2, products = 6 } = {}) {
+  return plans.map((plan) => prepareTenant(plan, members, products));
 }
 
-function signUpTenant(plan, members, products) {
-  const slug = `load-${crypto.randomUUID().slice(0, 18)}`;
+function prepareTenant(plan, memberCount, productCount) {
+  const run = crypto.randomUUID().slice(0, 18);
+  const owner = plan in SEEDED ? logInToSeeded(SEEDED[plan]) : signUp(`load-${run}`);
+  const members = addMembers(owner, run, memberCount);
+  return { plan, owner, members, users: [owner, ...members], products: addProducts(owner, run, productCount) };
+}
+
+function signUp(slug) {
   const email = `owner@${slug}.example`;
-  const name = `Load test, ${plan}`;
-  must('POST', '/v1/tenants', { slug, name, plan, owner: { email, password: PASSWORD } });
-  const owner = logIn({ slug, email, password: PASSWORD }) || fail(`cannot log in at ${urls.api}`);
-  const users = [owner, ...addMembers(owner, members)];
-  return { plan, owner, users, products: addProducts(owner, products) };
+  must('POST', '/v1/tenants', { slug, name: 'Load test', owner: { email, password: PASSWORD } });
+  return logIn({ slug, email, password: PASSWORD }) || fail(`cannot log in at ${urls.api}`);
 }
 
-function addMembers(owner, count) {
+function logInToSeeded(slug) {
+  const owner = logIn({ slug, email: `owner@${slug}.example`, password: SEEDED_PASSWORD });
+  return owner || fail(`cannot log in to ${slug} at ${urls.api}: \`glasshouse seed --demo\` adds this tenant`);
+}
+
+function addMembers(owner, run, count) {
   return numbers(count).map((n) => {
-    const email = `member-${n}@${owner.slug}.example`;
+    const email = `member-${n}@${run}.example`;
     must('POST', '/v1/users', { email, password: PASSWORD, role: 'member' }, owner.token);
     return logIn({ slug: owner.slug, email, password: PASSWORD }) || fail(`cannot log in at ${urls.api}`);
   });
 }
 
-function addProducts(owner, count) {
+function addProducts(owner, run, count) {
   return numbers(count).map((n) => {
     const price = 500 + 250 * n;
-    const product = { sku: `LOAD-${n}`, name: `Product ${n}`, price_minor: price, currency: 'USD', stock: STOCK };
+    const sku = `LOAD-${run}-${n}`;
+    const product = { sku, name: `Product ${n}`, price_minor: price, currency: 'USD', stock: STOCK };
     return must('POST', '/v1/products', product, owner.token).json('id');
   });
 }
@@ -70,7 +85,7 @@ const RENEW_BEFORE_MS = 60000;
 
 /**
  * Returns a token that is valid for at least a minute. Renews it if needed: long tests outlive the first one.
- * @param {object} user as `signUpTenants` returned it
+ * @param {object} user as `prepareTenants` returned it
  * @returns {string|null} null if a renewal failed
  */
 export function tokenOf(user) {

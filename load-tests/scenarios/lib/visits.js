@@ -18,7 +18,7 @@ export const CHECKOUT_MIX = { browse: 20, buy: 70, look_up_orders: 5, manage: 5 
 
 /**
  * Runs one visit. A virtual user always acts as the same user of the same tenant, or as its owner for `manage`.
- * @param {object[]} tenants as `signUpTenants` returned them
+ * @param {object[]} tenants as `prepareTenants` returned them
  * @param {object} [settings]
  * @param {object} [settings.mix] weights of the kinds of visits
  * @param {boolean} [settings.strict] whether a failed request fails a check

@@ -113,6 +113,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(Duration::from_secs(1))
     }
 
+    /// 429: the client has made too many attempts, and may make another one after this time.
+    pub fn too_many_attempts(detail: impl fmt::Display, retry_after: Duration) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail).retry_after(retry_after)
+    }
+
     /// Adds the header `Retry-After`.
     #[must_use]
     pub fn retry_after(mut self, pause: Duration) -> Self {

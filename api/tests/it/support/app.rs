@@ -99,12 +99,14 @@ impl TestApp {
 
     /// Signs a new tenant up, and logs its owner in.
     pub(crate) async fn new_tenant(&self) -> Client {
-        self.sign_up(&new_slug(), "free").await
+        self.anonymous().sign_up(&new_slug()).await
     }
 
-    /// Signs a tenant up, and logs its owner in.
+    /// Signs a tenant up, gives it a plan, and logs its owner in.
     pub(crate) async fn sign_up(&self, slug: &str, plan: &str) -> Client {
-        self.anonymous().sign_up(slug, plan).await
+        let owner = self.anonymous().sign_up(slug).await;
+        self.database.query(&format!("UPDATE tenants SET plan = '{plan}' WHERE slug = '{slug}'")).await;
+        owner
     }
 
     /// Logs in a user whose password is [`PASSWORD`].
@@ -122,7 +124,7 @@ impl TestApp {
 }
 
 /// Settings of every process in tests: free ports, cheap password hashes, short poll intervals.
-pub(crate) const TEST_SETTINGS: [(&str, &str); 13] = [
+pub(crate) const TEST_SETTINGS: [(&str, &str); 17] = [
     ("GLASSHOUSE_HTTP_ADDR", "127.0.0.1:0"),
     ("GLASSHOUSE_MANAGEMENT_ADDR", "127.0.0.1:0"),
     ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
@@ -133,6 +135,10 @@ pub(crate) const TEST_SETTINGS: [(&str, &str); 13] = [
     ("GLASSHOUSE_ARGON2_PASSES", "1"),
     // Practically no rate limit; tests of rate limits set their own.
     ("GLASSHOUSE_RATE_LIMIT_FREE", "100000/100000"),
+    ("GLASSHOUSE_LOGIN_LIMIT", "1000000/1000"),
+    ("GLASSHOUSE_LOGIN_LIMIT_ACCOUNT", "1000000/1000"),
+    ("GLASSHOUSE_LOGIN_LIMIT_ADDRESS", "1000000/1000"),
+    ("GLASSHOUSE_SIGN_UP_LIMIT", "1000000/1000"),
     ("GLASSHOUSE_OUTBOX_POLL_MS", "50"),
     ("GLASSHOUSE_RECONCILE_POLL_MS", "50"),
     // Generous timeouts for a busy machine; tests of timeouts set their own.

@@ -121,11 +121,11 @@ impl Client {
         Response::of(self.request(Method::DELETE, path).header("If-Match", etag)).await
     }
 
-    /// Signs a tenant up, and logs its owner in.
-    pub(crate) async fn sign_up(&self, slug: &str, plan: &str) -> Self {
+    /// Signs a tenant up, and logs its owner in. Its plan is `free`.
+    pub(crate) async fn sign_up(&self, slug: &str) -> Self {
         let email = format!("owner@{slug}.example");
         let owner = json!({ "email": email, "password": PASSWORD });
-        let tenant = json!({ "slug": slug, "name": slug, "plan": plan, "owner": owner });
+        let tenant = json!({ "slug": slug, "name": slug, "owner": owner });
         self.post("/v1/tenants", tenant).await.expect(201);
         self.log_in(slug, &email, PASSWORD).await
     }

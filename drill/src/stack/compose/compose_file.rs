@@ -28,7 +28,7 @@ pub(super) const SERVICES: [&str; 11] = [
     "worker",
 ];
 /// The services that run for a while.
-const ONE_OFF_SERVICES: [&str; 2] = ["k6", "migrate"];
+const ONE_OFF_SERVICES: [&str; 3] = ["k6", "migrate", "seed"];
 
 /// The Compose service of a process.
 pub(super) const fn service_of(process: Process) -> &'static str {

@@ -78,6 +78,8 @@ impl ComposeStack {
             let last = exit_report(&docker, &mut events, &BTreeSet::new()).await?.unwrap_or_default();
             bail!("{error:#}\n{last}");
         }
+        // The demo tenants have the plans that a sign-up does not get.
+        docker.compose(["run", "--rm", "--no-TTY", "seed"]).run(COMMAND_TIMEOUT).await.context("seed")?;
         Ok(Self {
             events,
             stores: TelemetryStores { tempo, loki, http: reqwest::Client::new() },

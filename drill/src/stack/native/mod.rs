@@ -73,6 +73,7 @@ impl NativeStack {
             folder,
         };
         service.migrate()?.run(MIGRATION_TIMEOUT).await?;
+        service.seed()?.run(MIGRATION_TIMEOUT).await?;
         let start = async |process| {
             let ready = format!("http://{}/health/ready", addresses.management(process));
             ManagedProcess::start(service.process(process)?, ReadinessProbe::Http(ready)).await

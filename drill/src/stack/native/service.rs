@@ -30,6 +30,14 @@ impl ServiceSpecs<'_> {
         Ok(spec)
     }
 
+    /// The process that adds the demo tenants, which have the plans that a sign-up does not get.
+    pub(super) fn seed(&self) -> Result<ProcessSpec> {
+        let mut spec = self.spec("seed").argument("--demo");
+        spec.environment.extend(SERVICE_LIMITS.map(|(name, value)| (name, value.to_owned())));
+        spec.environment.insert("DATABASE_URL", self.postgres.service_url()?);
+        Ok(spec)
+    }
+
     /// A long-running process of the service.
     pub(super) fn process(&self, process: Process) -> Result<ProcessSpec> {
         let mut spec = self.spec(match process {

@@ -18,6 +18,12 @@ crate::events! {
         sign_ups: |event, sign_ups| sign_ups.with([&event.tenant_id.to_string(), event.source]).inc();
     }
 
+    /// An operator gave a tenant this plan.
+    pub struct TenantPlanChanged<'a>: INFO "tenant_plan_changed" {
+        tenant_id: &'a dyn Display,
+        plan: &'a str,
+    }
+
     /// An admin created a user.
     pub struct UserCreated<'a>: INFO "user_created" {
         tenant_id: &'a dyn Display,
@@ -49,4 +55,16 @@ crate::events! {
     /// the attempt, if it is a valid one.
     pub struct UserLoginFailed<'a>: WARN "user_login_failed" { tenant: Option<&'a dyn Display> }
     moves BusinessMetrics { logins: |_, logins| logins.with(["failure"]).inc(); }
+
+    /// Logins were throttled without a check of their password, because too many had failed: `refused` of them since the
+    /// last such record, by the limit `limit` (login_account_and_address, login_account, login_address). At most one
+    /// record a second for each limit and process.
+    pub struct LoginThrottled<'a>: WARN "login_throttled" { limit: &'a str, refused: u64 }
+
+    /// Sign-ups were throttled, because there were too many from an address: `refused` of them since the last such record.
+    /// At most one record a second for each process.
+    pub struct SignUpThrottled: WARN "sign_up_throttled" { refused: u64 }
+
+    /// Redis failed, so this process used its own counts of failed logins and sign-ups.
+    pub struct AttemptLimiterFailed<'a>: WARN "attempt_limiter_failed" { error: &'a dyn Display }
 }

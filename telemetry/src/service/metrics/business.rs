@@ -60,7 +60,7 @@ impl BusinessMetrics {
             )?,
             logins: registrar.int_counter_vec(
                 "login_attempts_total",
-                "Login attempts, by result (success, failure).",
+                "Login attempts, by result (success, failure, throttled).",
                 ["result"],
             )?,
             active_users: registrar.int_gauge("active_users", "Distinct users of the last 15 minutes.")?,
@@ -77,9 +77,14 @@ impl BusinessMetrics {
         for outcome in PAYMENT_OUTCOMES {
             self.payments.with([outcome]);
         }
-        for result in ["success", "failure"] {
+        for result in ["success", "failure", "throttled"] {
             self.logins.with([result]);
         }
+    }
+
+    /// Counts a login that was throttled without a check of its password.
+    pub fn login_throttled(&self) {
+        self.logins.with(["throttled"]).inc();
     }
 
     /// Sets how many distinct users were seen lately.

@@ -85,7 +85,7 @@ async fn principal(principals: &Principals, claims: &Claims) -> Result<Principal
 
 fn throttled(retry_after: Duration) -> Problem {
     let detail = "this user is deactivated, and their token was used too often";
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(retry_after)
+    Problem::too_many_attempts(detail, retry_after)
 }
 
 /// The name of the scheme is case-insensitive (RFC 9110, section 11.1).

@@ -4,11 +4,12 @@ use actix_web::{HttpResponse, post, web};
 use glasshouse_domain::sign_up::{SignUp, sign_up as sign_up_tenant};
 use glasshouse_domain::tenant::{Plan, Tenant};
 use glasshouse_domain::values::{Email, Name, Password, Slug};
+use glasshouse_infra::attempts::{AttemptLimiter, Throttled};
 use glasshouse_infra::clock;
 use glasshouse_infra::db::Directory;
 use glasshouse_infra::passwords::HashingQueue;
-use glasshouse_telemetry::service::events::users::UserRegistered;
-use glasshouse_telemetry::service::metrics::BusinessMetrics;
+use glasshouse_telemetry::service::events::users::{SignUpThrottled, UserRegistered};
+use glasshouse_telemetry::service::metrics::{AdmissionMetrics, BusinessMetrics};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 use super::users::UserBody;
 use crate::http::json::{Json, object};
 use crate::http::problem::{Fields, Problem, ProblemBody};
+use crate::http::public::ClientAddress;
 
 /// A new tenant and its owner.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -29,7 +31,7 @@ pub(super) struct SignUpBody {
     /// The tenant's display name.
     #[schema(example = "Acme Corporation")]
     name: String,
-    /// `free` (the default), `pro` or `enterprise`. The plan sets the rate limit.
+    /// `free`, which is also the default. An operator gives a tenant another plan. The plan sets the rate limit.
     #[schema(example = "free")]
     plan: Option<String>,
     /// The acquisition channel: `organic` (the default), `referral`, `ads` or `partner`.
@@ -60,16 +62,17 @@ impl SignUpBody {
         let mut fields = Fields::default();
         let slug = fields.take("slug", Slug::parse(&self.slug));
         let name = fields.take("name", Name::parse(&self.name));
-        let plan = self.plan.as_deref().map_or(Ok(Plan::Free), str::parse);
-        let plan = fields.take("plan", plan.map_err(|_| "must be free, pro or enterprise"));
+        let plan = self.plan.is_none_or(|plan| plan == Plan::Free.as_str());
+        let plan =
+            fields.take("plan", plan.then_some(()).ok_or("must be free: an operator sets other plans"));
         let source = self.source.as_deref().unwrap_or("organic");
         let source = SOURCES.into_iter().find(|known| *known == source);
         let source = fields.take("source", source.ok_or(format!("must be one of {}", SOURCES.join(", "))));
         let owner_email = fields.take("owner.email", Email::parse(&self.owner.email));
         let owner_password = fields.take("owner.password", Password::parse(self.owner.password));
         match (slug, name, plan, source, owner_email, owner_password) {
-            (Some(slug), Some(name), Some(plan), Some(source), Some(owner_email), Some(owner_password)) => {
-                Ok((SignUp { slug, name, plan, owner_email, owner_password }, source))
+            (Some(slug), Some(name), Some(()), Some(source), Some(owner_email), Some(owner_password)) => {
+                Ok((SignUp { slug, name, owner_email, owner_password }, source))
             }
             _ => Err(fields.problem()),
         }
@@ -113,18 +116,32 @@ pub(super) struct SignedUpBody {
         (status = 201, body = SignedUpBody),
         (status = 409, description = "The slug is taken", body = ProblemBody),
         (status = 422, body = ProblemBody),
+        (status = 429, description = "Too many sign-ups from this client's address", body = ProblemBody),
     )
 )]
 #[post("/tenants")]
 pub(super) async fn sign_up(
     Json(body): Json<SignUpBody>,
+    client: ClientAddress,
+    attempts: web::Data<AttemptLimiter>,
+    admission: web::Data<AdmissionMetrics>,
     directory: web::Data<Directory>,
     hashing: web::Data<HashingQueue>,
     metrics: web::Data<BusinessMetrics>,
 ) -> Result<HttpResponse, Problem> {
     let (request, source) = body.parse()?;
+    let attempt = attempts.count_sign_up(&client.network()).await;
+    attempt.map_err(|throttled| throttled_sign_up(&throttled, &admission))?;
     let (hasher, now) = (hashing.enter()?, clock::now());
     let (tenant, owner) = sign_up_tenant(directory.get_ref(), &hasher, request, now).await?;
     UserRegistered { tenant_id: &tenant.id, user_id: &owner.id, source }.emit(metrics.get_ref());
     Ok(HttpResponse::Created().json(SignedUpBody { tenant: tenant.into(), owner: owner.into() }))
+}
+
+fn throttled_sign_up(throttled: &Throttled, metrics: &AdmissionMetrics) -> Problem {
+    metrics.throttled("sign_up");
+    if let Some(refused) = throttled.unreported {
+        SignUpThrottled { refused }.emit();
+    }
+    Problem::too_many_attempts("too many sign-ups from your address: retry later", throttled.retry_after)
 }
