@@ -1,7 +1,7 @@
 # Shortcuts: each target runs a tool that also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench-telemetry lint lint-format lint-clippy lint-docs alerting drills drill \
+.PHONY: help demo test bench-telemetry exhaustion lint lint-format lint-clippy lint-docs alerting drills drill \
 	drill-stack drill-program deny openapi contract dashboards dashboards-check follow-a-trace stack clean-stack
 
 help: ## List these targets
@@ -18,6 +18,9 @@ test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 
 bench-telemetry: ## Measure the overhead of each signal, also with unavailable receivers (release build, minutes)
 	cargo bench --locked --package glasshouse --bench telemetry_cost
+
+exhaustion: ## Measure what clients without a login take from others: memory, and success of requests (release build, minutes)
+	cargo bench --locked --package glasshouse --bench exhaustion
 
 lint: lint-format lint-clippy lint-docs ## Check formatting, Clippy lints and the documentation
 

@@ -1,5 +1,6 @@
 //! Builds a process part by part: connections, servers and background work.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use actix_web::dev::Server;
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::redis::RedisSettings;
+use glasshouse_telemetry::service::events::process::ConnectionLimitSet;
 use glasshouse_telemetry::service::metrics::Metrics;
 
 use super::api_parts::{AdmissionParts, ApiParts, EdgeParts, HandlerParts};
@@ -16,11 +18,21 @@ use super::{Addresses, Application};
 use crate::config::{AuthSettings, HttpSettings, ProcessSettings, StorageSettings, WorkerSettings};
 use crate::http::AllowedHosts;
 use crate::http::body::{Bodies, BodyMemory};
+use crate::http::connections::{ConnectionTimeouts, connections_within, raise_descriptor_limit};
 use crate::http::management::faults::FaultPanel;
 use crate::http::management::metrics::Gauges;
 use crate::http::public::middleware::{Draining, InFlight};
 use crate::third_parties::{ThirdParties, ThirdPartySettings};
 use crate::worker::Worker;
+
+/// The maximum number of connections to the management interface.
+const OPERATOR_CONNECTIONS: usize = 64;
+
+/// The maximum number of connections to the gateway simulator: more than the API has requests in flight.
+const SIMULATOR_CONNECTIONS: usize = 1024;
+
+/// How long these connections may be idle, and their heads may take.
+const OPERATOR_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an idle connection to the API stays open.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -37,6 +49,8 @@ pub(super) struct Builder {
     active_users: Option<ActiveUsers>,
     in_flight: Option<InFlight>,
     body_memory: Option<BodyMemory>,
+    /// Connections in pools, which need descriptors as well.
+    pooled_connections: u64,
     worker: Option<Worker>,
 }
 
@@ -60,6 +74,7 @@ impl Builder {
             active_users: None,
             in_flight: None,
             body_memory: None,
+            pooled_connections: 0,
             worker: None,
         })
     }
@@ -70,6 +85,8 @@ impl Builder {
         storage: &StorageSettings,
         redis: Option<&RedisSettings>,
     ) -> anyhow::Result<Connections> {
+        let of_redis = redis.map_or(0, |redis| redis.pool_size as u64);
+        self.pooled_connections = u64::from(storage.database.pool_size) + of_redis;
         let connections = connect(&storage.database, redis, &self.faults, &self.metrics).await?;
         self.connections = Some(connections.clone());
         Ok(connections)
@@ -85,7 +102,8 @@ impl Builder {
     pub(super) fn add_gateway_simulator(&mut self, address: SocketAddr) -> anyhow::Result<()> {
         let (listener, bound) = bind(&address.to_string(), "GLASSHOUSE_GATEWAY_ADDR")?;
         self.addresses.gateway = Some(bound);
-        let (server, hosts) = (self.http_server(), self.allowed_hosts(bound));
+        let server = HttpServer { connections: SIMULATOR_CONNECTIONS, ..self.http_server() };
+        let hosts = self.allowed_hosts(bound);
         let runtime = self.metrics.standard.runtime.clone();
         self.servers.push(gateway_simulator_server(server, listener, hosts, runtime)?);
         Ok(())
@@ -123,8 +141,9 @@ impl Builder {
         let (parts, runtime) = (ApiParts { edge, admission, handlers }, metrics.standard.runtime.clone());
         let server = HttpServer {
             workers: http.workers,
-            keep_alive: KEEP_ALIVE,
-            header_timeout: http.limits.header_timeout,
+            connections: self.max_connections(http.connections),
+            timeouts: ConnectionTimeouts { head: limits.header_timeout, keep_alive: KEEP_ALIVE },
+            connection_metrics: Some(metrics.connections.clone()),
             ..self.http_server()
         };
         self.servers.push(public_server(server, listener, http, parts, runtime)?);
@@ -135,13 +154,28 @@ impl Builder {
     fn http_server(&self) -> HttpServer {
         HttpServer {
             workers: 1,
-            keep_alive: Duration::from_secs(5),
-            header_timeout: Duration::from_secs(5),
+            connections: OPERATOR_CONNECTIONS,
+            timeouts: ConnectionTimeouts { head: OPERATOR_TIMEOUT, keep_alive: OPERATOR_TIMEOUT },
+            connection_metrics: None,
             shutdown_timeout: self.settings.shutdown.grace,
             draining: self.draining.clone(),
             metrics: self.metrics.standard.http.clone(),
             on_connect: |_, _| {},
         }
+    }
+
+    /// The maximum number of connections to the API, if `wanted` are configured.
+    fn max_connections(&self, wanted: usize) -> usize {
+        let descriptors = raise_descriptor_limit();
+        let connections = connections_within(descriptors, self.pooled_connections, wanted);
+        self.metrics.connections.set_max(connections);
+        ConnectionLimitSet {
+            connections: connections as u64,
+            configured: wanted as u64,
+            descriptors: descriptors.as_ref().map(|limit| limit as &dyn Display),
+        }
+        .emit();
+        connections
     }
 
     fn allowed_hosts(&self, address: SocketAddr) -> AllowedHosts {

@@ -16,6 +16,8 @@ pub struct HttpSettings {
     pub address: SocketAddr,
     /// The number of threads that serve requests.
     pub workers: usize,
+    /// The maximum number of connections.
+    pub connections: usize,
     /// Limits of one request.
     pub limits: Limits,
     /// Rate limits by plan.
@@ -31,6 +33,7 @@ impl HttpSettings {
         Self {
             address: env.or("GLASSHOUSE_HTTP_ADDR", SocketAddr::from(([127, 0, 0, 1], 8080))),
             workers: usize::try_from(workers).unwrap_or(cores),
+            connections: size(env.number("GLASSHOUSE_MAX_CONNECTIONS", 4096, 16..=1_000_000)),
             limits: Limits::read(env),
             quotas: quotas(env),
             trusted_proxies: TrustedProxies::read(env),
@@ -92,9 +95,12 @@ pub struct BodyLimits {
     pub timeout: Duration,
 }
 
+fn size(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
 impl Limits {
     fn read(env: &mut Reader) -> Self {
-        let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let max_page_size = env.number("GLASSHOUSE_MAX_PAGE_SIZE", 100, 1..=1000);
         Self {
             body: BodyLimits {

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
+use super::connections::{Activity, CloseReason, WatchedStream};
 use super::public::middleware::Draining;
 use super::rejection;
 use super::unanswered::Unanswered;
@@ -26,7 +27,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// A TCP connection that responds to malformed requests with problem documents.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: WatchedStream,
     state: State,
     unanswered: Unanswered,
     draining: Draining,
@@ -48,14 +49,20 @@ enum State {
 impl Connection {
     /// A connection whose malformed requests are counted in `metrics`.
     #[must_use]
-    pub fn new(stream: TcpStream, draining: Draining, metrics: HttpMetrics) -> Self {
+    pub fn new(stream: WatchedStream, draining: Draining, metrics: HttpMetrics) -> Self {
         Self { stream, state: State::Relaying, unanswered: Unanswered::default(), draining, metrics }
     }
 
     /// The socket.
     #[must_use]
     pub const fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.stream.get_ref()
+    }
+
+    /// What the connection is doing.
+    #[must_use]
+    pub const fn activity(&self) -> &Activity {
+        self.stream.activity()
     }
 
     /// The requests without a response.
@@ -144,12 +151,18 @@ impl AsyncWrite for Connection {
 }
 
 impl Drop for Connection {
-    /// actix-http drops a request whose body has a malformed chunk without a response, if its handler is still at work.
+    /// actix-http drops a request whose body has a malformed chunk without a response, if its handler is still at work. A head
+    /// that did not arrive in time has no response either.
     fn drop(&mut self) {
         let is_dropped = self.unanswered.is_any() && !self.draining.is_on();
-        if is_dropped && matches!(self.state, State::Relaying) {
+        let status = match self.activity().close_reason() {
+            Some(CloseReason::HeadTimeout) => StatusCode::REQUEST_TIMEOUT,
+            None if is_dropped => StatusCode::BAD_REQUEST,
+            _ => return,
+        };
+        if matches!(self.state, State::Relaying) {
             // The socket's buffer has room, as nothing of this response was written. A client that is gone gets nothing.
-            let _ = self.stream.try_write(&rejection::response(StatusCode::BAD_REQUEST, &self.metrics));
+            let _ = self.stream().try_write(&rejection::response(status, &self.metrics));
         }
     }
 }

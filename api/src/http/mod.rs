@@ -4,6 +4,7 @@
 mod allowed_hosts;
 pub mod body;
 mod connection;
+pub mod connections;
 pub mod finish;
 pub mod head;
 pub mod health;

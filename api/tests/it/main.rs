@@ -22,6 +22,7 @@ mod cancel_and_refund;
 mod checkout;
 mod command_line;
 mod configuration;
+mod connections;
 mod contract;
 mod crash;
 mod dead_receivers;

@@ -17,6 +17,7 @@
 //! # let _ = app;
 //! ```
 
+mod clock;
 mod errors;
 mod observe;
 mod replace;
@@ -24,6 +25,7 @@ mod request_id;
 mod root_span;
 mod scheme;
 
+pub use clock::RequestClock;
 pub use errors::{ErrorResponses, OwnResponses, Panicked};
 pub use observe::Observe;
 pub use replace::replace;

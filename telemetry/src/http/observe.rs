@@ -4,7 +4,6 @@ use std::future::{Future, Ready, ready};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
@@ -14,6 +13,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{Error, HttpMessage, HttpResponse};
 use futures_util::FutureExt;
 
+use super::clock::RequestClock;
 use super::errors::{ErrorResponses, OwnResponses, Panicked};
 use super::replace::replace;
 use super::request_id::{REQUEST_ID, RequestId};
@@ -114,7 +114,7 @@ where
 
 /// A request that is being served.
 struct Observation {
-    begun: Instant,
+    clock: RequestClock,
     method: String,
     endpoint: String,
     id: String,
@@ -128,7 +128,7 @@ impl Observation {
             return Err(no_root_span());
         };
         Ok(Self {
-            begun: Instant::now(),
+            clock: RequestClock::start(request),
             method: request.method().as_str().to_owned(),
             endpoint: request.match_pattern().unwrap_or_else(|| UNKNOWN_ENDPOINT.to_owned()),
             id,
@@ -169,7 +169,7 @@ impl Observation {
         for (name, value) in TRACE_HEADERS.into_iter().zip(trace.iter().cycle()) {
             headers.insert(name, value.clone());
         }
-        let (status_code, duration) = (response.status().as_u16(), self.begun.elapsed());
+        let (status_code, duration) = (response.status().as_u16(), self.clock.elapsed());
         let duration_ms = duration.as_secs_f64() * 1000.0;
         let (method, endpoint) = (&*self.method, &*self.endpoint);
         RequestCompleted { status_code, duration_ms, method, endpoint }.emit(&self.metrics);

@@ -34,7 +34,7 @@ impl HttpMetrics {
             )?,
             duration: registrar.histogram_vec(
                 "http_request_duration_seconds",
-                "Duration from the request head to the response head, in seconds.",
+                "Duration from the whole request to the response head, in seconds.",
                 ["method", "endpoint"],
             )?,
             in_flight: registrar.int_gauge("http_requests_in_flight", "In-flight requests.")?,

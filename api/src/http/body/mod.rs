@@ -13,11 +13,13 @@ use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH,
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use futures_util::StreamExt;
+use glasshouse_telemetry::http::RequestClock;
 use glasshouse_telemetry::service::metrics::AdmissionMetrics;
 
 use self::inflate::{InflateError, Inflater};
 use self::memory::BodyShare;
 use super::CODINGS;
+use super::connections::Activity;
 use super::problem::Problem;
 use crate::config::BodyLimits;
 
@@ -43,10 +45,11 @@ pub async fn receive_body(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let payload = match request.take_payload() {
-        Payload::None => return Ok(next.call(request).await?.map_into_boxed_body()),
-        payload => payload,
-    };
+    let payload = request.take_payload();
+    if matches!(payload, Payload::None) {
+        begin_processing(&request);
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
     let limits = bodies.limits;
     let (share, must_give_up) = bodies.memory.begin();
     let received = tokio::select! {
@@ -54,13 +57,22 @@ pub async fn receive_body(
         _ = must_give_up => Err(no_room()),
         () = tokio::time::sleep(limits.timeout) => Err(timed_out(&limits)),
     };
+    RequestClock::restart(&request);
     match received {
         Ok(body) => {
             share.complete();
+            begin_processing(&request);
             replace_body(&mut request, body);
             Ok(next.call(request).await?.map_into_boxed_body())
         }
         Err(problem) => Ok(refuse(request, problem, &bodies)),
+    }
+}
+
+/// From now on, the connection makes no room for others.
+fn begin_processing(request: &ServiceRequest) {
+    if let Some(activity) = request.request().conn_data::<Activity>() {
+        activity.begin_processing();
     }
 }
 

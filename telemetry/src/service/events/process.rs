@@ -15,6 +15,14 @@ crate::events! {
         gateway_addr: Option<&'a dyn Display>,
     }
 
+    /// The public server accepts up to `connections`. The limit of open descriptors of the process, `descriptors`, allows
+    /// that many, or fewer than `GLASSHOUSE_MAX_CONNECTIONS`, which is `configured`.
+    pub struct ConnectionLimitSet<'a>: INFO "connection_limit_set" {
+        connections: u64,
+        configured: u64,
+        descriptors: Option<&'a dyn Display>,
+    }
+
     /// A process was asked to stop: it drains.
     pub struct ApplicationStopping: INFO "application_stopping" {}
 

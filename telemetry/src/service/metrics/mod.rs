@@ -4,6 +4,7 @@
 mod admission;
 mod business;
 mod cache;
+mod connections;
 mod database;
 mod faults;
 mod health;
@@ -13,6 +14,7 @@ mod outbox;
 pub use admission::AdmissionMetrics;
 pub use business::{BusinessMetrics, ORDER_STATUSES, PAYMENT_OUTCOMES, Sale};
 pub use cache::CacheMetrics;
+pub use connections::ConnectionMetrics;
 pub use database::DatabaseMetrics;
 pub use faults::FaultMetrics;
 pub use health::HealthMetrics;
@@ -45,6 +47,8 @@ pub struct Metrics {
     pub standard: StandardMetrics,
     /// Requests by tenant, and rejected requests.
     pub admission: AdmissionMetrics,
+    /// Connections to the public server.
+    pub connections: ConnectionMetrics,
     /// Sign-ups, logins, orders, payments and revenue.
     pub business: BusinessMetrics,
     /// Calls of the payment gateway.
@@ -73,6 +77,7 @@ impl Metrics {
         let tenants = CappedLabel::new(label_cap);
         Ok(Self {
             admission: AdmissionMetrics::register(all.group("http"), tenants.clone())?,
+            connections: ConnectionMetrics::register(all.group("http"))?,
             business: BusinessMetrics::register(all.group("business"), tenants, label_cap)?,
             payment_gateway: OutboundMetrics::register(
                 all.group("payment gateway"),

@@ -1,0 +1,92 @@
+//! Callers who use the service as they should, while others attack it.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::Client;
+
+use crate::service::Service;
+
+/// How long a caller waits for a response.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The pause of a caller between two requests.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The number of callers.
+const CALLERS: usize = 6;
+
+/// The requests of all callers.
+pub(crate) struct Callers {
+    /// The latency of each request; `None` if it failed.
+    requests: Vec<Option<Duration>>,
+    /// The latency of each request to the management port; `None` if it failed.
+    management: Vec<Option<Duration>>,
+}
+
+impl Callers {
+    /// Sends requests for a time: half of the callers over a connection of their own, half over new ones.
+    pub(crate) async fn run(service: &Service, length: Duration) -> Self {
+        let end = Instant::now() + length;
+        let callers = join_all((0..CALLERS).map(|caller| call(service, caller, end)));
+        let (requests, management) = tokio::join!(callers, operate(service, end));
+        Self { requests: requests.into_iter().flatten().collect(), management }
+    }
+
+    /// The percentage of requests that succeeded.
+    pub(crate) fn succeeded_percent(&self) -> f64 {
+        percent(&self.requests)
+    }
+
+    /// The percentage of requests to the management port that succeeded.
+    pub(crate) fn management_percent(&self) -> f64 {
+        percent(&self.management)
+    }
+
+    /// The 95th percentile of the latency of requests that succeeded, in milliseconds.
+    pub(crate) fn p95_ms(&self) -> f64 {
+        let mut latencies: Vec<_> = self.requests.iter().flatten().collect();
+        latencies.sort();
+        let p95 = latencies.get(latencies.len() * 95 / 100).or_else(|| latencies.last());
+        p95.map_or(f64::NAN, |latency| latency.as_secs_f64() * 1000.0)
+    }
+}
+
+fn percent(requests: &[Option<Duration>]) -> f64 {
+    requests.iter().flatten().count() as f64 * 100.0 / requests.len() as f64
+}
+
+async fn call(service: &Service, caller: usize, end: Instant) -> Vec<Option<Duration>> {
+    let client = client(caller.is_multiple_of(2));
+    let mut requests = Vec::new();
+    while Instant::now() < end {
+        let path = ["/v1/products", "/v1/users/me", "/v1/orders?limit=5"][requests.len() % 3];
+        let request = client.get(service.url(path)).bearer_auth(&service.token);
+        requests.push(latency(request).await);
+        tokio::time::sleep(PAUSE).await;
+    }
+    requests
+}
+
+async fn operate(service: &Service, end: Instant) -> Vec<Option<Duration>> {
+    let client = client(false);
+    let mut requests = Vec::new();
+    while Instant::now() < end {
+        let path = ["/health/live", "/metrics"][requests.len() % 2];
+        requests.push(latency(client.get(format!("http://{}{path}", service.management))).await);
+        tokio::time::sleep(PAUSE).await;
+    }
+    requests
+}
+
+fn client(keeps_connection: bool) -> Client {
+    let idle = if keeps_connection { usize::MAX } else { 0 };
+    Client::builder().pool_max_idle_per_host(idle).timeout(TIMEOUT).build().unwrap()
+}
+
+async fn latency(request: reqwest::RequestBuilder) -> Option<Duration> {
+    let begun = Instant::now();
+    let response = request.send().await.ok()?.error_for_status().ok()?;
+    response.bytes().await.ok()?;
+    Some(begun.elapsed())
+}

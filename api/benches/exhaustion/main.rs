@@ -1,0 +1,67 @@
+//! What clients without a login can take from others: `make exhaustion`.
+//!
+//! Attacks a demo on SQLite in the ways that `attacks` lists, one after the other, each on a process of its own. Meanwhile
+//! other callers use the service, and an operator its management port. Prints a Markdown table, for `docs/security.md`.
+//! Sends nothing over the network, ends each attack after a fixed time, and stops all processes at its end. Linux only: it
+//! reads `/proc`. Arguments, if any, are the names of the attacks to run.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement prints, and has failed if it cannot go on"
+)]
+
+mod attacks;
+mod callers;
+mod service;
+
+use std::time::Duration;
+
+use self::attacks::{ATTACKS, Attack};
+use self::callers::Callers;
+use self::service::Service;
+
+/// How long other callers are measured without an attack.
+const QUIET: Duration = Duration::from_secs(4);
+
+/// How long an attack lasts.
+const ATTACK: Duration = Duration::from_secs(12);
+
+#[actix_web::main]
+async fn main() {
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let build = if cfg!(debug_assertions) { "development build" } else { "release build" };
+    println!("{build}, {} cores", std::thread::available_parallelism().unwrap());
+    println!();
+    println!(
+        "| attack | resident memory before | at its peak | 10 s after | requests of others that succeed | their p95 before | during | management port answers |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    for attack in ATTACKS {
+        if wanted.is_empty() || wanted.iter().any(|name| name == attack.name) {
+            measure(&attack).await;
+        }
+    }
+}
+
+async fn measure(attack: &Attack) {
+    let service = Service::start(attack.descriptors).await;
+    attack.prepare(&service).await;
+    let quiet = Callers::run(&service, QUIET).await;
+    let before = service.memory();
+    service.reset_peak_memory();
+    let (callers, ()) = tokio::join!(Callers::run(&service, ATTACK), attack.run(&service, ATTACK));
+    let peak = service.peak_memory();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    println!(
+        "| {} | {before} MiB | {peak} MiB | {} MiB | {:.1} % | {:.0} ms | {:.0} ms | {:.0} % |",
+        attack.description,
+        service.memory(),
+        callers.succeeded_percent(),
+        quiet.p95_ms(),
+        callers.p95_ms(),
+        callers.management_percent(),
+    );
+}

@@ -1,0 +1,15 @@
+//! Limits of connections. Every head has a deadline, and so has the time between requests and the reading of a response;
+//! when there are too many connections, those that wait for their clients make room. actix-web limits the head of a
+//! connection's first request alone, and stops accepting when it has too many.
+
+mod activity;
+mod descriptors;
+mod open;
+mod pieces;
+mod stream;
+
+pub use activity::{Activity, CloseReason, ConnectionTimeouts};
+pub use descriptors::{connections_within, raise_descriptor_limit};
+pub use open::{OpenConnection, OpenConnections};
+pub use pieces::Pieces;
+pub use stream::WatchedStream;
