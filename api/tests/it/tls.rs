@@ -164,6 +164,34 @@ async fn telemetry_is_not_sent_to_a_receiver_that_is_not_verified() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_gateway_that_is_not_verified_charges_nothing() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let mut simulator = Process::start(&["gateway"], &common());
+    let url = format!("http://{}", simulator.address("gateway_addr").await);
+    let ca = ours.file();
+    for server in [
+        theirs.protect(&url, "localhost", "https").await,
+        ours.protect(&url, "gateway.example", "https").await,
+        Url::parse(&url.replacen("http", "https", 1)).unwrap(),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let more = [
+            ("GLASSHOUSE_DATA_DIR", data.path().to_str().unwrap()),
+            ("GLASSHOUSE_PAYMENT_GATEWAY_URL", server.as_str()),
+            ("SSL_CERT_FILE", ca.to_str().unwrap()),
+        ];
+        let mut demo = Process::start(&["demo"], &with(&common(), more));
+        let owner = demo.client("http_addr").await.sign_up(&new_slug(), "free").await;
+        let product = owner.add_product(10).await;
+        let order = owner.order(&product, 1).await.expect(202);
+        assert_eq!(order["status"], "pending");
+        let payment = owner.payment(&order["id"]).await;
+        let charge = format!("/v1/charges/{}", payment["id"].as_str().unwrap());
+        simulator.client("gateway_addr").await.get(&charge).await.expect(404);
+    }
+}
+
 /// Each names its variable and the file.
 #[tokio::test]
 async fn unusable_certificates_are_reported_before_anything_starts() {

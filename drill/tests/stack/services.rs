@@ -49,6 +49,7 @@ fn confinement_problems(name: &str, service: &Service) -> Vec<String> {
         (service.security_opt.iter().any(|one| one == "no-new-privileges:true"), "it may gain privileges"),
         (service.pids_limit.is_some(), "no limit of processes"),
         (!is_root, "it runs as root"),
+        (image != "redis" || service.words().contains(&"--requirepass"), "it has no password"),
     ])
 }
 
@@ -100,9 +101,10 @@ mod tests {
             assert_problems(part, replacement, &all.join("\n"));
         }
         for image in ["postgres:18.4-bookworm", "redis:8.8-alpine", "docker.io/library/redis:8.8"] {
-            assert_problems("client@sha256:0123", image, "client: it runs as root");
+            let password = if image.starts_with("postgres") { "" } else { "\nclient: it has no password" };
+            assert_problems("client@sha256:0123", image, &format!("client: it runs as root{password}"));
         }
-        assert_problems("client@sha256:0123", "redis:8.8\n    user: redis", "");
+        assert_problems("client@sha256:0123", "postgres:18.4\n    user: postgres", "");
     }
 
     #[test]

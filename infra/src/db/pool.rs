@@ -96,16 +96,19 @@ impl Pool {
         values: [Value; N],
     ) -> Result<Vec<QueryResult>, StoreFailure> {
         let statement = self.statement(sql, values);
-        if self.is_sqlite() {
-            return self.connection.query_all_raw(statement).await.map_err(store_failure);
-        }
-        let transaction = self.retried_once(|| self.begin_limited()).await?;
-        let rows = async {
-            let rows = transaction.query_all_raw(statement).await?;
-            transaction.commit().await?;
-            Ok(rows)
-        };
-        rows.await.map_err(|error| self.suspicion.failure(error))
+        self.with_timeout(async {
+            if self.is_sqlite() {
+                return self.connection.query_all_raw(statement).await.map_err(store_failure);
+            }
+            let transaction = self.retried_once(|| self.begin_limited()).await?;
+            let rows = async {
+                let rows = transaction.query_all_raw(statement).await?;
+                transaction.commit().await?;
+                Ok(rows)
+            };
+            rows.await.map_err(|error| self.suspicion.failure(error))
+        })
+        .await
     }
 
     /// Runs a statement without a tenant whose rows, if it returns any, are of no interest.

@@ -113,7 +113,7 @@ impl WorkQueue {
         let at_most = i32::try_from(lease.at_most).unwrap_or(i32::MAX);
         let values: [Value; 3] = [lease.due.into(), lease.until.into(), at_most.into()];
         let _permit = self.pool.sqlite_write_permit().await;
-        self.pool.with_timeout(self.pool.query(sql, values)).await
+        self.pool.query(sql, values).await
     }
 
     /// An item with access to the tenant of its row.

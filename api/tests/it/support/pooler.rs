@@ -80,9 +80,7 @@ pub(crate) struct PgBouncer {
 impl PgBouncer {
     /// Starts in front of the server of a Postgres URL; `None` if version 1.21 or later is not installed.
     pub(crate) async fn start(url: &str) -> Option<Self> {
-        if !is_installed() {
-            return None;
-        }
+        let program = installed()?;
         let url = Url::parse(url).unwrap();
         let (host, port) = (url.host_str().unwrap(), url.port().unwrap_or(5432));
         let folder = tempfile::tempdir().unwrap();
@@ -98,7 +96,7 @@ impl PgBouncer {
         std::fs::write(folder.path().join("pgbouncer.ini"), settings).unwrap();
         let user = format!("\"{}\" \"{}\"\n", url.username(), url.password().unwrap_or_default());
         std::fs::write(folder.path().join("users.txt"), user).unwrap();
-        let mut command = Command::new("pgbouncer");
+        let mut command = Command::new(program);
         if rustix::process::geteuid().is_root() {
             command.args(["-u", "nobody"]);
         }
@@ -129,11 +127,13 @@ impl Drop for PgBouncer {
     }
 }
 
-/// Whether a PgBouncer is installed that supports prepared statements in transaction mode.
-fn is_installed() -> bool {
-    let Ok(output) = Command::new("pgbouncer").arg("--version").output() else { return false };
-    let output = String::from_utf8_lossy(&output.stdout).into_owned();
-    let version =
-        output.lines().next().and_then(|line| line.strip_prefix("PgBouncer 1.")).unwrap_or_default();
-    version.split('.').next().and_then(|minor| minor.parse::<u32>().ok()).is_some_and(|minor| minor >= 21)
+/// The program, if it supports prepared statements in transaction mode. Debian installs it where only root finds it.
+fn installed() -> Option<&'static str> {
+    ["pgbouncer", "/usr/sbin/pgbouncer"].into_iter().find(|program| {
+        let Ok(output) = Command::new(program).arg("--version").output() else { return false };
+        let output = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version =
+            output.lines().next().and_then(|line| line.strip_prefix("PgBouncer 1.")).unwrap_or_default();
+        version.split('.').next().and_then(|minor| minor.parse::<u32>().ok()).is_some_and(|minor| minor >= 21)
+    })
 }
