@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::Context;
 use glasshouse_domain::user::Role as UserRole;
 use glasshouse_infra::clock;
-use glasshouse_infra::db::{Database, DatabaseSettings, Seeder};
+use glasshouse_infra::db::{Database, DatabaseSettings, Seeder, create_private_folder};
 use glasshouse_infra::passwords::{Argon2Hasher, HashingQueue};
 use glasshouse_infra::tokens::Tokens;
 use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
@@ -18,13 +18,11 @@ use crate::config::{AuthSettings, Config, DemoConfig};
 
 /// Migrates and seeds the database, and runs the demo until the process receives a signal to stop.
 pub(crate) async fn run(config: Box<DemoConfig>) -> anyhow::Result<()> {
-    let migrated = migrate::migrate(&config.storage.migration_address).await;
-    match &config.data_directory {
-        Some(directory) => {
-            migrated.with_context(|| format!("GLASSHOUSE_DATA_DIR: {}", directory.display()))?
-        }
-        None => migrated?,
+    if let Some(directory) = &config.data_directory {
+        create_private_folder(directory)
+            .with_context(|| format!("GLASSHOUSE_DATA_DIR: cannot create {}", directory.display()))?;
     }
+    migrate::migrate(&config.storage.migration_address).await?;
     let order = prepare(&config.storage.database, &config.auth).await?;
     let application = Application::build(Config::Demo(config)).await?;
     if io::stdout().is_terminal() {

@@ -120,7 +120,7 @@ async fn check_config_and_the_start_agree_on_every_url() {
         "postgres://127.0.0.1:1/db?sslmode=verify-full",
         "postgres://127.0.0.1:1/db?sslmode=yes",
         "sqlite::memory:",
-        "sqlite:///no/such/folder/db.sqlite3?mode=ro",
+        "sqlite:///no/such/folder/db.sqlite3",
         "redis://127.0.0.1:1",
         "rediss://127.0.0.1:1",
         "rediss://127.0.0.1:1#insecure",
@@ -189,7 +189,7 @@ async fn check_config_and_the_start_agree_on_every_url() {
         "postgres://127.0.0.1:1/db",
         "postgresql://127.0.0.1:1/db",
         "postgres://127.0.0.1:1/db?sslmode=verify-full",
-        "sqlite:///no/such/folder/db.sqlite3?mode=ro",
+        "sqlite:///no/such/folder/db.sqlite3",
     ];
     for variable in ["DATABASE_URL", "DATABASE_MIGRATION_URL"] {
         assert_eq!(accepted(variable), postgres, "{variable}");

@@ -182,7 +182,7 @@ async fn a_payment_gateway_that_is_not_verified_charges_nothing() {
             ("SSL_CERT_FILE", ca.to_str().unwrap()),
         ];
         let mut demo = Process::start(&["demo"], &with(&common(), more));
-        let owner = demo.client("http_addr").await.sign_up(&new_slug(), "free").await;
+        let owner = demo.client("http_addr").await.sign_up(&new_slug()).await;
         let product = owner.add_product(10).await;
         let order = owner.order(&product, 1).await.expect(202);
         assert_eq!(order["status"], "pending");

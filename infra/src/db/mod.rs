@@ -53,7 +53,7 @@ pub use monitor::{Backlog, DatabaseMonitor};
 pub use plans::Plans;
 pub(crate) use pool::Pool;
 pub use seeder::Seeder;
-pub use sqlite_file::protect as protect_sqlite_file;
+pub use sqlite_file::{create_private_folder, protect as protect_sqlite_file};
 pub use tenant_store::TenantStore;
 pub use work_queue::{Lease, Leased, OpenPayment, WorkQueue};
 

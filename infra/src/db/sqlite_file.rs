@@ -11,19 +11,25 @@ const OWNER_ONLY_FOLDER: u32 = 0o700;
 /// The files that SQLite keeps beside the database. It creates them with the permissions of the database.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// Creates the file of a database, and its folder, if they do not exist, and makes the files readable and writable for
-/// their owner alone. An existing folder stays as it is, for it may contain files of others, unless it contains this
-/// database and nothing else.
+/// Creates a folder for a database that its owner alone may use, if it does not exist.
 ///
 /// # Errors
-/// When a file or the folder cannot be created, or belongs to another user and is open to more than its owner.
+/// When it cannot be created.
+pub fn create_private_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(OWNER_ONLY_FOLDER).create(folder)
+}
+
+/// Creates the file of a database if it does not exist, and makes the files readable and writable for their owner alone. The
+/// folder stays as it is, for it may contain files of others, unless it contains this database and nothing else.
+///
+/// # Errors
+/// When the file cannot be created, or belongs to another user and is open to more than its owner.
 pub fn protect(database: &Path) -> io::Result<()> {
     let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        DirBuilder::new().recursive(true).mode(OWNER_ONLY_FOLDER).create(folder)?;
-        if contains_only(folder, database)? {
-            restrict(folder, OWNER_ONLY_FOLDER)?;
-        }
+    if let Some(folder) = folder
+        && contains_only(folder, database)?
+    {
+        restrict(folder, OWNER_ONLY_FOLDER)?;
     }
     let create = OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY_FILE).open(database);
     create.map(drop).or_else(|error| match error.kind() {
