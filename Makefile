@@ -1,7 +1,7 @@
 # Shortcuts: each target runs a tool that also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench-telemetry exhaustion lint lint-format lint-clippy lint-docs alerting drills drill \
+.PHONY: help demo test trace-context bench-telemetry exhaustion lint lint-format lint-clippy lint-docs alerting drills drill \
 	drill-stack drill-program deny openapi contract dashboards dashboards-check follow-a-trace stack clean-stack
 
 help: ## List these targets
@@ -15,6 +15,10 @@ test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 	cargo test --locked --workspace --lib --bins --test catalogue --test dashboards --test shop --test stack
 	cargo test --locked --workspace --doc
 	scripts/with-test-services cargo test --locked --workspace --test it
+
+trace-context: ## Run the cases of the W3C Trace Context test suite (part of `test`)
+	cargo test --locked --workspace --lib -- trace_context
+	scripts/with-test-services cargo test --locked --workspace --test it -- trace_context
 
 bench-telemetry: ## Measure the overhead of each signal, also with unavailable receivers (release build, minutes)
 	cargo bench --locked --package glasshouse --bench telemetry_cost

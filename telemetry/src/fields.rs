@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 
-use crate::redaction::{REDACTED, Redactor, without_emails};
+use crate::redaction::{REDACTED, Redactor, safe};
 
 /// Fields in the order in which they were recorded, each name once.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +15,17 @@ pub(crate) struct Fields(Vec<(&'static str, Value)>);
 impl Fields {
     /// A visitor that records into these fields.
     pub(crate) fn recorder<'a>(&'a mut self, redactor: &'a Redactor) -> Recorder<'a> {
-        Recorder { fields: self, redactor }
+        Recorder { fields: self, redactor, with_text: true }
+    }
+
+    /// A visitor that records numbers and booleans into these fields, and leaves out all text.
+    pub(crate) fn recorder_without_text<'a>(&'a mut self, redactor: &'a Redactor) -> Recorder<'a> {
+        Recorder { fields: self, redactor, with_text: false }
+    }
+
+    /// Adds a field of the record itself.
+    pub(crate) fn add(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.0.push((name, value.into()));
     }
 
     /// The value of a field.
@@ -34,6 +44,7 @@ impl Fields {
 pub(crate) struct Recorder<'a> {
     fields: &'a mut Fields,
     redactor: &'a Redactor,
+    with_text: bool,
 }
 
 impl Recorder<'_> {
@@ -49,12 +60,15 @@ impl Recorder<'_> {
 
 impl Visit for Recorder<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.record_str(field, &format!("{value:?}"));
+        if self.with_text {
+            self.record_str(field, &format!("{value:?}"));
+        }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        let value = without_emails(value).map_or_else(|| Value::from(value), Value::from);
-        self.set(field, value);
+        if self.with_text {
+            self.set(field, safe(value).into());
+        }
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
@@ -74,7 +88,9 @@ impl Visit for Recorder<'_> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.record_str(field, &with_causes(value));
+        if self.with_text {
+            self.record_str(field, &with_causes(value));
+        }
     }
 }
 

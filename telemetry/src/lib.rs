@@ -18,11 +18,13 @@ pub mod service;
 mod settings;
 mod signals;
 mod traces;
+mod trusted;
 
 use logs::LogSchema;
 use redaction::Redactor;
 use signals::{Common, Exporters, Signals};
 use tracing_subscriber::EnvFilter;
+use trusted::TrustedModules;
 
 pub use errors::{Dsn, ErrorSettings, InvalidDsn, hub_per_request, in_own_hub};
 pub use fields::with_causes;
@@ -34,9 +36,6 @@ pub use settings::{
 };
 pub use signals::{SIGNALS, Signal, SignalSettings, StartError};
 pub use traces::{Sampling, UnknownSampler};
-
-/// Below this level, the extractors of actix-web log the path of a request without redaction.
-const EXTRACTORS: &str = "actix_web::types=info";
 
 /// actix-http logs each malformed request as an error of the server. The event `malformed_request` is logged instead.
 const CONNECTIONS: &str = "actix_http::h1::dispatcher=off";
@@ -60,7 +59,9 @@ impl Telemetry {
     /// # Errors
     /// When a setting is not valid, an exporter cannot be built, or telemetry was started before.
     pub fn start(settings: &TelemetrySettings) -> Result<Self, StartError> {
-        Signals::start(&settings.signals, common(settings)?).map(Self)
+        let common = common(settings)?;
+        http::method::set_known(settings.known_methods.clone());
+        Signals::start(&settings.signals, common).map(Self)
     }
 
     /// Sends what is queued, for at most three seconds, and stops. It blocks: do not call it on an async thread.
@@ -71,14 +72,15 @@ impl Telemetry {
 
 fn common(settings: &TelemetrySettings) -> Result<Common, StartError> {
     settings.validate()?;
-    let filter = EnvFilter::try_new(&settings.filter)?.add_directive(EXTRACTORS.parse()?);
+    let redactor = Redactor::new(&settings.secret_fields);
+    let trusted = TrustedModules::new(settings.build, &settings.in_app);
     Ok(Common {
         program: settings.build.name,
-        filter: filter.add_directive(CONNECTIONS.parse()?),
+        filter: EnvFilter::try_new(&settings.filter)?.add_directive(CONNECTIONS.parse()?),
         log_format: settings.log_format,
-        schema: LogSchema::new(&settings.span_fields, Redactor::new(&settings.secret_fields)),
+        schema: LogSchema::new(&settings.span_fields, redactor, trusted),
         resource: settings.resource(),
         origin: settings.origin(),
-        profile_labels: settings.profile_labels().collect(),
+        profile_labels: settings.profile_labels(),
     })
 }

@@ -1,5 +1,7 @@
-//! Redaction: the values of fields that hold secrets, and e-mail addresses in any text, never leave the process.
+//! Redaction: the values of fields that hold secrets, and e-mail addresses in any text, never leave the process. No text
+//! is longer than 4 KiB, whoever wrote it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -34,11 +36,16 @@ impl Redactor {
         Self { more: more.iter().map(|name| normalized(name)).collect() }
     }
 
-    /// Whether a field of this name holds a secret: the whole name or its last part, as in
-    /// `http.request.header.authorization`.
+    /// Whether a field of this name holds a secret: one of the parts between its dots is a secret, or ends in one, as in
+    /// `http.request.header.authorization`, `access_token` and `password.chain`.
     pub(crate) fn is_secret(&self, field: &str) -> bool {
-        let last = normalized(field.rsplit('.').next().unwrap_or(field));
-        SECRET_FIELDS.iter().any(|secret| *secret == last) || self.more.contains(&last)
+        let field = normalized(field);
+        let mut parts = field.split('.');
+        parts.any(|part| SECRET_FIELDS.iter().any(|secret| names(part, secret)) || self.adds(part))
+    }
+
+    fn adds(&self, part: &str) -> bool {
+        self.more.iter().any(|secret| names(part, secret))
     }
 
     /// Redacts the value of a field, whatever its shape.
@@ -53,29 +60,61 @@ impl Redactor {
     }
 }
 
-/// Redacts e-mail addresses in place.
+/// Makes a text safe in place; see [`safe`].
 pub(crate) fn redact_text(text: &mut String) {
-    if let Some(redacted) = without_emails(text) {
+    if let Cow::Owned(redacted) = safe(text) {
         *text = redacted;
     }
+}
+
+/// The maximum length of a text, in bytes.
+const MAX_TEXT: usize = 4096;
+
+/// Stands for the rest of a text that is too long.
+const ELLIPSIS: char = '…';
+
+/// The text without e-mail addresses, and without what exceeds the maximum length. Borrowed if it is unchanged, which is the
+/// usual case.
+pub(crate) fn safe(text: &str) -> Cow<'_, str> {
+    if text.len() <= MAX_TEXT {
+        return without_emails(text);
+    }
+    let begin = &text[..text.floor_char_boundary(MAX_TEXT - ELLIPSIS.len_utf8())];
+    let mut begin = without_emails(begin).into_owned();
+    begin.push(ELLIPSIS);
+    Cow::Owned(begin)
 }
 
 fn normalized(name: &str) -> String {
     name.to_ascii_lowercase().replace('-', "_")
 }
 
-/// The text without e-mail addresses; `None` if it has no address, which is the usual case.
-pub(crate) fn without_emails(text: &str) -> Option<String> {
-    let (at, length) = first_at(text)?;
-    let before = text[..at].rfind(|c: char| !is_email_char(c)).map_or(0, |end| next_char(text, end));
-    let domain = at + length;
-    let after = text[domain..].find(|c: char| !is_email_char(c)).map_or(text.len(), |end| domain + end);
-    let rest = without_emails(&text[after..]).unwrap_or_else(|| text[after..].to_owned());
-    if before == at || after == domain {
+/// Whether a part of a name is this secret, or a kind of it: `token` and `access_token`.
+fn names(part: &str, secret: &str) -> bool {
+    part.strip_suffix(secret).is_some_and(|kind| kind.is_empty() || kind.ends_with('_'))
+}
+
+fn without_emails(text: &str) -> Cow<'_, str> {
+    let mut redacted = String::new();
+    let (mut copied, mut searched) = (0, 0);
+    while let Some((at, length)) = first_at(&text[searched..]) {
+        let (at, domain) = (searched + at, searched + at + length);
+        let before = text[copied..at].rfind(|c: char| !is_email_char(c));
+        let before = before.map_or(copied, |end| next_char(text, copied + end));
+        let after = text[domain..].find(|c: char| !is_email_char(c)).map_or(text.len(), |end| domain + end);
+        searched = after;
         // An @ without a local part or a domain is no address.
-        return (rest != text[after..]).then(|| format!("{}{rest}", &text[..after]));
+        if before < at && domain < after {
+            redacted.push_str(&text[copied..before]);
+            redacted.push_str(REDACTED);
+            copied = after;
+        }
     }
-    Some(format!("{}{REDACTED}{rest}", &text[..before]))
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    redacted.push_str(&text[copied..]);
+    Cow::Owned(redacted)
 }
 
 /// The position and length of the first `@`, which a URL may write as `%40`.
@@ -108,10 +147,16 @@ mod tests {
             "api-key",
             "user.email",
             "shop.door_code",
+            "access_token",
+            "X-Api-Key",
+            "set-cookie",
+            "error.password.chain",
+            "inner-door-code",
         ] {
             assert!(redactor.is_secret(field), "{field}");
         }
-        for field in ["path", "token_type", "passwords_hashed", "tenant_id", "door"] {
+        for field in ["path", "token_type", "passwords_hashed", "tenant_id", "door", "mytoken", "tokens.used"]
+        {
             assert!(!redactor.is_secret(field), "{field}");
         }
         assert!(!Redactor::default().is_secret("door_code"));
@@ -119,16 +164,32 @@ mod tests {
 
     #[test]
     fn addresses_are_redacted_anywhere_in_a_text() {
-        let redacted = |text| without_emails(text);
-        assert_eq!(redacted("no address here"), None);
-        assert_eq!(redacted("an @ alone, a@ and @b"), None);
-        assert_eq!(redacted("ada@example.com").as_deref(), Some(REDACTED));
-        assert_eq!(
-            redacted("to <ada@example.com>, é bob@x.org!").as_deref(),
-            Some("to <[REDACTED]>, é [REDACTED]!")
-        );
-        assert_eq!(redacted("/users/ada%40example.com/x").as_deref(), Some("/users/[REDACTED]/x"));
-        assert_eq!(redacted("@ then ada@example.com").as_deref(), Some("@ then [REDACTED]"));
+        for unchanged in ["no address here", "an @ alone, a@ and @b", ""] {
+            assert!(matches!(safe(unchanged), Cow::Borrowed(same) if same == unchanged), "{unchanged}");
+        }
+        for (text, expected) in [
+            ("ada@example.com", "[REDACTED]"),
+            ("to <ada@example.com>, é bob@x.org!", "to <[REDACTED]>, é [REDACTED]!"),
+            ("/users/ada%40example.com/x", "/users/[REDACTED]/x"),
+            ("@ then ada@example.com", "@ then [REDACTED]"),
+            ("a@b@c", "[REDACTED]@c"),
+            ("ada@example.com@", "[REDACTED]@"),
+        ] {
+            assert_eq!(safe(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_text_is_bounded_whatever_it_holds() {
+        for part in ["x", "é", "@", "a@b ", "%40"] {
+            let text = part.repeat(100_000);
+            let safe = safe(&text);
+            // Each address of three bytes or more becomes the ten bytes that stand for it.
+            assert!(safe.len() <= MAX_TEXT * 4 && safe.ends_with(ELLIPSIS), "{part}: {}", safe.len());
+        }
+        assert_eq!(safe(&"x".repeat(MAX_TEXT)).len(), MAX_TEXT);
+        let cut = format!("{}ada@example.com", "x ".repeat(MAX_TEXT / 2 - 4));
+        assert!(!safe(&cut).contains("ada@"), "an address at the end is cut, and redacted");
     }
 
     #[test]

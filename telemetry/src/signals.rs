@@ -8,6 +8,8 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Metadata;
+use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -78,7 +80,13 @@ impl SignalSettings {
         if let Some(certificates) = env.parsed("OTEL_EXPORTER_OTLP_CERTIFICATE", certificates) {
             self.otlp_certificates = Some(certificates);
         }
-        let sampler_ratio = env.parsed("OTEL_TRACES_SAMPLER_ARG", ratio).unwrap_or(1.0);
+        if env.text("OTEL_SDK_DISABLED").is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")) {
+            self.otlp_endpoint = None;
+        }
+        // Other samplers have no argument, so it may be anything.
+        let has_ratio = env.text("OTEL_TRACES_SAMPLER").is_some_and(|name| name.ends_with("traceidratio"));
+        let argument = |text: &str| if has_ratio { ratio(text) } else { Ok(1.0) };
+        let sampler_ratio = env.parsed("OTEL_TRACES_SAMPLER_ARG", argument).unwrap_or(1.0);
         let sampler = |name: &str| Sampling::parse(name, sampler_ratio).map_err(|error| error.to_string());
         if let Some(sampling) = env.parsed("OTEL_TRACES_SAMPLER", sampler) {
             self.sampling = sampling;
@@ -192,7 +200,17 @@ impl Signals {
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false)
-            .with_target(false);
+            .with_target(false)
+            // Attributes that are derived from a field would have another name than the one that marks it as a secret.
+            .with_error_fields_to_exceptions(false)
+            .with_error_records_to_exceptions(false);
+        let (own, trusted) = (schema.trusted.clone(), schema.trusted.clone());
+        // A span has the service's own events alone: those of libraries would bring their text.
+        let spans = spans.with_filter(filter_fn(move |metadata| metadata.is_span() || own.wrote(metadata)));
+        // Nor are there spans of libraries, whose fields bring text too.
+        let own_spans =
+            filter_fn(move |metadata: &Metadata<'_>| !metadata.is_span() || trusted.wrote(metadata));
+        let filter = filter.and(own_spans.with_max_level_hint(LevelFilter::TRACE));
         let errors = settings.errors.as_ref().zip(error_transport);
         let errors = errors.map(|(errors, transport)| errors::start(errors, transport, origin, schema));
         let layers = spans.and_then(logs).and_then(errors);

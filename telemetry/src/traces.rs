@@ -2,9 +2,11 @@
 //!
 //! Without a receiver no span is recorded or sent. Trace ids exist all the same, for log records and responses.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use opentelemetry::{Context, KeyValue, StringValue, Value};
+use opentelemetry::trace::Status;
+use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -14,7 +16,7 @@ use opentelemetry_sdk::trace::{
 };
 
 use crate::otlp::{CAPACITY, Receiver, SPANS};
-use crate::redaction::{REDACTED, Redactor, without_emails};
+use crate::redaction::{REDACTED, Redactor, safe};
 
 /// Which traces are recorded, in the terms of `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,13 +108,7 @@ impl SpanProcessor for RedactingProcessor {
         if !span.span_context.is_sampled() || !SPANS.enter() {
             return;
         }
-        self.redact(&mut span.attributes);
-        for event in &mut span.events.events {
-            if let Some(redacted) = without_emails(&event.name) {
-                event.name = redacted.into();
-            }
-            self.redact(&mut event.attributes);
-        }
+        self.redact(&mut span);
         self.batches.on_end(span);
     }
 
@@ -130,16 +126,46 @@ impl SpanProcessor for RedactingProcessor {
 }
 
 impl RedactingProcessor {
-    fn redact(&self, attributes: &mut [KeyValue]) {
+    /// Redacts all that is text in a span, also what `tracing-opentelemetry` derives from fields.
+    fn redact(&self, span: &mut SpanData) {
+        redact_name(&mut span.name);
+        if let Status::Error { description } = &mut span.status {
+            redact_name(description);
+        }
+        self.redact_attributes(&mut span.attributes);
+        for event in &mut span.events.events {
+            redact_name(&mut event.name);
+            self.redact_attributes(&mut event.attributes);
+        }
+        for link in &mut span.links.links {
+            self.redact_attributes(&mut link.attributes);
+        }
+    }
+
+    fn redact_attributes(&self, attributes: &mut [KeyValue]) {
         for attribute in attributes {
             if self.redactor.is_secret(attribute.key.as_str()) {
                 attribute.value = Value::from(REDACTED);
-            } else if let Value::String(text) = &attribute.value
-                && let Some(redacted) = without_emails(text.as_str())
-            {
-                attribute.value = Value::String(StringValue::from(redacted));
+                continue;
+            }
+            match &mut attribute.value {
+                Value::String(text) => redact_value(text),
+                Value::Array(Array::String(texts)) => texts.iter_mut().for_each(redact_value),
+                _ => {}
             }
         }
+    }
+}
+
+fn redact_name(name: &mut Cow<'static, str>) {
+    if let Cow::Owned(redacted) = safe(name) {
+        *name = redacted.into();
+    }
+}
+
+fn redact_value(text: &mut StringValue) {
+    if let Cow::Owned(redacted) = safe(text.as_str()) {
+        *text = redacted.into();
     }
 }
 

@@ -3,13 +3,14 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Backend, Playground, Response, key, named, on_both, operations};
+use crate::support::{Backend, Playground, Response, exchange, key, named, on_both, operations};
 
 on_both!(
     invalid_queries_are_rejected,
     an_id_that_is_not_a_uuid_is_rejected,
     unknown_routes_and_methods_are_rejected,
     an_invalid_idempotency_key_is_rejected,
+    a_header_with_one_value_that_comes_twice_is_rejected,
 );
 
 async fn invalid_queries_are_rejected(backend: Backend) {
@@ -114,4 +115,43 @@ async fn an_invalid_idempotency_key_is_rejected(backend: Backend) {
         Response::of(request.json(&json!({}))).await.expect_problem(400, "idempotency_key_invalid");
     }
     play.owner.order_with_key(&play.product, 1, &key()).await.expect(201);
+}
+
+async fn a_header_with_one_value_that_comes_twice_is_rejected(backend: Backend) {
+    let play = Playground::new(backend).await;
+    let order = json!({ "items": [{ "product_id": play.product, "quantity": 1 }] });
+    let bearer = format!("Bearer {}", play.owner.token());
+    for (name, values) in [
+        ("Authorization", [&*bearer, &*bearer]),
+        ("Authorization", [&bearer, "Bearer other"]),
+        ("Authorization", ["Bearer other", &bearer]),
+        ("authorization", ["", &bearer]),
+        ("Content-Type", ["application/json", "application/json"]),
+        ("Content-Type", ["application/json", "text/plain"]),
+        ("Idempotency-Key", ["one", "one"]),
+        ("Idempotency-Key", ["one", "two"]),
+        ("idempotency-key", ["", "two"]),
+    ] {
+        let body = order.to_string();
+        let length = body.len().to_string();
+        let usual = [
+            ("Host", "x"),
+            ("Authorization", &*bearer),
+            ("Content-Type", "application/json"),
+            ("Idempotency-Key", "one"),
+        ];
+        let mut headers: Vec<_> =
+            usual.into_iter().filter(|(usual, _)| !usual.eq_ignore_ascii_case(name)).collect();
+        headers.extend(values.map(|value| (name, value)));
+        headers.push(("Content-Length", &length));
+        let address = play.app.addresses.http.unwrap().to_string();
+        let response = exchange(&address, "POST /v1/orders HTTP/1.1", &headers, &body).await;
+        assert!(response.starts_with("HTTP/1.1 400"), "{name} {values:?}: {response}");
+        assert!(response.contains("\"code\":\"repeated_header\""), "{name} {values:?}: {response}");
+    }
+    let address = play.app.addresses.http.unwrap().to_string();
+    let two_hosts = [("Host", "x"), ("Host", "y")];
+    let response = exchange(&address, "GET /health/live HTTP/1.1", &two_hosts, "").await;
+    assert!(response.starts_with("HTTP/1.1 400"), "{response}");
+    assert_eq!(play.owner.get("/v1/orders").await.expect(200)["items"], json!([]), "it has no effect");
 }

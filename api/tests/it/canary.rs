@@ -10,15 +10,15 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::command_line::{Stack, common, with};
-use crate::support::{Client, FakeSentry, Response, connect, new_slug, new_trace, traceparent};
+use crate::support::{Client, FakeSentry, Response, connect, exchange, new_slug, new_trace, traceparent};
 
 /// Everything that an OTLP receiver got, as text.
 #[derive(Clone, Default)]
-struct Received(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Received(Arc<Mutex<Vec<String>>>);
 
 impl Received {
     /// Starts a receiver. Returns its address too.
-    async fn start() -> (Self, String) {
+    pub(crate) async fn start() -> (Self, String) {
         let mut server = FakeCollectorServer::start().await.unwrap();
         let (received, endpoint) = (Self::default(), server.endpoint());
         let to = received.clone();
@@ -35,10 +35,76 @@ impl Received {
         (received, endpoint)
     }
 
-    fn all(&self) -> Vec<String> {
+    pub(crate) fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 }
+
+/// The headers that some part of a service reads, some library knows, or some client puts a secret into.
+const HEADERS: [&str; 62] = [
+    "Accept",
+    "Accept-Charset",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Access-Control-Request-Headers",
+    "Access-Control-Request-Method",
+    "Authorization",
+    "B3",
+    "Baggage",
+    "Cache-Control",
+    "CF-Connecting-IP",
+    "Client-IP",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Location",
+    "Content-Range",
+    "Content-Type",
+    "Cookie",
+    "Date",
+    "DNT",
+    "Expect",
+    "Forwarded",
+    "From",
+    "HTTP2-Settings",
+    "Idempotency-Key",
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Range",
+    "If-Unmodified-Since",
+    "Keep-Alive",
+    "Max-Forwards",
+    "Origin",
+    "Pragma",
+    "Priority",
+    "Proxy-Authorization",
+    "Range",
+    "Referer",
+    "Sec-Fetch-Site",
+    "Sentry-Trace",
+    "TE",
+    "Traceparent",
+    "Tracestate",
+    "Trailer",
+    "True-Client-IP",
+    "Uber-Trace-Id",
+    "Uberctx-Note",
+    "Upgrade",
+    "User-Agent",
+    "Via",
+    "Warning",
+    "X-Amzn-Trace-Id",
+    "X-Api-Key",
+    "X-B3-TraceId",
+    "X-Correlation-Id",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-HTTP-Method-Override",
+    "X-Real-IP",
+    "X-Request-Id",
+];
 
 /// Any status from 400 to 499.
 const ANY_4XX: u16 = 4;
@@ -81,6 +147,57 @@ impl Canary {
             self.errors.push(response.body.to_string());
         }
         response
+    }
+
+    /// Sends requests with marks in one position each, in forms that libraries parse and reject: every header, twice, in the
+    /// request line, and in the name of a header.
+    async fn sends_marks_in_every_position(&self, address: &str) {
+        let (secret, email) = (self.secret("header"), self.email("header"));
+        let parent = format!("00-{}-00f067aa0ba902b7-01", new_trace());
+        let values = [
+            email.clone(),
+            format!("token={secret},{secret};{secret}@,=,%ff{secret}"),
+            format!("\"{secret}, {email}; q={secret}"),
+            format!("for={secret};proto={secret};host={secret};by={email}"),
+            format!("{parent}-{secret}~"),
+            format!("{secret}:{secret}:{secret}:{secret}"),
+            format!("é{secret}"),
+        ];
+        let routes = ["GET /health/live", "GET /v1/users/me", "POST /v1/auth/login", "GET /nowhere"];
+        for (name, (value, route)) in HEADERS
+            .iter()
+            .flat_map(|name| values.iter().zip(routes.iter().cycle()).map(move |pair| (name, pair)))
+        {
+            // The id of a request is the client's to choose; what is no id must not be in any signal.
+            let lines = [("Host", "x"), ("Content-Length", "0"), (name, value)];
+            exchange(address, &format!("{route} HTTP/1.1"), &lines, "").await;
+            if value.contains('@') {
+                let twice = [("Host", "x"), ("Content-Length", "0"), (name, value), (name, &secret)];
+                exchange(address, &format!("{route} HTTP/1.1"), &twice, "").await;
+            }
+        }
+        for request_line in [
+            format!("{secret} / HTTP/1.1"),
+            format!("{secret} /v1/orders HTTP/1.1"),
+            format!("{secret} /v1/orders HTTP/1.1{secret}"),
+            format!("GET {secret} HTTP/1.1"),
+            format!("GET {secret}://{secret}/health/live HTTP/1.1"),
+            format!("GET http://{secret}@{secret}:1/health/live HTTP/1.1"),
+            format!("GET /health/live?{secret}={secret}#{secret} HTTP/1.1"),
+            format!("GET /docs/{secret}/{email} HTTP/1.1"),
+            format!("GET /v1/orders/%ff{secret} HTTP/1.1"),
+            format!("GET /health/live HTTP/{secret}"),
+            format!("CONNECT {secret}:443 HTTP/1.1"),
+            format!("OPTIONS * HTTP/1.1\r\n{secret}: {secret}"),
+            format!("GET /health/live HTTP/1.1\r\n {secret}"),
+            format!("GET /health/live HTTP/1.1\r\nContent-Length: {secret}"),
+            format!("POST /v1/auth/login HTTP/1.1\r\nTransfer-Encoding: {secret}"),
+            format!("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{secret}"),
+        ] {
+            for host in ["x", &*secret] {
+                exchange(address, &request_line, &[("Host", host)], "").await;
+            }
+        }
     }
 
     async fn post(&mut self, client: &Client, path: &str, body: &Value, status: u16) -> Response {
@@ -204,6 +321,8 @@ async fn no_secret_and_no_email_address_is_in_any_signal() {
     let gateway = stack.gateway.client("gateway_addr").await;
     let owner = canary.signs_up_and_logs_in(&anonymous).await;
     canary.sends_secrets_in_urls(&owner).await;
+    canary.sends_marks_in_every_position(&stack.serve.address("http_addr").await).await;
+    canary.sends_marks_in_every_position(&stack.gateway.address("gateway_addr").await).await;
     let product = owner.add_product(1000).await;
     canary.places_orders(&owner, &gateway, &product).await;
     stack.worker.logs("outbox_delivered").await;

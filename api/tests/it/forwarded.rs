@@ -1,11 +1,9 @@
 //! What proxies report of a client: believed if a trusted proxy sent it.
 
 use reqwest::Method;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::command_line::Stack;
-use crate::support::{Response, SpanReceiver, new_trace, traceparent};
+use crate::support::{Response, SpanReceiver, exchange, new_trace, traceparent};
 
 /// A mark that must not be in any span.
 const MARK: &str = "canary";
@@ -72,14 +70,9 @@ async fn the_scheme_of_the_request_target_is_not_believed() {
     let mut receiver = SpanReceiver::start().await;
     let mut stack = Stack::start([("OTEL_EXPORTER_OTLP_ENDPOINT", &*receiver.endpoint())]).await;
     let trace = new_trace();
-    let mut connection = TcpStream::connect(stack.serve.address("http_addr").await).await.unwrap();
-    let request = format!(
-        "GET {MARK}://{MARK}.example/health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\ntraceparent: {}\r\n\r\n",
-        traceparent(&trace)
-    );
-    connection.write_all(request.as_bytes()).await.unwrap();
-    let mut response = String::new();
-    connection.read_to_string(&mut response).await.unwrap();
+    let request_line = format!("GET {MARK}://{MARK}.example/health/live HTTP/1.1");
+    let headers = [("Host", "x"), ("traceparent", &*traceparent(&trace))];
+    let response = exchange(&stack.serve.address("http_addr").await, &request_line, &headers, "").await;
     assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     let root = receiver.span(&trace, "GET /health/live").await;
     assert!(is(&root.attributes["url.scheme"], "http"), "{:?}", root.attributes);

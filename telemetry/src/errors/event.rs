@@ -17,7 +17,7 @@ impl LogRecord {
         Breadcrumb {
             timestamp: self.time.into(),
             ty: "default".to_owned(),
-            category: Some(self.target.to_owned()),
+            category: Some(self.target.to_string()),
             level: level(self.level),
             message: Some(self.message().to_owned()),
             data: self.fields.without_message().map(owned).collect(),
@@ -36,7 +36,7 @@ impl LogRecord {
         let exception = Exception {
             ty: self.message().to_owned(),
             value: cause.map(str::to_owned),
-            module: Some(self.target.to_owned()),
+            module: Some(self.target.to_string()),
             stacktrace: if is_panic { stack::unresolved() } else { None },
             mechanism: Some(Mechanism {
                 ty: if is_panic { "panic" } else { "log" }.to_owned(),
@@ -48,7 +48,7 @@ impl LogRecord {
         let mut event = Event {
             level: if is_panic { sentry::Level::Fatal } else { level(self.level) },
             timestamp: self.time.into(),
-            logger: Some(self.target.to_owned()),
+            logger: Some(self.target.to_string()),
             transaction: unit,
             exception: vec![exception].into(),
             extra: self.all_fields().map(owned).collect(),

@@ -13,6 +13,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::*;
+use crate::trusted::TrustedModules;
 use crate::{LogFormat, SpanField, logs};
 
 #[derive(Default)]
@@ -42,7 +43,7 @@ fn sent(
         SpanField::new("tenant.id", "tenant_id"),
         SpanField::new("user.id", "user_id"),
     ];
-    let schema = LogSchema::new(&fields, Redactor::default());
+    let schema = LogSchema::new(&fields, Redactor::default(), TrustedModules::new(origin.build, &[]));
     let options = options(&"https://key@sentry.invalid/1".parse().unwrap(), &origin, Redactor::default());
     let hub = Arc::new(hub(options.transport(captured.clone()), &origin));
     let errors = ErrorLayer::new(hub.clone(), schema.clone(), origin.tags.into(), traces_sample_rate);

@@ -19,14 +19,19 @@
 
 mod clock;
 mod errors;
+pub(crate) mod method;
 mod observe;
 mod replace;
+mod request_headers;
 mod request_id;
 mod root_span;
 mod scheme;
+#[cfg(test)]
+mod trace_context_suite;
 
 pub use clock::RequestClock;
 pub use errors::{ErrorResponses, OwnResponses, Panicked};
+pub use method::KNOWN_METHODS;
 pub use observe::Observe;
 pub use replace::replace;
 pub use scheme::Scheme;

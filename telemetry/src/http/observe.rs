@@ -15,6 +15,7 @@ use futures_util::FutureExt;
 
 use super::clock::RequestClock;
 use super::errors::{ErrorResponses, OwnResponses, Panicked};
+use super::method::RecordedMethod;
 use super::replace::replace;
 use super::request_id::{REQUEST_ID, RequestId};
 use crate::events::http::{RequestCompleted, UnhandledException};
@@ -115,7 +116,7 @@ where
 /// A request that is being served.
 struct Observation {
     clock: RequestClock,
-    method: String,
+    method: RecordedMethod,
     endpoint: String,
     id: String,
     metrics: Option<HttpMetrics>,
@@ -129,7 +130,7 @@ impl Observation {
         };
         Ok(Self {
             clock: RequestClock::start(request),
-            method: request.method().as_str().to_owned(),
+            method: RecordedMethod::of(request.method()),
             endpoint: request.match_pattern().unwrap_or_else(|| UNKNOWN_ENDPOINT.to_owned()),
             id,
             _in_flight: metrics.as_ref().map(HttpMetrics::begin),
@@ -171,7 +172,7 @@ impl Observation {
         }
         let (status_code, duration) = (response.status().as_u16(), self.clock.elapsed());
         let duration_ms = duration.as_secs_f64() * 1000.0;
-        let (method, endpoint) = (&*self.method, &*self.endpoint);
+        let (method, endpoint) = (self.method.as_str(), &*self.endpoint);
         RequestCompleted { status_code, duration_ms, method, endpoint }.emit(&self.metrics);
     }
 }

@@ -11,7 +11,7 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// The longest id that is accepted from a caller, in bytes.
 const MAX_LENGTH: usize = 128;
 
-/// The id of a request: the caller's own if it is well-formed, otherwise the one that `tracing-actix-web` generated
+/// The id of a request: the caller's own if it is well-formed and the only one, otherwise the one that `tracing-actix-web` generated
 /// (UUID v7).
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) String);
@@ -19,8 +19,9 @@ pub(super) struct RequestId(pub(super) String);
 impl RequestId {
     /// The id of a request inside of [`TracingLogger`](super::TracingLogger), which generates one.
     pub(super) fn of(request: &ServiceRequest) -> Self {
-        let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
-        let sent = sent.filter(|id| is_well_formed(id)).map(str::to_owned);
+        let mut sent = request.headers().get_all(REQUEST_ID);
+        let only = sent.next().filter(|_| sent.next().is_none()).and_then(|value| value.to_str().ok());
+        let sent = only.filter(|id| is_well_formed(id)).map(str::to_owned);
         let generated = || request.extensions().get::<GeneratedId>().map(ToString::to_string);
         Self(sent.or_else(generated).unwrap_or_default())
     }

@@ -2,13 +2,13 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{Error, HttpMessage};
-use opentelemetry::propagation::Extractor;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
 
+use super::method::RecordedMethod;
+use super::request_headers::RequestHeaders;
 use super::request_id::RequestId;
 use super::scheme::Scheme;
 use crate::propagation;
@@ -49,7 +49,7 @@ macro_rules! root_span {
                     "request",
                     otel.name = facts.name,
                     otel.kind = "server",
-                    http.request.method = request.method().as_str(),
+                    http.request.method = facts.method,
                     http.route = facts.route,
                     url.path = facts.path,
                     url.scheme = facts.scheme,
@@ -82,6 +82,8 @@ macro_rules! root_span {
 pub struct RequestFacts {
     /// `METHOD ROUTE`, or the method alone where no route matches.
     pub name: String,
+    /// The method, or `_OTHER` if it is none of the known ones.
+    pub method: &'static str,
     /// The route pattern.
     pub route: Option<String>,
     /// The path without what may be a secret.
@@ -97,13 +99,12 @@ impl RequestFacts {
     #[must_use]
     pub fn new(request: &ServiceRequest) -> Self {
         let id = RequestId::of(request);
-        let method = request.method().as_str();
-        let route = request.match_pattern();
-        let name = route.as_deref().map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
+        let (method, route) = (RecordedMethod::of(request.method()), request.match_pattern());
+        let name = method.span_name(route.as_deref());
         let path = redacted_path(request.path(), route.as_deref());
         let scheme = Scheme::of(request).as_str();
         request.extensions_mut().insert(id.clone());
-        Self { name, route, path, scheme, request_id: id.0 }
+        Self { name, method: method.as_str(), route, path, scheme, request_id: id.0 }
     }
 
     /// Makes the span a child of the caller's.
@@ -127,29 +128,21 @@ pub fn finish<B: MessageBody>(span: &Span, outcome: &Result<ServiceResponse<B>, 
 }
 
 /// The path with its literal segments and UUIDs. All other segments are redacted, and all of a path that no route
-/// serves: clients put e-mail addresses and tokens there by mistake.
+/// serves: clients put e-mail addresses and tokens there by mistake. It has as many segments as the route, however many a
+/// client sends.
 fn redacted_path(path: &str, route: Option<&str>) -> String {
     let Some(route) = route else { return REDACTED.to_owned() };
-    let mut literals = route.split('/');
-    let segments = path.split('/').map(|segment| match literals.next() {
-        Some(literal) if literal == segment => segment,
-        _ if Uuid::try_parse(segment).is_ok() => segment,
-        _ => REDACTED,
+    let mut segments = path.split('/');
+    let shown = route.split('/').zip(&mut segments).map(|(literal, segment)| {
+        if literal == segment || Uuid::try_parse(segment).is_ok() { segment } else { REDACTED }
     });
-    segments.collect::<Vec<_>>().join("/")
-}
-
-/// The headers of a request, as a carrier of trace context.
-struct RequestHeaders<'a>(&'a HeaderMap);
-
-impl Extractor for RequestHeaders<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
+    let mut shown: Vec<_> = shown.collect();
+    // The rest belongs to the last segment of the route, such as `{path:.*}`.
+    if segments.next().is_some() {
+        shown.pop();
+        shown.push(REDACTED);
     }
-
-    fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(HeaderName::as_str).collect()
-    }
+    shown.join("/")
 }
 
 #[cfg(test)]
@@ -163,5 +156,15 @@ mod tests {
         assert_eq!(redacted_path(&order, Some("/v1/orders/{id}")), order);
         assert_eq!(redacted_path("/v1/orders/secret", Some("/v1/orders/{id}")), "/v1/orders/[REDACTED]");
         assert_eq!(redacted_path("/secret", None), "[REDACTED]");
+    }
+
+    #[test]
+    fn a_path_is_no_longer_than_its_route() {
+        for rest in
+            ["/x".repeat(50_000), "/".repeat(100_000), format!("/{}/x", Uuid::nil()), "x".repeat(100_000)]
+        {
+            assert_eq!(redacted_path(&format!("/docs/{rest}"), Some("/docs/{_:.*}")), "/docs/[REDACTED]");
+        }
+        assert_eq!(redacted_path("/docs", Some("/docs/{_:.*}")), "/docs");
     }
 }

@@ -2,7 +2,7 @@
 //! OTLP.
 //!
 //! A record inherits fields from the spans around it, so each record of a request has the request's id, whichever
-//! library logs it.
+//! library logs it. The text that a library logs is left out ([`trusted`](crate::trusted)).
 
 mod record;
 
@@ -182,14 +182,19 @@ impl LogLayer {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::io;
     use std::sync::{Arc, Mutex};
 
-    use serde_json::Value;
+    use opentelemetry::propagation::TextMapPropagator;
+    use opentelemetry_sdk::propagation::BaggagePropagator;
+    use serde_json::{Value, json};
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
+    use crate::Build;
     use crate::redaction::Redactor;
+    use crate::trusted::TrustedModules;
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
@@ -213,7 +218,9 @@ mod tests {
             SpanField::new("shop.id", "shop_id"),
             SpanField::new("user.id", "user_id"),
         ];
-        let schema = LogSchema::new(&span_fields, Redactor::new(&["door_code".to_owned()]));
+        let build = Build { name: "shop", version: "1.0.0", commit: None };
+        let redactor = Redactor::new(&["door_code".to_owned()]);
+        let schema = LogSchema::new(&span_fields, redactor, TrustedModules::new(build, &[]));
         let layer = LogLayer { schema, format: LogFormat::Json, out, otlp: None };
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
         drop(guard);
@@ -240,6 +247,44 @@ mod tests {
         }
         assert_eq!(records[0]["detail"], "to [REDACTED]");
         assert_eq!(records[1]["message"], "welcome [REDACTED]");
+    }
+
+    #[test]
+    fn a_text_is_bounded() {
+        let records = records(|| tracing::info!(detail = "x".repeat(100_000), "{}", "y".repeat(100_000)));
+        for field in ["detail", "message"] {
+            assert!(records[0][field].as_str().unwrap().len() <= 4096, "{field}");
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_library_is_left_out() {
+        // The SDK writes the header into its warning.
+        let headers = HashMap::from([("baggage".to_owned(), "canary".to_owned())]);
+        let records = records(|| {
+            let span = tracing::info_span!("request", request_id = "r-1");
+            let _inside = span.enter();
+            BaggagePropagator::new().extract(&headers);
+            let mut log = tracing_log::log::Record::builder();
+            log.level(tracing_log::log::Level::Warn).target("library");
+            log.module_path(Some("library::module")).line(Some(7));
+            tracing_log::format_trace(&log.args(format_args!("canary")).build()).unwrap();
+        });
+        assert_eq!(records.len(), 2, "{records:?}");
+        for (record, expected) in records.iter().zip([
+            ("WARN", "opentelemetry_sdk", json!("BaggagePropagator.Extract.InvalidKeyValueFormat")),
+            ("WARN", "library", Value::Null),
+        ]) {
+            assert!(!record.to_string().contains("canary"), "{record}");
+            let (level, target, name) = (&record["level"], &record["target"], record["name"].clone());
+            assert_eq!((level.as_str().unwrap(), target.as_str().unwrap(), name), expected);
+            assert_eq!(
+                (&record["message"], &record["request_id"]),
+                (&json!("library_record"), &json!("r-1"))
+            );
+            assert!(record["line"].is_number(), "{record}");
+        }
+        assert_eq!(records[1]["line"], 7);
     }
 
     #[test]

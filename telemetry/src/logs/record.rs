@@ -1,6 +1,7 @@
 //! A log record: an event with the fields of the spans around it, as JSON, as text for a terminal, and for
 //! OpenTelemetry.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -14,13 +15,18 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_log::NormalizeEvent;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::SpanField;
 use crate::fields::Fields;
 use crate::redaction::Redactor;
+use crate::trusted::TrustedModules;
+
+/// The message of all records of libraries.
+const LIBRARY_RECORD: &str = "library_record";
 
 /// What log records of this process consist of.
 #[derive(Clone, Debug)]
@@ -28,13 +34,15 @@ pub(crate) struct LogSchema {
     span_fields: Arc<[SpanField]>,
     /// Redacts the fields of events and spans.
     pub(crate) redactor: Redactor,
+    /// Decides whose text is recorded.
+    pub(crate) trusted: TrustedModules,
 }
 
 /// An event with the fields of the spans around it.
 pub(crate) struct LogRecord {
     pub(crate) time: OffsetDateTime,
     pub(crate) level: Level,
-    pub(crate) target: &'static str,
+    pub(crate) target: Cow<'static, str>,
     /// The current span, which is not valid outside of any trace.
     pub(crate) trace: SpanContext,
     /// Fields of spans, under their names in the record.
@@ -44,8 +52,8 @@ pub(crate) struct LogRecord {
 }
 
 impl LogSchema {
-    pub(crate) fn new(span_fields: &[SpanField], redactor: Redactor) -> Self {
-        Self { span_fields: span_fields.into(), redactor }
+    pub(crate) fn new(span_fields: &[SpanField], redactor: Redactor, trusted: TrustedModules) -> Self {
+        Self { span_fields: span_fields.into(), redactor, trusted }
     }
 
     /// The record of an event. A field of the event wins over one of the same name from a span, and an inner span
@@ -54,8 +62,9 @@ impl LogSchema {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let mut fields = Fields::default();
-        event.record(&mut fields.recorder(&self.redactor));
+        // Records of the crate `log` have their real origin in fields.
+        let normalized = event.normalized_metadata();
+        let fields = self.own_fields(event, normalized.as_ref().unwrap_or_else(|| event.metadata()));
         let mut values = vec![None; self.span_fields.len()];
         for span in context.event_scope(event).into_iter().flatten() {
             let extensions = span.extensions();
@@ -70,11 +79,33 @@ impl LogSchema {
         LogRecord {
             time: OffsetDateTime::now_utc(),
             level: *event.metadata().level(),
-            target: event.metadata().target(),
+            target: match &normalized {
+                Some(normalized) => Cow::Owned(normalized.target().to_owned()),
+                None => Cow::Borrowed(event.metadata().target()),
+            },
             trace: OtelContext::current().span().span_context().clone(),
             inherited: inherited.filter_map(|(field, value)| Some((field.record, value?))).collect(),
             fields,
         }
+    }
+
+    /// The fields of the event itself. The record of a library has the place where it was written in place of its text.
+    fn own_fields(&self, event: &Event<'_>, origin: &Metadata<'_>) -> Fields {
+        let mut fields = Fields::default();
+        if self.trusted.wrote(origin) {
+            event.record(&mut fields.recorder(&self.redactor));
+            return fields;
+        }
+        fields.add("message", LIBRARY_RECORD);
+        // Without a name of its own, an event is named for its file.
+        if !origin.name().contains([' ', '/']) {
+            fields.add("name", origin.name());
+        }
+        if let Some(line) = origin.line() {
+            fields.add("line", line);
+        }
+        event.record(&mut fields.recorder_without_text(&self.redactor));
+        fields
     }
 }
 
@@ -104,7 +135,7 @@ impl LogRecord {
         map.serialize_entry("timestamp", &self.time.format(&Rfc3339).unwrap_or_default())?;
         map.serialize_entry("level", level_name(self.level))?;
         map.serialize_entry("message", self.message())?;
-        map.serialize_entry("target", self.target)?;
+        map.serialize_entry("target", &*self.target)?;
         if self.trace.is_valid() {
             map.serialize_entry("trace_id", &self.trace.trace_id().to_string())?;
             map.serialize_entry("span_id", &self.trace.span_id().to_string())?;
@@ -147,7 +178,7 @@ impl LogRecord {
             Level::TRACE => Severity::Trace,
         });
         record.set_body(AnyValue::from(self.message().to_owned()));
-        record.set_target(self.target);
+        record.set_target(self.target.clone());
         if self.trace.is_valid() {
             let (trace_id, span_id) = (self.trace.trace_id(), self.trace.span_id());
             record.set_trace_context(trace_id, span_id, Some(self.trace.trace_flags()));

@@ -1,7 +1,11 @@
 //! Reads environment variables.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use actix_web::http::Method;
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::certificates::TrustedCertificates;
@@ -48,14 +52,37 @@ impl<L: FnMut(&'static str) -> Option<String>> Environment<L> {
     }
 }
 
-/// Pairs `key=value` with commas between them, as OpenTelemetry defines them.
-pub(crate) fn resource_attributes(text: &str) -> Result<Vec<(String, String)>, String> {
+/// Pairs `key=value` with commas between them, both percent-encoded (OpenTelemetry specification, resource SDK, "Specifying
+/// resource information via an environment variable"). Of two values, the last one counts.
+pub(crate) fn resource_attributes(text: &str) -> Result<BTreeMap<String, String>, String> {
     let pairs = text.split(',').filter(|pair| !pair.trim().is_empty());
     let parse = |pair: &str| match pair.split_once('=') {
-        Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
-        None => Err(format!("must be key=value pairs with commas between them, not {pair:?}")),
+        Some((name, value)) if !name.trim().is_empty() => Ok((decoded(name)?, decoded(value)?)),
+        _ => Err(format!("must be key=value pairs with commas between them, not {pair:?}")),
     };
     pairs.map(parse).collect()
+}
+
+/// A key or a value without its percent-encoding.
+fn decoded(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let is_escape =
+        |rest: &str| rest.get(..2).is_some_and(|digits| digits.chars().all(|c| c.is_ascii_hexdigit()));
+    let decoded =
+        percent_decode_str(text).decode_utf8().ok().filter(|_| text.split('%').skip(1).all(is_escape));
+    let problem = || format!("{text:?} is not percent-encoded: write % as %25, a comma as %2C and = as %3D");
+    decoded.map(Cow::into_owned).ok_or_else(problem)
+}
+
+/// Names of HTTP methods with commas between them.
+pub(crate) fn methods(text: &str) -> Result<Vec<String>, String> {
+    let parse = |method: &str| match Method::from_bytes(method.trim().as_bytes()) {
+        Ok(method) => Ok(method.to_string()),
+        Err(_) => {
+            Err(format!("must be HTTP methods with commas between them, such as GET,POST, not {method:?}"))
+        }
+    };
+    text.split(',').map(parse).collect()
 }
 
 /// Parses an HTTP(S) URL. The error shows `example`.

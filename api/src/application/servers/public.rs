@@ -19,7 +19,8 @@ use crate::http::finish::finish_response;
 use crate::http::head::route_head_as_get;
 use crate::http::problem::{ProblemDocuments, document_bare_errors};
 use crate::http::public::middleware::{
-    RequestSpan, believe_proxies, close_while_draining, inject_faults, shed_load, time_out,
+    RequestSpan, believe_proxies, close_while_draining, inject_faults, reject_repeated_headers, shed_load,
+    time_out,
 };
 use crate::http::public::{docs, routes, v1};
 use crate::http::unknown_route::unknown_route;
@@ -56,6 +57,7 @@ pub(in crate::application) fn public_server(
             .service(SwaggerUi::new("/docs/{_:.*}").url(docs::OPENAPI_PATH, docs::openapi()))
             .default_service(web::to(unknown_route))
             .wrap(from_fn(route_head_as_get))
+            .wrap(from_fn(reject_repeated_headers))
             .wrap(Condition::new(faults_are_enabled, from_fn(inject_faults)))
             .wrap(from_fn(time_out))
             .wrap(from_fn(shed_load))

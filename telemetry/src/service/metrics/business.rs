@@ -5,7 +5,7 @@ use prometheus::proto::MetricFamily;
 use prometheus::{Error, IntGauge};
 
 use crate::metrics::{Capped, CappedLabel, CounterVec, IntCounterVec, Registrar};
-use crate::redaction::without_emails;
+use crate::redaction::safe;
 
 /// Every status of an order.
 pub const ORDER_STATUSES: [&str; 5] = ["pending", "paid", "payment_failed", "cancelled", "refunded"];
@@ -116,11 +116,10 @@ impl Revenue {
     /// Counts the sales of a paid order.
     pub(crate) fn add(&self, sales: &[Sale<'_>]) {
         for Sale { tenant_id, product, usd } in sales {
-            let redacted = without_emails(product);
-            let product = redacted.as_deref().unwrap_or(product);
+            let product = safe(product);
             let labels = match self.tenants.of(tenant_id) {
                 CappedLabel::OTHER => [CappedLabel::OTHER; 2],
-                tenant_id => [tenant_id, self.product_of(tenant_id, product)],
+                tenant_id => [tenant_id, self.product_of(tenant_id, &product)],
             };
             self.family.with(labels).inc_by(*usd);
         }

@@ -2,14 +2,15 @@
 //! [`finish_response`](crate::http::finish::finish_response), `close_while_draining`,
 //! [`Observe`](glasshouse_telemetry::http::Observe), [`document_bare_errors`](crate::http::problem::document_bare_errors),
 //! [`Compress`](actix_web::middleware::Compress), [`receive_body`](crate::http::body::receive_body), `shed_load`, `time_out`,
-//! `inject_faults` (where faults are enabled), [`route_head_as_get`](crate::http::head::route_head_as_get), and below `/v1`
-//! also `authenticate` and `limit_rate`.
+//! `inject_faults` (where faults are enabled), `reject_repeated_headers`,
+//! [`route_head_as_get`](crate::http::head::route_head_as_get), and below `/v1` also `authenticate` and `limit_rate`.
 
 mod authenticate;
 mod believe_proxies;
 mod drain;
 mod inject_faults;
 mod limit_rate;
+mod reject_repeated;
 mod request_span;
 mod shed_load;
 mod time_out;
@@ -19,6 +20,7 @@ pub use believe_proxies::believe_proxies;
 pub use drain::{Draining, close_while_draining};
 pub use inject_faults::inject_faults;
 pub use limit_rate::limit_rate;
+pub use reject_repeated::reject_repeated_headers;
 pub use request_span::RequestSpan;
 pub use shed_load::{InFlight, shed_load};
 pub use time_out::time_out;

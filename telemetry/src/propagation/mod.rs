@@ -1,5 +1,7 @@
 //! Context propagation: W3C `traceparent`, `tracestate` and `baggage`, and Jaeger's `uber-trace-id` for callers that still
-//! send it. Where a request has both, W3C wins.
+//! send it. Where a request has both, W3C wins. A header that is not well-formed is as good as absent.
+
+mod well_formed;
 
 use std::collections::HashMap;
 
@@ -10,6 +12,8 @@ use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
 use opentelemetry_jaeger_propagator::Propagator as JaegerPropagator;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use well_formed::{BAGGAGE, TRACEPARENT, TRACESTATE, UBER_TRACE_ID};
 
 /// Extracts either format, and injects both.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ impl Default for W3cOrJaeger {
             w3c: TraceContextPropagator::new(),
             baggage: BaggagePropagator::new(),
             jaeger: JaegerPropagator::new(),
-            fields: ["traceparent", "tracestate", "baggage", "uber-trace-id"].map(str::to_owned),
+            fields: [TRACEPARENT, TRACESTATE, BAGGAGE, UBER_TRACE_ID].map(str::to_owned),
         }
     }
 }
@@ -39,12 +43,13 @@ impl TextMapPropagator for W3cOrJaeger {
     }
 
     fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {
-        let context = self.baggage.extract_with_context(context, extractor);
+        let headers = well_formed::headers(extractor);
+        let context = self.baggage.extract_with_context(context, &headers);
         // The Jaeger propagator logs a warning for each request without its header.
-        if extractor.get("traceparent").is_none() && extractor.get("uber-trace-id").is_some() {
-            return self.jaeger.extract_with_context(&context, extractor);
+        if !headers.contains_key(TRACEPARENT) && headers.contains_key(UBER_TRACE_ID) {
+            return self.jaeger.extract_with_context(&context, &headers);
         }
-        self.w3c.extract_with_context(&context, extractor)
+        self.w3c.extract_with_context(&context, &headers)
     }
 
     fn fields(&self) -> FieldIter<'_> {
@@ -57,6 +62,7 @@ impl TextMapPropagator for W3cOrJaeger {
 pub fn extract(carrier: &dyn Extractor) -> Context {
     let context = opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(carrier));
     let ids = without_state(context.span().span_context());
+    // A context with invalid ids would count as a parent all the same.
     if ids.is_valid() { context.with_remote_span_context(ids) } else { context }
 }
 
@@ -78,13 +84,13 @@ pub fn trace_id() -> Option<String> {
 pub fn traceparent() -> Option<String> {
     let mut headers = HashMap::new();
     TraceContextPropagator::new().inject_context(&Context::current(), &mut headers);
-    headers.remove("traceparent")
+    headers.remove(TRACEPARENT)
 }
 
 /// The trace context of a stored `traceparent`, for the span of the work that continues the trace.
 #[must_use]
 pub fn from_traceparent(traceparent: &str) -> Context {
-    let headers = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
+    let headers = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
     TraceContextPropagator::new().extract(&headers)
 }
 
