@@ -23,10 +23,10 @@ use self::callers::Callers;
 use self::service::Service;
 
 /// How long other callers are measured without an attack.
-const QUIET: Duration = Duration::from_secs(4);
+const QUIET: Duration = Duration::from_secs(3);
 
 /// How long an attack lasts.
-const ATTACK: Duration = Duration::from_secs(12);
+const ATTACK: Duration = Duration::from_secs(10);
 
 #[actix_web::main]
 async fn main() {
@@ -36,7 +36,7 @@ async fn main() {
     println!("{build}, {} cores", std::thread::available_parallelism().unwrap());
     println!();
     println!(
-        "| attack | resident memory before | at its peak | 10 s after | requests of others that succeed | their p95 before | during | management port answers |"
+        "| attack | resident memory before | at its peak | 5 s after | requests of others that succeed | their p95 before | during | management port answers |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     for attack in ATTACKS {
@@ -47,14 +47,14 @@ async fn main() {
 }
 
 async fn measure(attack: &Attack) {
-    let service = Service::start(attack.descriptors).await;
+    let service = Service::start(attack).await;
     attack.prepare(&service).await;
     let quiet = Callers::run(&service, QUIET).await;
     let before = service.memory();
     service.reset_peak_memory();
     let (callers, ()) = tokio::join!(Callers::run(&service, ATTACK), attack.run(&service, ATTACK));
     let peak = service.peak_memory();
-    tokio::time::sleep(Duration::from_secs(10)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     println!(
         "| {} | {before} MiB | {peak} MiB | {} MiB | {:.1} % | {:.0} ms | {:.0} ms | {:.0} % |",
         attack.description,

@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
+use crate::attacks::Attack;
+
 /// A running demo with the settings of production, on free ports.
 pub(crate) struct Service {
     process: Child,
@@ -22,11 +24,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts it with a limit of open descriptors, if there is one.
-    pub(crate) async fn start(descriptors: Option<u32>) -> Self {
+    /// Starts it with the settings for an attack.
+    pub(crate) async fn start(attack: &Attack) -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut command = Command::new("sh");
-        let limit = descriptors.map_or_else(String::new, |limit| format!("ulimit -n {limit} && "));
+        let limit = attack.descriptors.map_or_else(String::new, |limit| format!("ulimit -n {limit} && "));
         command.args(["-c", &format!("{limit}exec \"$0\" demo"), env!("CARGO_BIN_EXE_glasshouse")]);
         command.env_clear().env("GLASSHOUSE_DATA_DIR", data.path()).envs([
             ("GLASSHOUSE_HTTP_ADDR", "127.0.0.1:0"),
@@ -34,6 +36,7 @@ impl Service {
             ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
             ("GLASSHOUSE_LOG_FORMAT", "json"),
         ]);
+        command.envs(attack.settings.iter().copied());
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let started = started(process.stdout.take().unwrap());
         let address = |field: &str| started[field].as_str().unwrap().parse().unwrap();

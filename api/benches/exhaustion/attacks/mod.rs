@@ -19,6 +19,8 @@ pub(crate) struct Attack {
     pub(crate) description: &'static str,
     /// The limit of open descriptors of the service that is attacked, if it has a special one.
     pub(crate) descriptors: Option<u32>,
+    /// Further settings of the service.
+    pub(crate) settings: &'static [(&'static str, &'static str)],
     kind: Kind,
 }
 
@@ -36,8 +38,15 @@ enum Kind {
 }
 
 const fn attack(name: &'static str, description: &'static str, kind: Kind) -> Attack {
-    Attack { name, description, descriptors: None, kind }
+    Attack { name, description, descriptors: None, settings: &[], kind }
 }
+
+/// Attackers with many addresses are not limited by address.
+const MANY_ADDRESSES: [(&str, &str); 3] = [
+    ("GLASSHOUSE_LOGIN_LIMIT", "1000000/1"),
+    ("GLASSHOUSE_LOGIN_LIMIT_ACCOUNT", "1000000/1"),
+    ("GLASSHOUSE_LOGIN_LIMIT_ADDRESS", "1000000/1"),
+];
 
 /// All attacks.
 pub(crate) const ATTACKS: [Attack; 10] = [
@@ -46,7 +55,10 @@ pub(crate) const ATTACKS: [Attack; 10] = [
         "40 clients send gzip bodies of 60 KB that inflate to 62 MB",
         Kind::InflatingBodies,
     ),
-    attack("parallel-logins", "600 clients log in all the time", Kind::ParallelLogins),
+    Attack {
+        settings: &MANY_ADDRESSES,
+        ..attack("parallel-logins", "600 clients log in all the time", Kind::ParallelLogins)
+    },
     attack("slow-bodies", "540 connections send a body, one byte a second", Kind::SlowBodies),
     attack(
         "slow-heads",
@@ -62,7 +74,10 @@ pub(crate) const ATTACKS: [Attack; 10] = [
             Kind::IdleConnections,
         )
     },
-    attack("many-logins", "1,000 logins, 4 at a time", Kind::ManyLogins),
+    Attack {
+        settings: &MANY_ADDRESSES,
+        ..attack("many-logins", "1,000 logins, 4 at a time", Kind::ManyLogins)
+    },
     attack("swagger-ui", "200 clients load `/docs/swagger-ui-bundle.js` all the time", Kind::SwaggerUi),
     attack("readiness", "3,000 connections ask for `/health/ready` all the time", Kind::Readiness),
     attack(
