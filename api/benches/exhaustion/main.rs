@@ -47,7 +47,7 @@ async fn main() {
 }
 
 async fn measure(attack: &Attack) {
-    let service = Service::start(attack).await;
+    let service = Service::start(attack.descriptors, attack.settings).await;
     attack.prepare(&service).await;
     let quiet = Callers::run(&service, QUIET).await;
     let before = service.memory();

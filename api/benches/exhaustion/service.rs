@@ -8,8 +8,6 @@ use std::sync::OnceLock;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
-use crate::attacks::Attack;
-
 /// A running demo with the settings of production, on free ports.
 pub(crate) struct Service {
     process: Child,
@@ -24,11 +22,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts it with the settings for an attack.
-    pub(crate) async fn start(attack: &Attack) -> Self {
+    /// Starts it with further settings, and with a limit of open descriptors, if there is one.
+    pub(crate) async fn start(descriptors: Option<u32>, settings: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut command = Command::new("sh");
-        let limit = attack.descriptors.map_or_else(String::new, |limit| format!("ulimit -n {limit} && "));
+        let limit = descriptors.map_or_else(String::new, |limit| format!("ulimit -n {limit} && "));
         command.args(["-c", &format!("{limit}exec \"$0\" demo"), env!("CARGO_BIN_EXE_glasshouse")]);
         command.env_clear().env("GLASSHOUSE_DATA_DIR", data.path()).envs([
             ("GLASSHOUSE_HTTP_ADDR", "127.0.0.1:0"),
@@ -36,7 +34,7 @@ impl Service {
             ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
             ("GLASSHOUSE_LOG_FORMAT", "json"),
         ]);
-        command.envs(attack.settings.iter().copied());
+        command.envs(settings.iter().copied());
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let started = started(process.stdout.take().unwrap());
         let address = |field: &str| started[field].as_str().unwrap().parse().unwrap();
