@@ -155,7 +155,7 @@ async fn connections_leave_descriptors_for_everything_else() {
     let limit = process.logs("connection_limit_set").await;
     assert_eq!((&limit["descriptors"], &limit["configured"]), (&json!("256"), &json!(4096)), "{limit}");
     assert!((16..64).contains(&limit["connections"].as_u64().unwrap()), "{limit}");
-    let owner = process.client("http_addr").await.sign_up("acme-2", "free").await;
+    let owner = process.client("http_addr").await.sign_up("acme-2").await;
     let product = owner.add_product(100).await;
     let address = process.address("http_addr").await;
     let management = process.address("management_addr").await;
