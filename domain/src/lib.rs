@@ -14,6 +14,7 @@ pub mod login;
 pub mod order;
 pub mod outbox;
 pub mod page;
+pub mod password_change;
 pub mod payment;
 pub mod product;
 pub mod reconcile;

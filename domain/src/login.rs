@@ -6,6 +6,7 @@ use secrecy::SecretString;
 
 use crate::failure::StoreFailure;
 use crate::id::{TenantId, UserId};
+use crate::user::SessionGeneration;
 use crate::values::{Email, Password, PasswordHash, Slug};
 
 /// Hashes and verifies passwords. Both are slow on purpose, so that guessing is expensive.
@@ -53,18 +54,18 @@ pub struct Credentials {
     pub user: UserId,
     /// The hash of the password.
     pub password: PasswordHash,
-    /// Whether the user may log in.
-    pub active: bool,
+    /// The generation of the sessions that begin with this password.
+    pub sessions: SessionGeneration,
 }
 
 /// What the storage has for an address.
 #[derive(Clone, Debug)]
 pub enum Lookup {
-    /// The user with this address.
+    /// The active user with this address.
     Found(Credentials),
     /// There is no such user.
     NotFound {
-        /// The hash of another user of the tenant, always the same one for an address; `None` if there is no such
+        /// The hash of another active user of the tenant, always the same one for an address; `None` if there is no such
         /// tenant. Its cost is that of the decoy: after a change of the cost, unknown addresses respond like users
         /// who have the old cost or the new one, in the same proportion.
         like: Option<PasswordHash>,
@@ -73,7 +74,7 @@ pub enum Lookup {
 
 /// The port of login to the storage.
 pub trait LoginStore {
-    /// The credentials of a user. It takes as long if the user does not exist.
+    /// The credentials of an active user. It takes as long if there is no such user.
     fn credentials(
         &self,
         tenant: &Slug,
@@ -112,6 +113,7 @@ pub enum LoginError {
 pub struct LoggedIn<S, H> {
     tenant: TenantId,
     user: UserId,
+    sessions: SessionGeneration,
     rehash: Option<Result<(), LoginError>>,
     verified_by: PhantomData<fn() -> (S, H)>,
 }
@@ -127,6 +129,12 @@ impl<S, H> LoggedIn<S, H> {
     #[must_use]
     pub const fn user(&self) -> UserId {
         self.user
+    }
+
+    /// The generation of the session that begins.
+    #[must_use]
+    pub const fn sessions(&self) -> SessionGeneration {
+        self.sessions
     }
 
     /// The result of hashing the password again, at the current cost; `None` if the stored hash had it. A failure does
@@ -157,15 +165,15 @@ pub async fn log_in<S: LoginStore, H: PasswordHasher>(
         }
     };
     let verification = hasher.verify(password.clone(), credentials.password.clone()).await?;
-    if verification == Verification::Wrong || !credentials.active {
+    if verification == Verification::Wrong {
         return Err(LoginError::WrongCredentials);
     }
     let rehash = match verification {
         Verification::Outdated => Some(rehash(store, hasher, &credentials, password).await),
         Verification::Correct | Verification::Wrong => None,
     };
-    let (tenant, user) = (credentials.tenant, credentials.user);
-    Ok(LoggedIn { tenant, user, rehash, verified_by: PhantomData })
+    let Credentials { tenant, user, sessions, .. } = credentials;
+    Ok(LoggedIn { tenant, user, sessions, rehash, verified_by: PhantomData })
 }
 
 async fn rehash(

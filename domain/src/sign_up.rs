@@ -6,7 +6,7 @@ use crate::failure::StoreFailure;
 use crate::id::{TenantId, UserId};
 use crate::login::{HashingFailed, PasswordHasher};
 use crate::tenant::{Plan, Tenant};
-use crate::user::{Role, User};
+use crate::user::{Role, SessionGeneration, User};
 use crate::values::{Email, Name, Password, PasswordHash, Slug};
 
 /// The request to create a tenant.
@@ -66,6 +66,7 @@ pub async fn sign_up(
         email: request.owner_email,
         role: Role::Owner,
         active: true,
+        sessions: SessionGeneration::FIRST,
         version: 1,
         created_at: now,
     };

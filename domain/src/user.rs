@@ -12,16 +12,43 @@ use crate::values::Email;
 pub struct User {
     /// Unique across all tenants.
     pub id: UserId,
-    /// The address with which the user logs in; unique within the tenant.
+    /// The address with which the user logs in; unique among the active users of the tenant.
     pub email: Email,
     /// The permissions within the tenant.
     pub role: Role,
     /// Whether the user may log in and use tokens.
     pub active: bool,
+    /// The generation of the user's sessions.
+    pub sessions: SessionGeneration,
     /// Starts at 1 and increases with each change; a change names the version that it replaces.
     pub version: i32,
     /// The time of creation, in UTC.
     pub created_at: OffsetDateTime,
+}
+
+/// The generation of a user's sessions. An access token is valid while it names the current one: a new password begins the
+/// next generation, and so ends all sessions.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
+pub struct SessionGeneration(i32);
+
+impl SessionGeneration {
+    /// The generation of a new user.
+    pub const FIRST: Self = Self(0);
+
+    /// The generation as it is stored.
+    #[must_use]
+    pub const fn get(self) -> i32 {
+        self.0
+    }
+}
+
+impl From<i32> for SessionGeneration {
+    fn from(stored: i32) -> Self {
+        Self(stored)
+    }
 }
 
 text_enum! {
@@ -90,8 +117,8 @@ pub enum UserError {
     /// The tenant has no user with this id.
     #[error("there is no such user")]
     NotFound,
-    /// Another user of the tenant has the address.
-    #[error("another user has this e-mail address")]
+    /// Another active user of the tenant has the address.
+    #[error("another active user has this e-mail address")]
     EmailTaken,
     /// The user has another version than the change names.
     #[error("the user has changed since you read it: read it again and repeat your change")]
@@ -115,6 +142,7 @@ mod tests {
             email,
             role,
             active: true,
+            sessions: SessionGeneration::FIRST,
             version: 1,
             created_at: OffsetDateTime::UNIX_EPOCH,
         }

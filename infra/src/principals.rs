@@ -9,7 +9,7 @@ use std::time::Duration;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{TenantId, UserId};
 use glasshouse_domain::tenant::Plan;
-use glasshouse_domain::user::Role;
+use glasshouse_domain::user::{Role, SessionGeneration};
 use serde::{Deserialize, Serialize};
 
 use crate::attempts::InactiveUsers;
@@ -32,6 +32,7 @@ pub struct Principal {
 struct Authority {
     role: Role,
     plan: Plan,
+    sessions: SessionGeneration,
 }
 
 impl Principal {
@@ -57,6 +58,12 @@ impl Principal {
     #[must_use]
     pub const fn plan(&self) -> Plan {
         self.authority.plan
+    }
+
+    /// The current generation of the user's sessions.
+    #[must_use]
+    pub const fn sessions(&self) -> SessionGeneration {
+        self.authority.sessions
     }
 
     /// The rows of the user's tenant.
@@ -101,7 +108,9 @@ impl Principals {
     /// When the database fails. A cache failure counts as a miss.
     pub async fn find(&self, claims: &Claims) -> Result<Option<Principal>, StoreFailure> {
         let (user, store) = (claims.user(), TenantStore::open(self.pool.clone(), claims.tenant()));
-        let authority = match self.cached(&key(&store, user)).await {
+        // An entry from before the token was issued may name earlier sessions.
+        let cached = self.cached(&key(&store, user)).await;
+        let authority = match cached.filter(|cached| cached.sessions >= claims.sessions()) {
             Some(authority) => Some(authority),
             None => self.stored(&store, user).await?,
         };
@@ -126,7 +135,7 @@ impl Principals {
     async fn stored(&self, store: &TenantStore, user: UserId) -> Result<Option<Authority>, StoreFailure> {
         let found = store.user_and_plan(user).await?;
         let Some((user, plan)) = found.filter(|(user, _)| user.active) else { return Ok(None) };
-        let authority = Authority { role: user.role, plan };
+        let authority = Authority { role: user.role, plan, sessions: user.sessions };
         if let Err(error) = self.cache.set(&key(store, user.id), &authority, TIME_TO_LIVE).await {
             CacheFailed { cache: CACHE, error: &error, is_lookup: false }.emit(&self.metrics);
         }

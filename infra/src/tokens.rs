@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use glasshouse_domain::id::{TenantId, UserId};
 use glasshouse_domain::login::LoggedIn;
+use glasshouse_domain::user::SessionGeneration;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret, SecretString};
@@ -28,6 +29,7 @@ pub struct TokenSettings {
 pub struct Claims {
     tenant: TenantId,
     user: UserId,
+    sessions: SessionGeneration,
 }
 
 impl Claims {
@@ -42,6 +44,12 @@ impl Claims {
     pub const fn user(&self) -> UserId {
         self.user
     }
+
+    /// The generation of the user's sessions in which the token was issued.
+    #[must_use]
+    pub const fn sessions(&self) -> SessionGeneration {
+        self.sessions
+    }
 }
 
 /// The payload of a token (RFC 7519 §4.1).
@@ -49,6 +57,9 @@ impl Claims {
 struct Payload {
     sub: UserId,
     tenant: TenantId,
+    /// Absent in tokens of earlier versions.
+    #[serde(default)]
+    sessions: SessionGeneration,
     iss: String,
     aud: String,
     /// In seconds since the Unix epoch, as is `exp`.
@@ -114,13 +125,14 @@ impl Tokens {
         login: &LoggedIn<Directory, Argon2Hasher>,
         now: OffsetDateTime,
     ) -> Result<SecretString, jsonwebtoken::errors::Error> {
-        self.sign(Claims { tenant: login.tenant(), user: login.user() }, now)
+        self.sign(Claims { tenant: login.tenant(), user: login.user(), sessions: login.sessions() }, now)
     }
 
     fn sign(&self, claims: Claims, now: OffsetDateTime) -> Result<SecretString, jsonwebtoken::errors::Error> {
         let payload = Payload {
             sub: claims.user,
             tenant: claims.tenant,
+            sessions: claims.sessions,
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
             iat: now.unix_timestamp(),
@@ -135,7 +147,10 @@ impl Tokens {
     /// When the token has expired or is not valid.
     pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
         match jsonwebtoken::decode::<Payload>(token, &self.decoding, &self.validation) {
-            Ok(data) => Ok(Claims { tenant: data.claims.tenant, user: data.claims.sub }),
+            Ok(data) => {
+                let Payload { tenant, sub: user, sessions, .. } = data.claims;
+                Ok(Claims { tenant, user, sessions })
+            }
             Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Err(TokenError::Expired),
             Err(_) => Err(TokenError::Invalid),
         }
@@ -158,7 +173,8 @@ mod tests {
     }
 
     fn issued(tokens: &Tokens, now: OffsetDateTime) -> String {
-        let claims = Claims { tenant: TenantId::new(), user: UserId::new() };
+        let sessions = SessionGeneration::FIRST;
+        let claims = Claims { tenant: TenantId::new(), user: UserId::new(), sessions };
         tokens.sign(claims, now).unwrap().expose_secret().to_owned()
     }
 

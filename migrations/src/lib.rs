@@ -6,6 +6,7 @@
 mod m0001_tables;
 mod m0002_tenant_isolation;
 mod m0005_idempotent_requests;
+mod m0006_passwords;
 mod tables;
 
 use std::time::Duration;
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_tables::Migration),
             Box::new(m0002_tenant_isolation::Migration),
             Box::new(m0005_idempotent_requests::Migration),
+            Box::new(m0006_passwords::Migration),
         ]
     }
 }

@@ -6,7 +6,7 @@ use glasshouse_domain::page::PageRequest;
 use glasshouse_domain::product::Product;
 use glasshouse_domain::sign_up::{SignUpError, SignUpStore};
 use glasshouse_domain::tenant::{Plan, Tenant};
-use glasshouse_domain::user::{Role, User};
+use glasshouse_domain::user::{Role, SessionGeneration, User};
 use glasshouse_domain::values::{Currency, Email, Money, Name, Password, Sku, Slug};
 use glasshouse_infra::clock;
 use glasshouse_infra::db::{Directory, Seeder, TenantStore};
@@ -81,7 +81,8 @@ impl DemoTenant {
 
     fn user(&self, role: Role, created_at: OffsetDateTime) -> anyhow::Result<User> {
         let (id, email) = (UserId::new(), Email::parse(&self.email(role))?);
-        Ok(User { id, email, role, active: true, version: 1, created_at })
+        let sessions = SessionGeneration::FIRST;
+        Ok(User { id, email, role, active: true, sessions, version: 1, created_at })
     }
 
     /// Logs the owner in; `None` if the tenant or its owner was changed since it was added.

@@ -7,7 +7,7 @@ use glasshouse_domain::order::{Basket, Order, OrderDraft, OrderState};
 use glasshouse_domain::product::Product;
 use glasshouse_domain::sign_up::SignUpStore;
 use glasshouse_domain::tenant::{Plan, Tenant};
-use glasshouse_domain::user::{Role as UserRole, User};
+use glasshouse_domain::user::{Role as UserRole, SessionGeneration, User};
 use glasshouse_domain::values::{Email, Name, Password, PasswordHash, Quantity, Slug};
 use glasshouse_infra::clock;
 use glasshouse_infra::db::{Database, Seeder};
@@ -90,6 +90,7 @@ async fn add_tenant(
         email: Email::parse(&format!("owner@{slug}.example"))?,
         role: UserRole::Owner,
         active: true,
+        sessions: SessionGeneration::FIRST,
         version: 1,
         created_at: now,
     };

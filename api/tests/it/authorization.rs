@@ -13,9 +13,10 @@ on_both!(
 );
 
 /// The lowest role that an operation requires; `None` if it requires no login.
-const OPERATIONS: [(&str, Option<Role>); 21] = [
+const OPERATIONS: [(&str, Option<Role>); 22] = [
     ("POST /v1/tenants", None),
     ("POST /v1/auth/login", None),
+    ("PUT /v1/users/me/password", Some(Role::Member)),
     ("GET /v1/users/me", Some(Role::Member)),
     ("GET /v1/users", Some(Role::Admin)),
     ("POST /v1/users", Some(Role::Admin)),

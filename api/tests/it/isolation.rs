@@ -39,9 +39,10 @@ const LISTS: [&str; 4] = [
 ];
 
 /// Operations without an object id in the path, and the test below that covers each.
-const OTHERS: [(&str, &str); 6] = [
+const OTHERS: [(&str, &str); 7] = [
     ("POST /v1/tenants", "creates a tenant; slugs are shared by all tenants, so a taken one is a conflict"),
     ("POST /v1/auth/login", "credentials_are_valid_in_their_own_tenant_only"),
+    ("PUT /v1/users/me/password", "new_passwords.rs: a_change_ends_all_sessions"),
     ("GET /v1/users/me", "credentials_are_valid_in_their_own_tenant_only"),
     ("POST /v1/users", "unique_names_and_keys_are_scoped_to_a_tenant"),
     ("POST /v1/products", "unique_names_and_keys_are_scoped_to_a_tenant"),

@@ -42,6 +42,7 @@ mod logs;
 mod malformed_requests;
 mod methods;
 mod metrics;
+mod new_passwords;
 mod openapi;
 mod outages;
 mod outbox;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use glasshouse_api::http::public::docs;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Backend, Client, TestApp, TestDatabase, WireTap, key};
@@ -69,6 +70,7 @@ fn expected() -> Vec<(&'static str, Vec<&'static str>)> {
     vec![
         ("sign_up", transaction(&["INSERT tenants", "INSERT users"])),
         ("log_in", one("SELECT users")),
+        ("change_password", [one("SELECT users"), one("UPDATE users")].concat()),
         ("show_me", one("SELECT users")),
         ("list_users", one("SELECT users")),
         ("add_user", one("INSERT users")),
@@ -131,6 +133,13 @@ async fn perform(operation: &str, app: &TestApp, scene: &Scene, tap: &WireTap) {
     match operation {
         "sign_up" => owner.post("/v1/tenants", tenant()).await.expect(201),
         "log_in" => app.anonymous().post("/v1/auth/login", login).await.expect(200),
+        "change_password" => {
+            let user = app.add_user(owner, "member").await;
+            user.get("/v1/users/me").await.expect(200);
+            let body = json!({ "current_password": "correct horse battery staple", "new_password": "another horse" });
+            tap.take();
+            user.send(Method::PUT, "/v1/users/me/password", Some(body)).await.expect(204)
+        }
         "show_me" => owner.get("/v1/users/me").await.expect(200),
         "list_users" => owner.get("/v1/users").await.expect(200),
         "add_user" => owner.post("/v1/users", new_user()).await.expect(201),

@@ -26,6 +26,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use glasshouse_domain::id::UserId;
 use glasshouse_domain::values::{Email, Slug};
 
 pub use self::buckets::AttemptQuota;
@@ -116,6 +117,22 @@ impl AttemptLimiter {
         match longest.max_by_key(|(_, wait)| *wait) {
             Some((limit, retry_after)) => Err(self.throttled(limit, retry_after)),
             None => Ok(LoginAttempt { store: self.store.clone(), marker, buckets }),
+        }
+    }
+
+    /// Begins a change of a password, for which the user must know the current one: whoever has a token of theirs must not
+    /// guess it.
+    ///
+    /// # Errors
+    /// When too many changes of this user have failed.
+    pub async fn begin_password_change(&self, user: UserId) -> Result<LoginAttempt, Throttled> {
+        const LIMIT: &str = "password_change";
+        let (key, quota) = (Key::of(LIMIT, &[&user.to_string()]), self.quotas.login_account_and_address);
+        let buckets = vec![Bucket { limit: LIMIT, key, quota }];
+        let (_, waits) = self.store.inspect(None, &buckets).await;
+        match waits.into_iter().flatten().next() {
+            Some(retry_after) => Err(self.throttled(LIMIT, retry_after)),
+            None => Ok(LoginAttempt { store: self.store.clone(), marker: None, buckets }),
         }
     }
 

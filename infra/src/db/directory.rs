@@ -1,4 +1,4 @@
-//! The handle of sign-up and login, which begin without an authenticated tenant.
+//! The handle of sign-up, login and password resets, which begin without an authenticated tenant.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use glasshouse_domain::tenant::Tenant;
 use glasshouse_domain::user::User;
 use glasshouse_domain::values::{Email, PasswordHash, Slug};
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
-use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, QueryTrait};
+use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 
 use super::Pool;
 use super::entity::{tenant, user};
@@ -17,7 +17,7 @@ use super::scope::Scope;
 use super::transaction::{Access, TenantKey};
 use super::users;
 
-/// Creates tenants and looks up credentials. It gives no access to other rows.
+/// Creates tenants, looks up credentials, and resets passwords. It gives no access to other rows.
 #[derive(Clone, Debug)]
 pub struct Directory {
     pool: Arc<Pool>,
@@ -26,6 +26,16 @@ pub struct Directory {
 impl Directory {
     pub(super) const fn new(pool: Arc<Pool>) -> Self {
         Self { pool }
+    }
+
+    /// Begins a transaction of the tenant with this slug. If there is none, it sees no rows.
+    pub(super) async fn begin(
+        &self,
+        operation: &'static str,
+        access: Access,
+        tenant: &Slug,
+    ) -> Result<Scope, StoreFailure> {
+        self.pool.begin(operation, access, TenantKey::Slug(tenant)).await
     }
 }
 
@@ -55,9 +65,8 @@ impl SignUpStore for Directory {
 impl LoginStore for Directory {
     /// Finds the user with the address, or else the one with the next address. Both are the same look-up in the index.
     async fn credentials(&self, slug: &Slug, email: &Email) -> Result<Lookup, StoreFailure> {
-        let scope = self.pool.begin("credentials", Access::Read, TenantKey::Slug(slug)).await?;
-        let query =
-            scope.find::<user::Entity>().filter(Expr::col(user::Column::Email).eq(nearest(&scope, email)));
+        let scope = self.begin("credentials", Access::Read, slug).await?;
+        let query = active_users(&scope).filter(Expr::col(user::Column::Email).eq(nearest(&scope, email)));
         let row = scope.one_row(query).await?;
         scope.commit().await?;
         Ok(match row {
@@ -65,7 +74,7 @@ impl LoginStore for Directory {
                 tenant: row.tenant_id.into(),
                 user: row.id.into(),
                 password: PasswordHash::new(row.password_hash),
-                active: row.active,
+                sessions: row.session_generation.into(),
             }),
             other => Lookup::NotFound { like: other.map(|row| PasswordHash::new(row.password_hash)) },
         })
@@ -83,9 +92,14 @@ impl LoginStore for Directory {
     }
 }
 
-/// The address of the tenant's users that is not before `email`, or the last one before it.
+/// The users who may log in. Their addresses are unique, and have an index of their own.
+fn active_users(scope: &Scope) -> Select<user::Entity> {
+    scope.find::<user::Entity>().filter(user::Column::Active.eq(true))
+}
+
+/// The address of the tenant's active users that is not before `email`, or the last one before it.
 fn nearest(scope: &Scope, email: &Email) -> Expr {
-    let addresses = || scope.find::<user::Entity>().select_only();
+    let addresses = || active_users(scope).select_only();
     let column = Expr::col(user::Column::Email);
     let after = addresses().filter(user::Column::Email.gte(email.as_str())).expr(column.clone().min());
     let before = addresses().filter(user::Column::Email.lt(email.as_str())).expr(column.max());

@@ -168,6 +168,26 @@ impl Scope {
         rows.into_iter().map(|row| T::try_from(row).map_err(StoreFailure::from)).collect()
     }
 
+    /// Runs an update. Returns the rows that it changed, as they are afterwards, or the constraint of a business rule that
+    /// it violates.
+    pub(super) async fn run_returning_checked<E, T>(
+        &self,
+        update: UpdateMany<E>,
+    ) -> Result<Result<Vec<T>, Constraint>, StoreFailure>
+    where
+        E: TenantEntity,
+        E::Model: IntoActiveModel<E::ActiveModel>,
+        T: TryFrom<E::Model, Error = Corrupt>,
+    {
+        match update.exec_with_returning(&self.transaction).instrument(self.span.clone()).await {
+            Ok(rows) => {
+                let rows = rows.into_iter().map(|row| T::try_from(row).map_err(StoreFailure::from));
+                Ok(Ok(rows.collect::<Result<_, _>>()?))
+            }
+            Err(error) => violated_constraint(&error).map(Err).ok_or_else(|| self.suspicion.failure(error)),
+        }
+    }
+
     /// Adds rows in one statement.
     pub(super) async fn insert<M>(&self, rows: impl IntoIterator<Item = M>) -> Result<(), StoreFailure>
     where

@@ -3,8 +3,9 @@
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::UserId;
 use glasshouse_domain::page::{Page, PageRequest};
+use glasshouse_domain::password_change::{PasswordStore, StoredPassword};
 use glasshouse_domain::tenant::Plan;
-use glasshouse_domain::user::{Role, User, UserChange, UserError};
+use glasshouse_domain::user::{Role, SessionGeneration, User, UserChange, UserError};
 use glasshouse_domain::values::PasswordHash;
 use glasshouse_domain::version::ExpectedVersion;
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
@@ -66,7 +67,8 @@ impl TenantStore {
     /// Changes a user, if they still have a version that the client has read. `actor` is the role of the caller.
     ///
     /// # Errors
-    /// When there is no such user, a rule forbids the change, they have another version, or the database fails.
+    /// When there is no such user, a rule forbids the change, they have another version, their address is taken by another
+    /// active user, or the database fails.
     pub async fn change_user(
         &self,
         actor: Role,
@@ -90,10 +92,58 @@ impl TenantStore {
         if let Some(active) = change.active {
             update = update.col_expr(Column::Active, active.into());
         }
-        let changed = scope.run_returning(update).await?;
+        // A user who is active again may find that another one has their address now.
+        let Ok(changed) = scope.run_returning_checked(update).await? else {
+            return Err(UserError::EmailTaken);
+        };
         let user = changed.into_iter().next().ok_or(UserError::VersionMismatch)?;
         scope.commit().await?;
         Ok(user)
+    }
+}
+
+impl PasswordStore for TenantStore {
+    async fn password(&self, user: UserId) -> Result<Option<StoredPassword>, StoreFailure> {
+        let scope = self.read("password").await?;
+        let query = scope.find_by_id::<Entity>(user.uuid()).filter(Column::Active.eq(true));
+        let row = scope.one_row(query).await?;
+        scope.commit().await?;
+        Ok(row.map(|row| StoredPassword {
+            hash: PasswordHash::new(row.password_hash),
+            sessions: row.session_generation.into(),
+        }))
+    }
+
+    async fn replace_password(
+        &self,
+        user: UserId,
+        sessions: SessionGeneration,
+        new: &PasswordHash,
+    ) -> Result<Option<User>, StoreFailure> {
+        let scope = self.write("replace_password").await?;
+        let user = scope.replace_password(user, sessions, new).await?;
+        scope.commit().await?;
+        Ok(user)
+    }
+}
+
+impl Scope {
+    /// Stores a new password and begins the next generation of sessions, if the user is active and `sessions` is the
+    /// current one.
+    pub(super) async fn replace_password(
+        &self,
+        user: UserId,
+        sessions: SessionGeneration,
+        new: &PasswordHash,
+    ) -> Result<Option<User>, StoreFailure> {
+        let update = self
+            .update_by_id::<Entity>(user.uuid())
+            .filter(Column::Active.eq(true))
+            .filter(Column::SessionGeneration.eq(sessions.get()))
+            .col_expr(Column::PasswordHash, new.expose().into())
+            .col_expr(Column::SessionGeneration, Expr::col(Column::SessionGeneration).add(1))
+            .col_expr(Column::Version, Expr::col(Column::Version).add(1));
+        Ok(self.run_returning(update).await?.into_iter().next())
     }
 }
 
@@ -123,5 +173,6 @@ pub(super) fn row(user: &User, password: &PasswordHash, tenant_id: Uuid) -> Mode
         active: user.active,
         version: user.version,
         created_at: user.created_at,
+        session_generation: user.sessions.get(),
     }
 }

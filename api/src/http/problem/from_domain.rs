@@ -6,6 +6,7 @@ use glasshouse_domain::checkout::{CheckoutError, ReserveError};
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::idempotency::KeyReused;
 use glasshouse_domain::login::{HashingFailed, LoginError};
+use glasshouse_domain::password_change::PasswordChangeError;
 use glasshouse_domain::product::{ProductError, StockError};
 use glasshouse_domain::refund::RefundError;
 use glasshouse_domain::report::ReportError;
@@ -62,6 +63,16 @@ impl From<LoginError> for Problem {
             LoginError::WrongCredentials => Self::new(StatusCode::UNAUTHORIZED, "wrong_credentials", error),
             LoginError::Hashing(error) => error.into(),
             LoginError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<PasswordChangeError> for Problem {
+    fn from(error: PasswordChangeError) -> Self {
+        match error {
+            PasswordChangeError::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong_password", error),
+            PasswordChangeError::Hashing(error) => error.into(),
+            PasswordChangeError::Store(failure) => failure.into(),
         }
     }
 }

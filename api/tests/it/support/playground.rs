@@ -43,6 +43,7 @@ pub(crate) fn valid_bodies(product: &str) -> Vec<(&'static str, Value)> {
             json!({ "slug": slug, "name": "T", "plan": "free", "source": "ads", "owner": owner }),
         ),
         ("POST /v1/auth/login", json!({ "tenant": slug, "email": "ada@example.com", "password": PASSWORD })),
+        ("PUT /v1/users/me/password", json!({ "current_password": "wrong horse", "new_password": PASSWORD })),
         ("POST /v1/users", json!({ "email": "grace@example.com", "password": PASSWORD, "role": "member" })),
         ("PATCH /v1/users/{id}", json!({ "role": "admin", "active": true })),
         (

@@ -20,6 +20,7 @@ pub(in crate::db) struct Model {
     pub active: bool,
     pub version: i32,
     pub created_at: OffsetDateTime,
+    pub session_generation: i32,
 }
 
 /// Omits the email address and the password hash.
@@ -58,6 +59,7 @@ impl TryFrom<Model> for User {
             email: Email::stored(row.email),
             role: row.role.parse()?,
             active: row.active,
+            sessions: row.session_generation.into(),
             version: row.version,
             created_at: row.created_at,
         })

@@ -31,6 +31,12 @@ crate::events! {
         role: &'a str,
     }
 
+    /// A user changed their password, which ended all of their sessions.
+    pub struct PasswordChanged<'a>: INFO "password_changed" {
+        tenant_id: &'a dyn Display,
+        user_id: &'a dyn Display,
+    }
+
     /// A user logged in.
     pub struct UserLoginSuccessful<'a>: INFO "user_login_successful" {
         tenant_id: &'a dyn Display,

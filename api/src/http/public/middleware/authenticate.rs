@@ -75,12 +75,18 @@ async fn principal(principals: &Principals, claims: &Claims) -> Result<Principal
         return Err(throttled(retry_after));
     }
     match principals.find(claims).await? {
+        Some(principal) if principal.sessions() != claims.sessions() => Err(session_ended()),
         Some(principal) => Ok(principal),
         None => {
             inactive_users.count(claims.tenant(), claims.user()).map_err(throttled)?;
             Err(Problem::new(StatusCode::UNAUTHORIZED, "user_inactive", "this user is deactivated"))
         }
     }
+}
+
+fn session_ended() -> Problem {
+    let detail = "your session has ended because the password was changed: log in again";
+    Problem::new(StatusCode::UNAUTHORIZED, "session_ended", detail)
 }
 
 fn throttled(retry_after: Duration) -> Problem {

@@ -85,7 +85,8 @@ pub(super) async fn log_in(
     }))
 }
 
-fn throttled_login(throttled: &Throttled, metrics: &BusinessMetrics) -> Problem {
+/// The response to a password above a limit of guesses.
+pub(super) fn throttled_login(throttled: &Throttled, metrics: &BusinessMetrics) -> Problem {
     metrics.login_throttled();
     if let Some(refused) = throttled.unreported {
         LoginThrottled { limit: throttled.limit, refused }.emit();

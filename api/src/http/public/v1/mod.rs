@@ -5,6 +5,7 @@ mod auth;
 mod idempotent;
 mod lists;
 mod orders;
+mod passwords;
 mod payments;
 mod products;
 mod reports;
@@ -25,6 +26,7 @@ pub fn routes(config: &mut ServiceConfig) {
         scope("/v1")
             .service(tenants::sign_up)
             .service(auth::log_in)
+            .service(passwords::change_password)
             .service(users::show_me)
             // The next pattern matches this path too.
             .route("/users/me", web::to(unknown_route))

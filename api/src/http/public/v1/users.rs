@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, delete, get, patch, post, web};
 use glasshouse_domain::id::UserId;
 use glasshouse_domain::login::PasswordHasher;
-use glasshouse_domain::user::{Role, User, UserChange, UserChangeRefused, UserError};
+use glasshouse_domain::user::{Role, SessionGeneration, User, UserChange, UserChangeRefused, UserError};
 use glasshouse_domain::values::{Email, Password};
 use glasshouse_domain::version::ExpectedVersion;
 use glasshouse_infra::clock;
@@ -75,7 +75,8 @@ impl NewUserBody {
             return Err(fields.problem());
         };
         let (id, created_at) = (UserId::new(), clock::now());
-        Ok((User { id, email, role, active: true, version: 1, created_at }, password))
+        let sessions = SessionGeneration::FIRST;
+        Ok((User { id, email, role, active: true, sessions, version: 1, created_at }, password))
     }
 }
 
