@@ -183,12 +183,15 @@ async fn every_method_that_a_route_does_not_have_is_rejected(backend: Backend) {
     assert!(connect(&app, "/v1/users/me").await.contains("\r\nallow: GET, HEAD\r\n"));
 }
 
-/// The response to CONNECT. It keeps no connection open.
+/// The response to CONNECT.
 async fn connect(app: &TestApp, target: &str) -> String {
+    send_head(app, &format!("CONNECT {target} HTTP/1.1\r\nHost: x\r\n\r\n")).await
+}
+
+/// The response to a request after which the client keeps the connection open.
+async fn send_head(app: &TestApp, head: &str) -> String {
     let mut connection = TcpStream::connect(app.addresses.http.unwrap()).await.unwrap();
-    let request = format!("CONNECT {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    connection.write_all(request.as_bytes()).await.unwrap();
-    connection.shutdown().await.unwrap();
+    connection.write_all(head.as_bytes()).await.unwrap();
     let mut response = String::new();
     connection.read_to_string(&mut response).await.unwrap();
     response
@@ -213,6 +216,18 @@ async fn a_method_that_nobody_knows_is_not_implemented(backend: Backend) {
             let response = Response::of(request).await;
             assert_eq!((response.status.as_u16(), &response["code"]), (501, &Value::from("unknown_method")));
         }
+    }
+}
+
+/// A server may ignore a header `Upgrade` (RFC 9110, section 7.8). What follows the head is no body.
+#[tokio::test]
+async fn an_upgrade_is_ignored() {
+    let app = TestApp::start(Backend::Embedded).await;
+    for protocol in ["websocket", "h2c"] {
+        let upgrade = format!("Connection: Upgrade, close\r\nUpgrade: {protocol}\r\n");
+        let head = format!("GET /health/live HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n");
+        let response = send_head(&app, &head).await;
+        assert!(response.starts_with("HTTP/1.1 200 "), "{protocol}: {response}");
     }
 }
 

@@ -8,8 +8,10 @@ pub use memory::BodyMemory;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue};
+use actix_web::http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING,
+};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use futures_util::StreamExt;
@@ -46,7 +48,7 @@ pub async fn receive_body(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let payload = request.take_payload();
-    if matches!(payload, Payload::None) {
+    if matches!(payload, Payload::None) || !has_body(&request) {
         begin_processing(&request);
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
@@ -113,6 +115,14 @@ async fn receive(
     let body = body.finish().map_err(refused)?;
     share.resize(body.len()).map_err(|_| no_room())?;
     Ok(body)
+}
+
+/// Only these headers announce a body (RFC 9112, section 6.3). actix takes what follows the head of CONNECT and of a
+/// WebSocket handshake, both of which are refused, for a body without end.
+fn has_body(request: &ServiceRequest) -> bool {
+    let headers = request.headers();
+    (headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING))
+        && request.method() != Method::CONNECT
 }
 
 fn announced_length(request: &ServiceRequest) -> Option<u64> {

@@ -35,7 +35,8 @@ pub async fn document_bare_errors(
 
 fn is_json<B>(response: &HttpResponse<B>) -> bool {
     let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    media_type.is_some_and(|media_type| media_type.ends_with("/json") || media_type.ends_with("+json"))
+    let media_type = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim_end();
+    media_type.ends_with("/json") || media_type.ends_with("+json")
 }
 
 /// The problem of an error of actix. Its message may repeat input, so the client does not get it.
