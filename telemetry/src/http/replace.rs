@@ -11,8 +11,10 @@ use actix_web::http::header::{
 /// Replaces a response. Headers that other middleware has added, such as the rate limit, stay; those that describe the old
 /// body, such as its content coding, go with it.
 pub fn replace<B>(response: ServiceResponse<B>, mut by: HttpResponse) -> ServiceResponse<BoxBody> {
+    let own: Vec<_> = by.headers().keys().cloned().collect();
     for (name, value) in response.headers() {
-        if !by.headers().contains_key(name) && !describes_body(name) {
+        // A header may have several values.
+        if !own.contains(name) && !describes_body(name) {
             by.headers_mut().append(name.clone(), value.clone());
         }
     }
