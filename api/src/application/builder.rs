@@ -19,6 +19,7 @@ use crate::config::{AuthSettings, HttpSettings, ProcessSettings, StorageSettings
 use crate::http::AllowedHosts;
 use crate::http::body::{Bodies, BodyMemory};
 use crate::http::connections::{ConnectionTimeouts, connections_within, raise_descriptor_limit};
+use crate::http::health::Dependencies;
 use crate::http::management::faults::FaultPanel;
 use crate::http::management::metrics::Gauges;
 use crate::http::public::middleware::{Draining, InFlight};
@@ -121,7 +122,7 @@ impl Builder {
         self.addresses.http = Some(bound);
         let (faults, metrics, limits) = (&self.faults, &self.metrics, http.limits);
         let edge = EdgeParts {
-            dependencies: connections.dependencies(),
+            dependencies: connections.dependencies.clone(),
             draining: self.draining.clone(),
             in_flight: InFlight::new(limits.concurrent_requests),
             bodies: Bodies {
@@ -198,10 +199,12 @@ impl Builder {
         let (listener, bound) =
             bind(self.settings.management_address.as_str(), "GLASSHOUSE_MANAGEMENT_ADDR")?;
         self.addresses.management = Some(bound);
-        let database = self.connections.as_ref().map(|connections| connections.database.clone());
-        let dependencies = self.connections.as_ref().map(Connections::dependencies).unwrap_or_default();
         let server = HttpServer { shutdown_timeout: Duration::from_secs(1), ..self.http_server() };
         let hosts = self.allowed_hosts(bound);
+        let (database, dependencies) = match self.connections {
+            Some(connections) => (Some(connections.database), connections.dependencies),
+            None => (None, Dependencies::default()),
+        };
         let gauges = Gauges::new(self.metrics, dependencies, self.active_users);
         let panel = FaultPanel {
             faults: self.faults,

@@ -20,13 +20,8 @@ use crate::http::health::Dependencies;
 pub(super) struct Connections {
     pub(super) database: Arc<Database>,
     pub(super) redis: Option<Redis>,
-}
-
-impl Connections {
-    /// The dependencies that a health check pings.
-    pub(super) fn dependencies(&self) -> Dependencies {
-        Dependencies { database: Some(self.database.monitor()), redis: self.redis.clone() }
-    }
+    /// What health checks ping. Both listeners and the gauges share the result.
+    pub(super) dependencies: Dependencies,
 }
 
 /// Connects to the database and checks that it isolates tenants; connects to Redis, if there is one.
@@ -57,7 +52,8 @@ pub(super) async fn connect(
         }
         None => None,
     };
-    Ok(Connections { database: Arc::new(database), redis })
+    let dependencies = Dependencies::new(database.monitor(), redis.clone());
+    Ok(Connections { database: Arc::new(database), redis, dependencies })
 }
 
 async fn connect_redis(settings: &RedisSettings) -> Result<Redis, RedisError> {

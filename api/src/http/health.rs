@@ -2,6 +2,7 @@
 //! `/health/ready` for readiness (route traffic to the process only while it succeeds).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -11,46 +12,87 @@ use glasshouse_infra::redis::Redis;
 use glasshouse_telemetry::service::events::health::{HealthCheckFailed, HealthCheckTimedOut};
 use glasshouse_telemetry::with_causes;
 use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::public::middleware::Draining;
 
 /// The timeout of the check of one dependency.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The dependencies of this process, which readiness checks.
+/// How long the result of a check is used. The endpoint is public, so the number of its requests must not
+/// matter to the dependencies.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// The dependencies of this process, which readiness checks. Clones share the result of the last check.
 #[derive(Clone, Debug, Default)]
-pub struct Dependencies {
-    /// The database.
-    pub database: Option<DatabaseMonitor>,
-    /// Redis.
-    pub redis: Option<Redis>,
+pub struct Dependencies(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    database: Option<DatabaseMonitor>,
+    redis: Option<Redis>,
+    /// Locked during a check, so that concurrent requests share it.
+    last: Mutex<Option<Checked>>,
+}
+
+/// The verdict on each dependency: `ok`, or an error.
+type Verdicts = BTreeMap<&'static str, &'static str>;
+
+#[derive(Debug)]
+struct Checked {
+    at: Instant,
+    verdicts: Arc<Verdicts>,
 }
 
 #[derive(Serialize)]
-struct Readiness {
+struct Readiness<'a> {
     status: &'static str,
-    checks: BTreeMap<&'static str, &'static str>,
+    checks: &'a Verdicts,
 }
 
 impl Dependencies {
+    /// The dependencies of a process that uses a database, and Redis if there is one.
+    #[must_use]
+    pub fn new(database: DatabaseMonitor, redis: Option<Redis>) -> Self {
+        Self(Arc::new(Inner { database: Some(database), redis, last: Mutex::default() }))
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> Option<&DatabaseMonitor> {
+        self.0.database.as_ref()
+    }
+
+    /// Redis.
+    #[must_use]
+    pub fn redis(&self) -> Option<&Redis> {
+        self.0.redis.as_ref()
+    }
+
+    /// The verdicts of the last check, if it ended within the last second, and of a new one otherwise. Requests
+    /// that come during a check wait for its result.
+    pub(super) async fn check(&self) -> Arc<Verdicts> {
+        let mut last = self.0.last.lock().await;
+        if let Some(checked) = last.as_ref().filter(|checked| checked.at.elapsed() < FRESH_FOR) {
+            return checked.verdicts.clone();
+        }
+        let verdicts = Arc::new(self.0.check_each().await);
+        *last = Some(Checked { at: Instant::now(), verdicts: verdicts.clone() });
+        verdicts
+    }
+}
+
+impl Inner {
     /// Checks every dependency. Causes are logged and not returned: the response may be public.
-    pub(super) async fn check(&self) -> BTreeMap<&'static str, &'static str> {
+    async fn check_each(&self) -> Verdicts {
         let database = async {
-            match &self.database {
-                Some(database) => {
-                    let verdict = verdict("database", database.ping()).await;
-                    database.record_health(verdict == "ok");
-                    Some(verdict)
-                }
-                None => None,
-            }
+            let database = self.database.as_ref()?;
+            let verdict = verdict("database", database.ping()).await;
+            database.record_health(verdict == "ok");
+            Some(verdict)
         };
-        let redis = async {
-            match &self.redis {
-                Some(redis) => Some(verdict("redis", redis.ping()).await),
-                None => None,
-            }
-        };
+        let redis = async { Some(verdict("redis", self.redis.as_ref()?.ping()).await) };
         let (database, redis) = futures_util::future::join(database, redis).await;
         let checks = [("database", database), ("redis", redis)];
         checks.into_iter().filter_map(|(name, verdict)| Some((name, verdict?))).collect()
@@ -83,7 +125,7 @@ async fn ready(dependencies: web::Data<Dependencies>, draining: web::Data<Draini
     let is_ready = !draining.is_on() && checks.values().all(|verdict| *verdict == "ok");
     let (status, word) =
         if is_ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
-    HttpResponse::build(status).json(Readiness { status: word, checks })
+    HttpResponse::build(status).json(Readiness { status: word, checks: &checks })
 }
 
 /// The routes of the health checks.

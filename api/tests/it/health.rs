@@ -1,10 +1,14 @@
 //! Health checks, as load balancers and orchestrators see them.
 
+use std::time::Instant;
+
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::command_line::{common, with};
 use crate::support::{
-    Backend, BehindProxies, Process, Proxy, TestApp, TestDatabase, eventually, log_lines, on_both,
+    Backend, BehindProxies, Process, Proxy, TestApp, TestDatabase, WireTap, eventually, log_lines, on_both,
+    test_variable,
 };
 
 on_both!(both_listeners_report_liveness_and_readiness, the_management_listener_is_not_public);
@@ -35,24 +39,52 @@ async fn the_management_listener_is_not_public(backend: Backend) {
     }
 }
 
-/// Asserts the readiness of both listeners. Returns the checks of each.
-async fn assert_ready(app: &TestApp, status: u16, word: &str) -> [Value; 2] {
+/// Waits until both listeners report the readiness with this status. Returns the checks of each.
+async fn becomes(app: &TestApp, status: u16, word: &str) -> [Value; 2] {
     let mut checks = [Value::Null, Value::Null];
     for (listener, checks) in [app.anonymous(), app.management()].into_iter().zip(&mut checks) {
-        let response = listener.get("/health/ready").await.expect(status);
-        assert_eq!(response["status"], word, "{response}");
+        let response = eventually(&format!("it is {word}, without a restart"), async || {
+            let response = listener.get("/health/ready").await;
+            (response.status == status).then_some(response)
+        })
+        .await;
+        assert_eq!(response["status"], word, "{}", response.body);
         *checks = response["checks"].clone();
     }
     checks
 }
 
-async fn becomes_ready(app: &TestApp) {
-    let ready_body = json!({ "status": "ready", "checks": { "database": "ok", "redis": "ok" } });
-    eventually("it is ready again, without a restart", async || {
-        (app.management().get("/health/ready").await.body == ready_body).then_some(())
-    })
-    .await;
-    assert_ready(app, 200, "ready").await;
+/// Hundreds of clients cost the dependencies one check a second: on both listeners, and together with scrapes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_health_checks_share_one_check() {
+    const CLIENTS: usize = 300;
+    let database = TestDatabase::create(Backend::Servers).await;
+    let redis = Proxy::before(&test_variable("TEST_REDIS_URL"));
+    let tap = WireTap::before(&database.service_url()).await;
+    let settings = [
+        ("DATABASE_URL", tap.url()),
+        ("REDIS_URL", redis.url()),
+        ("GLASSHOUSE_OUTBOX_POLL_MS", "600000"),
+        ("GLASSHOUSE_RECONCILE_POLL_MS", "600000"),
+    ];
+    let app = TestApp::start_on(database, &settings).await;
+    let (begun, redis_before) = (Instant::now(), redis.requests());
+    tap.take();
+    let requests = (0..CLIENTS).flat_map(|_| [app.anonymous(), app.management()]).map(async |listener| {
+        listener.get("/health/live").await.expect(200);
+        listener.get("/health/ready").await.expect(200)
+    });
+    let ready = json!({ "status": "ready", "checks": { "database": "ok", "redis": "ok" } });
+    assert!(join_all(requests).await.iter().all(|response| *response == ready));
+    app.management().get("/metrics").await.expect(200);
+
+    // Each check is followed by a second without one.
+    let most = 1 + begun.elapsed().as_secs();
+    let pings = tap.take().into_iter().filter(|statement| statement == "SELECT 1").count() as u64;
+    assert!((1..=most).contains(&pings), "{pings} pings of the database in {most} s");
+    // A check may open a connection first, and the scrape counts the active users.
+    let requests = redis.requests() - redis_before;
+    assert!((1..=10 * most).contains(&requests), "{requests} requests to Redis in {most} s");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,13 +97,13 @@ async fn an_unavailable_dependency_is_reported_until_it_recovers() {
             } else {
                 part.refuse().await;
             }
-            for checks in assert_ready(&app, 503, "not_ready").await {
+            for checks in becomes(&app, 503, "not_ready").await {
                 assert!(checks[name].as_str().unwrap().starts_with("error: "), "{checks}");
                 assert_eq!(checks[other], "ok");
             }
             app.anonymous().get("/health/live").await.expect(200);
             part.restore();
-            becomes_ready(&app).await;
+            becomes(&app, 200, "ready").await;
         }
     }
 }
@@ -98,6 +130,10 @@ async fn a_lost_database_is_logged_once_until_it_is_back() {
     for outages in 1..=2 {
         management.get("/health/ready").await.expect(200);
         postgres.refuse().await;
+        eventually("it is not ready", async || {
+            (management.get("/health/ready").await.status == 503).then_some(())
+        })
+        .await;
         for _ in 0..3 {
             management.get("/health/ready").await.expect(503);
         }

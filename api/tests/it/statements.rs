@@ -12,12 +12,9 @@ use crate::support::{Backend, Client, TestApp, TestDatabase, WireTap, key};
 /// An application with one recorded connection to Postgres, and an idle worker.
 async fn tapped() -> (TestApp, WireTap) {
     let database = TestDatabase::create(Backend::Servers).await;
-    let mut url = url::Url::parse(&database.service_url()).unwrap();
-    let tap = WireTap::start(format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432))).await;
-    url.set_host(Some("127.0.0.1")).unwrap();
-    url.set_port(Some(tap.address().port())).unwrap();
+    let tap = WireTap::before(&database.service_url()).await;
     let settings = [
-        ("DATABASE_URL", url.as_str()),
+        ("DATABASE_URL", tap.url()),
         ("DATABASE_POOL_SIZE", "1"),
         ("GLASSHOUSE_OUTBOX_POLL_MS", "600000"),
         ("GLASSHOUSE_RECONCILE_POLL_MS", "600000"),

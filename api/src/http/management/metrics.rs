@@ -59,19 +59,19 @@ impl Gauges {
 impl Parts {
     async fn measure(&self) {
         let Ok(_one_at_a_time) = self.measuring.try_lock() else { return };
-        if let Some(redis) = &self.dependencies.redis {
+        if let Some(redis) = self.dependencies.redis() {
             let (open, idle, max) = redis.pool_state();
             self.metrics.cache.set_pool(open, idle, max);
         }
-        if let Some(database) = &self.dependencies.database {
+        if let Some(database) = self.dependencies.database() {
             database.measure_pool();
         }
         join3(self.measure_health(), self.measure_active_users(), self.measure_backlog()).await;
     }
 
     async fn measure_health(&self) {
-        for (dependency, verdict) in self.dependencies.check().await {
-            self.metrics.health.set_up(dependency, verdict == "ok");
+        for (dependency, verdict) in self.dependencies.check().await.iter() {
+            self.metrics.health.set_up(dependency, *verdict == "ok");
         }
     }
 
@@ -84,7 +84,7 @@ impl Parts {
     }
 
     async fn measure_backlog(&self) {
-        let Some(database) = &self.dependencies.database else { return };
+        let Some(database) = self.dependencies.database() else { return };
         let backlog = tokio::time::timeout(BACKLOG_TIMEOUT, database.outbox_backlog()).await;
         if let Ok(Ok(Backlog { pending, oldest })) = backlog {
             let age = oldest.map(|oldest| clock::now() - oldest);

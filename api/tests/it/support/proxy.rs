@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -16,7 +17,7 @@ use super::{Backend, TestApp, TestDatabase, eventually, test_variable};
 pub(crate) struct Proxy {
     url: Url,
     state: watch::Sender<State>,
-    connections: Arc<()>,
+    traffic: Traffic,
     accepting: JoinHandle<()>,
     /// A socket that is bound and never listens: it reserves the port while the proxy refuses connections.
     _port: TcpSocket,
@@ -42,6 +43,10 @@ struct State {
 
 type Watch = watch::Receiver<State>;
 
+/// One reference for each open connection, and the number of requests: each read from a client is one, unless the
+/// client sends the next request before it has read the response.
+type Traffic = Arc<AtomicU64>;
+
 async fn refuses(state: &mut Watch) {
     let _ = state.wait_for(|state| state.mode == Mode::Refuse).await;
 }
@@ -65,11 +70,11 @@ impl Proxy {
         url.set_ip_host(address.ip()).unwrap();
         url.set_port(Some(address.port())).unwrap();
         let (state, watch) = watch::channel(State { mode: Mode::Forward, generation: 0, open_since: 0 });
-        let connections = Arc::new(());
+        let traffic = Traffic::default();
         // Listens before the task starts, so that the first connection succeeds.
         let listener = bind(address).listen(128).unwrap();
-        let accepting = tokio::spawn(accept(listener, address, target, watch, connections.clone()));
-        Self { url, state, connections, accepting, _port: port }
+        let accepting = tokio::spawn(accept(listener, address, target, watch, traffic.clone()));
+        Self { url, state, traffic, accepting, _port: port }
     }
 
     /// The URL of the server with the address of the proxy.
@@ -83,7 +88,7 @@ impl Proxy {
         eventually("all connections are closed and new ones refused", async || {
             let refuses = TcpStream::connect(address).await.is_err();
             // The proxy and its accepting task hold one reference each.
-            (refuses && Arc::strong_count(&self.connections) == 2).then_some(())
+            (refuses && Arc::strong_count(&self.traffic) == 2).then_some(())
         })
         .await;
     }
@@ -105,9 +110,14 @@ impl Proxy {
         });
         eventually("all connections are closed", async || {
             // The proxy and its accepting task hold one reference each.
-            (Arc::strong_count(&self.connections) == 2).then_some(())
+            (Arc::strong_count(&self.traffic) == 2).then_some(())
         })
         .await;
+    }
+
+    /// The number of requests so far.
+    pub(crate) fn requests(&self) -> u64 {
+        self.traffic.load(Ordering::Relaxed)
     }
 
     pub(crate) fn restore(&self) {
@@ -129,13 +139,7 @@ fn bind(address: SocketAddr) -> TcpSocket {
     socket
 }
 
-async fn accept(
-    first: TcpListener,
-    address: SocketAddr,
-    target: String,
-    mut state: Watch,
-    connections: Arc<()>,
-) {
+async fn accept(first: TcpListener, address: SocketAddr, target: String, mut state: Watch, traffic: Traffic) {
     let mut listener = Some(first);
     loop {
         let listening = listener.take().unwrap_or_else(|| bind(address).listen(128).unwrap());
@@ -143,7 +147,7 @@ async fn accept(
             tokio::select! {
                 accepted = listening.accept() => {
                     let (client, _) = accepted.unwrap();
-                    tokio::spawn(forward(client, target.clone(), state.clone(), connections.clone()));
+                    tokio::spawn(forward(client, target.clone(), state.clone(), traffic.clone()));
                 }
                 () = refuses(&mut state) => break,
             }
@@ -155,7 +159,7 @@ async fn accept(
     }
 }
 
-async fn forward(client: TcpStream, target: String, mut state: Watch, _alive: Arc<()>) {
+async fn forward(client: TcpStream, target: String, mut state: Watch, traffic: Traffic) {
     let generation = state.borrow().generation;
     if !may_pass(&mut state, generation).await {
         return;
@@ -163,18 +167,26 @@ async fn forward(client: TcpStream, target: String, mut state: Watch, _alive: Ar
     let Ok(server) = TcpStream::connect(target).await else { return };
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let mut refused = state.clone();
+    let responses = AtomicU64::new(0);
     tokio::select! {
-        () = pump(from_client, to_server, state.clone(), generation) => {}
-        () = pump(from_server, to_client, state.clone(), generation) => {}
+        () = pump(from_client, to_server, state.clone(), generation, &traffic) => {}
+        () = pump(from_server, to_client, state.clone(), generation, &responses) => {}
         () = refuses(&mut refused) => {}
         () = is_closed(&mut state, generation) => {}
     }
 }
 
-/// Copies until one side ends. Data that was read while the proxy hangs is forwarded later.
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: Watch, generation: u64) {
+/// Copies until one side ends, and counts the reads. Data that was read while the proxy hangs is forwarded later.
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut state: Watch,
+    generation: u64,
+    reads: &AtomicU64,
+) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
+        reads.fetch_add(1, Ordering::Relaxed);
         if !may_pass(&mut state, generation).await || to.write_all(&buffer[..n]).await.is_err() {
             return;
         }

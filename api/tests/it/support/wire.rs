@@ -1,16 +1,16 @@
 //! A proxy that records the statements that are sent to Postgres, one for each round trip.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use url::Url;
 
 /// A proxy in front of Postgres that records every statement.
 pub(crate) struct WireTap {
-    address: SocketAddr,
+    url: Url,
     statements: Arc<Mutex<Vec<String>>>,
 }
 
@@ -18,10 +18,13 @@ pub(crate) struct WireTap {
 const SSL_REQUEST: u32 = 80_877_103;
 
 impl WireTap {
-    /// A proxy in front of the server at `upstream`, `HOST:PORT`.
-    pub(crate) async fn start(upstream: String) -> Self {
+    /// A proxy in front of the server of a URL such as `postgres://role@host:5432/database`.
+    pub(crate) async fn before(url: &str) -> Self {
+        let mut url = Url::parse(url).unwrap();
+        let upstream = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
         let statements = Arc::new(Mutex::new(Vec::new()));
         let log = statements.clone();
         tokio::spawn(async move {
@@ -33,12 +36,12 @@ impl WireTap {
                 tokio::spawn(forward(from_client, to_server, log));
             }
         });
-        Self { address, statements }
+        Self { url, statements }
     }
 
-    /// `HOST:PORT` of the proxy.
-    pub(crate) const fn address(&self) -> SocketAddr {
-        self.address
+    /// The URL of the server with the address of the proxy.
+    pub(crate) fn url(&self) -> &str {
+        self.url.as_str()
     }
 
     /// The round trips since the last call, in short: `INSERT orders`, `SELECT users`, `BEGIN`, `prepare`.
@@ -99,7 +102,7 @@ fn texts(body: &[u8]) -> Vec<String> {
     parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect()
 }
 
-/// The verb and the table of a statement.
+/// The verb and the table of a statement; the whole statement, if it selects from no table.
 fn in_short(sql: &str) -> String {
     if sql.contains("set_config('app.tenant_id'") {
         return "set tenant".to_owned();
@@ -110,6 +113,7 @@ fn in_short(sql: &str) -> String {
         found.unwrap_or_default().replace('"', "")
     };
     match words[0] {
+        "SELECT" if !words.contains(&"FROM") => sql.to_owned(),
         "SELECT" => format!("SELECT {}", after("FROM")),
         "INSERT" => format!("INSERT {}", after("INTO")),
         "UPDATE" => format!("UPDATE {}", after("UPDATE")),
