@@ -61,6 +61,7 @@ mod shutdown;
 mod smoke;
 mod sqlite;
 mod statements;
+mod static_files;
 mod stock;
 mod throttling;
 mod tls;

@@ -9,7 +9,6 @@ use glasshouse_telemetry::http::{Observe, TracingLogger};
 use glasshouse_telemetry::hub_per_request;
 use glasshouse_telemetry::metrics::RuntimeMetrics;
 use utoipa_actix_web::AppExt;
-use utoipa_swagger_ui::SwaggerUi;
 
 use super::http_server::HttpServer;
 use crate::application::api_parts::ApiParts;
@@ -18,11 +17,12 @@ use crate::http::body::receive_body;
 use crate::http::finish::finish_response;
 use crate::http::head::route_head_as_get;
 use crate::http::problem::{ProblemDocuments, document_bare_errors};
+use crate::http::public::docs::Documentation;
 use crate::http::public::middleware::{
     RequestSpan, believe_proxies, close_while_draining, inject_faults, reject_repeated_headers, shed_load,
     time_out,
 };
-use crate::http::public::{docs, routes, v1};
+use crate::http::public::{routes, v1};
 use crate::http::unknown_route::unknown_route;
 use crate::http::{health, problem};
 
@@ -35,6 +35,7 @@ pub(in crate::application) fn public_server(
     runtime: RuntimeMetrics,
 ) -> anyhow::Result<Server> {
     let limits = http.limits;
+    let documentation = Documentation::new()?;
     let faults_are_enabled = parts.edge.faults.are_enabled();
     for (method, path, statuses) in docs::outcomes() {
         parts.edge.http_metrics.watch(method, &path, statuses.iter().map(String::as_str));
@@ -53,8 +54,7 @@ pub(in crate::application) fn public_server(
             .app_data(routes.clone())
             .configure(|app| parts.register(app))
             .configure(health::routes)
-            .route("/docs", web::get().to(docs::redirect))
-            .service(SwaggerUi::new("/docs/{_:.*}").url(docs::OPENAPI_PATH, docs::openapi()))
+            .configure(|app| documentation.register(app))
             .default_service(web::to(unknown_route))
             .wrap(from_fn(route_head_as_get))
             .wrap(from_fn(reject_repeated_headers))

@@ -1,37 +1,15 @@
 //! The OpenAPI document of the public interface, generated from the handlers.
 
-use actix_web::http::header::HeaderValue;
-use actix_web::web::Redirect;
-use actix_web::{App, Responder};
+use actix_web::App;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_actix_web::AppExt;
 
-use super::v1;
+use super::super::v1;
 
 /// The path of the OpenAPI document.
 pub const OPENAPI_PATH: &str = "/openapi.json";
-
-/// Where Swagger UI is.
-const SWAGGER_UI: &str = "/docs/";
-
-/// What a browser may load into Swagger UI: its own files, the OpenAPI document and the API, and its icons, which are in
-/// its style sheet.
-pub(crate) const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-);
-
-/// Whether this is the path of a file of Swagger UI.
-pub(crate) fn is_swagger_ui(path: &str) -> bool {
-    path.starts_with(SWAGGER_UI)
-}
-
-/// Leads from `/docs` to Swagger UI.
-pub(crate) async fn redirect() -> impl Responder {
-    Redirect::to(SWAGGER_UI)
-}
 
 #[derive(utoipa::OpenApi)]
 #[openapi(info(
