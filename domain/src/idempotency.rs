@@ -11,16 +11,22 @@ pub struct IdempotencyKey(String);
 
 /// Why a text is not an idempotency key.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must have 1 to 255 visible ASCII characters, for example a UUID")]
+#[error("must have 1 to {} visible ASCII characters, for example a UUID", IdempotencyKey::MAX_CHARS)]
 pub struct IdempotencyKeyError;
 
 impl IdempotencyKey {
+    /// The maximum length in characters.
+    pub const MAX_CHARS: usize = 255;
+    /// The regular expression that all keys match.
+    pub const PATTERN: &str = "^[!-~]+$";
+
     /// Parses a key.
     ///
     /// # Errors
     /// [`IdempotencyKeyError`] when the text is empty, too long or contains other characters.
     pub fn parse(text: &str) -> Result<Self, IdempotencyKeyError> {
-        let fits = (1..=255).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
+        let fits = (1..=Self::MAX_CHARS).contains(&text.len());
+        let fits = fits && text.chars().all(|c| c.is_ascii_graphic());
         if fits { Ok(Self(text.to_owned())) } else { Err(IdempotencyKeyError) }
     }
 
@@ -101,7 +107,10 @@ pub struct KeyReused;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::pattern::accepts;
 
     #[test]
     fn a_hash_depends_on_the_parts_and_their_boundaries() {
@@ -116,6 +125,14 @@ mod tests {
         assert!(IdempotencyKey::parse("order-1").is_ok());
         for text in ["", "two words", "größe", &"k".repeat(256)] {
             assert_eq!(IdempotencyKey::parse(text), Err(IdempotencyKeyError), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_rule_of_keys_is_that_of_the_pattern(text in "[!-~]{0,260}|[ -~]{0,4}|.{0,6}") {
+            let fits = accepts(IdempotencyKey::PATTERN, 1..=IdempotencyKey::MAX_CHARS, &text);
+            prop_assert_eq!(IdempotencyKey::parse(&text).is_ok(), fits);
         }
     }
 }

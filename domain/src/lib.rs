@@ -15,6 +15,8 @@ pub mod order;
 pub mod outbox;
 pub mod page;
 pub mod password_change;
+#[cfg(test)]
+mod pattern;
 pub mod payment;
 pub mod product;
 pub mod reconcile;

@@ -21,6 +21,9 @@ pub struct Cursor(Uuid);
 pub struct CursorError;
 
 impl Cursor {
+    /// The regular expression that all cursors match.
+    pub const PATTERN: &str = "^c1[0-9A-Fa-f]{32}$";
+
     /// The position after the item with this id.
     #[must_use]
     pub const fn after(id: Uuid) -> Self {
@@ -92,6 +95,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::pattern::accepts;
 
     proptest! {
         #[test]
@@ -101,8 +105,8 @@ mod tests {
         }
 
         #[test]
-        fn any_other_text_is_rejected_without_a_panic(text in ".*") {
-            prop_assert!(Cursor::decode(&text).is_err() || text.starts_with("c1"));
+        fn the_rule_is_that_of_the_pattern(text in "c1[0-9A-Fa-f]{30,34}|[c1g]{34}|.*") {
+            prop_assert_eq!(Cursor::decode(&text).is_ok(), accepts(Cursor::PATTERN, 0..=usize::MAX, &text));
         }
 
         #[test]

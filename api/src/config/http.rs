@@ -99,6 +99,13 @@ fn size(n: u64) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
 }
 
+/// The limits without any setting.
+impl Default for Limits {
+    fn default() -> Self {
+        Self::read(&mut Reader::new(|_| None))
+    }
+}
+
 impl Limits {
     fn read(env: &mut Reader) -> Self {
         let max_page_size = env.number("GLASSHOUSE_MAX_PAGE_SIZE", 100, 1..=1000);

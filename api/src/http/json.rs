@@ -1,4 +1,4 @@
-//! JSON bodies, of which every struct must be a JSON object.
+//! JSON bodies: what serde accepts or rejects otherwise than the OpenAPI document says.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,9 +7,9 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::TryFutureExt;
 use futures_util::future::MapOk;
-use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Serialize};
 
 /// Extracts the body, which must be a JSON object. Serde alone also accepts an array of a struct's values in
 /// order, which the OpenAPI document does not describe and which breaks when a field is added.
@@ -63,5 +63,80 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
         T::deserialize(MapAccessDeserializer::new(fields))
+    }
+}
+
+/// Deserializes an optional field of a partial update, for `#[serde(default, deserialize_with = "…")]`: an absent field
+/// stays as it is, and null is no value. Serde alone takes null for absent, which would hide a mistake of the client.
+///
+/// # Errors
+/// When the value is null, or does not match `T`.
+pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// A whole number. Serde alone rejects `2.0`, which is an integer for JSON Schema (validation, section 6.1.1), and for
+/// clients that have one type of numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Integer(pub i64);
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_i64(IntegerVisitor).map(Self)
+    }
+}
+
+struct IntegerVisitor;
+
+/// The largest number up to which a float holds every integer: 2⁵³.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+
+impl Visitor<'_> for IntegerVisitor {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<i64, E> {
+        Ok(number)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<i64, E> {
+        i64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<i64, E> {
+        if number.fract() == 0.0 && number.abs() <= MAX_EXACT {
+            return Ok(number as i64);
+        }
+        Err(E::invalid_type(Unexpected::Float(number), &self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Integer;
+
+    #[test]
+    fn an_integer_is_any_number_without_a_fraction() {
+        for (json, expected) in [
+            ("2", 2),
+            ("2.0", 2),
+            ("-2e3", -2000),
+            ("-0.0", 0),
+            ("9007199254740991.0", 9_007_199_254_740_991),
+            ("9223372036854775807", i64::MAX),
+        ] {
+            assert_eq!(serde_json::from_str::<Integer>(json).unwrap(), Integer(expected), "{json}");
+        }
+        for json in
+            ["0.5", "1e300", "-9223372036854775809", "9223372036854775808", "\"2\"", "null", "true", "[]"]
+        {
+            assert!(serde_json::from_str::<Integer>(json).is_err(), "{json}");
+        }
     }
 }

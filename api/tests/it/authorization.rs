@@ -49,6 +49,13 @@ fn the_document_names_the_operations_that_need_a_token() {
     assert_complete(protected, |_, operation| operation["security"][0]["bearer"].is_array());
 }
 
+#[test]
+fn the_document_names_the_operations_that_not_every_role_may_use() {
+    let for_some = OPERATIONS.iter().filter(|(_, lowest)| lowest.is_some_and(|lowest| lowest > Role::Member));
+    let for_some = for_some.map(|(operation, _)| *operation).chain(["POST /v1/orders/{id}/cancel", "PUT /v1/users/me/password"]);
+    assert_complete(for_some, |_, operation| operation["responses"]["403"].is_object());
+}
+
 async fn a_request_without_a_token_is_rejected(backend: Backend) {
     let app = TestApp::start(backend).await;
     let anonymous = app.anonymous();

@@ -57,6 +57,10 @@ async fn a_client_that_sends_an_incomplete_head_is_disconnected() {
 async fn the_limits_of_pages_and_orders_are_configurable() {
     let settings = [("GLASSHOUSE_MAX_PAGE_SIZE", "3"), ("GLASSHOUSE_MAX_ORDER_ITEMS", "2")];
     let app = TestApp::start_with(Backend::Embedded, &settings).await;
+    let document = app.anonymous().get("/openapi.json").await.expect(200);
+    let limit = &document["paths"]["/v1/products"]["get"]["parameters"][1];
+    assert_eq!((&limit["name"], &limit["schema"]["maximum"]), (&json!("limit"), &json!(3)));
+    assert_eq!(document["components"]["schemas"]["PlaceOrderBody"]["properties"]["items"]["maxItems"], 2);
     let owner = app.new_tenant().await;
     for _ in 0..4 {
         owner.add_product(10).await;

@@ -55,6 +55,7 @@ mod rate_limit;
 mod reports;
 mod response_headers;
 mod row_level_security;
+mod schemathesis;
 mod series_from_start;
 mod settlement;
 mod shutdown;

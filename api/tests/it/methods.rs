@@ -17,8 +17,9 @@ on_both!(
     a_method_that_nobody_knows_is_not_implemented,
 );
 
-/// The methods of RFC 9110 and RFC 5789.
-const KNOWN: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
+/// The methods of RFC 9110 and RFC 5789, and QUERY.
+const KNOWN: [&str; 10] =
+    ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"];
 
 /// The routes of the public interface that are not in the OpenAPI document. All of them are read with GET.
 const UNDESCRIBED: [&str; 6] =

@@ -15,18 +15,24 @@ pub struct NameError;
 impl Name {
     /// The maximum length in characters.
     pub const MAX_CHARS: usize = 200;
+    /// The regular expression that all accepted texts match: no control character, and one that is not whitespace.
+    pub const PATTERN: &str = concat!(
+        r"^[^\u0000-\u001f\u007f-\u009f]*",
+        r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
+        r"[^\u0000-\u001f\u007f-\u009f]*$",
+    );
 
     /// Parses a new name. Surrounding whitespace is removed.
     ///
     /// # Errors
-    /// [`NameError`] when the name is empty, too long or contains control characters.
+    /// [`NameError`] when the name is blank, too long or contains control characters.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let text = normalized(text);
-        let fits = !text.is_empty() && text.chars().count() <= Self::MAX_CHARS;
-        if !fits || text.chars().any(char::is_control) {
+        if text.chars().any(char::is_control) {
             return Err(NameError);
         }
-        Ok(Self(text))
+        let text = normalized(text);
+        let fits = !text.is_empty() && text.chars().count() <= Self::MAX_CHARS;
+        if fits { Ok(Self(text)) } else { Err(NameError) }
     }
 
     /// A name from the database.
@@ -49,6 +55,7 @@ mod tests {
 
     use super::super::text::tests::any_text;
     use super::*;
+    use crate::pattern::accepts;
 
     proptest! {
         #[test]
@@ -71,8 +78,19 @@ mod tests {
     #[test]
     fn names_are_trimmed_and_validated() {
         assert_eq!(Name::parse("  Blue mug ").unwrap().as_str(), "Blue mug");
-        for text in ["", "  ", "two\nlines", &"x".repeat(201)] {
+        for text in ["", "  ", "two\nlines", "Mug\n", &"x".repeat(201)] {
             assert_eq!(Name::parse(text), Err(NameError), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_rule_is_that_of_the_pattern(text in r"\PC{0,210}|[\s\p{Cc}a]{0,5}|\s{0,3}.{0,2}") {
+            let is_accepted = Name::parse(&text).is_ok();
+            prop_assert!(!is_accepted || accepts(Name::PATTERN, 1..=usize::MAX, &text));
+            // Limits of length are those of the normal form.
+            let text = normalized(&text);
+            prop_assert_eq!(Name::parse(&text).is_ok(), accepts(Name::PATTERN, 1..=Name::MAX_CHARS, &text));
         }
     }
 }

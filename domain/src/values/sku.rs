@@ -14,13 +14,15 @@ pub struct SkuError;
 impl Sku {
     /// The maximum length in characters.
     pub const MAX_CHARS: usize = 64;
+    /// The regular expression that all accepted texts match.
+    pub const PATTERN: &str = "^[A-Za-z0-9._-]+$";
 
-    /// Parses a new SKU. Lower-case letters become upper-case, and surrounding whitespace is removed.
+    /// Parses a new SKU. Lower-case letters become upper-case.
     ///
     /// # Errors
     /// [`SkuError`] when it is empty, too long or contains other characters.
     pub fn parse(text: &str) -> Result<Self, SkuError> {
-        let text = text.trim().to_ascii_uppercase();
+        let text = text.to_ascii_uppercase();
         let allowed = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
         let fits = (1..=Self::MAX_CHARS).contains(&text.len());
         if fits && text.chars().all(allowed) { Ok(Self(text)) } else { Err(SkuError) }
@@ -51,6 +53,7 @@ mod tests {
 
     use super::super::text::tests::any_text;
     use super::*;
+    use crate::pattern::accepts;
 
     proptest! {
         #[test]
@@ -63,9 +66,16 @@ mod tests {
 
     #[test]
     fn skus_are_upper_case_and_validated() {
-        assert_eq!(Sku::parse(" mug-blue.01 ").unwrap().as_str(), "MUG-BLUE.01");
-        for text in ["", "two words", "größe", &"A".repeat(65)] {
+        assert_eq!(Sku::parse("mug-blue.01").unwrap().as_str(), "MUG-BLUE.01");
+        for text in ["", "two words", " MUG", "MUG\n", "größe", &"A".repeat(65)] {
             assert_eq!(Sku::parse(text), Err(SkuError), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_rule_is_that_of_the_pattern(text in "[A-Za-z0-9._-]{0,70}|[ -~]{0,4}|.{0,6}") {
+            prop_assert_eq!(Sku::parse(&text).is_ok(), accepts(Sku::PATTERN, 1..=Sku::MAX_CHARS, &text));
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::http::body::receive_body;
 use crate::http::finish::finish_response;
 use crate::http::head::route_head_as_get;
 use crate::http::problem::{ProblemDocuments, document_bare_errors};
-use crate::http::public::docs::Documentation;
+use crate::http::public::docs::{self, Documentation};
 use crate::http::public::middleware::{
     RequestSpan, believe_proxies, close_while_draining, inject_faults, reject_repeated_headers, shed_load,
     time_out,
@@ -35,7 +35,7 @@ pub(in crate::application) fn public_server(
     runtime: RuntimeMetrics,
 ) -> anyhow::Result<Server> {
     let limits = http.limits;
-    let documentation = Documentation::new()?;
+    let documentation = Documentation::new(&limits)?;
     let faults_are_enabled = parts.edge.faults.are_enabled();
     for (method, path, statuses) in docs::outcomes() {
         parts.edge.http_metrics.watch(method, &path, statuses.iter().map(String::as_str));

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::app::PASSWORD;
+use super::operations::assert_documented;
 
 /// An HTTP client of one server, optionally with an access token.
 #[derive(Clone, Debug)]
@@ -182,9 +183,14 @@ impl Client {
 }
 
 impl Response {
-    /// Sends a request and reads the response. A body that is not JSON becomes a JSON string.
+    /// Sends a request and reads the response, whose status must be documented. A body that is not JSON becomes a JSON
+    /// string.
     pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = client.execute(request).await.unwrap();
+        assert_documented(&method, &path, response.status());
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));

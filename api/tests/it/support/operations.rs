@@ -2,8 +2,10 @@
 //! endpoint.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use glasshouse_api::http::public::docs::openapi;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 /// Every operation, such as `PATCH /v1/users/{id}`, with its description.
@@ -18,6 +20,28 @@ pub(crate) fn operations() -> BTreeMap<String, Value> {
             .map(move |(method, operation)| (format!("{} {path}", method.to_uppercase()), operation))
     };
     paths.iter().flat_map(of_path).collect()
+}
+
+/// Asserts that the operation of a request, if there is one, documents this status.
+#[track_caller]
+pub(crate) fn assert_documented(method: &Method, path: &str, status: StatusCode) {
+    static OPERATIONS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(operations);
+    let segments = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
+    let is_path = |pattern: &str| {
+        let (pattern, path) = (segments(pattern), segments(path));
+        let mut pairs = pattern.iter().zip(&path);
+        pattern.len() == path.len()
+            && pairs.all(|(pattern, segment)| pattern == segment || pattern.starts_with('{'))
+    };
+    let is_requested = |name: &str| {
+        name.split_once(' ').is_some_and(|(verb, path)| verb == method.as_str() && is_path(path))
+    };
+    let described: Vec<_> = OPERATIONS.iter().filter(|(name, _)| is_requested(name)).collect();
+    let is_documented =
+        described.iter().any(|(_, operation)| operation["responses"][status.as_str()].is_object());
+    // With 405, no operation was reached: the path also matches the pattern of another one, as `/users/me` does.
+    let is_unreached = described.is_empty() || status == StatusCode::METHOD_NOT_ALLOWED;
+    assert!(is_unreached || is_documented, "{method} {path} does not document {status}");
 }
 
 /// Asserts that a table names each of these operations exactly once.

@@ -1,9 +1,10 @@
 //! The documentation: the OpenAPI document at `/openapi.json`, and Swagger UI at `/docs/`.
 
+mod links;
 mod openapi;
 mod static_file;
 
-pub use openapi::{OPENAPI_PATH, openapi};
+pub use openapi::{OPENAPI_PATH, openapi, openapi_for, outcomes};
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use utoipa_swagger_ui::{Config, SwaggerFile, serve};
 
 use self::static_file::StaticFile;
+use crate::config::Limits;
 use crate::http::problem::Problem;
 
 /// Where Swagger UI is.
@@ -49,14 +51,14 @@ struct Files {
 }
 
 impl Documentation {
-    /// The documentation of the public interface.
+    /// The documentation of the public interface with these limits.
     ///
     /// # Errors
     /// When the OpenAPI document cannot be serialized.
-    pub fn new() -> anyhow::Result<Self> {
+    pub fn new(limits: &Limits) -> anyhow::Result<Self> {
         let json = HeaderValue::from_static("application/json");
         Ok(Self(Arc::new(Files {
-            openapi: StaticFile::new(json, serde_json::to_vec(&openapi())?.into()),
+            openapi: StaticFile::new(json, serde_json::to_vec(&openapi_for(limits))?.into()),
             swagger_ui_config: Arc::new(Config::from(OPENAPI_PATH)),
             swagger_ui: Mutex::default(),
         })))

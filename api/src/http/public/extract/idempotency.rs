@@ -4,8 +4,14 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use glasshouse_domain::idempotency::{IdempotencyKey, IdempotentRequest, RequestHash, StoredResponse};
+use glasshouse_domain::idempotency::{
+    IdempotencyKey, IdempotencyKeyError, IdempotentRequest, RequestHash, StoredResponse,
+};
 use serde::Serialize;
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::Caller;
 use crate::http::problem::Problem;
@@ -46,10 +52,22 @@ impl IdempotencyHeader {
             return Err(Problem::bad_request("idempotency_key_required", detail));
         };
         let key = value.to_str().ok().and_then(|text| IdempotencyKey::parse(text).ok());
-        let detail =
-            "the header Idempotency-Key must have 1 to 255 visible ASCII characters, for example a UUID";
+        let detail = format!("the header Idempotency-Key {IdempotencyKeyError}");
         let key = key.ok_or_else(|| Problem::bad_request("idempotency_key_invalid", detail))?;
         Ok(Self { key, operation: format!("{} {}", request.method(), request.path()) })
+    }
+}
+
+impl IntoParams for IdempotencyHeader {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(IdempotencyKey::MAX_CHARS))
+            .pattern(Some(IdempotencyKey::PATTERN));
+        let description = "A new UUID for each request, and the same one for a retry of it";
+        let header = ParameterBuilder::new().name(Self::NAME).parameter_in(ParameterIn::Header);
+        vec![header.required(Required::True).description(Some(description)).schema(Some(schema)).build()]
     }
 }
 

@@ -8,6 +8,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest};
 use glasshouse_domain::version::ExpectedVersion;
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::http::problem::Problem;
 
@@ -17,6 +21,14 @@ use crate::http::problem::Problem;
 pub struct IfMatch(pub ExpectedVersion);
 
 impl IfMatch {
+    /// The name of the header.
+    pub const NAME: &'static str = "If-Match";
+    /// The regular expression of `"*" / #entity-tag`.
+    const PATTERN: &'static str = concat!(
+        r#"^[ \t]*(\*[ \t]*|((W/)?"[!#-~\u0080-\u00ff]*"[ \t]*)?"#,
+        r#"(,[ \t]*((W/)?"[!#-~\u0080-\u00ff]*"[ \t]*)?)*)$"#,
+    );
+
     /// The header `ETag` of a version.
     pub fn etag(version: i32) -> (header::HeaderName, String) {
         (header::ETAG, format!("\"{version}\""))
@@ -68,6 +80,15 @@ fn version(opaque: &[u8]) -> Option<i32> {
     text.parse().ok().filter(|version: &i32| version.to_string() == text)
 }
 
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(Self::PATTERN));
+        let description = "The `ETag` of the version to change, or `*` for any";
+        let header = ParameterBuilder::new().name(Self::NAME).parameter_in(ParameterIn::Header);
+        vec![header.required(Required::True).description(Some(description)).schema(Some(schema)).build()]
+    }
+}
+
 impl FromRequest for IfMatch {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
@@ -79,7 +100,18 @@ impl FromRequest for IfMatch {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use regex::Regex;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_rule_is_that_of_the_pattern(list in r#"[*, \t]{0,3}|[W/",a* \t]{0,10}|(W/)?"[!#-~]{0,3}"( , ?(W/)?"[a ]?"){0,2}"#) {
+            let matches = Regex::new(IfMatch::PATTERN).unwrap().is_match(&list);
+            prop_assert_eq!(parse(list.as_bytes()).is_some(), matches);
+        }
+    }
 
     fn versions(list: &[u8]) -> Vec<i32> {
         match parse(list) {

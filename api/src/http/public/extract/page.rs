@@ -6,15 +6,17 @@ use utoipa::IntoParams;
 
 use crate::config::Limits;
 use crate::http::problem::{Fields, Problem};
+use crate::http::public::v1::schemas;
 
 /// The page of a list.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// The `next_cursor` of the previous page; absent for the first page.
+    #[param(value_type = Option<schemas::Cursor>, inline)]
     pub cursor: Option<String>,
-    /// The maximum number of items; 20 by default.
-    #[param(minimum = 1, maximum = 100)]
+    /// The maximum number of items.
+    #[param(minimum = 1)]
     pub limit: Option<u64>,
 }
 

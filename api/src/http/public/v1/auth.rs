@@ -49,7 +49,7 @@ pub(super) struct TokenBody {
 #[utoipa::path(
     tag = "auth",
     responses(
-        (status = 200, body = TokenBody),
+        (status = 200, description = "The token", body = TokenBody),
         (status = 401, description = "The tenant, the email address or the password is wrong", body = ProblemBody),
         (status = 429, description = "Too many logins of this account or from this client's address failed", body = ProblemBody),
     )

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 pub(super) struct List<T> {
     items: Vec<T>,
     /// The `cursor` of the next page; null on the last page.
+    #[schema(value_type = Option<super::schemas::Cursor>)]
     next_cursor: Option<String>,
 }
 

@@ -9,6 +9,7 @@ mod passwords;
 mod payments;
 mod products;
 mod reports;
+pub(super) mod schemas;
 mod tenants;
 mod users;
 

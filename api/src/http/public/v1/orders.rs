@@ -18,8 +18,9 @@ use uuid::Uuid;
 use super::idempotent;
 use super::lists::List;
 use super::payments::PaymentBody;
+use super::schemas;
 use crate::config::Limits;
-use crate::http::json::{Json, objects};
+use crate::http::json::{Integer, Json, objects};
 use crate::http::problem::{Fields, Problem, ProblemBody};
 use crate::http::public::extract::{Caller, IdempotencyHeader, PageQuery};
 use crate::http::public::middleware::RequestSpan;
@@ -28,17 +29,15 @@ use crate::http::public::middleware::RequestSpan;
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OrderBody {
     id: Uuid,
-    /// `pending`, `paid`, `payment_failed`, `cancelled` or `refunded`.
-    #[schema(example = "paid")]
+    #[schema(value_type = schemas::OrderStatus)]
     status: &'static str,
     /// The user who placed it.
     placed_by: Uuid,
     items: Vec<OrderItemBody>,
-    /// The sum, in minor units of the currency (cents for USD).
-    #[schema(example = 2500)]
+    /// The sum of the items.
+    #[schema(value_type = schemas::Amount)]
     total_minor: i64,
-    /// ISO 4217.
-    #[schema(example = "USD")]
+    #[schema(value_type = schemas::CurrencyCode)]
     currency: String,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -50,8 +49,10 @@ pub(super) struct OrderItemBody {
     product_id: Uuid,
     sku: String,
     name: String,
+    #[schema(value_type = schemas::Quantity)]
     quantity: i32,
-    /// The price of one piece, in minor units of the order's currency.
+    /// The price of one piece, in the currency of the order.
+    #[schema(value_type = schemas::Amount)]
     unit_price_minor: i64,
 }
 
@@ -93,6 +94,7 @@ impl From<Order> for OrderBody {
 pub(super) struct PlaceOrderBody {
     /// At least one item. Items of the same product are merged.
     #[serde(deserialize_with = "objects")]
+    #[schema(min_items = 1)]
     items: Vec<PlaceItemBody>,
 }
 
@@ -101,8 +103,8 @@ pub(super) struct PlaceOrderBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct PlaceItemBody {
     product_id: Uuid,
-    #[schema(example = 2, minimum = 1, maximum = 1_000_000)]
-    quantity: i64,
+    #[schema(value_type = schemas::Quantity)]
+    quantity: Integer,
 }
 
 impl PlaceOrderBody {
@@ -110,7 +112,7 @@ impl PlaceOrderBody {
         let mut fields = Fields::default();
         let mut lines = Vec::with_capacity(self.items.len());
         for (index, item) in self.items.iter().enumerate() {
-            let quantity = fields.take(format!("items[{index}].quantity"), Quantity::new(item.quantity));
+            let quantity = fields.take(format!("items[{index}].quantity"), Quantity::new(item.quantity.0));
             lines.extend(quantity.map(|quantity| (item.product_id.into(), quantity)));
         }
         if !fields.are_valid() {
@@ -130,12 +132,11 @@ impl PlaceOrderBody {
 /// Place an order and pay for it.
 #[utoipa::path(
     tag = "orders", security(("bearer" = [])),
-    params(("Idempotency-Key" = String, Header, description = "A new UUID for each order, and the same one for a retry")),
+    params(IdempotencyHeader),
     responses(
         (status = 201, description = "The order is `paid` or `payment_failed`", body = OrderBody),
         (status = 202, description = "The payment gateway has not decided yet: poll the order", body = OrderBody),
         (status = 409, description = "Out of stock", body = ProblemBody),
-        (status = 422, body = ProblemBody),
     )
 )]
 #[post("/orders")]
@@ -170,7 +171,7 @@ fn placed_response(order: &Order) -> StoredResponse {
 #[into_params(parameter_in = Query)]
 pub(super) struct OrdersQuery {
     /// Only orders with this status.
-    #[param(example = "paid")]
+    #[param(value_type = Option<schemas::OrderStatus>, inline)]
     status: Option<String>,
 }
 
@@ -185,7 +186,7 @@ impl OrdersQuery {
 /// List the orders of the tenant, newest first.
 #[utoipa::path(
     tag = "orders", security(("bearer" = [])), params(PageQuery, OrdersQuery),
-    responses((status = 200, body = List<OrderBody>), (status = 422, body = ProblemBody))
+    responses((status = 200, description = "A page of orders", body = List<OrderBody>))
 )]
 #[get("/orders")]
 pub(super) async fn list_orders(
@@ -201,7 +202,7 @@ pub(super) async fn list_orders(
 /// Show an order.
 #[utoipa::path(
     tag = "orders", security(("bearer" = [])), params(("id" = Uuid, Path)),
-    responses((status = 200, body = OrderBody), (status = 404, body = ProblemBody))
+    responses((status = 200, description = "The order", body = OrderBody))
 )]
 #[get("/orders/{id}")]
 pub(super) async fn show_order(caller: Caller, id: web::Path<Uuid>) -> Result<web::Json<OrderBody>, Problem> {
@@ -212,9 +213,10 @@ pub(super) async fn show_order(caller: Caller, id: web::Path<Uuid>) -> Result<we
 /// Cancel a pending order: one of your own, or as an admin any order of the tenant.
 #[utoipa::path(
     tag = "orders", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
+    params(("id" = Uuid, Path), IdempotencyHeader),
     responses(
-        (status = 200, body = OrderBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 200, description = "The cancelled order", body = OrderBody),
+        (status = 403, description = "The order is not yours, and you are no admin", body = ProblemBody),
         (status = 409, description = "The order is not pending", body = ProblemBody),
     )
 )]
@@ -237,7 +239,7 @@ fn cancelled_response(order: &Order) -> StoredResponse {
 /// List the payments of an order.
 #[utoipa::path(
     tag = "orders", security(("bearer" = [])), params(("id" = Uuid, Path)),
-    responses((status = 200, body = Vec<PaymentBody>), (status = 404, body = ProblemBody))
+    responses((status = 200, description = "The payments", body = Vec<PaymentBody>))
 )]
 #[get("/orders/{id}/payments")]
 pub(super) async fn list_payments(

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::auth::throttled_login;
+use super::schemas;
 use crate::http::json::Json;
 use crate::http::problem::{Fields, Problem, ProblemBody};
 use crate::http::public::extract::Caller;
@@ -23,8 +24,7 @@ use crate::http::public::extract::Caller;
 pub(super) struct PasswordChangeBody {
     #[schema(value_type = String, format = Password)]
     current_password: SecretString,
-    /// At least 12 characters.
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = schemas::Password)]
     new_password: SecretString,
 }
 
@@ -34,7 +34,6 @@ pub(super) struct PasswordChangeBody {
     responses(
         (status = 204, description = "The password is changed, and all sessions of the user have ended"),
         (status = 403, description = "The current password is wrong", body = ProblemBody),
-        (status = 422, description = "The new password is not accepted", body = ProblemBody),
         (status = 429, description = "Too many changes with a wrong password", body = ProblemBody),
     )
 )]

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::idempotent;
+use super::{idempotent, schemas};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::public::extract::{Admin, IdempotencyHeader};
 use crate::http::public::middleware::RequestSpan;
@@ -21,14 +21,11 @@ use crate::http::public::middleware::RequestSpan;
 pub(super) struct PaymentBody {
     id: Uuid,
     order_id: Uuid,
-    /// `pending`, `succeeded`, `declined` or `refunded`.
-    #[schema(example = "succeeded")]
+    #[schema(value_type = schemas::PaymentStatus)]
     status: &'static str,
-    /// In minor units of the currency (cents for USD).
-    #[schema(example = 2500)]
+    #[schema(value_type = schemas::Amount)]
     amount_minor: i64,
-    /// ISO 4217.
-    #[schema(example = "USD")]
+    #[schema(value_type = schemas::CurrencyCode)]
     currency: String,
     /// The payment gateway's reason for a decline.
     decline_reason: Option<String>,
@@ -57,11 +54,11 @@ impl From<&Payment> for PaymentBody {
 /// Refund a payment (admin).
 #[utoipa::path(
     tag = "payments", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
+    params(("id" = Uuid, Path), IdempotencyHeader),
     responses(
         (status = 200, description = "The payment is refunded", body = PaymentBody),
         (status = 202, description = "The refund is accepted; the payment gateway has not confirmed it yet", body = PaymentBody),
-        (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 403, body = ProblemBody),
         (status = 409, description = "The payment cannot be refunded", body = ProblemBody),
     )
 )]

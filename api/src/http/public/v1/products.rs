@@ -12,10 +12,10 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::idempotent;
 use super::lists::List;
+use super::{idempotent, schemas};
 use crate::config::Limits;
-use crate::http::json::Json;
+use crate::http::json::{Integer, Json, present};
 use crate::http::problem::{Fields, Problem, ProblemBody};
 use crate::http::public::extract::{Admin, Caller, IdempotencyHeader, IfMatch, PageQuery};
 
@@ -27,13 +27,13 @@ pub(super) struct ProductBody {
     sku: String,
     #[schema(example = "Blue mug")]
     name: String,
-    /// The unit price, in minor units of the currency (cents for USD).
-    #[schema(example = 1250)]
+    /// The unit price.
+    #[schema(value_type = schemas::Amount)]
     price_minor: i64,
-    /// ISO 4217.
-    #[schema(example = "USD")]
+    #[schema(value_type = schemas::CurrencyCode)]
     currency: String,
     /// The units that are available.
+    #[schema(value_type = schemas::Stock)]
     stock: i32,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -67,19 +67,18 @@ fn with_etag(mut response: HttpResponseBuilder, product: &Product) -> HttpRespon
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewProductBody {
-    #[schema(example = "MUG-BLUE")]
+    #[schema(value_type = schemas::Sku)]
     sku: String,
-    #[schema(example = "Blue mug")]
+    #[schema(value_type = schemas::Name)]
     name: String,
-    /// The unit price, in minor units of the currency (cents for USD).
-    #[schema(example = 1250)]
-    price_minor: i64,
-    /// The ISO 4217 code of a currency in circulation.
-    #[schema(example = "USD")]
+    /// The unit price.
+    #[schema(value_type = schemas::Amount)]
+    price_minor: Integer,
+    #[schema(value_type = schemas::Currency)]
     currency: String,
     /// The initial stock; 0 if absent.
-    #[schema(example = 100)]
-    stock: Option<i64>,
+    #[schema(value_type = Option<schemas::Stock>)]
+    stock: Option<Integer>,
 }
 
 impl NewProductBody {
@@ -87,7 +86,7 @@ impl NewProductBody {
         let mut fields = Fields::default();
         let sku = fields.take("sku", Sku::parse(&self.sku));
         let name = fields.take("name", Name::parse(&self.name));
-        let price = price(&mut fields, self.price_minor, &self.currency);
+        let price = price(&mut fields, self.price_minor.0, &self.currency);
         let stock = fields.take("stock", initial_stock(self.stock));
         let (Some(sku), Some(name), Some(price), Some(stock)) = (sku, name, price, stock) else {
             return Err(fields.problem());
@@ -103,8 +102,8 @@ fn price(fields: &mut Fields, minor: i64, currency: &str) -> Option<Money> {
     amount.filter(|_| currency.is_some())
 }
 
-fn initial_stock(stock: Option<i64>) -> Result<i32, String> {
-    match i32::try_from(stock.unwrap_or(0)) {
+fn initial_stock(stock: Option<Integer>) -> Result<i32, String> {
+    match i32::try_from(stock.map_or(0, |stock| stock.0)) {
         Ok(stock @ 0..=Product::MAX_STOCK) => Ok(stock),
         _ => Err(format!("must be from 0 to {}", Product::MAX_STOCK)),
     }
@@ -114,8 +113,14 @@ fn initial_stock(stock: Option<i64>) -> Result<i32, String> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProductChangeBody {
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = schemas::Name, required = false)]
     name: Option<String>,
-    price_minor: Option<i64>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = schemas::Amount, required = false)]
+    price_minor: Option<Integer>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = schemas::Currency, required = false)]
     currency: Option<String>,
 }
 
@@ -124,7 +129,7 @@ impl ProductChangeBody {
         let mut fields = Fields::default();
         let name = self.name.as_deref().and_then(|name| fields.take("name", Name::parse(name)));
         let price = match (self.price_minor, self.currency.as_deref()) {
-            (Some(minor), Some(currency)) => price(&mut fields, minor, currency),
+            (Some(minor), Some(currency)) => price(&mut fields, minor.0, currency),
             (None, None) => None,
             (Some(_), None) => {
                 fields.refuse("currency", "must come with price_minor");
@@ -144,24 +149,24 @@ impl ProductChangeBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct StockBody {
     /// The units to add to the stock, or to remove from it if negative. Not 0.
-    #[schema(example = 25)]
-    delta: i64,
+    #[schema(value_type = schemas::StockDelta)]
+    delta: Integer,
 }
 
 impl StockBody {
     fn parse(&self) -> Result<StockMovement, Problem> {
-        let quantity = Quantity::new(self.delta.checked_abs().unwrap_or(i64::MAX));
+        let quantity = Quantity::new(self.delta.0.checked_abs().unwrap_or(i64::MAX));
         let refuse =
             |_| Fields::only("delta", format!("must be from 1 to {0}, or from -{0} to -1", Quantity::MAX));
         let quantity = quantity.map_err(refuse)?;
-        Ok(if self.delta > 0 { StockMovement::In(quantity) } else { StockMovement::Out(quantity) })
+        Ok(if self.delta.0 > 0 { StockMovement::In(quantity) } else { StockMovement::Out(quantity) })
     }
 }
 
 /// The products that are for sale.
 #[utoipa::path(
     tag = "products", security(("bearer" = [])), params(PageQuery),
-    responses((status = 200, body = List<ProductBody>))
+    responses((status = 200, description = "A page of products", body = List<ProductBody>))
 )]
 #[get("/products")]
 pub(super) async fn list_products(
@@ -177,8 +182,9 @@ pub(super) async fn list_products(
 #[utoipa::path(
     tag = "products", security(("bearer" = [])),
     responses(
-        (status = 201, body = ProductBody), (status = 403, body = ProblemBody),
-        (status = 409, body = ProblemBody), (status = 422, body = ProblemBody),
+        (status = 201, description = "The product", body = ProductBody, headers(("ETag" = String))),
+        (status = 403, body = ProblemBody),
+        (status = 409, description = "Another product has the SKU", body = ProblemBody),
     )
 )]
 #[post("/products")]
@@ -194,7 +200,7 @@ pub(super) async fn add_product(
 /// Show a product.
 #[utoipa::path(
     tag = "products", security(("bearer" = [])), params(("id" = Uuid, Path)),
-    responses((status = 200, body = ProductBody), (status = 404, body = ProblemBody))
+    responses((status = 200, description = "The product", body = ProductBody, headers(("ETag" = String))))
 )]
 #[get("/products/{id}")]
 pub(super) async fn show_product(caller: Caller, id: web::Path<Uuid>) -> Result<HttpResponse, Problem> {
@@ -205,10 +211,10 @@ pub(super) async fn show_product(caller: Caller, id: web::Path<Uuid>) -> Result<
 /// Change a product's name or price (admin).
 #[utoipa::path(
     tag = "products", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The product's ETag, a list of ETags, or `*`")),
+    params(("id" = Uuid, Path), IfMatch),
     responses(
-        (status = 200, body = ProductBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-        (status = 412, body = ProblemBody), (status = 422, body = ProblemBody), (status = 428, body = ProblemBody),
+        (status = 200, description = "The changed product", body = ProductBody, headers(("ETag" = String))),
+        (status = 403, body = ProblemBody),
     )
 )]
 #[patch("/products/{id}")]
@@ -225,11 +231,8 @@ pub(super) async fn change_product(
 /// Archive a product (admin). It can no longer be ordered; existing orders keep it.
 #[utoipa::path(
     tag = "products", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The product's ETag, a list of ETags, or `*`")),
-    responses(
-        (status = 204), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-        (status = 412, body = ProblemBody), (status = 428, body = ProblemBody),
-    )
+    params(("id" = Uuid, Path), IfMatch),
+    responses((status = 204, description = "The product is archived"), (status = 403, body = ProblemBody))
 )]
 #[delete("/products/{id}")]
 pub(super) async fn archive_product(
@@ -244,11 +247,11 @@ pub(super) async fn archive_product(
 /// Add or remove stock of a product (admin).
 #[utoipa::path(
     tag = "products", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
+    params(("id" = Uuid, Path), IdempotencyHeader),
     responses(
-        (status = 200, body = ProductBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 200, description = "The product with its new stock", body = ProductBody),
+        (status = 403, body = ProblemBody),
         (status = 409, description = "The stock would become negative, or exceed its maximum", body = ProblemBody),
-        (status = 422, body = ProblemBody),
     )
 )]
 #[post("/products/{id}/stock")]

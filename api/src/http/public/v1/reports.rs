@@ -7,6 +7,7 @@ use time::Date;
 use time::macros::format_description;
 use utoipa::{IntoParams, ToSchema};
 
+use super::schemas;
 use crate::http::problem::{Fields, Problem, ProblemBody};
 use crate::http::public::extract::Admin;
 
@@ -15,18 +16,15 @@ use crate::http::public::extract::Admin;
 #[into_params(parameter_in = Query)]
 pub(super) struct PeriodQuery {
     /// The first day, in UTC.
-    #[param(example = "2026-01-01")]
+    #[param(value_type = schemas::Day, inline)]
     from: String,
     /// The last day, in UTC; at most 366 days later.
-    #[param(example = "2026-01-31")]
+    #[param(value_type = schemas::Day, inline)]
     to: String,
 }
 
 impl PeriodQuery {
     fn parse(&self) -> Result<Period, Problem> {
-        // Postgres has no timestamps before 4713 BC.
-        let day = |text| Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
-        let day = |text| day(text).filter(|day| day.year() > 0);
         let mut fields = Fields::default();
         let from = fields.take("from", day(&self.from).ok_or("must be a day such as 2026-01-01"));
         let to = fields.take("to", day(&self.to).ok_or("must be a day such as 2026-01-31"));
@@ -35,19 +33,28 @@ impl PeriodQuery {
     }
 }
 
+fn day(text: &str) -> Option<Date> {
+    // Ten characters: the format alone allows a sign.
+    let day =
+        Date::parse(text, format_description!("[year]-[month]-[day]")).ok().filter(|_| text.len() == 10)?;
+    // Postgres has no timestamps before 4713 BC.
+    (day.year() > 0).then_some(day)
+}
+
 /// The revenue of one day in one currency. An order counts on the day on which it was placed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RevenueBody {
-    #[schema(example = "2026-01-31")]
+    #[schema(value_type = schemas::Day)]
     day: String,
-    /// ISO 4217.
-    #[schema(example = "USD")]
+    #[schema(value_type = schemas::CurrencyCode)]
     currency: String,
     /// The number of paid orders, including those that were refunded later.
     paid_orders: i64,
-    /// The revenue of these orders, in minor units.
+    /// The revenue of these orders.
+    #[schema(value_type = schemas::Amount)]
     gross_minor: i64,
-    /// The refunded part of it, in minor units.
+    /// The refunded part of it.
+    #[schema(value_type = schemas::Amount)]
     refunded_minor: i64,
 }
 
@@ -66,8 +73,11 @@ impl From<&DailyRevenue> for RevenueBody {
 /// Report the revenue of each day by currency (admin). Days without revenue are left out.
 #[utoipa::path(
     tag = "reports", security(("bearer" = [])), params(PeriodQuery),
-    responses((status = 200, body = Vec<RevenueBody>), (status = 403, body = ProblemBody),
-        (status = 409, description = "A sum exceeds the range of 64-bit integers", body = ProblemBody), (status = 422, body = ProblemBody))
+    responses(
+        (status = 200, description = "The revenue of each day", body = Vec<RevenueBody>),
+        (status = 403, body = ProblemBody),
+        (status = 409, description = "A sum exceeds the maximum of an amount", body = ProblemBody),
+    )
 )]
 #[get("/reports/revenue")]
 pub(super) async fn report_revenue(

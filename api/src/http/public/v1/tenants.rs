@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::schemas;
 use super::users::UserBody;
 use crate::http::json::{Json, object};
 use crate::http::problem::{Fields, Problem, ProblemBody};
@@ -25,17 +26,15 @@ use crate::http::public::ClientAddress;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignUpBody {
-    /// The tenant's identifier in logins: 3 to 40 characters of a-z, 0-9 and hyphens.
-    #[schema(example = "acme")]
+    #[schema(value_type = schemas::Slug)]
     slug: String,
-    /// The tenant's display name.
-    #[schema(example = "Acme Corporation")]
+    #[schema(value_type = schemas::Name)]
     name: String,
-    /// `free`, which is also the default. An operator gives a tenant another plan. The plan sets the rate limit.
-    #[schema(example = "free")]
+    /// `free`, which is also the default. An operator gives a tenant another plan.
+    #[schema(value_type = Option<schemas::SignUpPlan>)]
     plan: Option<String>,
-    /// The acquisition channel: `organic` (the default), `referral`, `ads` or `partner`.
-    #[schema(example = "organic")]
+    /// `organic`, if absent.
+    #[schema(value_type = Option<schemas::Source>)]
     source: Option<String>,
     /// The first user.
     #[serde(deserialize_with = "object")]
@@ -46,16 +45,14 @@ pub(super) struct SignUpBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OwnerBody {
-    /// Their email address.
-    #[schema(example = "ada@acme.example")]
+    #[schema(value_type = schemas::Email)]
     email: String,
-    /// At least 12 characters.
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = schemas::Password)]
     password: SecretString,
 }
 
 /// The acquisition channels. A fixed list, since each one is a time series.
-const SOURCES: [&str; 4] = ["organic", "referral", "ads", "partner"];
+pub(super) const SOURCES: [&str; 4] = ["organic", "referral", "ads", "partner"];
 
 impl SignUpBody {
     fn parse(self) -> Result<(SignUp, &'static str), Problem> {
@@ -83,8 +80,11 @@ impl SignUpBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct TenantBody {
     id: Uuid,
+    #[schema(example = "acme")]
     slug: String,
+    #[schema(example = "Acme")]
     name: String,
+    #[schema(value_type = schemas::Plan)]
     plan: &'static str,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -113,9 +113,8 @@ pub(super) struct SignedUpBody {
 #[utoipa::path(
     tag = "tenants",
     responses(
-        (status = 201, body = SignedUpBody),
+        (status = 201, description = "The tenant and its owner", body = SignedUpBody),
         (status = 409, description = "The slug is taken", body = ProblemBody),
-        (status = 422, body = ProblemBody),
         (status = 429, description = "Too many sign-ups from this client's address", body = ProblemBody),
     )
 )]

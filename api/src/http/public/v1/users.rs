@@ -18,8 +18,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::lists::List;
+use super::schemas;
 use crate::config::Limits;
-use crate::http::json::Json;
+use crate::http::json::{Json, present};
 use crate::http::problem::{Fields, Problem, ProblemBody};
 use crate::http::public::extract::{Admin, Caller, IfMatch, PageQuery};
 
@@ -27,8 +28,9 @@ use crate::http::public::extract::{Admin, Caller, IfMatch, PageQuery};
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct UserBody {
     id: Uuid,
+    #[schema(example = "ada@acme.example")]
     email: String,
-    #[schema(example = "member")]
+    #[schema(value_type = schemas::Role)]
     role: &'static str,
     active: bool,
     #[serde(with = "time::serde::rfc3339")]
@@ -55,13 +57,12 @@ fn with_etag(mut response: actix_web::HttpResponseBuilder, user: User) -> HttpRe
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewUserBody {
-    #[schema(example = "grace@acme.example")]
+    #[schema(value_type = schemas::Email)]
     email: String,
-    /// At least 12 characters.
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = schemas::Password)]
     password: SecretString,
-    /// `member`, `admin` or `owner`; not above your own.
-    #[schema(example = "member")]
+    /// Not above your own.
+    #[schema(value_type = schemas::Role)]
     role: String,
 }
 
@@ -88,9 +89,12 @@ fn parse_role(text: &str) -> Result<Role, &'static str> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UserChangeBody {
-    #[schema(example = "admin")]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = schemas::Role, required = false)]
     role: Option<String>,
     /// Whether the user may log in.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = bool, required = false)]
     active: Option<bool>,
 }
 
@@ -103,7 +107,10 @@ impl UserChangeBody {
 }
 
 /// Show the authenticated user.
-#[utoipa::path(tag = "users", security(("bearer" = [])), responses((status = 200, body = UserBody)))]
+#[utoipa::path(
+    tag = "users", security(("bearer" = [])),
+    responses((status = 200, description = "The user", body = UserBody, headers(("ETag" = String))))
+)]
 #[get("/users/me")]
 pub(super) async fn show_me(caller: Caller) -> Result<HttpResponse, Problem> {
     let me = caller.store().user(caller.user()).await?.ok_or(UserError::NotFound)?;
@@ -113,7 +120,7 @@ pub(super) async fn show_me(caller: Caller) -> Result<HttpResponse, Problem> {
 /// List the users of the tenant (admin).
 #[utoipa::path(
     tag = "users", security(("bearer" = [])), params(PageQuery),
-    responses((status = 200, body = List<UserBody>), (status = 403, body = ProblemBody))
+    responses((status = 200, description = "A page of users", body = List<UserBody>), (status = 403, body = ProblemBody))
 )]
 #[get("/users")]
 pub(super) async fn list_users(
@@ -128,7 +135,11 @@ pub(super) async fn list_users(
 /// Add a user (admin).
 #[utoipa::path(
     tag = "users", security(("bearer" = [])),
-    responses((status = 201, body = UserBody), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody))
+    responses(
+        (status = 201, description = "The user", body = UserBody, headers(("ETag" = String))),
+        (status = 403, body = ProblemBody),
+        (status = 409, description = "Another user has the email address", body = ProblemBody),
+    )
 )]
 #[post("/users")]
 pub(super) async fn add_user(
@@ -163,7 +174,10 @@ async fn create_user(
 /// Show a user (admin).
 #[utoipa::path(
     tag = "users", security(("bearer" = [])), params(("id" = Uuid, Path)),
-    responses((status = 200, body = UserBody), (status = 404, body = ProblemBody))
+    responses(
+        (status = 200, description = "The user", body = UserBody, headers(("ETag" = String))),
+        (status = 403, body = ProblemBody),
+    )
 )]
 #[get("/users/{id}")]
 pub(super) async fn show_user(Admin(caller): Admin, id: web::Path<Uuid>) -> Result<HttpResponse, Problem> {
@@ -174,10 +188,11 @@ pub(super) async fn show_user(Admin(caller): Admin, id: web::Path<Uuid>) -> Resu
 /// Change a user's role, or deactivate or reactivate them (admin).
 #[utoipa::path(
     tag = "users", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The user's ETag, a list of ETags, or `*`")),
+    params(("id" = Uuid, Path), IfMatch),
     responses(
-        (status = 200, body = UserBody), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-        (status = 409, body = ProblemBody), (status = 412, body = ProblemBody), (status = 428, body = ProblemBody),
+        (status = 200, description = "The changed user", body = UserBody, headers(("ETag" = String))),
+        (status = 403, body = ProblemBody),
+        (status = 409, description = "The user is the last active owner", body = ProblemBody),
     )
 )]
 #[patch("/users/{id}")]
@@ -195,10 +210,11 @@ pub(super) async fn change_user(
 /// Deactivate a user (admin). Their orders stay.
 #[utoipa::path(
     tag = "users", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The user's ETag, a list of ETags, or `*`")),
+    params(("id" = Uuid, Path), IfMatch),
     responses(
-        (status = 204), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-        (status = 409, body = ProblemBody), (status = 412, body = ProblemBody), (status = 428, body = ProblemBody),
+        (status = 204, description = "The user is deactivated"),
+        (status = 403, body = ProblemBody),
+        (status = 409, description = "The user is the last active owner", body = ProblemBody),
     )
 )]
 #[delete("/users/{id}")]
