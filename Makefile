@@ -2,7 +2,8 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test trace-context bench-telemetry exhaustion lint lint-format lint-clippy lint-docs alerting drills drill \
-	drill-stack drill-program deny openapi contract dashboards dashboards-check follow-a-trace stack clean-stack
+	drill-stack drill-program deny openapi openapi-lint schemathesis contract dashboards dashboards-check follow-a-trace \
+	stack clean-stack
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +50,15 @@ deny: ## Check dependencies: licenses, advisories, sources, and unused ones
 openapi: ## Generate api/openapi.json
 	cargo run --locked --bin glasshouse -- openapi > api/openapi.json.new
 	mv api/openapi.json.new api/openapi.json
+
+openapi-lint: ## Check api/openapi.json with Redocly
+	scripts/install-check-tools target/check-tools
+	PATH="target/check-tools/bin:$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
+		target/check-tools/node_modules/.bin/redocly lint --config api/redocly.yaml api/openapi.json
+
+schemathesis: ## Test the running API against its OpenAPI document with Schemathesis, on both kinds of storage
+	scripts/install-check-tools target/check-tools
+	scripts/with-test-services cargo test --locked --workspace --test it -- --ignored --nocapture schemathesis::
 
 contract: ## Generate docs/telemetry-contract.json and the tables in docs/telemetry.md
 	cargo run --locked --bin glasshouse -- telemetry-contract > docs/telemetry-contract.json.new

@@ -52,7 +52,9 @@ fn the_document_names_the_operations_that_need_a_token() {
 #[test]
 fn the_document_names_the_operations_that_not_every_role_may_use() {
     let for_some = OPERATIONS.iter().filter(|(_, lowest)| lowest.is_some_and(|lowest| lowest > Role::Member));
-    let for_some = for_some.map(|(operation, _)| *operation).chain(["POST /v1/orders/{id}/cancel", "PUT /v1/users/me/password"]);
+    let for_some = for_some
+        .map(|(operation, _)| *operation)
+        .chain(["POST /v1/orders/{id}/cancel", "PUT /v1/users/me/password"]);
     assert_complete(for_some, |_, operation| operation["responses"]["403"].is_object());
 }
 
