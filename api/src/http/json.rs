@@ -91,8 +91,9 @@ impl<'de> Deserialize<'de> for Integer {
 
 struct IntegerVisitor;
 
-/// The largest number up to which a float holds every integer: 2⁵³.
-const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+/// The largest integer that is exact when it is written as a float: `serde_json` reads all digits, with the one behind the
+/// point, as one number, and a float holds every integer up to 2⁵³.
+const MAX_EXACT: f64 = 900_719_925_474_099.0;
 
 impl Visitor<'_> for IntegerVisitor {
     type Value = i64;
@@ -128,14 +129,22 @@ mod tests {
             ("2.0", 2),
             ("-2e3", -2000),
             ("-0.0", 0),
-            ("9007199254740991.0", 9_007_199_254_740_991),
+            ("900719925474099.0", 900_719_925_474_099),
             ("9223372036854775807", i64::MAX),
         ] {
             assert_eq!(serde_json::from_str::<Integer>(json).unwrap(), Integer(expected), "{json}");
         }
-        for json in
-            ["0.5", "1e300", "-9223372036854775809", "9223372036854775808", "\"2\"", "null", "true", "[]"]
-        {
+        for json in [
+            "0.5",
+            "900719925474100.0",
+            "1e300",
+            "-9223372036854775809",
+            "9223372036854775808",
+            "\"2\"",
+            "null",
+            "true",
+            "[]",
+        ] {
             assert!(serde_json::from_str::<Integer>(json).is_err(), "{json}");
         }
     }
