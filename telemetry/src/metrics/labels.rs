@@ -197,8 +197,9 @@ mod tests {
             Self { label: CappedLabel::new(cap), now: Instant::now() }
         }
 
+        /// Counts sightings. Returns whether the value has a place at the last one.
         fn see(&self, value: &str, times: usize) -> bool {
-            (0..times).all(|_| self.label.of_at(value, self.now) == value)
+            (0..times).map(|_| self.label.of_at(value, self.now)).last() == Some(value)
         }
 
         /// The sighting of `value` that comes a minute later, with which places are assigned anew.
