@@ -199,7 +199,11 @@ mod tests {
 
         /// Counts sightings. Returns whether the value has a place at the last one.
         fn see(&self, value: &str, times: usize) -> bool {
-            (0..times).map(|_| self.label.of_at(value, self.now)).last() == Some(value)
+            let mut has_place = false;
+            for _ in 0..times {
+                has_place = self.label.of_at(value, self.now) == value;
+            }
+            has_place
         }
 
         /// The sighting of `value` that comes a minute later, with which places are assigned anew.
