@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{setting}: {problem}")]
 pub struct InvalidSetting {
-    /// The field of [`TelemetrySettings`].
+    /// The field of [`TelemetrySettings`](crate::TelemetrySettings).
     pub setting: &'static str,
     /// What is wrong with its value.
     pub problem: String,

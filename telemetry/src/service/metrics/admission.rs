@@ -65,7 +65,7 @@ impl AdmissionMetrics {
         self.rate_limited.with([tenant]).inc();
     }
 
-    /// Counts a request that one of the [`LIMITS`] rejected.
+    /// Counts a request that one of the limits rejected.
     pub fn throttled(&self, limit: &str) {
         self.throttled.with([limit]).inc();
     }
