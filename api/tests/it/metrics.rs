@@ -63,7 +63,9 @@ async fn an_order_moves_its_metrics(backend: Backend) {
     app.anonymous().get("/no/such/path").await.expect_problem(404, "unknown_route");
     let scrape = eventually("the confirmation is counted", async || {
         let scrape = Scrape::of(&app.management()).await;
-        (scrape.sum("outbox_deliveries_total", "order_paid") == 1.0).then_some(scrape)
+        // A scrape reads the backlog from the database, and may do so just before the delivery is counted.
+        let is_delivered = scrape.sum("outbox_deliveries_total", "order_paid") == 1.0;
+        (is_delivered && scrape.sum("outbox_pending", "") == 0.0).then_some(scrape)
     })
     .await;
 
