@@ -10,7 +10,7 @@ use sea_orm_migration::sea_orm::DbBackend;
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// The name of the constraint stays: the service tells by it which rule a user violates.
+/// The name of the constraint stays: the service maps it to the rule that a user violates.
 const UNIQUE_EMAIL: &str = "CREATE UNIQUE INDEX users_email_unique ON users (tenant_id, email) WHERE active";
 
 const POSTGRES: &str = "ALTER TABLE users DROP CONSTRAINT users_email_unique";

@@ -1,4 +1,4 @@
-//! Requests that no route serves: an unknown path, a method that the path does not have, or a method that nobody knows.
+//! Requests that no route serves: an unknown path, a method that the path does not have, or an unknown method.
 
 use actix_web::dev::ResourceDef;
 use actix_web::http::{Method, StatusCode, header};
@@ -62,7 +62,7 @@ fn allow<'a>(methods: impl IntoIterator<Item = &'a str>) -> String {
     methods.join(", ")
 }
 
-/// Responds with 501 to a method that nobody knows, with 405 if the path has other methods, and with 404 otherwise.
+/// Responds with 501 to an unknown method, with 405 if the path has other methods, and with 404 otherwise.
 pub(crate) async fn unknown_route(routes: web::Data<Routes>, request: HttpRequest) -> Result<(), Problem> {
     Err(routes.problem(request.method(), request.path()))
 }

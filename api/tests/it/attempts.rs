@@ -89,7 +89,7 @@ async fn guesses_of_one_password_are_throttled_and_the_user_is_not(backend: Back
     let (owner, email) = new_tenant(&app, &home).await;
     let slug = owner.tenant();
     assert_eq!(guess(&app, &attacker, slug, &email).await, 3);
-    // The correct password is no exception: it would tell the attacker that it is correct.
+    // The correct password is no exception: its acceptance would reveal it to the attacker.
     let correct = log_in(&app, &attacker, slug, &email, PASSWORD).await;
     assert_throttled(correct, "too many failed logins: retry later");
     log_in(&app, &sibling(&attacker), slug, &email, PASSWORD).await.expect_problem(429, "too_many_attempts");
@@ -142,7 +142,7 @@ async fn guesses_in_many_accounts_are_throttled(backend: Backend) {
         let response = log_in(&app, &attacker, tenant, email, "another password").await;
         response.expect_problem(429, "too_many_attempts");
     }
-    // A user who has logged in from this address is let in, as is everybody elsewhere.
+    // A user who has logged in from this address is let in, as are all users elsewhere.
     log_in(&app, &attacker, owner.tenant(), &email, PASSWORD).await.expect(200);
     log_in(&app, &home, owner.tenant(), "new@example.com", "x")
         .await
@@ -202,7 +202,7 @@ async fn an_operator_sets_a_plan(backend: Backend) {
     let ended = set_plan([owner.tenant(), "pro"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.contains("tenant_plan_changed"), "{ended:?}");
-    // Each process caches the plan for 30 seconds at most; nobody has asked for these tenants' yet.
+    // Each process caches the plan for 30 seconds at most; no request has used these tenants yet.
     let limit = async |client: &Client| client.get("/v1/users/me").await.header("ratelimit-limit").to_owned();
     assert_eq!((limit(&owner).await, limit(&other).await), ("200".to_owned(), "100".to_owned()));
 

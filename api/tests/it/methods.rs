@@ -1,5 +1,5 @@
-//! Methods: every route answers HEAD as GET, rejects the methods that it does not have with 405 and `Allow`, and those
-//! that nobody knows with 501.
+//! Methods: every route answers HEAD as GET, rejects the methods that it does not have with 405 and `Allow`, and unknown
+//! ones with 501.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -14,7 +14,7 @@ pub struct CurrencyError;
 /// The currencies in circulation, by their number of decimal digits.
 ///
 /// Source: ISO 4217, list one ("current currency & funds code list"), which SIX maintains, as of January 2026, without
-/// what nobody can pay with: funds codes (such as `CHW`), precious metals (`XAU`), units of account (`XDR`), and the codes
+/// codes that are no means of payment: funds codes (such as `CHW`), precious metals (`XAU`), units of account (`XDR`), and the codes
 /// for tests and for no currency (`XTS`, `XXX`). A code that ISO withdraws is removed; stored amounts in it stay readable.
 const IN_CIRCULATION: [(u8, &str); 3] = [
     (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"),

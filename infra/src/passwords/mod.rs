@@ -1,5 +1,5 @@
 //! Password hashing with Argon2id, in a queue of its own: each hash occupies a core and much memory by design, and
-//! anybody may request one, so the number of concurrent and of waiting ones is limited.
+//! any client may request one, so the number of concurrent and of waiting ones is limited.
 
 mod argon2id;
 mod memory;

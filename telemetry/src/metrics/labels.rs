@@ -61,7 +61,7 @@ impl CappedLabel {
         Self { values: Arc::new(RwLock::new(values)) }
     }
 
-    /// Counts a sighting of the value. Returns the value itself, or `other`.
+    /// Counts an observation of the value. Returns the value itself, or `other`.
     pub fn of<'a>(&self, value: &'a str) -> &'a str {
         self.of_at(value, Instant::now())
     }
@@ -91,7 +91,7 @@ impl CappedLabel {
 }
 
 impl Value {
-    /// Counts a sighting. Returns whether the value has a place.
+    /// Counts an observation. Returns whether the value has a place.
     fn see(&self) -> bool {
         self.seen.fetch_add(1, Ordering::Relaxed);
         self.has_place
@@ -107,7 +107,7 @@ impl Values {
         now.saturating_duration_since(self.reviewed) >= REVIEW_PERIOD
     }
 
-    /// Counts a sighting of a value that may be new. Returns whether the value has a place.
+    /// Counts an observation of a value that may be new. Returns whether the value has a place.
     fn see(&mut self, value: &str) -> bool {
         if let Some(known) = self.counted.get(value) {
             return known.see();
@@ -197,7 +197,7 @@ mod tests {
             Self { label: CappedLabel::new(cap), now: Instant::now() }
         }
 
-        /// Counts sightings. Returns whether the value has a place at the last one.
+        /// Counts observations. Returns whether the value has a place at the last one.
         fn see(&self, value: &str, times: usize) -> bool {
             let mut has_place = false;
             for _ in 0..times {
@@ -206,7 +206,7 @@ mod tests {
             has_place
         }
 
-        /// The sighting of `value` that comes a minute later, with which places are assigned anew.
+        /// The observation of `value` that comes a minute later, with which places are assigned anew.
         fn see_after_a_minute(&mut self, value: &str) -> bool {
             self.now += REVIEW_PERIOD;
             self.see(value, 1)

@@ -25,7 +25,7 @@ struct Bodies {
 #[derive(Debug)]
 struct Held {
     bytes: usize,
-    /// Tells the reader to give up; `None` for a body that was received completely.
+    /// Stops the reader; `None` for a body that was received completely.
     give_up: Option<oneshot::Sender<()>>,
 }
 
