@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use glasshouse_telemetry::{Telemetry, TelemetrySettings};
 
 use crate::commands;
+use crate::commands::dead_letters::DeadLettersCommand;
 use crate::commands::seed::SeedArgs;
 use crate::commands::set_plan::SetPlanArgs;
 use crate::commands::telemetry_contract::ContractArgs;
@@ -40,6 +41,9 @@ enum Command {
     Seed(SeedArgs),
     /// Give a tenant another plan: sign-up yields `free`.
     SetPlan(SetPlanArgs),
+    /// List or requeue the outbox messages whose delivery was given up.
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
     /// Print the OpenAPI document.
     Openapi,
     /// Print every metric and every event of the service, as JSON.
@@ -77,6 +81,7 @@ impl Cli {
             Command::Migrate => run_once(commands::migrate::run()),
             Command::Seed(args) => run_once(commands::seed::run(args)),
             Command::SetPlan(args) => run_once(commands::set_plan::run(args)),
+            Command::DeadLetters(command) => run_once(commands::dead_letters::run(command)),
             Command::CheckHealth => run_once(commands::check_health::run()),
             Command::Openapi => commands::openapi::print(),
             Command::TelemetryContract(args) => commands::telemetry_contract::print(&args),

@@ -48,13 +48,26 @@ impl OutboxEvent {
 pub struct OutboxMessage {
     /// The same at each delivery attempt.
     pub id: MessageId,
-    /// The event to deliver.
-    pub event: OutboxEvent,
+    /// The event to deliver, unless this version cannot decode it.
+    pub event: Result<OutboxEvent, UnreadableEvent>,
     /// The trace that wrote the message, as a W3C `traceparent`.
     pub traceparent: Option<String>,
     /// The number of this delivery attempt, from 1.
     pub attempt: u32,
 }
+
+impl OutboxMessage {
+    /// The kind of the event; `unknown` if it cannot be decoded.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.event.as_ref().map_or("unknown", OutboxEvent::kind)
+    }
+}
+
+/// A stored event that this version cannot decode, such as one of a newer version.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the event cannot be decoded: {0}")]
+pub struct UnreadableEvent(pub String);
 
 /// A notification for a customer.
 #[derive(Clone, Debug)]
@@ -75,24 +88,31 @@ pub trait Notifier {
     fn send(&self, notification: &Notification) -> impl Future<Output = Result<(), NotifyError>> + Send;
 }
 
-/// A notification could not be sent.
+/// Why a notification was not sent.
 #[derive(Debug, thiserror::Error)]
-#[error("the notification could not be sent")]
-pub struct NotifyError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+pub enum NotifyError {
+    /// The service of the notifier is unavailable. A retry may succeed.
+    #[error("the notification could not be sent")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The service of the notifier rejected the notification. It would reject a retry too.
+    #[error("the notification was rejected: {0}")]
+    Rejected(String),
+}
 
 /// The port of delivery to one tenant's storage.
 pub trait OutboxStore {
-    /// The notification for a message; `None` if the order no longer exists.
+    /// The notification for an event; `None` if the order no longer exists.
     fn notification(
         &self,
-        message: &OutboxMessage,
+        message: MessageId,
+        event: &OutboxEvent,
     ) -> impl Future<Output = Result<Option<Notification>, StoreFailure>> + Send;
 
     /// Marks the message as delivered, so that it is not leased again.
     fn mark_delivered(&self, message: MessageId) -> impl Future<Output = Result<(), StoreFailure>> + Send;
 }
 
-/// Why a message was not delivered. It stays in the outbox, and delivery is retried.
+/// Why a message was not delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
     /// The storage failed.
@@ -101,19 +121,53 @@ pub enum DeliveryError {
     /// The notifier failed.
     #[error(transparent)]
     Notify(#[from] NotifyError),
+    /// The event cannot be decoded.
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableEvent),
+    /// The message has had all of its attempts, and the last of them did not report its result: its worker ended.
+    #[error("no attempt reported a result")]
+    NoResult,
 }
 
-/// Delivers one message. After a crash between sending and marking it as delivered, it is sent again.
+/// What becomes of a message after a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// It is delivered again later.
+    Retry,
+    /// It becomes a dead letter: it is not delivered again until an operator requeues it.
+    GiveUp,
+}
+
+impl DeliveryError {
+    /// What becomes of the message after attempt number `attempt` of at most `max_attempts`.
+    #[must_use]
+    pub const fn after(&self, attempt: u32, max_attempts: u32) -> AfterFailure {
+        match self {
+            Self::Notify(NotifyError::Rejected(_)) | Self::NoResult => AfterFailure::GiveUp,
+            Self::Store(_) | Self::Notify(NotifyError::Unavailable(_)) | Self::Unreadable(_) => {
+                if attempt < max_attempts { AfterFailure::Retry } else { AfterFailure::GiveUp }
+            }
+        }
+    }
+}
+
+/// Delivers one message. After a crash between sending and marking it as delivered, it is sent again, but not more than
+/// `max_attempts` times.
 ///
 /// # Errors
-/// [`DeliveryError`] when the storage or the notifier fails; the message stays in the outbox.
+/// [`DeliveryError`] when the message cannot be decoded, or the storage or the notifier fails.
 pub async fn deliver(
     store: &impl OutboxStore,
     notifier: &impl Notifier,
     message: &OutboxMessage,
+    max_attempts: u32,
 ) -> Result<(), DeliveryError> {
-    if let Some(notification) = store.notification(message).await? {
-        let span = tracing::info_span!("send_confirmation", order.id = %message.event.order());
+    if message.attempt > max_attempts {
+        return Err(DeliveryError::NoResult);
+    }
+    let event = message.event.as_ref().map_err(UnreadableEvent::clone)?;
+    if let Some(notification) = store.notification(message.id, event).await? {
+        let span = tracing::info_span!("send_confirmation", order.id = %event.order());
         notifier.send(&notification).instrument(span).await?;
     }
     store.mark_delivered(message.id).await?;
@@ -130,5 +184,18 @@ mod tests {
         let json = serde_json::to_value(&event).unwrap();
         assert_eq!(json["kind"], event.kind());
         assert_eq!(serde_json::from_value::<OutboxEvent>(json).unwrap(), event);
+    }
+
+    #[test]
+    fn a_message_is_given_up_after_its_last_attempt_or_a_rejection() {
+        let unreadable = DeliveryError::from(UnreadableEvent("of another version".to_owned()));
+        let unavailable = DeliveryError::from(NotifyError::Unavailable("down".into()));
+        for retried in [unreadable, unavailable] {
+            assert_eq!(retried.after(1, 3), AfterFailure::Retry);
+            assert_eq!(retried.after(2, 3), AfterFailure::Retry);
+            assert_eq!(retried.after(3, 3), AfterFailure::GiveUp);
+        }
+        let rejected = DeliveryError::from(NotifyError::Rejected("no such address".to_owned()));
+        assert_eq!(rejected.after(1, 3), AfterFailure::GiveUp);
     }
 }

@@ -35,6 +35,9 @@ pub struct AlertEntry {
     pub inhibited_by: Option<String>,
     /// The component that the drill stops while the scenario runs, and restarts afterwards.
     pub stop: Option<Component>,
+    /// The command of the service, such as `dead-letters requeue --all`, that the drill runs after the fault, because
+    /// the alert does not resolve by itself.
+    pub remedy: Option<String>,
     /// Whether the scenario must run to completion and keep its thresholds. Otherwise it is interrupted once the alert
     /// has been delivered.
     #[serde(default)]
@@ -189,6 +192,12 @@ impl Exercise {
     /// The component that is stopped during the exercise.
     pub fn stop(&self) -> Option<Component> {
         self.alerts().iter().find_map(|alert| alert.stop)
+    }
+
+    /// The arguments of the service's command that is run after the exercise.
+    pub fn remedy(&self) -> Option<Vec<&str>> {
+        let remedy = self.alerts().iter().find_map(|alert| alert.remedy.as_deref())?;
+        Some(remedy.split_whitespace().collect())
     }
 
     /// Whether the scenario must run to completion and succeed.

@@ -1,7 +1,9 @@
 //! Authentication: looks up the current role and plan of the user that a verified token names.
 //!
-//! Every request needs them, so they are cached for a short time. A change of a user invalidates the entry: a
-//! deactivated user is rejected by the next request, not when the token expires.
+//! Every request needs them, so they are cached for a short time, and a change of a user is written to the cache. The
+//! cache grants nothing: it may hold an outdated entry, because the change could not be written to it. So the first
+//! transaction of a request reads the user's role again, in the statement that it begins with anyway, and fails if the
+//! user is deactivated or has a lower role than the cache says.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +11,17 @@ use std::time::Duration;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{TenantId, UserId};
 use glasshouse_domain::tenant::Plan;
-use glasshouse_domain::user::{Role, SessionGeneration};
+use glasshouse_domain::user::{Role, SessionGeneration, User};
 use serde::{Deserialize, Serialize};
 
 use crate::attempts::InactiveUsers;
-use crate::cache::Cache;
-use crate::db::{Database, Pool, TenantStore};
+use crate::cache::{Cache, CacheError};
+use crate::db::{CallerCheck, Database, Pool, TenantStore};
+use crate::redis::RedisError;
 use crate::tokens::Claims;
-use glasshouse_telemetry::service::events::cache::{CacheFailed, CacheHit, CacheMiss};
+use glasshouse_telemetry::service::events::cache::{
+    CacheEntryRejected, CacheFailed, CacheHit, CacheMiss, CacheSkipped,
+};
 use glasshouse_telemetry::service::metrics::CacheMetrics;
 
 /// An authenticated user with access to the rows of their tenant. Only [`Principals::find`] creates one.
@@ -27,7 +32,7 @@ pub struct Principal {
     store: TenantStore,
 }
 
-/// The cached part of a [`Principal`]. It does not contain the tenant, which comes from the token alone.
+/// The cached part of a [`Principal`]. It contains neither the user nor the tenant, which come from the token alone.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Authority {
     role: Role,
@@ -85,8 +90,12 @@ pub struct Principals {
 /// The cache's name in metrics and log records.
 const CACHE: &str = "principals";
 
-/// The time after which a change made directly in the database takes effect at the latest.
+/// The time after which a change of a plan, or one made directly in the database, takes effect at the latest.
 const TIME_TO_LIVE: Duration = Duration::from_secs(30);
+
+/// How long it is cached that a user is not active. Shorter, because nothing checks it again: a reactivation that could
+/// not be written to the cache takes effect after this time.
+const TIME_TO_LIVE_INACTIVE: Duration = Duration::from_secs(5);
 
 impl Principals {
     /// Looks up principals in `cache`, then in `database`.
@@ -102,54 +111,100 @@ impl Principals {
         &self.inactive_users
     }
 
-    /// The principal of a verified token; `None` if the user does not exist or is deactivated.
+    /// The principal of a verified token; `None` if the user does not exist or is deactivated. The first transaction of
+    /// its [store](Principal::store) checks it.
     ///
     /// # Errors
     /// When the database fails. A cache failure counts as a miss.
     pub async fn find(&self, claims: &Claims) -> Result<Option<Principal>, StoreFailure> {
-        let (user, store) = (claims.user(), TenantStore::open(self.pool.clone(), claims.tenant()));
+        let (tenant, user) = (claims.tenant(), claims.user());
         // An entry from before the token was issued may name earlier sessions.
-        let cached = self.cached(&key(&store, user)).await;
-        let authority = match cached.filter(|cached| cached.sessions >= claims.sessions()) {
-            Some(authority) => Some(authority),
-            None => self.stored(&store, user).await?,
+        let is_recent =
+            |cached: &Option<Authority>| cached.is_none_or(|cached| cached.sessions >= claims.sessions());
+        let authority = match self.cached(tenant, user).await.filter(is_recent) {
+            Some(cached) => cached,
+            None => self.stored(tenant, user).await?,
         };
-        Ok(authority.map(|authority| Principal { user, authority, store }))
+        Ok(authority.map(|authority| {
+            let check = CallerCheck::new(user, authority.role, claims.sessions());
+            Principal { user, authority, store: TenantStore::open_for(self.pool.clone(), tenant, check) }
+        }))
     }
 
-    async fn cached(&self, key: &str) -> Option<Authority> {
-        match self.cache.get::<Authority>(key).await {
+    /// The cached authority of a user, which is `Some(None)` if it is cached that the user is not active.
+    async fn cached(&self, tenant: TenantId, user: UserId) -> Option<Option<Authority>> {
+        let key = key(tenant, user);
+        match self.cache.get(&key).await {
             Ok(Some(authority)) => {
                 CacheHit { cache: CACHE }.emit(&self.metrics);
                 return Some(authority);
             }
             Ok(None) => CacheMiss { cache: CACHE }.emit(&self.metrics),
-            Err(error) => {
-                CacheFailed { cache: CACHE, error: &error, is_lookup: true }.emit(&self.metrics);
+            Err(CacheError::NotAuthentic) => {
+                CacheMiss { cache: CACHE }.emit(&self.metrics);
+                self.reject(&key, "not_authentic").await;
             }
+            Err(error) => self.failed(&error, true),
         }
         None
     }
 
     /// Queries the database, and caches the result.
-    async fn stored(&self, store: &TenantStore, user: UserId) -> Result<Option<Authority>, StoreFailure> {
-        let found = store.user_and_plan(user).await?;
-        let Some((user, plan)) = found.filter(|(user, _)| user.active) else { return Ok(None) };
-        let authority = Authority { role: user.role, plan, sessions: user.sessions };
-        if let Err(error) = self.cache.set(&key(store, user.id), &authority, TIME_TO_LIVE).await {
-            CacheFailed { cache: CACHE, error: &error, is_lookup: false }.emit(&self.metrics);
-        }
-        Ok(Some(authority))
+    async fn stored(&self, tenant: TenantId, user: UserId) -> Result<Option<Authority>, StoreFailure> {
+        let found = TenantStore::open(self.pool.clone(), tenant).user_and_plan(user).await?;
+        let version = found.as_ref().map_or(0, |(user, _)| user.version);
+        let authority = found.and_then(|(user, plan)| Authority::of(&user, plan));
+        self.store(tenant, user, version, authority).await;
+        Ok(authority)
     }
 
-    /// Invalidates the cached entry of a user. Must be called after every change of a user.
-    pub async fn invalidate(&self, store: &TenantStore, user: UserId) {
-        if let Err(error) = self.cache.delete(&key(store, user)).await {
-            CacheFailed { cache: CACHE, error: &error, is_lookup: false }.emit(&self.metrics);
+    /// Writes a changed user to the cache. Must be called after every change of a user.
+    ///
+    /// A stopped process or an unavailable cache may prevent it. The change takes effect all the same: see the module.
+    pub async fn changed(&self, user: &User, by: &Principal) {
+        self.store(by.tenant(), user.id, user.version, Authority::of(user, by.plan())).await;
+    }
+
+    /// Removes the cached entry of a principal if a transaction has refused it, so that the next request does not get
+    /// the same one.
+    pub async fn forget_if_refused(&self, principal: &Principal) {
+        if principal.store.is_authority_lost() {
+            self.reject(&key(principal.tenant(), principal.user), "outdated").await;
+        }
+    }
+
+    async fn store(&self, tenant: TenantId, user: UserId, version: i32, authority: Option<Authority>) {
+        let time_to_live = if authority.is_some() { TIME_TO_LIVE } else { TIME_TO_LIVE_INACTIVE };
+        let version = u32::try_from(version).unwrap_or_default();
+        if let Err(error) = self.cache.set(&key(tenant, user), version, &authority, time_to_live).await {
+            self.failed(&error, false);
+        }
+    }
+
+    /// Reports a failure. While the circuit of Redis is open, its opening has been logged, and not every operation is.
+    fn failed(&self, error: &CacheError, is_lookup: bool) {
+        if matches!(error, CacheError::Redis(RedisError::CircuitOpen)) {
+            CacheSkipped { cache: CACHE, is_lookup }.emit(&self.metrics);
+        } else {
+            CacheFailed { cache: CACHE, error, is_lookup }.emit(&self.metrics);
+        }
+    }
+
+    async fn reject(&self, key: &str, reason: &'static str) {
+        CacheEntryRejected { cache: CACHE, reason }.emit(&self.metrics);
+        if let Err(error) = self.cache.delete(key).await {
+            self.failed(&error, false);
         }
     }
 }
 
-fn key(store: &TenantStore, user: UserId) -> String {
-    format!("glasshouse:principal:{}:{user}", store.tenant_id())
+impl Authority {
+    /// The authority of an active user; `None` if the user is not active.
+    fn of(user: &User, plan: Plan) -> Option<Self> {
+        user.active.then_some(Self { role: user.role, plan, sessions: user.sessions })
+    }
+}
+
+fn key(tenant: TenantId, user: UserId) -> String {
+    format!("glasshouse:principal:{tenant}:{user}")
 }

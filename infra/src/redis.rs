@@ -1,14 +1,18 @@
 //! The connection pool of Redis. Every call has a short timeout, and callers continue without Redis when a call
-//! fails.
+//! fails. While Redis is unavailable, a circuit breaker fails calls without an attempt, so that its absence costs
+//! requests nothing.
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 use deadpool_redis::{Connection, Manager, Pool, Runtime};
+use glasshouse_telemetry::service::metrics::CircuitBreakerMetrics;
 use tracing::Instrument;
 
+use crate::outbound::{CircuitBreaker, CircuitBreakerSettings};
 use crate::tls::{self, CertificateError};
 
 /// The address, pool size and timeout of Redis.
@@ -80,13 +84,34 @@ pub enum RedisError {
     /// The timeout elapsed.
     #[error("Redis did not respond within {0:?}")]
     TimedOut(Duration),
+    /// Redis was unavailable a moment ago, so the call was not attempted.
+    #[error("Redis is unavailable: its circuit is open")]
+    CircuitOpen,
 }
+
+impl RedisError {
+    /// Whether Redis is unavailable, rather than that it rejects a command.
+    fn is_outage(&self) -> bool {
+        match self {
+            Self::Pool(_) | Self::Connect(_) | Self::TimedOut(_) | Self::CircuitOpen => true,
+            Self::Command(error) => {
+                error.is_io_error() || error.is_timeout() || error.is_connection_dropped()
+            }
+        }
+    }
+}
+
+/// One failure opens the circuit, because the next call would wait just as long. Once a second, a call in the background
+/// finds out whether Redis responds again.
+const CIRCUIT_BREAKER: CircuitBreakerSettings =
+    CircuitBreakerSettings { failures: 1, pause: Duration::from_secs(1) };
 
 /// A connection pool. Clones share it.
 #[derive(Clone)]
 pub struct Redis {
     pool: Pool,
     timeout: Duration,
+    breaker: Arc<CircuitBreaker>,
 }
 
 impl Redis {
@@ -94,11 +119,12 @@ impl Redis {
     ///
     /// # Errors
     /// When the pool cannot be created.
-    pub fn new(settings: &RedisSettings) -> Result<Self, RedisError> {
+    pub fn new(settings: &RedisSettings, metrics: CircuitBreakerMetrics) -> Result<Self, RedisError> {
         let manager = Manager::new((*settings.address.0).clone())?;
         let pool = Pool::builder(manager).max_size(settings.pool_size).runtime(Runtime::Tokio1).build();
         let pool = pool.map_err(|error| RedisError::Pool(error.to_string()))?;
-        Ok(Self { pool, timeout: settings.timeout })
+        let breaker = Arc::new(CircuitBreaker::new(CIRCUIT_BREAKER, metrics));
+        Ok(Self { pool, timeout: settings.timeout, breaker })
     }
 
     /// The numbers of open and idle connections, and the maximum.
@@ -108,17 +134,49 @@ impl Redis {
         (status.size, status.available, status.max_size)
     }
 
-    /// Checks that Redis responds.
+    /// Checks that Redis responds, also while the circuit is open. A response closes the circuit.
     ///
     /// # Errors
     /// When it does not respond within the timeout.
     pub async fn ping(&self) -> Result<(), RedisError> {
-        self.call("PING", async |connection| deadpool_redis::redis::cmd("PING").query_async(connection).await)
-            .await
+        let ping = deadpool_redis::redis::cmd("PING");
+        let () = self.attempt("PING", async |connection| ping.query_async(connection).await).await?;
+        self.breaker.succeeded();
+        Ok(())
     }
 
-    /// Runs commands on one connection, within the timeout and in a client span named `operation`.
+    /// Runs commands on one connection, within the timeout and in a client span named `operation`. Fails without an
+    /// attempt while the circuit is open.
     pub(crate) async fn call<T>(
+        &self,
+        operation: &'static str,
+        commands: impl AsyncFnOnce(&mut Connection) -> Result<T, deadpool_redis::redis::RedisError>,
+    ) -> Result<T, RedisError> {
+        if !self.breaker.is_closed() {
+            self.try_in_background();
+            return Err(RedisError::CircuitOpen);
+        }
+        let result = self.attempt(operation, commands).await;
+        match &result {
+            Err(error) if error.is_outage() => self.breaker.failed(Instant::now()),
+            Ok(_) | Err(_) => self.breaker.succeeded(),
+        }
+        result
+    }
+
+    /// Makes the trial call of the circuit breaker when it is due. No request waits for it.
+    fn try_in_background(&self) {
+        if self.breaker.try_acquire(Instant::now()) {
+            let redis = self.clone();
+            tokio::spawn(async move {
+                if redis.ping().await.is_err() {
+                    redis.breaker.failed(Instant::now());
+                }
+            });
+        }
+    }
+
+    async fn attempt<T>(
         &self,
         operation: &'static str,
         commands: impl AsyncFnOnce(&mut Connection) -> Result<T, deadpool_redis::redis::RedisError>,

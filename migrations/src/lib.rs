@@ -5,8 +5,10 @@
 
 mod m0001_tables;
 mod m0002_tenant_isolation;
+mod m0004_background_work;
 mod m0005_idempotent_requests;
 mod m0006_passwords;
+mod m0007_caller_authority;
 mod tables;
 
 use std::time::Duration;
@@ -62,8 +64,10 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_tables::Migration),
             Box::new(m0002_tenant_isolation::Migration),
+            Box::new(m0004_background_work::Migration),
             Box::new(m0005_idempotent_requests::Migration),
             Box::new(m0006_passwords::Migration),
+            Box::new(m0007_caller_authority::Migration),
         ]
     }
 }

@@ -7,7 +7,7 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
-use crate::tables::isolate;
+use crate::tables::{allow_service, isolate};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -105,11 +105,7 @@ impl MigrationTrait for Migration {
         }
         database.execute_unprepared(FUNCTIONS).await?;
         for function in FUNCTION_SIGNATURES {
-            let grant = format!(
-                "REVOKE ALL ON FUNCTION {function} FROM PUBLIC;
-                 GRANT EXECUTE ON FUNCTION {function} TO glasshouse_service;"
-            );
-            database.execute_unprepared(&grant).await?;
+            allow_service(manager, function).await?;
         }
         Ok(())
     }

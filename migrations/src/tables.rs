@@ -66,3 +66,16 @@ pub(crate) async fn isolate(manager: &SchemaManager<'_>, table: &str, column: &s
     manager.get_connection().execute_unprepared(&sql).await?;
     Ok(())
 }
+
+/// Allows the service, and nobody else, to call a function. Postgres only.
+///
+/// # Errors
+/// When a statement fails.
+pub(crate) async fn allow_service(manager: &SchemaManager<'_>, function: &str) -> Result<(), DbErr> {
+    let sql = format!(
+        "REVOKE ALL ON FUNCTION {function} FROM PUBLIC;
+         GRANT EXECUTE ON FUNCTION {function} TO glasshouse_service;"
+    );
+    manager.get_connection().execute_unprepared(&sql).await?;
+    Ok(())
+}

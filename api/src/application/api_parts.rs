@@ -93,8 +93,8 @@ impl AdmissionParts {
     ) -> Self {
         let (cache, limiter, active_users) = match &connections.redis {
             Some(redis) => (
-                Cache::in_redis(redis.clone()),
-                RateLimiter::in_redis(redis.clone(), quotas),
+                Cache::in_redis(redis.clone(), &auth.tokens.secret),
+                RateLimiter::in_redis(redis.clone(), quotas, metrics.admission.clone()),
                 ActiveUsers::in_redis(redis.clone()),
             ),
             None => (Cache::in_process(10_000), RateLimiter::in_process(&quotas), ActiveUsers::in_process()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::faults::Faults;
-use glasshouse_infra::redis::RedisSettings;
+use glasshouse_infra::redis::{Redis, RedisSettings};
 use glasshouse_telemetry::service::events::process::ConnectionLimitSet;
 use glasshouse_telemetry::service::metrics::Metrics;
 
@@ -78,6 +78,11 @@ impl Builder {
             pooled_connections: 0,
             worker: None,
         })
+    }
+
+    /// A pool of connections to Redis, which opens its first connection on first use.
+    pub(super) fn redis(&self, settings: &RedisSettings) -> anyhow::Result<Redis> {
+        Ok(Redis::new(settings, self.metrics.redis_breaker.clone())?)
     }
 
     /// Connects to the database, and to Redis if there is one.

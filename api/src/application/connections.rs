@@ -9,7 +9,7 @@ use glasshouse_infra::faults::Faults;
 use glasshouse_infra::redis::{Redis, RedisError, RedisSettings};
 use glasshouse_telemetry::service::events::cache::{RedisConnectionFailed, RedisConnectionOk};
 use glasshouse_telemetry::service::events::database::{DatabaseConnectionFailed, DatabaseConnectionOk};
-use glasshouse_telemetry::service::metrics::Metrics;
+use glasshouse_telemetry::service::metrics::{CircuitBreakerMetrics, Metrics};
 use glasshouse_telemetry::with_causes;
 use url::Url;
 
@@ -43,7 +43,7 @@ pub(super) async fn connect(
     DatabaseConnectionOk {}.emit();
     let redis = match redis {
         Some(settings) => {
-            let redis = connect_redis(settings)
+            let redis = connect_redis(settings, metrics.redis_breaker.clone())
                 .await
                 .inspect_err(|error| RedisConnectionFailed { error: &with_causes(error) }.emit())
                 .context("redis_connection_failed")?;
@@ -56,8 +56,11 @@ pub(super) async fn connect(
     Ok(Connections { database: Arc::new(database), redis, dependencies })
 }
 
-async fn connect_redis(settings: &RedisSettings) -> Result<Redis, RedisError> {
-    let redis = Redis::new(settings)?;
+async fn connect_redis(
+    settings: &RedisSettings,
+    metrics: CircuitBreakerMetrics,
+) -> Result<Redis, RedisError> {
+    let redis = Redis::new(settings, metrics)?;
     redis.ping().await?;
     Ok(redis)
 }

@@ -15,7 +15,6 @@ use actix_web::dev::{Server, ServerHandle};
 use anyhow::{Context, bail};
 use futures_util::future::join_all;
 use glasshouse_infra::db::Database;
-use glasshouse_infra::redis::Redis;
 use glasshouse_telemetry::service::events::process::{
     ApplicationStarted, ApplicationStarting, ApplicationStopped, ApplicationStopping,
 };
@@ -117,7 +116,7 @@ impl Application {
             Config::Gateway(config) => (config.process, None, None),
         };
         let builder = Builder::new(process)?;
-        redis.as_ref().map(Redis::new).transpose()?;
+        redis.as_ref().map(|settings| builder.redis(settings)).transpose()?;
         third_parties.map(|settings| builder.third_parties(settings)).transpose()?;
         Ok(())
     }

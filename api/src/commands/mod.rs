@@ -2,6 +2,7 @@
 
 pub(crate) mod check_config;
 pub(crate) mod check_health;
+pub(crate) mod dead_letters;
 pub(crate) mod demo;
 mod demo_data;
 pub(crate) mod migrate;

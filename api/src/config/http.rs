@@ -1,6 +1,7 @@
 //! Settings of the public HTTP server: where it listens, what it accepts, and how often.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -42,11 +43,14 @@ impl HttpSettings {
 }
 
 fn quotas(env: &mut Reader) -> Quotas {
+    let processes = env.number("GLASSHOUSE_RATE_LIMIT_PROCESSES", 1, 1..=10_000);
+    let processes = u32::try_from(processes).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
     let mut quota = |name, per_second, burst| quota(env, name, Quota { per_second, burst });
     Quotas {
         free: quota("GLASSHOUSE_RATE_LIMIT_FREE", 20, 40),
         pro: quota("GLASSHOUSE_RATE_LIMIT_PRO", 200, 400),
         enterprise: quota("GLASSHOUSE_RATE_LIMIT_ENTERPRISE", 2000, 4000),
+        processes,
     }
 }
 

@@ -11,6 +11,10 @@ pub struct WorkerSettings {
     pub outbox_poll: Duration,
     /// How long a message is leased to the worker that took it.
     pub outbox_lease: Duration,
+    /// The number of delivery attempts after which a message becomes a dead letter.
+    pub outbox_max_attempts: u32,
+    /// How long delivered messages are kept.
+    pub outbox_retention: Duration,
     /// How often the reconciler polls for open payments.
     pub reconcile_poll: Duration,
     /// How long a payment is leased to the worker that took it.
@@ -25,9 +29,13 @@ impl WorkerSettings {
     pub(super) fn read(env: &mut Reader) -> Self {
         let batch = env.number("GLASSHOUSE_WORKER_BATCH", 50, 1..=1000);
         let hours = env.number("GLASSHOUSE_IDEMPOTENCY_HOURS", 24, 1..=720);
+        let max_attempts = env.number("GLASSHOUSE_OUTBOX_MAX_ATTEMPTS", 10, 1..=1000);
+        let retention_hours = env.number("GLASSHOUSE_OUTBOX_RETENTION_HOURS", 168, 1..=8760);
         Self {
             outbox_poll: env.milliseconds("GLASSHOUSE_OUTBOX_POLL_MS", 500),
             outbox_lease: env.seconds("GLASSHOUSE_OUTBOX_LEASE_SECONDS", 30),
+            outbox_max_attempts: u32::try_from(max_attempts).unwrap_or(10),
+            outbox_retention: Duration::from_secs(retention_hours * 3600),
             reconcile_poll: env.milliseconds("GLASSHOUSE_RECONCILE_POLL_MS", 2_000),
             reconcile_lease: env.seconds("GLASSHOUSE_RECONCILE_LEASE_SECONDS", 30),
             batch: u32::try_from(batch).unwrap_or(50),

@@ -10,11 +10,15 @@ use glasshouse_infra::clock;
 /// The pause between two rounds.
 pub(super) const PERIOD: Duration = Duration::from_secs(600);
 
+/// The maximum number of messages that one statement deletes, so that it is short.
+const BATCH: u32 = 1000;
+
 impl Worker {
-    /// Deletes the idempotency keys that have expired.
+    /// Deletes expired idempotency keys, and a batch of the outbox messages whose retention is over.
     pub(super) async fn delete_expired(&self) -> Result<Round, StoreFailure> {
-        let expiry = clock::now() - self.config.idempotency_life;
-        self.housekeeping.delete_idempotency_keys(expiry).await?;
-        Ok(Round::Done)
+        let now = clock::now();
+        self.housekeeping.delete_idempotency_keys(now - self.config.idempotency_life).await?;
+        let expiry = now - self.config.outbox_retention;
+        Ok(Round::of(self.housekeeping.delete_delivered_messages(expiry, BATCH).await?, BATCH))
     }
 }

@@ -46,7 +46,8 @@ impl Worker {
         metrics: OutboxMetrics,
     ) -> Self {
         let (queue, housekeeping) = (database.work_queue(), database.housekeeping());
-        Self { queue, housekeeping, third_parties, notifier: LogNotifier, config, faults, metrics }
+        let notifier = LogNotifier::new(faults.clone());
+        Self { queue, housekeeping, third_parties, notifier, config, faults, metrics }
     }
 
     /// Runs all jobs until `stop` is cancelled. The item that is being processed is finished.

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
-use glasshouse_domain::outbox::{OutboxMessage, deliver};
+use glasshouse_domain::outbox::{AfterFailure, OutboxMessage, deliver};
 use glasshouse_infra::clock;
 use glasshouse_infra::db::Leased;
-use glasshouse_telemetry::service::events::outbox::{OutboxDelivered, OutboxDeliveryFailed};
+use glasshouse_telemetry::service::events::outbox::{
+    OutboxDelivered, OutboxDeliveryFailed, OutboxMessageDeadLettered,
+};
 use glasshouse_telemetry::{in_own_hub, with_causes};
 use tokio_util::sync::CancellationToken;
 
@@ -30,11 +32,11 @@ impl Worker {
                 let message = leased.item();
                 let span = tracing::info_span!(
                     "deliver_message",
-                    otel.name = format!("deliver {}", message.event.kind()),
+                    otel.name = format!("deliver {}", message.kind()),
                     otel.kind = "consumer",
                     job = "outbox_relay",
                     tenant.id = %leased.store().tenant_id(),
-                    order.id = %message.event.order(),
+                    order.id = message.event.as_ref().ok().map(|event| display(event.order())),
                 );
                 continue_trace(&span, message.traceparent.as_deref());
                 self.deliver(leased).instrument(span).await
@@ -46,25 +48,35 @@ impl Worker {
 
     async fn deliver(&self, leased: &Leased<OutboxMessage>) -> Result<(), StoreFailure> {
         let (message, store) = (leased.item(), leased.store());
-        let (tenant_id, message_id, kind) = (&store.tenant_id(), &message.id, message.event.kind());
-        match deliver(store, &self.notifier, message).await {
-            Ok(()) => {
-                OutboxDelivered { tenant_id, message_id, kind }.emit(&self.metrics);
-                Ok(())
-            }
-            Err(error) => {
-                let (attempt, error) = (message.attempt, &*with_causes(&error));
+        let (tenant_id, message_id, kind) = (&store.tenant_id(), &message.id, message.kind());
+        let (attempt, max_attempts) = (message.attempt, self.config.outbox_max_attempts);
+        let Err(error) = deliver(store, &self.notifier, message, max_attempts).await else {
+            OutboxDelivered { tenant_id, message_id, kind }.emit(&self.metrics);
+            return Ok(());
+        };
+        let after = error.after(attempt, max_attempts);
+        let error = &*with_causes(&error);
+        match after {
+            AfterFailure::Retry => {
                 OutboxDeliveryFailed { tenant_id, message_id, kind, attempt, error }.emit(&self.metrics);
-                store.postpone_delivery(message.id, clock::now() + backoff(attempt)).await
+                let pause = backoff(attempt, rand::random());
+                store.postpone_delivery(message.id, clock::now() + pause).await
+            }
+            AfterFailure::GiveUp => {
+                store.give_up_delivery(message.id, error).await?;
+                OutboxMessageDeadLettered { tenant_id, message_id, kind, attempt, error }.emit(&self.metrics);
+                Ok(())
             }
         }
     }
 }
 
-/// The pause after a failed attempt: 2, 4, 8 … seconds, at most five minutes.
-fn backoff(attempt: u32) -> Duration {
+/// The pause after a failed attempt: 2, 4, 8 … seconds, at most five minutes. `jitter`, from 0 to 1, takes off up to half
+/// of it, so that messages which failed together are not all retried together.
+fn backoff(attempt: u32, jitter: f64) -> Duration {
     let longest = Duration::from_secs(300);
-    2_u64.checked_pow(attempt).map_or(longest, Duration::from_secs).min(longest)
+    let pause = 2_u64.checked_pow(attempt).map_or(longest, Duration::from_secs).min(longest);
+    pause.mul_f64(1.0 - jitter / 2.0)
 }
 
 #[cfg(test)]
@@ -73,7 +85,14 @@ mod tests {
 
     #[test]
     fn the_backoff_doubles_up_to_a_maximum() {
-        let seconds: Vec<_> = [1, 2, 3, 8, 9, u32::MAX].map(|attempt| backoff(attempt).as_secs()).into();
+        let seconds: Vec<_> = [1, 2, 3, 8, 9, u32::MAX].map(|attempt| backoff(attempt, 0.0).as_secs()).into();
         assert_eq!(seconds, [2, 4, 8, 256, 300, 300]);
+    }
+
+    #[test]
+    fn jitter_takes_off_up_to_half() {
+        for (jitter, milliseconds) in [(0.0, 8000), (0.5, 6000), (1.0, 4000)] {
+            assert_eq!(backoff(3, jitter).as_millis(), milliseconds);
+        }
     }
 }

@@ -45,7 +45,7 @@ impl Stack {
         let settings =
             with(&settings, [("DATABASE_URL", &*url), ("GLASSHOUSE_PAYMENT_GATEWAY_URL", &gateway_url)]);
         let worker = Process::start(&["worker"], &settings);
-        let redis = test_variable("TEST_REDIS_URL");
+        let redis = settings.get("REDIS_URL").cloned().unwrap_or_else(|| test_variable("TEST_REDIS_URL"));
         let serve = Process::start(
             &["serve"],
             &with(&settings, [("REDIS_URL", &*redis), ("JWT_SECRET", JWT_SECRET)]),

@@ -82,7 +82,8 @@ async fn each_fault_shows_where_the_table_says() {
     let (owner, _, _) = stack.shop().await;
     let management = stack.serve.client("management_addr").await;
 
-    let rows: Vec<_> = table().into_iter().filter(|row| row.fault != "stalled_outbox").collect();
+    let of_worker = ["stalled_outbox", "rejected_notifications"];
+    let rows: Vec<_> = table().into_iter().filter(|row| !of_worker.contains(&&*row.fault)).collect();
     assert_eq!(rows.len(), 7);
     for row in rows {
         let at_rest = eventually("the pool is at rest", async || {
@@ -160,6 +161,26 @@ async fn a_stalled_outbox_shows_where_the_table_says() {
 
     management.send(Method::DELETE, "/faults", None).await.expect(204);
     receiver.span(&trace, &delivery).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rejected_notifications_show_where_the_table_says() {
+    let mut receiver = SpanReceiver::start().await;
+    let endpoint = receiver.endpoint();
+    let mut stack = Stack::start([ENABLED, ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]).await;
+    let (owner, product, _) = stack.shop().await;
+    let management = stack.worker.client("management_addr").await;
+    let row = table().into_iter().find(|row| row.fault == "rejected_notifications").unwrap();
+    put(&management, &row.plan).await.expect(200);
+
+    let trace = new_trace();
+    let items = json!({ "items": [{ "product_id": product, "quantity": 1 }] });
+    let order = owner.request(Method::POST, "/v1/orders").header("Idempotency-Key", key()).json(&items);
+    Response::of(order.header("traceparent", traceparent(&trace))).await.expect(201);
+    assert_eq!(stack.worker.logs(&row.event).await["trace_id"], *trace);
+    let scrape = Scrape::of(&management).await;
+    assert_eq!(metric_of(&scrape, &row.metric), row.rises_by);
+    receiver.span(&trace, &row.span.unwrap().0).await;
 }
 
 async fn faults_without_an_effect_are_rejected(backend: Backend) {

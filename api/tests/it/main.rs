@@ -12,6 +12,7 @@ mod support;
 mod allowed_hosts;
 mod attempts;
 mod authentication;
+mod authority;
 mod authorization;
 mod bad_input;
 mod bad_requests;

@@ -14,7 +14,7 @@ use crate::support::{Backend, Scrape, TestApp, eventually, on_both};
 on_both!(an_order_moves_its_metrics, tenants_beyond_the_cap_share_a_series);
 
 /// The metrics that the requests of `an_order_moves_its_metrics` export on both backends, with type and labels.
-const CONTRACT: [(&str, &str, &[&str]); 33] = [
+const CONTRACT: [(&str, &str, &[&str]); 36] = [
     ("http_requests_total", "counter", &["endpoint", "method", "status"]),
     ("http_request_duration_seconds", "histogram", &["endpoint", "method"]),
     ("http_requests_in_flight", "gauge", &[]),
@@ -24,6 +24,8 @@ const CONTRACT: [(&str, &str, &[&str]); 33] = [
     ("user_signups_total", "counter", &["source", "tenant_id"]),
     ("orders_total", "counter", &["status"]),
     ("payments_total", "counter", &["outcome"]),
+    ("payments_open", "gauge", &[]),
+    ("payments_oldest_open_age_seconds", "gauge", &[]),
     ("active_users", "gauge", &[]),
     ("login_attempts_total", "counter", &["result"]),
     ("payment_gateway_request_duration_seconds", "histogram", &["operation", "outcome"]),
@@ -45,6 +47,7 @@ const CONTRACT: [(&str, &str, &[&str]); 33] = [
     ("cache_requests_total", "counter", &["cache", "result"]),
     ("outbox_pending", "gauge", &[]),
     ("outbox_oldest_age_seconds", "gauge", &[]),
+    ("outbox_dead_letters", "gauge", &[]),
     ("outbox_deliveries_total", "counter", &["kind", "result"]),
     ("telemetry_dropped_total", "counter", &["signal"]),
     ("build_info", "gauge", &["commit", "version"]),
@@ -88,6 +91,7 @@ async fn an_order_moves_its_metrics(backend: Backend) {
         ("tenant_rate_limited_total", "", 1.0),
         ("active_users", "", 2.0),
         ("outbox_pending", "", 0.0),
+        ("payments_open", "", 0.0),
         ("dependency_up", r#"dependency="database""#, 1.0),
         ("process_memory_limit_bytes", "", 512.0 * 1024.0 * 1024.0),
         ("runtime_workers", r#"runtime="http""#, 2.0),

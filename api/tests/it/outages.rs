@@ -8,12 +8,14 @@ use glasshouse_api::http::public::middleware::RequestSpan;
 use glasshouse_telemetry::http::{Observe, TracingLogger};
 use serde_json::Value;
 
-use crate::support::{BehindProxies, Client, Proxy, Response, eventually};
+use crate::command_line::Stack;
+use crate::support::{
+    BehindProxies, Client, Proxy, Response, Scrape, TestApp, concurrently, eventually, log_lines, statuses,
+    test_variable,
+};
 
 /// The database timeouts of [`BehindProxies`], with a margin for a busy machine.
 const DATABASE_BOUND: Duration = Duration::from_millis(1500 + 1000 + 2000);
-/// The timeouts of three Redis calls, with a margin.
-const REDIS_BOUND: Duration = Duration::from_millis(3 * 250 + 2000);
 
 async fn timed(request: impl Future<Output = Response>) -> (Response, Duration) {
     let begun = Instant::now();
@@ -113,21 +115,99 @@ async fn an_outage_under_load_causes_no_500_and_no_lost_request() {
     assert_eq!(app.database.number(paid_without_charge).await, 0);
 }
 
+/// A gauge of the process.
+async fn gauge(app: &TestApp, name: &str) -> f64 {
+    Scrape::of(&app.management()).await.sum(name, "")
+}
+
+async fn uses_redis_again(app: &TestApp, owner: &Client) {
+    eventually("requests use Redis again", async || {
+        owner.get("/v1/users/me").await.expect(200);
+        let gauges = (gauge(app, "redis_circuit_open").await, gauge(app, "rate_limiter_local").await);
+        (gauges == (0.0, 0.0)).then_some(())
+    })
+    .await;
+}
+
+/// If each of the 30 requests waited for a timeout, they would take as long as 30 timeouts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_redis_every_request_succeeds_a_little_later() {
-    let BehindProxies { app, postgres: _postgres, redis } = BehindProxies::start(&[]).await;
+async fn without_redis_requests_succeed_and_none_but_the_first_waits() {
+    let settings = [("REDIS_TIMEOUT_MS", "4000")];
+    let BehindProxies { app, postgres: _postgres, redis } = BehindProxies::start(&settings).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(1000).await;
     for hangs in [false, true] {
         interrupt(&redis, hangs).await;
-        for (response, took) in requests(&owner, &product).await {
-            assert!(response.status.is_success(), "{response:?}");
-            assert_eq!(response.header("ratelimit-limit"), "", "no limiter is available");
-            assert!(took < REDIS_BOUND, "{took:?}");
+        // It notices the outage.
+        owner.get("/v1/users/me").await.expect(200);
+        assert_eq!(gauge(&app, "redis_circuit_open").await, 1.0);
+        assert_eq!(gauge(&app, "rate_limiter_local").await, 1.0);
+        let begun = Instant::now();
+        for _ in 0..10 {
+            for (response, _) in requests(&owner, &product).await {
+                assert!(response.status.is_success(), "{response:?}");
+                assert_eq!(response.header("ratelimit-limit"), "100000");
+            }
+        }
+        let timeouts = begun.elapsed().as_secs_f64() / 4.0;
+        assert!(timeouts < 10.0, "30 requests took as long as {timeouts} timeouts");
+        redis.restore();
+        uses_redis_again(&app, &owner).await;
+    }
+}
+
+/// An outage is a few log records, whatever the number of requests.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_of_redis_is_logged_when_it_begins_and_ends() {
+    let redis = Proxy::before(&test_variable("TEST_REDIS_URL"));
+    let mut stack = Stack::start([("REDIS_URL", redis.url()), ("REDIS_TIMEOUT_MS", "1000")]).await;
+    let (owner, _, _) = stack.shop().await;
+    redis.refuse().await;
+    for _ in 0..20 {
+        owner.get("/v1/users/me").await.expect(200);
+    }
+    redis.restore();
+    eventually("the limiter is restored", async || {
+        owner.get("/v1/users/me").await.expect(200);
+        stack.serve.stdout().contains("rate_limiter_restored").then_some(())
+    })
+    .await;
+    let lines = log_lines(&stack.serve.stdout());
+    let count = |event: &str| lines.iter().filter(|line| line["message"] == *event).count();
+    for event in [
+        "circuit_breaker_opened",
+        "rate_limiter_fell_back",
+        "rate_limiter_restored",
+        "circuit_breaker_closed",
+    ] {
+        assert_eq!(count(event), 1, "{event}");
+    }
+    let opened = lines.iter().find(|line| line["message"] == "circuit_breaker_opened").unwrap();
+    assert_eq!((&opened["dependency"], &opened["level"]), (&"redis".into(), &"WARN".into()));
+    assert!(count("cache_failed") <= 2, "{} records", count("cache_failed"));
+}
+
+/// The limiter of the process takes over with a fair share, and Redis' decides again afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_redis_each_process_limits_tenants_with_its_share() {
+    // One token in 400 seconds for each process: none is added during the test.
+    let settings = [("GLASSHOUSE_RATE_LIMIT_FREE", "1/4000"), ("GLASSHOUSE_RATE_LIMIT_PROCESSES", "400")];
+    let BehindProxies { app, postgres: _postgres, redis } = BehindProxies::start(&settings).await;
+    for hangs in [false, true] {
+        let tenants = [app.new_tenant().await, app.new_tenant().await];
+        assert_eq!(tenants[0].get("/v1/users/me").await.header("ratelimit-limit"), "4000");
+        interrupt(&redis, hangs).await;
+        for tenant in &tenants {
+            let responses = concurrently((0..30).map(|_| tenant.get("/v1/users/me"))).await;
+            assert_eq!(statuses(&responses), [(200, 10), (429, 20)].into(), "{hangs}");
+            assert!(responses.iter().all(|response| response.header("ratelimit-limit") == "10"));
+            let rejected = responses.into_iter().find(|response| response.status == 429).unwrap();
+            assert!(rejected.header("retry-after").parse::<u32>().unwrap() > 300, "{rejected:?}");
+            rejected.expect_problem(429, "rate_limited");
         }
         redis.restore();
-        eventually("the limiter counts again", async || {
-            (owner.get("/v1/users/me").await.header("ratelimit-limit") == "100000").then_some(())
+        eventually("Redis is found again", async || {
+            (gauge(&app, "redis_circuit_open").await == 0.0).then_some(())
         })
         .await;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::support::{Backend, Client, Response, Scrape, TestApp, eventually, new_slug, on_both};
+use crate::support::{Backend, Client, RawRedis, Response, Scrape, TestApp, eventually, new_slug, on_both};
 
 on_both!(
     a_burst_passes_and_then_the_tenant_is_throttled,
@@ -126,4 +126,47 @@ async fn processes_share_a_bucket_through_redis() {
     let owner = app.new_tenant().await;
     let through_other = other.anonymous().with_token(owner.token());
     assert_only_the_burst_passes(&[&owner, &through_other]).await;
+}
+
+/// Whoever can write to Redis can give a tenant another burst, by deleting its bucket, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_bucket_neither_lifts_a_limit_nor_locks_a_tenant_out() {
+    let app = TestApp::start_with(Backend::Servers, &LIMITS).await;
+    let owner = app.new_tenant().await;
+    ask(&owner).await;
+    let mut redis = RawRedis::connect().await;
+    let tenants = format!("SELECT id::text AS n FROM tenants WHERE slug = '{}'", owner.tenant());
+    let tenant: String = app.database.query(&tenants).await[0].try_get("", "n").unwrap();
+    let key = format!("glasshouse:rate_limit:{tenant}");
+    for (tokens, at) in [
+        ("1e300", "0"),
+        ("inf", "0"),
+        ("nan", "nan"),
+        ("-1e300", "-1e300"),
+        ("-inf", "inf"),
+        ("0", "1e300"),
+        ("", ""),
+        ("many", "ever"),
+        ("20", "-nan"),
+    ] {
+        redis.delete(&key).await;
+        redis.run(&["HSET", &key, "tokens", tokens, "at", at]).await;
+        limited_and_not_locked_out(&owner, &format!("tokens {tokens:?}, at {at:?}")).await;
+    }
+    for command in [&["SET", &key, "20"][..], &["RPUSH", &key, "20"], &["HSET", &key, "other", "20"]] {
+        redis.delete(&key).await;
+        redis.run(command).await;
+        limited_and_not_locked_out(&owner, command[0]).await;
+    }
+}
+
+async fn limited_and_not_locked_out(client: &Client, what: &str) {
+    eventually(&format!("a request passes: {what}"), async || {
+        (ask(client).await.status == 200).then_some(())
+    })
+    .await;
+    let begun = Instant::now();
+    let (passed, _) = until_throttled(client).await;
+    let max = 20 + begun.elapsed().as_secs() + 1;
+    assert!(passed <= max, "{passed} of at most {max} passed: {what}");
 }

@@ -172,7 +172,7 @@ async fn a_row_cannot_point_to_another_tenants_row() {
 }
 
 /// With `FORCE`, the policies apply to the owner too. The exceptions are the policies of the functions that run as
-/// the owner: they look up slugs, lease messages and payments, and delete expired idempotency keys.
+/// the owner: they look up slugs, lease messages and payments, and delete expired idempotency keys and delivered messages.
 #[tokio::test]
 async fn the_owner_sees_without_a_tenant_what_its_functions_need() {
     let two = TwoTenants::new().await;
@@ -189,8 +189,12 @@ async fn the_owner_sees_without_a_tenant_what_its_functions_need() {
             ["idempotency_keys", "idempotent_requests", "outbox_messages", "payments", "tenants",]
         )
     );
-    for table in ["tenants", "payments", "outbox_messages"] {
-        assert_eq!(run(&owner, &format!("DELETE FROM {table}")).await.unwrap(), 0, "{table}");
+    for sql in [
+        "DELETE FROM tenants",
+        "DELETE FROM payments",
+        "DELETE FROM outbox_messages WHERE delivered_at IS NULL",
+    ] {
+        assert_eq!(run(&owner, sql).await.unwrap(), 0, "{sql}");
     }
     for sql in ["UPDATE tenants SET name = ''", "UPDATE idempotent_requests SET body = ''"] {
         assert_eq!(run(&owner, sql).await.unwrap(), 0, "{sql}");
@@ -237,6 +241,8 @@ async fn the_owner_functions_return_only_what_they_are_for() {
     let service = connect(&two.database.service_url()).await;
     let found = rows(&service, functions).await;
     let expected = [
+        ("count_dead_letters", "bigint"),
+        ("delete_delivered_outbox_messages", "TABLE(id uuid)"),
         ("forget_idempotency_keys", "void"),
         ("forget_idempotent_requests", "void"),
         ("lease_open_payments", "TABLE(id uuid, tenant_id uuid, traceparent character varying)"),
@@ -244,7 +250,14 @@ async fn the_owner_functions_return_only_what_they_are_for() {
             "lease_outbox_messages",
             "TABLE(id uuid, tenant_id uuid, event jsonb, traceparent character varying, attempts integer)",
         ),
+        (
+            "list_dead_letters",
+            "TABLE(id uuid, tenant_id uuid, kind character varying, attempts integer, \
+             created_at timestamp with time zone, dead_lettered_at timestamp with time zone, reason text)",
+        ),
+        ("open_payments", "TABLE(open bigint, oldest timestamp with time zone)"),
         ("outbox_backlog", "TABLE(pending bigint, oldest timestamp with time zone)"),
+        ("requeue_dead_letters", "TABLE(id uuid)"),
         ("tenant_id_by_slug", "uuid"),
     ];
     let results = found.iter().map(|row| (row["name"].as_str().unwrap(), row["result"].as_str().unwrap()));

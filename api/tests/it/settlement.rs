@@ -4,8 +4,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Backend, Client, NO_WORKER, Response, SHORT_TIMEOUTS, TestApp, concurrently, eventually, key, on_both,
-    statuses,
+    Backend, Client, NO_WORKER, Response, SHORT_TIMEOUTS, Scrape, TestApp, concurrently, eventually, key,
+    on_both, statuses,
 };
 
 on_both!(
@@ -17,6 +17,7 @@ on_both!(
     a_process_that_crashes_after_the_charge_leaves_an_order_that_another_settles,
     a_process_that_crashes_before_the_charge_leaves_an_order_that_another_settles,
     an_order_is_settled_though_its_client_hangs_up,
+    open_payments_are_measured_until_they_are_settled,
 );
 
 /// Asserts that an order was paid for once.
@@ -181,4 +182,37 @@ async fn an_order_is_settled_though_its_client_hangs_up(backend: Backend) {
 
     app.gateway_recovers().await;
     assert_paid_once(&app, &owner, &order).await;
+}
+
+/// Waits until a scrape has this number of open payments. Returns the age of the oldest in seconds.
+async fn open_payments(app: &TestApp, number: f64) -> f64 {
+    eventually(&format!("{number} payments are open"), async || {
+        let scrape = Scrape::of(&app.management()).await;
+        let age = scrape.sum("payments_oldest_open_age_seconds", "");
+        (scrape.sum("payments_open", "") == number).then_some(age)
+    })
+    .await
+}
+
+async fn open_payments_are_measured_until_they_are_settled(backend: Backend) {
+    let app = TestApp::start_with(backend, SHORT_TIMEOUTS).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    let paid = owner.order(&product, 1).await.expect(201);
+    assert_eq!(open_payments(&app, 0.0).await, 0.0);
+    app.gateway_behaves(json!({ "error_rate": 1 })).await;
+    let first = owner.order(&product, 1).await.expect(202);
+    owner.order(&product, 1).await.expect(202);
+    app.database.query("UPDATE payments SET created_at = '2020-01-01T00:00:00Z' RETURNING id").await;
+    let years = 3600.0 * 24.0 * 365.0;
+    assert!(open_payments(&app, 2.0).await > 5.0 * years);
+    let payment = owner.payment(&paid["id"]).await;
+    owner.refund(&payment["id"], &key()).await.expect(202);
+    open_payments(&app, 3.0).await;
+    let scrape = Scrape::of(&app.management()).await;
+    assert_eq!(scrape.values("payments_total", "outcome"), ["declined", "refunded", "succeeded"].into());
+
+    app.gateway_recovers().await;
+    owner.order_becomes(&first["id"], "paid").await;
+    assert_eq!(open_payments(&app, 0.0).await, 0.0);
 }

@@ -123,7 +123,7 @@ fn users(alerts: &Alerts) -> Result<Row> {
 fn outbox(alerts: &Alerts) -> Result<Row> {
     let backlog = alerts.named("OutboxBacklog")?;
     Ok(Row::new("Outbox: confirmations and other messages", 8)
-        .panel(8, graph(
+        .panel(6, graph(
             Unit::Seconds,
             "Outbox oldest message age",
             "The delay of the oldest undelivered message. If it rises, check that the worker runs and that deliveries \
@@ -131,7 +131,7 @@ fn outbox(alerts: &Alerts) -> Result<Row> {
         )
             .query(Query::range("max(outbox_oldest_age_seconds)").legend("oldest"))
             .alert(backlog))
-        .panel(8, graph(
+        .panel(6, graph(
             Unit::Count,
             "Outbox backlog",
             "Undelivered messages. Rising while deliveries continue: the worker is too slow. Rising without deliveries: it \
@@ -139,10 +139,18 @@ fn outbox(alerts: &Alerts) -> Result<Row> {
         )
             .query(Query::range("max(outbox_pending)").legend("pending"))
             .related_alert(backlog))
-        .panel(8, graph(
+        .panel(6, graph(
+            Unit::Count,
+            "Dead letters",
+            "Messages whose delivery was given up. They wait for `glasshouse dead-letters requeue`; remove the cause \
+             first.",
+        )
+            .query(Query::range("max(outbox_dead_letters)").legend("dead letters"))
+            .alert(alerts.named("DeadLetters")?))
+        .panel(6, graph(
             Unit::PerSecond,
             "Outbox deliveries by result",
-            "Failed deliveries are retried. If all fail, the receiver is down: search for the log records \
+            "Failed deliveries are retried, and given up after the last attempt. If all fail, the receiver is down: search for the log records \
              `outbox_delivery_failed` in Investigate.",
         )
             .query(Query::range(

@@ -103,8 +103,8 @@ fn cache(alerts: &Alerts) -> Result<Row> {
             r#"sum by (job, cache) (rate(cache_requests_total{{instance=~"$instance", result=~"{result}"}}[2m]))"#
         )
     };
-    Ok(Row::new("Cache", 9)
-        .panel(6, graph(
+    Ok(Row::new("Cache and Redis", 9)
+        .panel(5, graph(
             Unit::Ratio,
             "Cache hit ratio",
             "The line is the alert threshold. The alert also requires load: entries expire after 30 seconds, so a low \
@@ -113,7 +113,7 @@ fn cache(alerts: &Alerts) -> Result<Row> {
             .query(Query::range(format!("1 - {} / {}", lookups("miss"), lookups("hit|miss"))).legend("{{cache}}"))
             .max(1.0)
             .alert(alerts.named("CacheHitRateLow")?))
-        .panel(6, graph(
+        .panel(5, graph(
             Unit::Ratio,
             "Cache error ratio",
             "Failed lookups fall back to the database. Check that Redis is up and has free memory.",
@@ -121,7 +121,7 @@ fn cache(alerts: &Alerts) -> Result<Row> {
             .query(Query::range(format!("{} / {}", lookups("error"), lookups(".+"))).legend("{{cache}}"))
             .max(1.0)
             .alert(alerts.named("CacheUnavailable")?))
-        .panel(6, Panel::new(
+        .panel(5, Panel::new(
             Visualization::StackedArea,
             Unit::PerSecond,
             "Cache lookups by result",
@@ -134,7 +134,21 @@ fn cache(alerts: &Alerts) -> Result<Row> {
             .series_color("hit", "green")
             .series_color("miss", "yellow")
             .series_color("error", "red"))
-        .panel(6, graph(
+        .panel(5, graph(
+            Unit::Count,
+            "Redis circuit open, rate limits local",
+            "1 while a process does without Redis: it queries the database for every user, and limits requests with its share \
+             of the quotas. It tries Redis once a second.",
+        )
+            .query(Query::range(
+                r#"max by (job) (redis_circuit_open{job="glasshouse-api", instance=~"$instance"})"#,
+            ).legend("{{job}} circuit open"))
+            .query(Query::range(
+                r#"max by (job) (rate_limiter_local{job="glasshouse-api", instance=~"$instance"})"#,
+            ).legend("{{job}} rate limits local"))
+            .max(1.0)
+            .related_alert(alerts.named("CacheUnavailable")?))
+        .panel(4, graph(
             Unit::Count,
             "Redis connections by state",
             "Active connections at the limit: lookups wait and time out as errors. Redis is slow, or the pool is too \

@@ -10,6 +10,7 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description = "Payments by outcome, and errors and latency of the payment gateway. Orders are accepted while it is down.";
     Ok(Dashboard::new("glasshouse-payments", "Payments", description)
         .row(outcomes(alerts)?)
+        .row(open_payments(alerts)?)
         .row(gateway_health(alerts)?)
         .row(gateway_latency()))
 }
@@ -20,13 +21,12 @@ fn outcomes(alerts: &Alerts) -> Result<Row> {
             Visualization::StackedArea,
             Unit::PerMinute,
             "Payments by outcome",
-            "Only pending: the gateway is down or the circuit is open, and payments are settled later. Only declined: see \
-             the decline ratio.",
+            "Payments are counted when they are decided. None while orders are placed: the gateway is down or the circuit \
+             is open, see the open payments. Only declined: see the decline ratio.",
         )
             .query(Query::range("sum by (outcome) (rate(payments_total[$__rate_interval])) * 60").legend("{{outcome}}"))
             .series_color("succeeded", "green")
             .series_color("declined", "orange")
-            .series_color("pending", "yellow")
             .series_color("refunded", "blue"))
         .panel(9, graph(
             Unit::Ratio,
@@ -46,6 +46,27 @@ fn outcomes(alerts: &Alerts) -> Result<Row> {
         )
             .query(Query::instant("sum(increase(revenue_total_usd[$__range]))"))
             .dashboard_link("Business", "glasshouse-business")))
+}
+
+fn open_payments(alerts: &Alerts) -> Result<Row> {
+    let failing = alerts.named("PaymentGatewayFailing")?;
+    Ok(Row::new("Open payments", 9)
+        .panel(12, graph(
+            Unit::Count,
+            "Open payments",
+            "Payments that are pending, or whose requested refund is not completed. A few at a time are requests in \
+             progress. Growing: the gateway is down or the circuit is open. The worker settles them afterwards.",
+        )
+            .query(Query::range("max(payments_open)").legend("open"))
+            .related_alert(failing))
+        .panel(12, graph(
+            Unit::Seconds,
+            "Oldest open payment age",
+            "Above GLASSHOUSE_RECONCILE_AFTER_SECONDS although the gateway responds: the worker does not reconcile, or one \
+             payment fails again and again. Search for the log records `payment_stays_open` in Investigate.",
+        )
+            .query(Query::range("max(payments_oldest_open_age_seconds)").legend("oldest"))
+            .dashboard_link("Investigate", "glasshouse-investigate")))
 }
 
 fn gateway_health(alerts: &Alerts) -> Result<Row> {

@@ -189,6 +189,10 @@ impl Runner<'_> {
             self.stack.restart(component).await?;
             (self.progress)(&format!("{}: {component} is up again", exercise.name()));
         }
+        if let Some(remedy) = exercise.remedy() {
+            (self.progress)(&format!("{}: glasshouse {}", exercise.name(), remedy.join(" ")));
+            self.stack.run_command(&remedy).await?;
+        }
         observation.end_fault();
         let active = faults::active(self.stack.addresses()).await?;
         if !active.is_empty() {

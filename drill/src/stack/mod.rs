@@ -155,6 +155,14 @@ impl Stack {
         }
     }
 
+    /// Runs a command of the service, with the settings of the worker.
+    pub async fn run_command(&self, arguments: &[&str]) -> Result<()> {
+        match &self.components {
+            Components::Native(native) => native.run_command(arguments).await,
+            Components::Compose(compose) => compose.run_command(arguments).await,
+        }
+    }
+
     /// Stops the webhook receiver for good.
     pub async fn stop_receiver(&mut self) -> Result<()> {
         match &mut self.components {

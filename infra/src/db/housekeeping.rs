@@ -25,6 +25,13 @@ const DELETE_IDEMPOTENCY_KEYS: DialectSql = DialectSql {
     postgres: "SELECT forget_idempotency_keys($1)",
 };
 
+const DELETE_DELIVERED_MESSAGES: DialectSql = DialectSql {
+    sqlite: "DELETE FROM outbox_messages WHERE id IN ( \
+                 SELECT id FROM outbox_messages WHERE delivered_at < $1 ORDER BY delivered_at LIMIT $2) \
+             RETURNING id",
+    postgres: "SELECT id FROM delete_delivered_outbox_messages($1, $2)",
+};
+
 impl Housekeeping {
     pub(super) const fn new(pool: Arc<Pool>) -> Self {
         Self { pool }
@@ -38,5 +45,21 @@ impl Housekeeping {
         let _permit = self.pool.sqlite_write_permit().await;
         self.pool.execute(DELETE_IDEMPOTENT_REQUESTS, [expiry.into()]).await?;
         self.pool.execute(DELETE_IDEMPOTENCY_KEYS, [expiry.into()]).await
+    }
+
+    /// Deletes outbox messages of all tenants that were delivered before `expiry`, at most this many. Returns the number
+    /// of deleted messages.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_delivered_messages(
+        &self,
+        expiry: OffsetDateTime,
+        at_most: u32,
+    ) -> Result<usize, StoreFailure> {
+        let _permit = self.pool.sqlite_write_permit().await;
+        let at_most = i32::try_from(at_most).unwrap_or(i32::MAX);
+        let deleted = self.pool.query(DELETE_DELIVERED_MESSAGES, [expiry.into(), at_most.into()]).await?;
+        Ok(deleted.len())
     }
 }

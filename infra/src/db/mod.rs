@@ -13,11 +13,14 @@
 //! | [`ConnectionHolder`] | the fault `held_connections` |
 //! | [`Plans`] | the operator's command `set-plan` |
 //! | [`Seeder`] | the operator's commands `seed` and `demo` |
+//! | [`DeadLetters`] | the operator's command `dead-letters` |
 
 mod address;
+mod caller_check;
 mod checkout;
 mod connect;
 mod connection_holder;
+mod dead_letters;
 mod directory;
 mod entity;
 mod failure;
@@ -45,11 +48,13 @@ mod users;
 mod work_queue;
 
 pub use address::{DatabaseAddress, InvalidDatabaseAddress};
+pub(crate) use caller_check::CallerCheck;
 pub use connect::{ConnectError, DatabaseSettings};
 pub use connection_holder::ConnectionHolder;
+pub use dead_letters::{DeadLetter, DeadLetters};
 pub use directory::Directory;
 pub use housekeeping::Housekeeping;
-pub use monitor::{Backlog, DatabaseMonitor};
+pub use monitor::{Backlog, DatabaseMonitor, OpenPayments};
 pub use plans::Plans;
 pub(crate) use pool::Pool;
 pub use seeder::Seeder;

@@ -10,8 +10,7 @@ use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
 
 use super::Pool;
-use super::failure::store_failure;
-use super::pool::DialectSql;
+use super::pool::{DialectSql, get};
 
 /// Measures the database and its pool. It gives no access to rows.
 #[derive(Clone, Debug)]
@@ -19,18 +18,39 @@ pub struct DatabaseMonitor {
     pool: Arc<Pool>,
 }
 
-/// The undelivered outbox messages of all tenants.
+/// The outbox messages of all tenants that are not delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backlog {
-    /// The number of undelivered messages.
+    /// The number of messages that will be delivered.
     pub pending: i64,
     /// When the oldest of them was written.
+    pub oldest: Option<OffsetDateTime>,
+    /// The number of dead letters.
+    pub dead_letters: i64,
+}
+
+/// The payments of all tenants that are pending, or whose requested refund is not completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenPayments {
+    /// Their number.
+    pub open: i64,
+    /// Since when the oldest of them is open.
     pub oldest: Option<OffsetDateTime>,
 }
 
 const BACKLOG: DialectSql = DialectSql {
-    sqlite: "SELECT count(*) AS pending, min(created_at) AS oldest FROM outbox_messages WHERE delivered_at IS NULL",
-    postgres: "SELECT pending, oldest FROM outbox_backlog()",
+    sqlite: "SELECT count(*) AS pending, min(created_at) AS oldest, \
+                    (SELECT count(*) FROM outbox_messages WHERE dead_lettered_at IS NOT NULL) AS dead_letters \
+             FROM outbox_messages WHERE delivered_at IS NULL AND dead_lettered_at IS NULL",
+    postgres: "SELECT pending, oldest, count_dead_letters() AS dead_letters FROM outbox_backlog()",
+};
+
+const OPEN_PAYMENTS: DialectSql = DialectSql {
+    sqlite: "SELECT count(*) AS open, \
+                    min(CASE WHEN state = 'pending' THEN created_at ELSE refund_requested_at END) AS oldest \
+             FROM payments \
+             WHERE state = 'pending' OR (state = 'succeeded' AND refund_requested_at IS NOT NULL)",
+    postgres: "SELECT open, oldest FROM open_payments()",
 };
 
 impl DatabaseMonitor {
@@ -81,15 +101,29 @@ impl DatabaseMonitor {
         (open, u32::try_from(idle).unwrap_or(u32::MAX), max)
     }
 
-    /// The undelivered outbox messages of all tenants.
+    /// The outbox messages of all tenants that are not delivered.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn outbox_backlog(&self) -> Result<Backlog, StoreFailure> {
         let rows = self.pool.query(BACKLOG, []).await?;
-        let Some(row) = rows.first() else { return Ok(Backlog { pending: 0, oldest: None }) };
-        let pending = row.try_get("", "pending").map_err(store_failure)?;
-        let oldest = row.try_get("", "oldest").map_err(store_failure)?;
-        Ok(Backlog { pending, oldest })
+        let Some(row) = rows.first() else {
+            return Ok(Backlog { pending: 0, oldest: None, dead_letters: 0 });
+        };
+        Ok(Backlog {
+            pending: get(row, "pending")?,
+            oldest: get(row, "oldest")?,
+            dead_letters: get(row, "dead_letters")?,
+        })
+    }
+
+    /// The open payments of all tenants.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_payments(&self) -> Result<OpenPayments, StoreFailure> {
+        let rows = self.pool.query(OPEN_PAYMENTS, []).await?;
+        let Some(row) = rows.first() else { return Ok(OpenPayments { open: 0, oldest: None }) };
+        Ok(OpenPayments { open: get(row, "open")?, oldest: get(row, "oldest")? })
     }
 }

@@ -2,7 +2,7 @@
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::MessageId;
-use glasshouse_domain::outbox::{Notification, OutboxMessage, OutboxStore};
+use glasshouse_domain::outbox::{Notification, OutboxEvent, OutboxStore};
 use glasshouse_domain::user::User;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, QueryFilter};
@@ -12,18 +12,25 @@ use super::TenantStore;
 use super::entity::{order, outbox_message, user};
 use crate::clock;
 
+/// The maximum length of the stored reason of a dead letter, in characters.
+const REASON_CHARS: usize = 500;
+
 impl OutboxStore for TenantStore {
-    async fn notification(&self, message: &OutboxMessage) -> Result<Option<Notification>, StoreFailure> {
+    async fn notification(
+        &self,
+        message: MessageId,
+        event: &OutboxEvent,
+    ) -> Result<Option<Notification>, StoreFailure> {
         let scope = self.read("notification").await?;
         let query = scope.find_with::<order::Entity, user::Entity>();
-        let query = query.filter(order::Column::Id.eq(message.event.order().uuid()));
+        let query = query.filter(order::Column::Id.eq(event.order().uuid()));
         let row = scope.one_pair(query).await?;
         scope.commit().await?;
         let Some((order, customer)) = row else { return Ok(None) };
         Ok(Some(Notification {
-            message: message.id,
+            message,
             recipient: User::try_from(customer)?.email,
-            event: message.event.clone(),
+            event: event.clone(),
             total: order.with_items(Vec::new())?.total,
         }))
     }
@@ -52,6 +59,21 @@ impl TenantStore {
         let update = scope
             .update_by_id::<outbox_message::Entity>(message.uuid())
             .col_expr(outbox_message::Column::AvailableAt, Expr::value(available_at));
+        scope.run(update).await?;
+        scope.commit().await
+    }
+
+    /// Makes a message a dead letter, for this reason.
+    ///
+    /// # Errors
+    /// When the database fails. The message is then leased again when its lease expires.
+    pub async fn give_up_delivery(&self, message: MessageId, reason: &str) -> Result<(), StoreFailure> {
+        let reason: String = reason.chars().take(REASON_CHARS).collect();
+        let scope = self.write("give_up_delivery").await?;
+        let update = scope
+            .update_by_id::<outbox_message::Entity>(message.uuid())
+            .col_expr(outbox_message::Column::DeadLetteredAt, Expr::value(clock::now()))
+            .col_expr(outbox_message::Column::DeadLetterReason, Expr::value(reason));
         scope.run(update).await?;
         scope.commit().await
     }

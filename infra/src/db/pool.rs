@@ -8,7 +8,7 @@ use std::time::Duration;
 use glasshouse_domain::failure::StoreFailure;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement,
-    TransactionTrait, Value,
+    TransactionTrait, TryGetable, Value,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -132,6 +132,11 @@ impl Pool {
         let sql = if self.is_sqlite() { sql.sqlite } else { sql.postgres };
         Statement::from_sql_and_values(backend, sql, values)
     }
+}
+
+/// The value of a column.
+pub(super) fn get<T: TryGetable>(row: &QueryResult, column: &str) -> Result<T, StoreFailure> {
+    row.try_get("", column).map_err(store_failure)
 }
 
 /// A statement in the SQL dialects of both databases.

@@ -6,6 +6,7 @@ use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::TenantId;
 
 use super::Pool;
+use super::caller_check::CallerCheck;
 use super::scope::Scope;
 use super::transaction::{Access, TenantKey};
 
@@ -18,13 +19,26 @@ use super::transaction::{Access, TenantKey};
 pub struct TenantStore {
     pool: Arc<Pool>,
     tenant: TenantId,
+    /// The caller of a request, whom the first transaction checks. Clones share it.
+    caller: Option<Arc<CallerCheck>>,
 }
 
 impl TenantStore {
     /// Opens a tenant. The caller holds a proof that it may: the claims of a verified token, a leased item, or the
     /// pool of the operator.
     pub(crate) const fn open(pool: Arc<Pool>, tenant: TenantId) -> Self {
-        Self { pool, tenant }
+        Self { pool, tenant, caller: None }
+    }
+
+    /// Opens the tenant of a caller. The first transaction fails if the caller has lost the authority that `caller`
+    /// assumes.
+    pub(crate) fn open_for(pool: Arc<Pool>, tenant: TenantId, caller: CallerCheck) -> Self {
+        Self { pool, tenant, caller: Some(Arc::new(caller)) }
+    }
+
+    /// Whether a transaction found that the caller has lost the assumed authority.
+    pub(crate) fn is_authority_lost(&self) -> bool {
+        self.caller.as_ref().is_some_and(|caller| caller.is_refused())
     }
 
     /// The tenant that owns these rows.
@@ -39,11 +53,20 @@ impl TenantStore {
 
     /// Begins a read transaction, with `operation` as the name of its span.
     pub(super) async fn read(&self, operation: &'static str) -> Result<Scope, StoreFailure> {
-        self.pool.begin(operation, Access::Read, TenantKey::Id(self.tenant)).await
+        self.begin(operation, Access::Read).await
     }
 
     /// Begins a write transaction, with `operation` as the name of its span.
     pub(super) async fn write(&self, operation: &'static str) -> Result<Scope, StoreFailure> {
-        self.pool.begin(operation, Access::Write, TenantKey::Id(self.tenant)).await
+        self.begin(operation, Access::Write).await
+    }
+
+    async fn begin(&self, operation: &'static str, access: Access) -> Result<Scope, StoreFailure> {
+        let Some(caller) = self.caller.as_ref().filter(|caller| !caller.is_confirmed()) else {
+            return self.pool.begin(operation, access, TenantKey::Id(self.tenant)).await;
+        };
+        let (scope, current) = self.pool.begin_as(operation, access, (self.tenant, caller.user())).await?;
+        caller.decide(current)?;
+        Ok(scope)
     }
 }

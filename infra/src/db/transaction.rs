@@ -3,16 +3,17 @@
 use std::time::{Duration, Instant};
 
 use glasshouse_domain::failure::StoreFailure;
-use glasshouse_domain::id::TenantId;
+use glasshouse_domain::id::{TenantId, UserId};
 use glasshouse_domain::values::Slug;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait, Value,
 };
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::Pool;
+use super::caller_check::CurrentAuthority;
 use super::scope::Scope;
 use glasshouse_telemetry::propagation;
 
@@ -30,6 +31,17 @@ pub(super) enum TenantKey<'a> {
     Slug(&'a Slug),
 }
 
+/// What a transaction is bound to.
+#[derive(Clone, Copy)]
+enum Binding<'a> {
+    Tenant(TenantKey<'a>),
+    /// The tenant of a caller, whose authority is looked up in the same statement.
+    Caller(TenantId, UserId),
+}
+
+/// The tenant that a transaction is bound to, and the role and session generation of an active [`Binding::Caller`].
+type Bound = (TenantId, Option<(String, i32)>);
+
 impl Pool {
     /// Begins a transaction of one tenant, and the client span `operation` of all its statements. For a tenant that
     /// does not exist it takes the same round trips, and sees no rows.
@@ -40,29 +52,44 @@ impl Pool {
         tenant: TenantKey<'_>,
     ) -> Result<Scope, StoreFailure> {
         let span = self.operation_span(operation);
-        self.begin_in(span.clone(), access, tenant).instrument(span).await
+        let begin = self.begin_in(span.clone(), access, Binding::Tenant(tenant));
+        Ok(begin.instrument(span).await?.0)
+    }
+
+    /// Begins a transaction of a caller, and returns the caller's current role and sessions; `None` if the user is not
+    /// active. On Postgres it takes the same round trips as [`begin`](Self::begin).
+    pub(super) async fn begin_as(
+        &self,
+        operation: &'static str,
+        access: Access,
+        (tenant, user): (TenantId, UserId),
+    ) -> Result<(Scope, Option<CurrentAuthority>), StoreFailure> {
+        let span = self.operation_span(operation);
+        self.begin_in(span.clone(), access, Binding::Caller(tenant, user)).instrument(span).await
     }
 
     async fn begin_in(
         &self,
         span: Span,
         access: Access,
-        tenant: TenantKey<'_>,
-    ) -> Result<Scope, StoreFailure> {
+        binding: Binding<'_>,
+    ) -> Result<(Scope, Option<CurrentAuthority>), StoreFailure> {
         let permit = match access {
             Access::Read => None,
             Access::Write => self.sqlite_write_permit().await,
         };
-        let begin = self.retried_once(|| self.try_begin(access, tenant));
-        let (transaction, tenant) = self.with_timeout(begin).await?;
-        Ok(Scope::new(span, transaction, tenant, self.suspicion.clone(), permit))
+        let begin = self.retried_once(|| self.try_begin(access, binding));
+        let (transaction, (tenant, caller)) = self.with_timeout(begin).await?;
+        let scope = Scope::new(span, transaction, tenant, self.suspicion.clone(), permit);
+        let Some((role, sessions)) = caller else { return Ok((scope, None)) };
+        Ok((scope, Some((role.parse()?, sessions.into()))))
     }
 
     async fn try_begin(
         &self,
         access: Access,
-        tenant: TenantKey<'_>,
-    ) -> Result<(DatabaseTransaction, TenantId), DbErr> {
+        binding: Binding<'_>,
+    ) -> Result<(DatabaseTransaction, Bound), DbErr> {
         // A deferred SQLite transaction that writes later can fail immediately with SQLITE_BUSY, regardless of the busy
         // timeout. Write transactions therefore begin as writers.
         let mode = match access {
@@ -75,15 +102,17 @@ impl Pool {
         let begun = self.connection.begin_with_options(options).await;
         self.metrics.acquired(started.elapsed());
         let transaction = begun?;
-        let tenant = if self.is_sqlite() {
-            sqlite_tenant(&transaction, tenant).await?
-        } else {
-            self.set_tenant(&transaction, tenant).await?
+        let bound = match binding {
+            Binding::Tenant(key) if self.is_sqlite() => (sqlite_tenant(&transaction, key).await?, None),
+            Binding::Caller(tenant, user) if self.is_sqlite() => {
+                (tenant, sqlite_authority(&transaction, tenant, user).await?)
+            }
+            binding => self.set_tenant(&transaction, binding).await?,
         };
         if let Some(delay) = self.injected_delay.next() {
             sleep_in_database(&transaction, delay).await?;
         }
-        Ok((transaction, tenant))
+        Ok((transaction, bound))
     }
 
     /// Binds the transaction to a tenant, and sets its limits. From then on, row-level security shows only this tenant's
@@ -91,27 +120,52 @@ impl Pool {
     async fn set_tenant(
         &self,
         transaction: &DatabaseTransaction,
-        tenant: TenantKey<'_>,
-    ) -> Result<TenantId, DbErr> {
-        let (id, key) = match tenant {
-            TenantKey::Id(tenant) => ("$1", tenant.to_string()),
-            TenantKey::Slug(slug) => ("tenant_id_by_slug($1)::text", slug.to_string()),
+        binding: Binding<'_>,
+    ) -> Result<Bound, DbErr> {
+        let (rest, key) = match binding {
+            Binding::Tenant(TenantKey::Id(tenant)) => {
+                ("set_config('app.tenant_id', $1, true) AS tenant", tenant.to_string())
+            }
+            Binding::Tenant(TenantKey::Slug(slug)) => {
+                ("set_config('app.tenant_id', tenant_id_by_slug($1)::text, true) AS tenant", slug.to_string())
+            }
+            // The tenant is set in an argument, which is evaluated before the function looks the user up.
+            Binding::Caller(tenant, _) => (
+                "$1 AS tenant, caller.role, caller.session_generation FROM (VALUES (1)) AS one \
+                 LEFT JOIN LATERAL caller_authority(set_config('app.tenant_id', $1, true)::uuid, $3) AS caller ON true",
+                tenant.to_string(),
+            ),
         };
-        let sql = format!(
-            "SELECT {}, set_config('application_name', $2, true), set_config('app.tenant_id', {id}, true) AS tenant",
-            self.limits.as_columns()
-        );
+        let limits = self.limits.as_columns();
+        let sql = format!("SELECT {limits}, set_config('application_name', $2, true), {rest}");
         // Correlates `pg_stat_activity` and the log of the server with the trace.
         let application_name = match propagation::trace_id() {
             Some(trace_id) => format!("glasshouse/{trace_id}"),
             None => "glasshouse".to_owned(),
         };
-        let statement =
-            Statement::from_sql_and_values(DbBackend::Postgres, sql, [key.into(), application_name.into()]);
-        let row = transaction.query_one_raw(statement).await?;
-        let tenant: Option<String> = row.map(|row| row.try_get("", "tenant")).transpose()?.flatten();
-        Ok(tenant.and_then(|id| id.parse().ok()).unwrap_or_else(|| TenantId::from(Uuid::nil())))
+        let mut values: Vec<Value> = vec![key.into(), application_name.into()];
+        if let Binding::Caller(_, user) = binding {
+            values.push(user.uuid().into());
+        }
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+        let Some(row) = transaction.query_one_raw(statement).await? else {
+            return Ok((Uuid::nil().into(), None));
+        };
+        let tenant: Option<String> = row.try_get("", "tenant")?;
+        let tenant = tenant.and_then(|id| id.parse().ok()).unwrap_or_else(|| TenantId::from(Uuid::nil()));
+        let caller = match binding {
+            Binding::Tenant(_) => None,
+            Binding::Caller(..) => authority(&row)?,
+        };
+        Ok((tenant, caller))
     }
+}
+
+/// The role and the session generation in a row; `None` if it has none.
+fn authority(row: &QueryResult) -> Result<Option<(String, i32)>, DbErr> {
+    let role: Option<String> = row.try_get("", "role")?;
+    let sessions: Option<i32> = row.try_get("", "session_generation")?;
+    Ok(role.zip(sessions))
 }
 
 /// Looks up the tenant. SQLite has no row-level security: the filters of [`Scope`] alone isolate tenants.
@@ -125,6 +179,19 @@ async fn sqlite_tenant(transaction: &DatabaseTransaction, tenant: TenantKey<'_>)
     let row = transaction.query_one_raw(statement).await?;
     let id: Option<Uuid> = row.map(|row| row.try_get("", "id")).transpose()?;
     Ok(id.unwrap_or_else(Uuid::nil).into())
+}
+
+/// Looks up the authority of an active user.
+async fn sqlite_authority(
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+    user: UserId,
+) -> Result<Option<(String, i32)>, DbErr> {
+    let sql = "SELECT role, session_generation FROM users WHERE tenant_id = ? AND id = ? AND active";
+    let values = [tenant.uuid().into(), user.uuid().into()];
+    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
+    let row = transaction.query_one_raw(statement).await?;
+    row.as_ref().map_or(Ok(None), authority)
 }
 
 /// Executes a statement with this duration, for fault injection.

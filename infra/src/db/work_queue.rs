@@ -5,15 +5,12 @@ use std::sync::Arc;
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::PaymentId;
-use glasshouse_domain::outbox::OutboxMessage;
-use glasshouse_telemetry::service::events::outbox::OutboxMessageUnreadable;
-use glasshouse_telemetry::with_causes;
-use sea_orm::{QueryResult, TryGetable, Value};
+use glasshouse_domain::outbox::{OutboxMessage, UnreadableEvent};
+use sea_orm::{QueryResult, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::failure::store_failure;
-use super::pool::DialectSql;
+use super::pool::{DialectSql, get};
 use super::{Pool, TenantStore};
 
 /// Leases the work that is due.
@@ -63,7 +60,8 @@ pub struct OpenPayment {
 
 const LEASE_OUTBOX_MESSAGES: DialectSql = DialectSql {
     sqlite: "UPDATE outbox_messages SET available_at = $2, attempts = attempts + 1 WHERE id IN ( \
-                 SELECT id FROM outbox_messages WHERE delivered_at IS NULL AND available_at <= $1 \
+                 SELECT id FROM outbox_messages \
+                 WHERE delivered_at IS NULL AND dead_lettered_at IS NULL AND available_at <= $1 \
                  ORDER BY available_at LIMIT $3) \
              RETURNING id, tenant_id, event, traceparent, attempts",
     postgres: "SELECT id, tenant_id, event, traceparent, attempts FROM lease_outbox_messages($1, $2, $3)",
@@ -83,7 +81,7 @@ impl WorkQueue {
         Self { pool }
     }
 
-    /// Leases undelivered outbox messages of all tenants, oldest first.
+    /// Leases undelivered outbox messages of all tenants, oldest first. Dead letters are not leased.
     ///
     /// # Errors
     /// When the database fails.
@@ -92,12 +90,7 @@ impl WorkQueue {
         lease: Lease,
     ) -> Result<Vec<Leased<OutboxMessage>>, StoreFailure> {
         let rows = self.lease(LEASE_OUTBOX_MESSAGES, lease).await?;
-        // A message of a newer version may be unreadable. It stays in the outbox and must not block its batch.
-        let unreadable = |failure: &StoreFailure| {
-            OutboxMessageUnreadable { error: &with_causes(failure) }.emit();
-        };
-        let messages = rows.iter().map(|row| self.leased(row, outbox_message));
-        Ok(messages.filter_map(|message| message.inspect_err(unreadable).ok()).collect())
+        rows.iter().map(|row| self.leased(row, outbox_message)).collect()
     }
 
     /// Leases open payments of all tenants that no request is working on any more.
@@ -131,7 +124,7 @@ fn outbox_message(row: &QueryResult) -> Result<OutboxMessage, StoreFailure> {
     let event: serde_json::Value = get(row, "event")?;
     Ok(OutboxMessage {
         id: get::<Uuid>(row, "id")?.into(),
-        event: serde_json::from_value(event).map_err(|error| StoreFailure::Unexpected(error.into()))?,
+        event: serde_json::from_value(event).map_err(|error| UnreadableEvent(error.to_string())),
         traceparent: get(row, "traceparent")?,
         attempt: u32::try_from(get::<i32>(row, "attempts")?).unwrap_or(u32::MAX),
     })
@@ -139,8 +132,4 @@ fn outbox_message(row: &QueryResult) -> Result<OutboxMessage, StoreFailure> {
 
 fn open_payment(row: &QueryResult) -> Result<OpenPayment, StoreFailure> {
     Ok(OpenPayment { payment: get::<Uuid>(row, "id")?.into(), traceparent: get(row, "traceparent")? })
-}
-
-fn get<T: TryGetable>(row: &QueryResult, column: &str) -> Result<T, StoreFailure> {
-    row.try_get("", column).map_err(store_failure)
 }

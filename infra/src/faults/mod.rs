@@ -7,8 +7,8 @@ mod plan;
 mod resources;
 
 pub use plan::{
-    Bounded, CacheErrors, Delay, Failures, FaultPlan, HeldConnections, Latency, Memory, Ratio, Seconds,
-    SlowQueries, StalledOutbox,
+    Bounded, CacheErrors, Delay, Failures, FaultPlan, HeldConnections, Latency, Memory, Ratio,
+    RejectedNotifications, Seconds, SlowQueries, StalledOutbox,
 };
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -159,6 +159,15 @@ impl Faults {
             current.is_active(current.plan.stalled_outbox.as_ref()?.seconds).then_some(())
         };
         self.trigger("stalled_outbox", fires).is_some()
+    }
+
+    /// Triggers `rejected_notifications`: whether the notifier must reject a notification.
+    pub(crate) fn trigger_rejected_notification(&self) -> bool {
+        let fires = |current: &Injected| {
+            let fault = current.plan.rejected_notifications.as_ref()?;
+            current.fire(fault.seconds, fault.share)
+        };
+        self.trigger("rejected_notifications", fires).is_some()
     }
 
     /// Triggers a fault that makes requests of this endpoint fail.

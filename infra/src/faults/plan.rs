@@ -33,6 +33,9 @@ pub struct FaultPlan {
     /// The worker delivers no messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stalled_outbox: Option<StalledOutbox>,
+    /// The notifier rejects notifications, so their messages become dead letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected_notifications: Option<RejectedNotifications>,
 }
 
 /// See [`FaultPlan::latency`].
@@ -121,6 +124,18 @@ pub struct Memory {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StalledOutbox {
+    /// The duration of the fault in seconds.
+    #[serde(default)]
+    pub seconds: Seconds,
+}
+
+/// See [`FaultPlan::rejected_notifications`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RejectedNotifications {
+    /// The ratio of affected notifications.
+    #[serde(default)]
+    pub share: Ratio,
     /// The duration of the fault in seconds.
     #[serde(default)]
     pub seconds: Seconds,

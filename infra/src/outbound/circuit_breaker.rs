@@ -40,6 +40,12 @@ impl CircuitBreaker {
         Self { settings, state: Mutex::new(State::Closed { failures: 0 }), metrics }
     }
 
+    /// Whether all calls are allowed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.update(|state| (state, matches!(state, State::Closed { .. })))
+    }
+
     /// Whether a call is allowed now. The caller of an allowed call must report its result.
     pub fn try_acquire(&self, now: Instant) -> bool {
         self.update(|state| match state {
@@ -68,11 +74,13 @@ impl CircuitBreaker {
             State::Closed { failures } if failures + 1 < self.settings.failures => {
                 (State::Closed { failures: failures + 1 }, ())
             }
-            State::Closed { .. } | State::HalfOpen { .. } => {
+            State::Closed { .. } => {
                 let (dependency, pause) = (self.metrics.dependency(), self.settings.pause);
                 CircuitBreakerOpened { dependency, pause }.emit(&self.metrics);
                 (State::Open { since: now }, ())
             }
+            // It stays open, so that a long outage is logged once.
+            State::HalfOpen { .. } => (State::Open { since: now }, ()),
             // A call that began before the circuit opened.
             State::Open { .. } => (state, ()),
         });

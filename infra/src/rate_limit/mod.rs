@@ -1,14 +1,21 @@
 //! Rate limits by plan. Each tenant has a token bucket, which refills at a constant rate. A request takes one token,
 //! and is rejected if there is none.
+//!
+//! The buckets are in Redis, shared by all processes. While Redis is unavailable, each process uses buckets of its own,
+//! with its share of the quota.
 
 mod in_process;
 mod redis;
 mod rejections;
 
+use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use glasshouse_domain::id::TenantId;
 use glasshouse_domain::tenant::Plan;
+use glasshouse_telemetry::service::events::rate_limit::{RateLimiterFellBack, RateLimiterRestored};
+use glasshouse_telemetry::service::metrics::AdmissionMetrics;
 
 use self::in_process::InProcessLimiter;
 use self::redis::RedisLimiter;
@@ -33,6 +40,8 @@ pub struct Quotas {
     pub pro: Quota,
     /// For [`Plan::Enterprise`].
     pub enterprise: Quota,
+    /// The number of processes that share the quotas. While Redis is unavailable, each allows that fraction of them.
+    pub processes: NonZeroU32,
 }
 
 impl Quotas {
@@ -72,36 +81,54 @@ pub struct RateLimiter {
 enum Buckets {
     /// In this process.
     InProcess(InProcessLimiter),
-    /// In Redis, shared by all processes.
-    Redis(RedisLimiter),
+    /// In Redis, shared by all processes; in this process while Redis is unavailable.
+    Redis { shared: RedisLimiter, local: Fallback },
+}
+
+/// The buckets of this process, for the time without Redis.
+#[derive(Debug)]
+struct Fallback {
+    buckets: InProcessLimiter,
+    is_active: Mutex<bool>,
+    metrics: AdmissionMetrics,
 }
 
 impl RateLimiter {
     /// A limiter with buckets in this process, for the demo.
     #[must_use]
     pub fn in_process(quotas: &Quotas) -> Self {
-        Self { buckets: Buckets::InProcess(InProcessLimiter::new(quotas)), rejections: Rejections::default() }
+        let buckets = Buckets::InProcess(InProcessLimiter::new(quotas, NonZeroU32::MIN));
+        Self { buckets, rejections: Rejections::default() }
     }
 
-    /// A limiter with buckets in Redis, shared by all processes.
+    /// A limiter with buckets in Redis, shared by all processes, and in this process while Redis is unavailable.
     #[must_use]
-    pub fn in_redis(redis: Redis, quotas: Quotas) -> Self {
-        Self { buckets: Buckets::Redis(RedisLimiter::new(redis, quotas)), rejections: Rejections::default() }
+    pub fn in_redis(redis: Redis, quotas: Quotas, metrics: AdmissionMetrics) -> Self {
+        let buckets = InProcessLimiter::new(&quotas, quotas.processes);
+        let local = Fallback { buckets, is_active: Mutex::new(false), metrics };
+        let buckets = Buckets::Redis { shared: RedisLimiter::new(redis, quotas), local };
+        Self { buckets, rejections: Rejections::default() }
     }
 
     /// Takes a token from the tenant's bucket if there is one, and returns the decision.
-    ///
-    /// # Errors
-    /// When Redis fails. Callers allow the request: an outage of the limiter must not become one of the service.
-    pub async fn take(&self, tenant: TenantId, plan: Plan) -> Result<Decision, RedisError> {
+    pub async fn take(&self, tenant: TenantId, plan: Plan) -> Decision {
         let decision = match &self.buckets {
             Buckets::InProcess(limiter) => limiter.take(tenant, plan),
-            Buckets::Redis(limiter) => limiter.take(tenant, plan).await?,
+            Buckets::Redis { shared, local } => match shared.take(tenant, plan).await {
+                Ok(decision) => {
+                    if local.end() {
+                        // They were rejections by this process, which may last longer than those of the shared buckets.
+                        self.rejections.clear();
+                    }
+                    decision
+                }
+                Err(error) => local.take(tenant, plan, &error),
+            },
         };
         if !decision.allowed {
             self.rejections.insert(tenant, decision, Instant::now());
         }
-        Ok(decision)
+        decision
     }
 
     /// The rejection of the tenant's last request, as long as the bucket cannot have another token. It needs no call to
@@ -115,5 +142,32 @@ impl RateLimiter {
     /// returned one, so that a flood of requests is not a flood of log records.
     pub fn count_rejection(&self, tenant: TenantId) -> Option<u64> {
         self.rejections.count(tenant, Instant::now())
+    }
+}
+
+impl Fallback {
+    fn take(&self, tenant: TenantId, plan: Plan, error: &RedisError) -> Decision {
+        self.switch(true, || RateLimiterFellBack { error }.emit(&self.metrics));
+        self.buckets.take(tenant, plan)
+    }
+
+    /// Ends the fallback, and releases the memory of full buckets. Returns whether it was active.
+    fn end(&self) -> bool {
+        let ends = self.switch(false, || RateLimiterRestored {}.emit(&self.metrics));
+        if ends {
+            self.buckets.remove_full();
+        }
+        ends
+    }
+
+    /// Begins or ends the fallback. Returns whether that is a change, and emits its event under the lock, so that the
+    /// metric matches the state.
+    fn switch(&self, to: bool, emit: impl FnOnce()) -> bool {
+        let mut is_active = self.is_active.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_change = std::mem::replace(&mut *is_active, to) != to;
+        if is_change {
+            emit();
+        }
+        is_change
     }
 }

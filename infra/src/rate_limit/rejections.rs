@@ -46,6 +46,11 @@ impl Rejections {
         (rejection.decision, rejection.until) = (decision, until);
     }
 
+    /// Forgets all rejections.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The rejection of the tenant's last request, if the bucket cannot have a token yet.
     pub(super) fn current(&self, tenant: TenantId, now: Instant) -> Option<Decision> {
         let rejections = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,10 +8,22 @@ local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + tonumber(time[2]) / 1000
 
-local bucket = redis.call('HMGET', KEYS[1], 'tokens', 'at')
-local tokens = tonumber(bucket[1]) or burst
-local at = tonumber(bucket[2]) or now
-tokens = math.min(burst, tokens + math.max(0, now - at) * rate / 1000)
+-- Another program may have written anything: what is no bucket counts as a full one, so that a tenant gets one burst more at
+-- most, and is never locked out.
+local function number(text, lowest, highest, default)
+    local n = tonumber(text)
+    if not n or n ~= n then
+        return default
+    end
+    return math.max(lowest, math.min(highest, n))
+end
+local bucket = redis.pcall('HMGET', KEYS[1], 'tokens', 'at')
+if bucket.err then
+    redis.call('DEL', KEYS[1])
+    bucket = {}
+end
+local at = number(bucket[2], 0, now, now)
+local tokens = math.min(burst, number(bucket[1], 0, burst, burst) + (now - at) * rate / 1000)
 
 local allowed = tokens >= 1
 if allowed then

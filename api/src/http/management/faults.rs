@@ -38,6 +38,7 @@ impl FaultPanel {
             ("slow_queries", plan.slow_queries.is_some(), on_postgres, "Postgres"),
             ("held_connections", plan.held_connections.is_some(), self.connections.is_some(), "a database"),
             ("stalled_outbox", plan.stalled_outbox.is_some(), self.has_worker, "the worker"),
+            ("rejected_notifications", plan.rejected_notifications.is_some(), self.has_worker, "the worker"),
         ] {
             if is_wanted && !is_possible {
                 fields.refuse(fault, format!("needs {needs}, which this process does not have"));

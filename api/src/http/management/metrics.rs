@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
-use futures_util::future::join3;
+use futures_util::future::join4;
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::clock;
-use glasshouse_infra::db::Backlog;
+use glasshouse_infra::db::{Backlog, OpenPayments};
 use glasshouse_telemetry::service::metrics::Metrics;
+use time::OffsetDateTime;
 use tokio::sync::Mutex;
 
 use crate::http::health::Dependencies;
@@ -31,8 +32,8 @@ struct Parts {
 /// it: its gauges keep their last values, and the next scrape has the new ones.
 const SCRAPE_TIMEOUT: Duration = Duration::from_millis(150);
 
-/// The timeout of the query for the outbox backlog.
-const BACKLOG_TIMEOUT: Duration = Duration::from_secs(2);
+/// The timeout of each query for a gauge.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Gauges {
     /// Gauges of `dependencies` in `metrics`, and of the active users if this process serves the API.
@@ -66,7 +67,13 @@ impl Parts {
         if let Some(database) = self.dependencies.database() {
             database.measure_pool();
         }
-        join3(self.measure_health(), self.measure_active_users(), self.measure_backlog()).await;
+        join4(
+            self.measure_health(),
+            self.measure_active_users(),
+            self.measure_backlog(),
+            self.measure_open_payments(),
+        )
+        .await;
     }
 
     async fn measure_health(&self) {
@@ -85,13 +92,25 @@ impl Parts {
 
     async fn measure_backlog(&self) {
         let Some(database) = self.dependencies.database() else { return };
-        let backlog = tokio::time::timeout(BACKLOG_TIMEOUT, database.outbox_backlog()).await;
-        if let Ok(Ok(Backlog { pending, oldest })) = backlog {
-            let age = oldest.map(|oldest| clock::now() - oldest);
-            let age = age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
-            self.metrics.outbox.set_backlog(pending, age);
+        let backlog = tokio::time::timeout(QUERY_TIMEOUT, database.outbox_backlog()).await;
+        if let Ok(Ok(Backlog { pending, oldest, dead_letters })) = backlog {
+            self.metrics.outbox.set_backlog(pending, age(oldest), dead_letters);
         }
     }
+
+    async fn measure_open_payments(&self) {
+        let Some(database) = self.dependencies.database() else { return };
+        let payments = tokio::time::timeout(QUERY_TIMEOUT, database.open_payments()).await;
+        if let Ok(Ok(OpenPayments { open, oldest })) = payments {
+            self.metrics.business.set_open_payments(open, age(oldest));
+        }
+    }
+}
+
+/// The time since the oldest item; zero if there is none.
+fn age(oldest: Option<OffsetDateTime>) -> Duration {
+    let age = oldest.map(|oldest| clock::now() - oldest);
+    age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default()
 }
 
 async fn show(gauges: web::Data<Gauges>) -> Result<HttpResponse, Problem> {

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use glasshouse_domain::cancel::CancelError;
 use glasshouse_domain::checkout::{CheckoutError, ReserveError};
-use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::failure::{AuthorityLost, StoreFailure};
 use glasshouse_domain::idempotency::KeyReused;
 use glasshouse_domain::login::{HashingFailed, LoginError};
 use glasshouse_domain::password_change::PasswordChangeError;
@@ -25,6 +25,17 @@ impl From<StoreFailure> for Problem {
                     .because(failure)
             }
             StoreFailure::Unexpected(_) => Self::internal(failure),
+            StoreFailure::AuthorityLost(lost) => lost.into(),
+        }
+    }
+}
+
+impl From<AuthorityLost> for Problem {
+    fn from(lost: AuthorityLost) -> Self {
+        match lost {
+            AuthorityLost::Deactivated => Self::new(StatusCode::UNAUTHORIZED, "user_inactive", lost),
+            AuthorityLost::SessionEnded => Self::new(StatusCode::UNAUTHORIZED, "session_ended", lost),
+            AuthorityLost::Demoted => Self::new(StatusCode::FORBIDDEN, "role_changed", lost),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -18,6 +19,8 @@ pub(crate) struct Proxy {
     url: Url,
     state: watch::Sender<State>,
     traffic: Traffic,
+    /// Whether data is held: see [`Proxy::hold`].
+    holds: watch::Sender<bool>,
     accepting: JoinHandle<()>,
     /// A socket that is bound and never listens: it reserves the port while the proxy refuses connections.
     _port: TcpSocket,
@@ -39,6 +42,8 @@ struct State {
     generation: u64,
     /// Connections of an earlier generation than this one are closed.
     open_since: u64,
+    /// Data of clients that contains this text is held.
+    held: Option<&'static str>,
 }
 
 type Watch = watch::Receiver<State>;
@@ -55,6 +60,17 @@ async fn is_closed(state: &mut Watch, generation: u64) {
     let _ = state.wait_for(|state| state.open_since > generation).await;
 }
 
+/// Waits while data of a client contains the text that is held.
+async fn wait_if_held(state: &mut Watch, holds: &watch::Sender<bool>, data: &[u8]) {
+    let is_held = |state: &State| {
+        state.held.is_some_and(|text| data.windows(text.len()).any(|window| window == text.as_bytes()))
+    };
+    if is_held(&state.borrow()) {
+        holds.send_replace(true);
+        let _ = state.wait_for(|state| !is_held(state)).await;
+    }
+}
+
 /// Waits until a connection of this generation may forward data; `false` once the proxy is dropped.
 async fn may_pass(state: &mut Watch, generation: u64) -> bool {
     state.wait_for(|state| state.mode != Mode::Hang && state.generation == generation).await.is_ok()
@@ -69,12 +85,15 @@ impl Proxy {
         let address = port.local_addr().unwrap();
         url.set_ip_host(address.ip()).unwrap();
         url.set_port(Some(address.port())).unwrap();
-        let (state, watch) = watch::channel(State { mode: Mode::Forward, generation: 0, open_since: 0 });
+        let (state, watch) =
+            watch::channel(State { mode: Mode::Forward, generation: 0, open_since: 0, held: None });
+        let holds = watch::Sender::new(false);
         let traffic = Traffic::default();
         // Listens before the task starts, so that the first connection succeeds.
         let listener = bind(address).listen(128).unwrap();
-        let accepting = tokio::spawn(accept(listener, address, target, watch, traffic.clone()));
-        Self { url, state, traffic, accepting, _port: port }
+        let parts = Parts { target, state: watch, holds: holds.clone(), traffic: traffic.clone() };
+        let accepting = tokio::spawn(accept(listener, address, parts));
+        Self { url, state, traffic, holds, accepting, _port: port }
     }
 
     /// The URL of the server with the address of the proxy.
@@ -120,6 +139,24 @@ impl Proxy {
         self.traffic.load(Ordering::Relaxed)
     }
 
+    /// Holds the next data of clients that contains `text`, until [`Proxy::release`].
+    pub(crate) fn hold(&self, text: &'static str) {
+        self.holds.send_replace(false);
+        self.state.send_modify(|state| state.held = Some(text));
+    }
+
+    /// Waits until data is held.
+    pub(crate) async fn holds(&self) {
+        let mut holds = self.holds.subscribe();
+        let held = tokio::time::timeout(Duration::from_secs(30), holds.wait_for(|holds| *holds)).await;
+        assert!(held.is_ok(), "timed out: data is held");
+    }
+
+    /// Forwards what is held.
+    pub(crate) fn release(&self) {
+        self.state.send_modify(|state| state.held = None);
+    }
+
     pub(crate) fn restore(&self) {
         self.state.send_modify(|state| state.mode = Mode::Forward);
     }
@@ -139,7 +176,17 @@ fn bind(address: SocketAddr) -> TcpSocket {
     socket
 }
 
-async fn accept(first: TcpListener, address: SocketAddr, target: String, mut state: Watch, traffic: Traffic) {
+/// What the connections through a proxy share.
+#[derive(Clone)]
+struct Parts {
+    target: String,
+    state: Watch,
+    holds: watch::Sender<bool>,
+    traffic: Traffic,
+}
+
+async fn accept(first: TcpListener, address: SocketAddr, parts: Parts) {
+    let mut state = parts.state.clone();
     let mut listener = Some(first);
     loop {
         let listening = listener.take().unwrap_or_else(|| bind(address).listen(128).unwrap());
@@ -147,7 +194,7 @@ async fn accept(first: TcpListener, address: SocketAddr, target: String, mut sta
             tokio::select! {
                 accepted = listening.accept() => {
                     let (client, _) = accepted.unwrap();
-                    tokio::spawn(forward(client, target.clone(), state.clone(), traffic.clone()));
+                    tokio::spawn(forward(client, parts.clone()));
                 }
                 () = refuses(&mut state) => break,
             }
@@ -159,7 +206,7 @@ async fn accept(first: TcpListener, address: SocketAddr, target: String, mut sta
     }
 }
 
-async fn forward(client: TcpStream, target: String, mut state: Watch, traffic: Traffic) {
+async fn forward(client: TcpStream, Parts { target, mut state, holds, traffic }: Parts) {
     let generation = state.borrow().generation;
     if !may_pass(&mut state, generation).await {
         return;
@@ -169,24 +216,29 @@ async fn forward(client: TcpStream, target: String, mut state: Watch, traffic: T
     let mut refused = state.clone();
     let responses = AtomicU64::new(0);
     tokio::select! {
-        () = pump(from_client, to_server, state.clone(), generation, &traffic) => {}
-        () = pump(from_server, to_client, state.clone(), generation, &responses) => {}
+        () = pump(from_client, to_server, state.clone(), generation, &traffic, Some(holds)) => {}
+        () = pump(from_server, to_client, state.clone(), generation, &responses, None) => {}
         () = refuses(&mut refused) => {}
         () = is_closed(&mut state, generation) => {}
     }
 }
 
-/// Copies until one side ends, and counts the reads. Data that was read while the proxy hangs is forwarded later.
+/// Copies until one side ends, and counts the reads. Data that was read while the proxy hangs is forwarded later, and so is
+/// data that is held, if `holds` is given.
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut state: Watch,
     generation: u64,
     reads: &AtomicU64,
+    holds: Option<watch::Sender<bool>>,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
         reads.fetch_add(1, Ordering::Relaxed);
+        if let Some(holds) = &holds {
+            wait_if_held(&mut state, holds, &buffer[..n]).await;
+        }
         if !may_pass(&mut state, generation).await || to.write_all(&buffer[..n]).await.is_err() {
             return;
         }

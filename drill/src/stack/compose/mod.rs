@@ -122,6 +122,12 @@ impl ComposeStack {
         self.kill(service_of_component(component)).await
     }
 
+    pub(super) async fn run_command(&self, arguments: &[&str]) -> Result<()> {
+        let exec = ["exec", "--no-TTY", service_of(Process::Worker), "/usr/local/bin/glasshouse"];
+        self.docker.compose(exec.into_iter().chain(arguments.iter().copied())).run(COMMAND_TIMEOUT).await?;
+        Ok(())
+    }
+
     pub(super) async fn stop_receiver(&mut self) -> Result<()> {
         self.kill("alert-receiver").await
     }

@@ -30,6 +30,9 @@ use service::ServiceSpecs;
 /// The timeout of the migration.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// The timeout of another command of the service.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// A running stack. Dropping it kills the processes in the order of these fields: clients before servers.
 pub(super) struct NativeStack {
     prometheus: ManagedProcess,
@@ -44,6 +47,8 @@ pub(super) struct NativeStack {
     receiver: Receiver,
     _postgres: Postgres,
     k6: PathBuf,
+    /// Runs a command of the service, once its arguments are added.
+    command: ProcessSpec,
     /// The data folders of Prometheus and Alertmanager.
     data: [PathBuf; 2],
 }
@@ -74,6 +79,7 @@ impl NativeStack {
         };
         service.migrate()?.run(MIGRATION_TIMEOUT).await?;
         service.seed()?.run(MIGRATION_TIMEOUT).await?;
+        let command = service.command()?;
         let start = async |process| {
             let ready = format!("http://{}/health/ready", addresses.management(process));
             ManagedProcess::start(service.process(process)?, ReadinessProbe::Http(ready)).await
@@ -99,6 +105,7 @@ impl NativeStack {
             receiver,
             _postgres: postgres,
             k6: options.k6.clone(),
+            command,
             data: [folder.join(prometheus::DATA), folder.join(alertmanager::DATA)],
         })
     }
@@ -156,6 +163,13 @@ impl NativeStack {
                 Ok(())
             }
         }
+    }
+
+    pub(super) async fn run_command(&self, arguments: &[&str]) -> Result<()> {
+        let command =
+            arguments.iter().fold(self.command.clone(), |command, argument| command.argument(argument));
+        command.run(COMMAND_TIMEOUT).await?;
+        Ok(())
     }
 
     pub(super) async fn stop_receiver(&self) -> Result<()> {

@@ -38,6 +38,13 @@ impl ServiceSpecs<'_> {
         Ok(spec)
     }
 
+    /// A process that runs a command on the database, once the command's arguments are added.
+    pub(super) fn command(&self) -> Result<ProcessSpec> {
+        let mut spec = self.program("command");
+        spec.environment.insert("DATABASE_URL", self.postgres.service_url()?);
+        Ok(spec)
+    }
+
     /// A long-running process of the service.
     pub(super) fn process(&self, process: Process) -> Result<ProcessSpec> {
         let mut spec = self.spec(match process {
@@ -66,7 +73,12 @@ impl ServiceSpecs<'_> {
     }
 
     fn spec(&self, command: &'static str) -> ProcessSpec {
-        let mut spec = ProcessSpec::new(command, self.binary).argument(command);
+        self.program(command).argument(command)
+    }
+
+    /// The binary without arguments; `name` is its name in messages.
+    fn program(&self, name: &'static str) -> ProcessSpec {
+        let mut spec = ProcessSpec::new(name, self.binary);
         spec.environment.insert("GLASSHOUSE_LOG_FORMAT", "json".to_owned());
         spec.environment.insert("TMPDIR", self.folder.display().to_string());
         spec

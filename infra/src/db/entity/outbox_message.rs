@@ -19,6 +19,9 @@ pub(in crate::db) struct Model {
     /// When the message is due for delivery: immediately, after its lease expires, or after a backoff.
     pub available_at: OffsetDateTime,
     pub delivered_at: Option<OffsetDateTime>,
+    /// When delivery was given up. A dead letter is not leased.
+    pub dead_lettered_at: Option<OffsetDateTime>,
+    pub dead_letter_reason: Option<String>,
     pub created_at: OffsetDateTime,
 }
 

@@ -21,8 +21,21 @@ crate::events! {
     pub struct CacheMiss<'a>: DEBUG "cache_miss" { cache: &'a str }
     moves CacheMetrics { requests: |event, requests| requests.with([event.cache, "miss"]).inc(); }
 
+    /// A cached entry was not believed: `not_authentic` if this service did not write it for its key, `outdated` if the
+    /// database contradicts it.
+    pub struct CacheEntryRejected<'a>: WARN "cache_entry_rejected" { cache: &'a str, reason: &'a str }
+    moves CacheMetrics { rejected: |event, rejected| rejected.with([event.cache, event.reason]).inc(); }
+
     /// A cache could not be read or written. Only lookups count in `cache_requests_total`.
     pub struct CacheFailed<'a>: WARN "cache_failed" { cache: &'a str, error: &'a dyn Display }
+    unlogged { is_lookup: bool }
+    moves CacheMetrics {
+        requests: |event, requests| requests.with([event.cache, "error"]).inc_by(u64::from(event.is_lookup));
+    }
+
+    /// A lookup or a change was not attempted, because the circuit of Redis is open. Only lookups count in
+    /// `cache_requests_total`, as errors.
+    pub struct CacheSkipped<'a>: DEBUG "cache_skipped" { cache: &'a str }
     unlogged { is_lookup: bool }
     moves CacheMetrics {
         requests: |event, requests| requests.with([event.cache, "error"]).inc_by(u64::from(event.is_lookup));

@@ -25,8 +25,19 @@ crate::events! {
     }
     moves OutboxMetrics { deliveries: |event, deliveries| deliveries.with([event.kind, "failed"]).inc(); }
 
-    /// A stored message cannot be decoded, such as one of a newer version; it stays in the outbox.
-    pub struct OutboxMessageUnreadable<'a>: ERROR "outbox_message_unreadable" { error: &'a str }
+    /// The relay gave a message up after its last attempt or a permanent failure: it is a dead letter until an operator
+    /// requeues it.
+    pub struct OutboxMessageDeadLettered<'a>: ERROR "outbox_message_dead_lettered" {
+        tenant_id: &'a dyn Display,
+        message_id: &'a dyn Display,
+        kind: &'a str,
+        attempt: u32,
+        error: &'a str,
+    }
+    moves OutboxMetrics { deliveries: |event, deliveries| deliveries.with([event.kind, "dead_lettered"]).inc(); }
+
+    /// An operator requeued dead letters.
+    pub struct DeadLettersRequeued: INFO "dead_letters_requeued" { messages: u64 }
 
     /// The notifier sent a notification to a customer.
     pub struct NotificationSent<'a>: INFO "notification_sent" {

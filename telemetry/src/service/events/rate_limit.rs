@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use crate::service::metrics::AdmissionMetrics;
+
 crate::events! {
     "rate limit"
 
@@ -15,9 +17,11 @@ crate::events! {
     /// for each tenant and process.
     pub struct RateLimitExceeded<'a>: WARN "rate_limit_exceeded" { tenant_id: &'a dyn Display, refused: u64 }
 
-    /// The rate limiter could not decide, and the request passed.
-    pub struct RateLimiterFailed<'a>: WARN "rate_limiter_failed" {
-        tenant_id: &'a dyn Display,
-        error: &'a dyn Display,
-    }
+    /// Redis is unavailable, so this process limits requests by itself, with its share of the quotas.
+    pub struct RateLimiterFellBack<'a>: WARN "rate_limiter_fell_back" { error: &'a dyn Display }
+    moves AdmissionMetrics { limiter_is_local: |_, limiter_is_local| limiter_is_local.set(1); }
+
+    /// The rate limits are shared through Redis again.
+    pub struct RateLimiterRestored: INFO "rate_limiter_restored" {}
+    moves AdmissionMetrics { limiter_is_local: |_, limiter_is_local| limiter_is_local.set(0); }
 }

@@ -1,5 +1,7 @@
 //! Requests on their way to a handler: authenticated, rate limited or shed.
 
+use prometheus::IntGauge;
+
 use crate::metrics::{Capped, CappedLabel, Error, IntCounterVec, Registrar};
 
 /// Authenticated requests, and those that were rejected before they reached a handler.
@@ -9,6 +11,7 @@ pub struct AdmissionMetrics {
     rate_limited: Capped<IntCounterVec<1>>,
     throttled: IntCounterVec<1>,
     shed: IntCounterVec<1>,
+    pub(crate) limiter_is_local: IntGauge,
 }
 
 /// Every limit of requests that is not the rate limit of a tenant's plan.
@@ -50,6 +53,10 @@ impl AdmissionMetrics {
             rate_limited: Capped::new(rate_limited, tenants),
             throttled,
             shed,
+            limiter_is_local: registrar.int_gauge(
+                "rate_limiter_local",
+                "1 while Redis is unavailable and this process limits requests with its share of the quotas, 0 otherwise.",
+            )?,
         })
     }
 

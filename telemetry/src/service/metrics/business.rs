@@ -1,8 +1,10 @@
 //! Sign-ups, logins, orders, payments and revenue.
 
+use std::time::Duration;
+
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{Error, IntGauge};
+use prometheus::{Error, Gauge, IntGauge};
 
 use crate::metrics::{Capped, CappedLabel, CounterVec, IntCounterVec, Registrar};
 use crate::redaction::safe;
@@ -10,8 +12,8 @@ use crate::redaction::safe;
 /// Every status of an order.
 pub const ORDER_STATUSES: [&str; 5] = ["pending", "paid", "payment_failed", "cancelled", "refunded"];
 
-/// Every outcome of a payment.
-pub const PAYMENT_OUTCOMES: [&str; 4] = ["pending", "succeeded", "declined", "refunded"];
+/// Every outcome of a payment. A pending payment has none yet: `payments_open` counts those.
+pub const PAYMENT_OUTCOMES: [&str; 3] = ["succeeded", "declined", "refunded"];
 
 /// Sign-ups, logins, orders, payments and revenue, in plain values.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub struct BusinessMetrics {
     pub(crate) payments: IntCounterVec<1>,
     pub(crate) logins: IntCounterVec<1>,
     active_users: IntGauge,
+    open_payments: IntGauge,
+    oldest_open_payment_age: Gauge,
 }
 
 impl BusinessMetrics {
@@ -64,6 +68,14 @@ impl BusinessMetrics {
                 ["result"],
             )?,
             active_users: registrar.int_gauge("active_users", "Distinct users of the last 15 minutes.")?,
+            open_payments: registrar.int_gauge(
+                "payments_open",
+                "Payments of all tenants that are pending, or whose requested refund is not completed.",
+            )?,
+            oldest_open_payment_age: registrar.gauge(
+                "payments_oldest_open_age_seconds",
+                "Time since the oldest open payment was opened or its refund requested, in seconds; 0 if none is open.",
+            )?,
         };
         metrics.begin_at_zero();
         Ok(metrics)
@@ -90,6 +102,12 @@ impl BusinessMetrics {
     /// Sets how many distinct users were seen lately.
     pub fn set_active_users(&self, count: u64) {
         self.active_users.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Sets the number of open payments, and the age of the oldest.
+    pub fn set_open_payments(&self, open: i64, oldest_age: Duration) {
+        self.open_payments.set(open);
+        self.oldest_open_payment_age.set(oldest_age.as_secs_f64());
     }
 }
 

@@ -8,6 +8,7 @@ use crate::metrics::{IntCounterVec, IntGaugeVec, Registrar};
 #[derive(Clone, Debug)]
 pub struct CacheMetrics {
     pub(crate) requests: IntCounterVec<2>,
+    pub(crate) rejected: IntCounterVec<2>,
     connections: IntGaugeVec<1>,
     max: IntGauge,
 }
@@ -19,6 +20,11 @@ impl CacheMetrics {
                 "cache_requests_total",
                 "Cache lookups, by cache and result (hit, miss, error).",
                 ["cache", "result"],
+            )?,
+            rejected: registrar.int_counter_vec(
+                "cache_entries_rejected_total",
+                "Cached entries that were not believed, by cache and reason (not_authentic, outdated).",
+                ["cache", "reason"],
             )?,
             connections: registrar.int_gauge_vec(
                 "redis_connections",
@@ -33,6 +39,9 @@ impl CacheMetrics {
     pub fn watch(&self, cache: &str) {
         for result in ["hit", "miss", "error"] {
             self.requests.with([cache, result]);
+        }
+        for reason in ["not_authentic", "outdated"] {
+            self.rejected.with([cache, reason]);
         }
     }
 

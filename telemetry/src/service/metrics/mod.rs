@@ -57,6 +57,8 @@ pub struct Metrics {
     pub database: DatabaseMetrics,
     /// Caches, and the connection pool of Redis.
     pub cache: CacheMetrics,
+    /// The circuit breaker of Redis.
+    pub redis_breaker: CircuitBreakerMetrics,
     /// The outbox and its relay.
     pub outbox: OutboxMetrics,
     /// Health of the dependencies.
@@ -86,6 +88,7 @@ impl Metrics {
             )?,
             database: DatabaseMetrics::register(all.group("database"))?,
             cache: CacheMetrics::register(all.group("cache"))?,
+            redis_breaker: CircuitBreakerMetrics::register(all.group("cache"), "redis")?,
             outbox: OutboxMetrics::register(all.group("outbox"))?,
             health: HealthMetrics::register(all.group("health"))?,
             faults: FaultMetrics::register(all.group("faults"))?,
@@ -122,6 +125,7 @@ macro_rules! as_ref {
 as_ref!(
     standard.http: HttpMetrics,
     business: BusinessMetrics,
+    admission: AdmissionMetrics,
     payment_gateway.breaker: CircuitBreakerMetrics,
     database: DatabaseMetrics,
     cache: CacheMetrics,

@@ -111,6 +111,11 @@ fn common_errors(path: &str, operation: &Operation) -> impl Iterator<Item = (Sta
             "The request is malformed: its JSON, its query string, its id or a header",
         ),
         (StatusCode::UNAUTHORIZED, true, unauthorized),
+        (
+            StatusCode::FORBIDDEN,
+            operation.security.is_some(),
+            "The role of the caller has changed: repeat the request",
+        ),
         (StatusCode::NOT_FOUND, path.contains('{'), "The tenant of the caller has no such object"),
         (StatusCode::NOT_ACCEPTABLE, true, "`Accept-Encoding` rejects every encoding"),
         (StatusCode::REQUEST_TIMEOUT, has_body, "The body did not arrive in time"),
@@ -151,7 +156,8 @@ fn describe_errors(path: &str, operation: &mut Operation) {
     for (status, response) in errors {
         let RefOr::T(response) = response else { continue };
         if status == StatusCode::FORBIDDEN.as_str() && response.description.is_empty() {
-            response.description = "The role of the caller does not allow it".to_owned();
+            response.description =
+                "The role of the caller does not allow it, or has changed since".to_owned();
         }
         if let Some(content) = response.content.shift_remove(JSON) {
             response.content.insert(PROBLEM_JSON.to_owned(), content);

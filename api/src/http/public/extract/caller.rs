@@ -35,6 +35,11 @@ impl Caller {
         self.0.store()
     }
 
+    /// The user with their role and the plan of their tenant.
+    pub const fn principal(&self) -> &Principal {
+        &self.0
+    }
+
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
         request.extensions().get::<Principal>().cloned().map(Self).ok_or_else(log_in_first)
     }

@@ -8,6 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
+use glasshouse_domain::failure::AuthorityLost;
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::principals::{Principal, Principals};
 use glasshouse_infra::rate_limit::RateLimiter;
@@ -57,8 +58,10 @@ pub async fn authenticate(
     };
     span.record("user.role", principal.role().as_str());
     active_users.record(principal.user()).await;
-    request.extensions_mut().insert(principal);
-    Ok(next.call(request).await?.map_into_boxed_body())
+    request.extensions_mut().insert(principal.clone());
+    let response = next.call(request).await?;
+    principals.forget_if_refused(&principal).await;
+    Ok(response.map_into_boxed_body())
 }
 
 /// The claims of the request's token; `None` without a token.
@@ -75,18 +78,15 @@ async fn principal(principals: &Principals, claims: &Claims) -> Result<Principal
         return Err(throttled(retry_after));
     }
     match principals.find(claims).await? {
-        Some(principal) if principal.sessions() != claims.sessions() => Err(session_ended()),
+        Some(principal) if principal.sessions() != claims.sessions() => {
+            Err(AuthorityLost::SessionEnded.into())
+        }
         Some(principal) => Ok(principal),
         None => {
             inactive_users.count(claims.tenant(), claims.user()).map_err(throttled)?;
-            Err(Problem::new(StatusCode::UNAUTHORIZED, "user_inactive", "this user is deactivated"))
+            Err(AuthorityLost::Deactivated.into())
         }
     }
-}
-
-fn session_ended() -> Problem {
-    let detail = "your session has ended because the password was changed: log in again";
-    Problem::new(StatusCode::UNAUTHORIZED, "session_ended", detail)
 }
 
 fn throttled(retry_after: Duration) -> Problem {

@@ -9,9 +9,7 @@ use actix_web::{Error, HttpMessage, web};
 use glasshouse_domain::id::TenantId;
 use glasshouse_infra::principals::Principal;
 use glasshouse_infra::rate_limit::{Decision, RateLimiter};
-use glasshouse_telemetry::service::events::rate_limit::{
-    RateLimitApproached, RateLimitExceeded, RateLimiterFailed,
-};
+use glasshouse_telemetry::service::events::rate_limit::{RateLimitApproached, RateLimitExceeded};
 use glasshouse_telemetry::service::metrics::AdmissionMetrics;
 
 use crate::http::problem::{Problem, whole_seconds};
@@ -43,21 +41,14 @@ pub async fn limit_rate(
     Ok(response)
 }
 
-/// `None` for an unauthenticated request, and when the limiter fails. The request passes then: an outage of the
-/// limiter must not become an outage of the service.
+/// `None` for an unauthenticated request.
 async fn decide(limiter: &RateLimiter, request: &ServiceRequest) -> Option<(TenantId, Decision)> {
     let (tenant, plan) = {
         let extensions = request.extensions();
         let principal = extensions.get::<Principal>()?;
         (principal.tenant(), principal.plan())
     };
-    let decision = match limiter.take(tenant, plan).await {
-        Ok(decision) => decision,
-        Err(error) => {
-            RateLimiterFailed { tenant_id: &tenant, error: &error }.emit();
-            return None;
-        }
-    };
+    let decision = limiter.take(tenant, plan).await;
     if decision.allowed && decision.remaining == decision.limit / 10 {
         // Logged when the threshold is crossed, not for every request below it.
         RateLimitApproached { tenant_id: &tenant, remaining: decision.remaining }.emit();

@@ -55,7 +55,7 @@ pub(super) async fn change_password(
         attempt.failed().await;
     }
     let changed = changed?;
-    principals.invalidate(caller.store(), changed.id).await;
+    principals.changed(&changed, caller.principal()).await;
     PasswordChanged { tenant_id: &caller.store().tenant_id(), user_id: &changed.id }.emit();
     Ok(HttpResponse::NoContent().finish())
 }

@@ -237,6 +237,6 @@ async fn apply_change(
     principals: &Principals,
 ) -> Result<User, Problem> {
     let user = caller.store().change_user(caller.role(), id.into(), expected, change).await?;
-    principals.invalidate(caller.store(), user.id).await;
+    principals.changed(&user, caller.principal()).await;
     Ok(user)
 }

@@ -1,0 +1,79 @@
+//! `dead-letters`: lists the outbox messages whose delivery was given up, and requeues them.
+
+use std::io::{self, Write};
+
+use anyhow::{Context, ensure};
+use glasshouse_domain::id::MessageId;
+use glasshouse_infra::db::{Database, DeadLetters};
+use glasshouse_telemetry::service::events::outbox::DeadLettersRequeued;
+use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
+use uuid::Uuid;
+
+use crate::config::StorageSettings;
+use crate::environment::{Reader, environment};
+
+/// What to do with dead letters.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub(crate) enum DeadLettersCommand {
+    /// Print the dead letters, oldest first: one JSON object on each line.
+    List {
+        /// The maximum number.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// Deliver dead letters again, with all of their attempts.
+    Requeue {
+        /// Requeue all of them.
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+        /// The ids of the messages, as `list` prints them.
+        ids: Vec<Uuid>,
+    },
+}
+
+/// Runs the command.
+pub(crate) async fn run(command: DeadLettersCommand) -> anyhow::Result<()> {
+    if let DeadLettersCommand::Requeue { all, ids } = &command {
+        ensure!(*all || !ids.is_empty(), "nothing to requeue: pass the ids of messages, or --all");
+    }
+    let mut env = Reader::new(environment);
+    let storage = StorageSettings::read(&mut env);
+    let storage = env.finish(storage)?;
+    let database = Database::connect(&storage.database, &Metrics::new(MetricsSettings::default())?)
+        .await
+        .context("database_connection_failed")?;
+    let dead_letters = DeadLetters::new(database);
+    let result = match command {
+        DeadLettersCommand::List { limit } => list(&dead_letters, limit).await,
+        DeadLettersCommand::Requeue { ids, .. } => requeue(&dead_letters, &ids).await,
+    };
+    dead_letters.close().await;
+    result
+}
+
+async fn list(dead_letters: &DeadLetters, limit: u32) -> anyhow::Result<()> {
+    let found = dead_letters.list(limit).await?;
+    let mut out = io::stdout().lock();
+    for letter in found {
+        writeln!(out, "{}", serde_json::to_string(&letter)?)?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Requeues these messages; all dead letters if there are none.
+async fn requeue(dead_letters: &DeadLetters, ids: &[Uuid]) -> anyhow::Result<()> {
+    let mut requeued = 0;
+    if ids.is_empty() {
+        requeued = dead_letters.requeue(None).await?;
+    }
+    let mut unknown = Vec::new();
+    for id in ids {
+        match dead_letters.requeue(Some(MessageId::from(*id))).await? {
+            0 => unknown.push(id.to_string()),
+            messages => requeued += messages,
+        }
+    }
+    DeadLettersRequeued { messages: u64::try_from(requeued)? }.emit();
+    ensure!(unknown.is_empty(), "no dead letter has one of these ids: {}", unknown.join(", "));
+    Ok(())
+}
