@@ -1,5 +1,6 @@
 //! The commands of the binary, a file for each.
 
+pub(crate) mod audit;
 pub(crate) mod check_config;
 pub(crate) mod check_health;
 pub(crate) mod dead_letters;

@@ -14,10 +14,10 @@ use glasshouse_infra::db::{Database, Seeder};
 use glasshouse_infra::passwords::{Argon2Hasher, HashingQueue};
 use glasshouse_telemetry::service::events::process::DatabaseSeeded;
 use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use super::demo_data::{self, PASSWORD, TENANTS};
-use crate::config::{StorageSettings, read_hashing};
+use crate::config::{StorageSettings, read_hashing, read_outbox_retention};
 use crate::environment::{Reader, environment};
 
 /// The data to add.
@@ -40,6 +40,7 @@ pub(crate) async fn run(args: SeedArgs) -> anyhow::Result<()> {
     ensure!(args.orders == 0 || args.tenants > 0, "--orders needs --tenants: orders go to the new tenants");
     let mut env = Reader::new(environment);
     let (storage, hashing) = (StorageSettings::read(&mut env), read_hashing(&mut env));
+    let retained_since = clock::now() - read_outbox_retention(&mut env);
     let storage = env.finish(storage)?;
     let metrics = Metrics::new(MetricsSettings::default())?;
     let database =
@@ -53,7 +54,7 @@ pub(crate) async fn run(args: SeedArgs) -> anyhow::Result<()> {
         }
     }
     if args.tenants > 0 {
-        add_many(&seeder, &hasher, args).await?;
+        add_many(&seeder, &hasher, args, retained_since).await?;
     }
     DatabaseSeeded { demo: args.demo, tenants: args.tenants, orders: args.orders }.emit();
     Ok(())
@@ -63,13 +64,24 @@ const PRODUCTS: i64 = 10;
 /// Orders per statement: with three items each, well below the limit of 65,535 parameters of Postgres.
 const BATCH: u32 = 1000;
 
-async fn add_many(seeder: &Seeder, hasher: &Argon2Hasher, args: SeedArgs) -> anyhow::Result<()> {
+async fn add_many(
+    seeder: &Seeder,
+    hasher: &Argon2Hasher,
+    args: SeedArgs,
+    retained_since: OffsetDateTime,
+) -> anyhow::Result<()> {
     // Hashing takes by far the longest, and the password is public: all tenants use one hash.
     let hash = hasher.hash(Password::parse(PASSWORD.into())?).await?;
     for number in 0..args.tenants {
         let (tenant, owner, products) = add_tenant(seeder, number, &hash).await?;
-        let count = args.orders / args.tenants + u32::from(number < args.orders % args.tenants);
-        add_orders(seeder, tenant, owner, &products, count).await?;
+        let mut left = args.orders / args.tenants + u32::from(number < args.orders % args.tenants);
+        while left > 0 {
+            let batch = left.min(BATCH);
+            let orders = (0..batch).map(|n| finished_order(owner, &products, left - n));
+            let orders = orders.collect::<anyhow::Result<Vec<_>>>()?;
+            seeder.add_orders(tenant, &orders, retained_since).await?;
+            left -= batch;
+        }
     }
     Ok(())
 }
@@ -103,23 +115,6 @@ async fn add_tenant(
         products.push(product);
     }
     Ok((id, owner.id, products))
-}
-
-async fn add_orders(
-    seeder: &Seeder,
-    tenant: TenantId,
-    owner: UserId,
-    products: &[Product],
-    count: u32,
-) -> anyhow::Result<()> {
-    let mut left = count;
-    while left > 0 {
-        let batch = left.min(BATCH);
-        let orders = (0..batch).map(|n| finished_order(owner, products, left - n));
-        seeder.add_orders(tenant, &orders.collect::<anyhow::Result<Vec<_>>>()?).await?;
-        left -= batch;
-    }
-    Ok(())
 }
 
 /// A finished order of the last 30 days; one in ten is declined, and one in twenty refunded.

@@ -18,10 +18,10 @@ pub use http::{BodyLimits, HttpSettings, Limits};
 pub use process::{
     InvalidListenAddress, ListenAddress, ProcessSettings, ShutdownSettings, read_management_address,
 };
-pub use storage::{StorageSettings, read_migration_address};
+pub use storage::{StorageSettings, read_migration_address, read_service_role};
 pub use telemetry::read as read_telemetry;
 pub use trusted_proxies::{InvalidProxies, TrustedProxies};
-pub use worker::WorkerSettings;
+pub use worker::{WorkerSettings, read_outbox_retention};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -24,6 +24,12 @@ impl StorageSettings {
         Self::with_address(address, env)
     }
 
+    /// Reads the database as the owner of the schema connects to it.
+    pub fn read_as_owner(env: &mut Reader) -> Option<DatabaseSettings> {
+        let address = read_migration_address(env);
+        Some(Self::with_address(address, env)?.database)
+    }
+
     /// Reads the settings of the demo. Without a `DATABASE_URL` it uses SQLite in `data_directory`.
     pub(super) fn read_for_demo(data_directory: Option<&Path>, env: &mut Reader) -> Option<Self> {
         let Some(directory) = data_directory else { return Self::read(env) };
@@ -62,6 +68,14 @@ pub fn read_migration_address(env: &mut Reader) -> Option<DatabaseAddress> {
     }
     let hint = "set it, or DATABASE_MIGRATION_URL, to postgres://OWNER:PASSWORD@HOST/DATABASE";
     env.required_value("DATABASE_URL", hint)
+}
+
+/// Reads the login role of the service, which `DATABASE_URL` names if the owner has an address of its own.
+pub fn read_service_role(env: &mut Reader) -> Option<String> {
+    env.text("DATABASE_MIGRATION_URL")?;
+    env.text("DATABASE_URL")?;
+    let address: DatabaseAddress = env.required_value("DATABASE_URL", "")?;
+    address.role().map(str::to_owned)
 }
 
 /// Reads the directory of the demo's SQLite database; `None` if `DATABASE_URL` names another database.

@@ -30,16 +30,20 @@ impl WorkerSettings {
         let batch = env.number("GLASSHOUSE_WORKER_BATCH", 50, 1..=1000);
         let hours = env.number("GLASSHOUSE_IDEMPOTENCY_HOURS", 24, 1..=720);
         let max_attempts = env.number("GLASSHOUSE_OUTBOX_MAX_ATTEMPTS", 10, 1..=1000);
-        let retention_hours = env.number("GLASSHOUSE_OUTBOX_RETENTION_HOURS", 168, 1..=8760);
         Self {
             outbox_poll: env.milliseconds("GLASSHOUSE_OUTBOX_POLL_MS", 500),
             outbox_lease: env.seconds("GLASSHOUSE_OUTBOX_LEASE_SECONDS", 30),
             outbox_max_attempts: u32::try_from(max_attempts).unwrap_or(10),
-            outbox_retention: Duration::from_secs(retention_hours * 3600),
+            outbox_retention: read_outbox_retention(env),
             reconcile_poll: env.milliseconds("GLASSHOUSE_RECONCILE_POLL_MS", 2_000),
             reconcile_lease: env.seconds("GLASSHOUSE_RECONCILE_LEASE_SECONDS", 30),
             batch: u32::try_from(batch).unwrap_or(50),
             idempotency_life: Duration::from_secs(hours * 3600),
         }
     }
+}
+
+/// Reads how long delivered outbox messages are kept.
+pub fn read_outbox_retention(env: &mut Reader) -> Duration {
+    Duration::from_secs(env.number("GLASSHOUSE_OUTBOX_RETENTION_HOURS", 168, 1..=8760) * 3600)
 }

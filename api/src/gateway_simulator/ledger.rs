@@ -1,23 +1,25 @@
 //! The charges of the simulator.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 
-use glasshouse_infra::payment_gateway::wire::{Charge, ChargeRequest, ChargeStatus};
+use glasshouse_infra::payment_gateway::wire::{Charge, ChargeRequest, ChargeStatus, LedgerPage};
 
 /// All charges by idempotency key. The first outcome of a key is final.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    charges: HashMap<String, Charge>,
+    charges: BTreeMap<String, Charge>,
     /// The keys, oldest first, for eviction.
     order: VecDeque<String>,
     capacity: usize,
+    evicted: u64,
 }
 
 impl Ledger {
     /// A ledger that evicts the oldest charges above `capacity`, so that a long load test does not exhaust the
     /// memory. A real gateway evicts nothing.
     pub(super) fn new(capacity: usize) -> Self {
-        Self { charges: HashMap::new(), order: VecDeque::new(), capacity }
+        Self { charges: BTreeMap::new(), order: VecDeque::new(), capacity, evicted: 0 }
     }
 
     /// Charges once: a known key keeps its outcome.
@@ -56,6 +58,13 @@ impl Ledger {
         (self.charges.len(), newest.collect())
     }
 
+    /// The charges whose keys come after one, in the order of their keys.
+    pub(super) fn page(&self, after: &str, at_most: usize) -> LedgerPage {
+        let charges = self.charges.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
+        let charges = charges.take(at_most).map(|(_, charge)| charge.clone());
+        LedgerPage { charges: charges.collect(), evicted: self.evicted }
+    }
+
     fn first_outcome(
         &mut self,
         key: &str,
@@ -70,6 +79,7 @@ impl Ledger {
             && let Some(oldest) = self.order.pop_front()
         {
             self.charges.remove(&oldest);
+            self.evicted += 1;
         }
         let charge = Charge {
             key: key.to_owned(),
@@ -126,5 +136,17 @@ mod tests {
         }
         assert_eq!(ledger.find("a"), None);
         assert_eq!(ledger.newest(1).0, 2);
+        assert_eq!(ledger.page("", 10).evicted, 1);
+    }
+
+    #[test]
+    fn pages_follow_each_other_in_the_order_of_the_keys() {
+        let mut ledger = Ledger::new(10);
+        for key in ["c", "a", "b"] {
+            ledger.charge(key, dollars(1), false);
+        }
+        let keys = |page: LedgerPage| page.charges.into_iter().map(|charge| charge.key).collect::<Vec<_>>();
+        assert_eq!(keys(ledger.page("", 2)), ["a", "b"]);
+        assert_eq!(keys(ledger.page("b", 2)), ["c"]);
     }
 }

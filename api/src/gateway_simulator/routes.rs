@@ -10,6 +10,7 @@ use glasshouse_infra::payment_gateway::wire::{Charge, ChargeRequest, IDEMPOTENCY
 use glasshouse_telemetry::service::events::payment_gateway::{
     GatewaySimulatorBehaviorChanged, GatewaySimulatorBehaviorReset,
 };
+use serde::Deserialize;
 use serde_json::json;
 
 use super::behavior::{Behavior, Outcome};
@@ -115,6 +116,20 @@ async fn newest(simulator: web::Data<Simulator>) -> HttpResponse {
     HttpResponse::Ok().json(json!({ "total": total, "newest": charges }))
 }
 
+/// The position of a page of the ledger.
+#[derive(Debug, Deserialize)]
+struct LedgerQuery {
+    #[serde(default)]
+    after: String,
+    limit: usize,
+}
+
+/// All charges, for audits. No fault affects it.
+async fn ledger(query: web::Query<LedgerQuery>, simulator: web::Data<Simulator>) -> HttpResponse {
+    let page = simulator.ledger().page(&query.after, query.limit.min(1000));
+    HttpResponse::Ok().json(page)
+}
+
 async fn show_behavior(simulator: web::Data<Simulator>) -> HttpResponse {
     let behavior = *simulator.behavior();
     HttpResponse::Ok().json(behavior)
@@ -140,6 +155,7 @@ async fn reset_behavior(simulator: web::Data<Simulator>) -> HttpResponse {
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/v1/charges", web::get().to(newest))
+        .route("/v1/ledger", web::get().to(ledger))
         .route("/v1/charges", web::post().to(charge))
         .route("/v1/charges/{key}", web::get().to(find))
         .route("/v1/charges/{key}/void", web::post().to(void))

@@ -11,6 +11,7 @@ mod support;
 
 mod allowed_hosts;
 mod attempts;
+mod audit;
 mod authentication;
 mod authority;
 mod authorization;

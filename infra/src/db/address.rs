@@ -93,6 +93,15 @@ impl DatabaseAddress {
         self.url.expose_secret()
     }
 
+    /// The login role; `None` for SQLite.
+    #[must_use]
+    pub fn role(&self) -> Option<&str> {
+        match &self.options {
+            DriverOptions::Sqlite(_) => None,
+            DriverOptions::Postgres(options) => Some(options.get_username()),
+        }
+    }
+
     /// The file of a SQLite database; `None` for Postgres.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {

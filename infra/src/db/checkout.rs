@@ -82,7 +82,7 @@ async fn in_progress(scope: &Scope, order: OrderId) -> Result<Idempotent<Order>,
 /// Reserves the stock of all products of a draft. Fails if one of them is unknown or out of stock.
 async fn reserve_stock(scope: &Scope, draft: &OrderDraft) -> Result<Vec<Product>, ReserveError> {
     let deltas: Vec<_> = draft.basket.lines().map(|(product, quantity)| (product, -quantity.get())).collect();
-    let reserved = scope.move_stock(&deltas, Movement::Remove).await?;
+    let reserved = scope.move_stock(&deltas, Movement::Reserve).await?;
     let missing = deltas.iter().find(|(wanted, _)| reserved.iter().all(|product| product.id != *wanted));
     match missing {
         Some((product, _)) => Err(reserve_error(scope, *product).await?),

@@ -14,8 +14,10 @@
 //! | [`Plans`] | the operator's command `set-plan` |
 //! | [`Seeder`] | the operator's commands `seed` and `demo` |
 //! | [`DeadLetters`] | the operator's command `dead-letters` |
+//! | [`Auditor`](audit::Auditor) | the operator's command `audit`, which reads one snapshot |
 
 mod address;
+pub mod audit;
 mod caller_check;
 mod checkout;
 mod connect;

@@ -179,5 +179,6 @@ fn row(product: &Product, tenant_id: uuid::Uuid) -> Model {
         archived: product.archived,
         version: product.version,
         created_at: product.created_at,
+        received: Some(product.stock.into()),
     }
 }

@@ -9,6 +9,7 @@ use time::{Date, OffsetDateTime};
 
 use super::TenantStore;
 use super::failure::store_failure;
+use super::scope::Scope;
 
 /// Sums are cast to text, because `sum(bigint)` is a `numeric` on Postgres and may exceed 64 bits.
 const REVENUE: &str = "\
@@ -35,19 +36,27 @@ impl TenantStore {
     /// When a sum is out of range, or the database fails.
     pub async fn revenue(&self, period: Period) -> Result<Vec<DailyRevenue>, ReportError> {
         let scope = self.read("revenue").await?;
-        let rows = match scope.backend() {
+        let revenue = scope.revenue(period).await?;
+        scope.commit().await?;
+        Ok(revenue)
+    }
+}
+
+impl Scope {
+    /// The revenue of each day of a period, by currency.
+    pub(super) async fn revenue(&self, period: Period) -> Result<Vec<DailyRevenue>, ReportError> {
+        let rows = match self.backend() {
             DbBackend::Sqlite => {
                 // SQLite stores a time as text that begins with its day, so it sorts by day.
                 let days = [period.from().to_string().into(), day_after(period).to_string().into()];
-                scope.query(&REVENUE.replace("{day}", "substr(created_at, 1, 10)"), days).await?
+                self.query(&REVENUE.replace("{day}", "substr(created_at, 1, 10)"), days).await?
             }
             _ => {
                 let day = "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')";
                 let midnights = [midnight(period.from()).into(), midnight(day_after(period)).into()];
-                scope.query(&REVENUE.replace("{day}", day), midnights).await?
+                self.query(&REVENUE.replace("{day}", day), midnights).await?
             }
         };
-        scope.commit().await?;
         rows.iter().map(daily_revenue).collect()
     }
 }

@@ -1,10 +1,15 @@
 //! The handle of the commands `seed` and `demo`: writes example data.
 
-use glasshouse_domain::failure::StoreFailure;
-use glasshouse_domain::id::{PaymentId, TenantId};
-use glasshouse_domain::order::{Order, OrderState};
-use glasshouse_domain::payment::PaymentState;
+use std::collections::BTreeMap;
 
+use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::id::{PaymentId, ProductId, TenantId};
+use glasshouse_domain::order::{Order, OrderState};
+use glasshouse_domain::outbox::OutboxEvent;
+use glasshouse_domain::payment::PaymentState;
+use time::OffsetDateTime;
+
+use super::entity::outbox_message;
 use super::orders::NewOrderRows;
 use super::{Database, Directory, TenantStore};
 
@@ -36,12 +41,18 @@ impl Seeder {
         TenantStore::open(self.database.pool(), tenant)
     }
 
-    /// Writes finished orders without checkout, in one transaction of three statements. No stock is reserved and
-    /// nothing is charged.
+    /// Writes finished orders without checkout, in one transaction. Nothing is charged. The units of the orders count as
+    /// received and sold, and the messages that were delivered after `retained_since` are written too, so that the books
+    /// of the database balance.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn add_orders(&self, tenant: TenantId, orders: &[Order]) -> Result<(), StoreFailure> {
+    pub async fn add_orders(
+        &self,
+        tenant: TenantId,
+        orders: &[Order],
+        retained_since: OffsetDateTime,
+    ) -> Result<(), StoreFailure> {
         let store = self.tenant(tenant);
         let scope = store.write("seed_orders").await?;
         let (mut order_rows, mut item_rows, mut payment_rows) = (Vec::new(), Vec::new(), Vec::new());
@@ -56,12 +67,44 @@ impl Seeder {
         scope.insert(order_rows).await?;
         scope.insert(item_rows).await?;
         scope.insert(payment_rows).await?;
+        scope.receive_sold(&sold_units(orders)).await?;
+        let retained = orders.iter().filter(|order| order.created_at >= retained_since);
+        let mut messages = Vec::new();
+        for order in retained {
+            for event in events(order) {
+                let message = outbox_message::Model::new(tenant, &event, order.created_at)?;
+                messages.push(outbox_message::Model { delivered_at: Some(order.created_at), ..message });
+            }
+        }
+        if !messages.is_empty() {
+            scope.insert(messages).await?;
+        }
         scope.commit().await
     }
 
     /// Closes the pool.
     pub async fn close(self) {
         self.database.close().await;
+    }
+}
+
+/// The units of each product that live orders have taken.
+fn sold_units(orders: &[Order]) -> Vec<(ProductId, i32)> {
+    let mut units = BTreeMap::new();
+    let live = orders.iter().filter(|order| matches!(order.state, OrderState::Paid | OrderState::Refunded));
+    for item in live.flat_map(|order| &order.items) {
+        *units.entry(item.product).or_default() += item.quantity.get();
+    }
+    units.into_iter().collect()
+}
+
+/// The events of a finished order.
+fn events(order: &Order) -> Vec<OutboxEvent> {
+    let paid = OutboxEvent::OrderPaid { order: order.id };
+    match order.state {
+        OrderState::Paid => vec![paid],
+        OrderState::Refunded => vec![paid, OutboxEvent::OrderRefunded { order: order.id }],
+        OrderState::Pending | OrderState::PaymentFailed | OrderState::Cancelled => Vec::new(),
     }
 }
 

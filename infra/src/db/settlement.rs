@@ -1,13 +1,12 @@
 //! Step 3 of checkout: applies the settlement of a payment, which the domain decides by the outcome at the gateway.
 
 use glasshouse_domain::failure::StoreFailure;
-use glasshouse_domain::id::{MessageId, OrderId, PaymentId, TenantId};
+use glasshouse_domain::id::{OrderId, PaymentId, TenantId};
 use glasshouse_domain::order::{Order, OrderState};
 use glasshouse_domain::outbox::OutboxEvent;
 use glasshouse_domain::payment::{ChargeOutcome, PaymentState};
 use glasshouse_domain::settlement::Settlement;
 use glasshouse_domain::values::Currency;
-use glasshouse_telemetry::propagation;
 use glasshouse_telemetry::service::events::payments::{PaymentDeclined, PaymentSucceeded};
 use glasshouse_telemetry::service::metrics::{BusinessMetrics, Sale};
 use sea_orm::ColumnTrait;
@@ -132,20 +131,7 @@ impl Scope {
 
     /// Adds a message for the relay, in the transaction of the change that it reports.
     pub(super) async fn append_to_outbox(&self, event: OutboxEvent) -> Result<(), StoreFailure> {
-        let now = clock::now();
-        let message = outbox_message::Model {
-            id: MessageId::new().uuid(),
-            tenant_id: self.tenant().uuid(),
-            kind: event.kind().to_owned(),
-            event: serde_json::to_value(&event).map_err(|error| StoreFailure::Unexpected(error.into()))?,
-            traceparent: propagation::traceparent(),
-            attempts: 0,
-            available_at: now,
-            delivered_at: None,
-            dead_lettered_at: None,
-            dead_letter_reason: None,
-            created_at: now,
-        };
+        let message = outbox_message::Model::new(self.tenant(), &event, clock::now())?;
         self.insert([message]).await
     }
 }

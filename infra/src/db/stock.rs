@@ -7,7 +7,7 @@ use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::ProductId;
 use glasshouse_domain::product::Product;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, LockType};
-use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, QueryTrait, Select};
+use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, QueryTrait, Select, UpdateMany};
 
 use super::entity::product::{Column, Entity};
 use super::failure::store_failure;
@@ -16,10 +16,12 @@ use super::scope::Scope;
 /// The kind of a stock movement: the products that it may change, and the bounds of their stock.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Movement {
-    /// Units leave the stock of products that are for sale, which must not become negative.
+    /// An order takes units of products that are for sale, whose stock must not become negative.
+    Reserve,
+    /// Units are removed by hand, with the same bounds.
     Remove,
-    /// Units are added to products that are for sale. With the `reserved` units of pending orders, the stock must not
-    /// exceed its maximum.
+    /// Units are added by hand to products that are for sale. With the `reserved` units of pending orders, the stock must
+    /// not exceed its maximum.
     Add { reserved: i64 },
     /// Units return from an order, to archived products too. No bound stops them: the order must end.
     Release,
@@ -51,7 +53,9 @@ impl Scope {
         let next = Expr::col(Column::Stock).add(delta_by_id(deltas));
         let update = self.update::<Entity>().filter(Column::Id.in_subquery(locked));
         let update = match movement {
-            Movement::Remove => update.filter(next.clone().gte(0)).col_expr(Column::Stock, next),
+            Movement::Reserve | Movement::Remove => {
+                update.filter(next.clone().gte(0)).col_expr(Column::Stock, next)
+            }
             Movement::Add { reserved } => {
                 // A difference, because the sum of a stock above its maximum may exceed the column.
                 let most = Expr::val(i64::from(Product::MAX_STOCK) - reserved).sub(delta_by_id(deltas));
@@ -59,7 +63,18 @@ impl Scope {
             }
             Movement::Release => update.col_expr(Column::Stock, saturating(next, deltas)),
         };
+        let update = match movement {
+            Movement::Reserve | Movement::Release => update,
+            Movement::Remove | Movement::Add { .. } => received(update, deltas),
+        };
         self.run_returning(update).await
+    }
+
+    /// Counts units as received that finished orders have taken without a reservation.
+    pub(super) async fn receive_sold(&self, sold: &[(ProductId, i32)]) -> Result<(), StoreFailure> {
+        let ids = sold.iter().map(|(product, _)| product.uuid());
+        self.run(received(self.update::<Entity>().filter(Column::Id.is_in(ids)), sold)).await?;
+        Ok(())
     }
 
     /// The stock of a product in units, locked until the end of this transaction; `None` if it is not for sale.
@@ -82,6 +97,11 @@ impl Scope {
 
 fn for_sale(scope: &Scope, product: ProductId) -> Select<Entity> {
     scope.find_by_id::<Entity>(product.uuid()).filter(Column::Archived.eq(false))
+}
+
+/// Records movements by hand, beside those of orders: the stock and the units of live orders are always what was received.
+fn received(update: UpdateMany<Entity>, deltas: &[(ProductId, i32)]) -> UpdateMany<Entity> {
+    update.col_expr(Column::Received, Expr::col(Column::Received).add(delta_by_id(deltas)))
 }
 
 /// The new stock, or the largest number of the column: an earlier version could add more than its maximum.

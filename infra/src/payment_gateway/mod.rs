@@ -1,6 +1,7 @@
 //! The client of the payment gateway. The id of a payment is the idempotency key of every request, so each may be
 //! retried.
 
+pub mod ledger;
 pub mod wire;
 
 use glasshouse_domain::id::PaymentId;

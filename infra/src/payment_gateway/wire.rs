@@ -6,6 +6,7 @@
 //! | `GET /v1/charges/{key}` | 200 [`Charge`], or 404 if no charge has this key |
 //! | `POST /v1/charges/{key}/void` | 200 [`Charge`], final; a key without a charge is declined as `voided` |
 //! | `POST /v1/charges/{key}/refund` | 200 [`Charge`], or 409 if there is nothing to refund |
+//! | `GET /v1/ledger?after={key}&limit={number}` | 200 [`LedgerPage`] |
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,15 @@ pub struct Charge {
     pub status: ChargeStatus,
     /// The reason of a declined charge.
     pub decline_reason: Option<String>,
+}
+
+/// A page of the ledger.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LedgerPage {
+    /// The charges whose keys come after that of the request, in the order of their keys.
+    pub charges: Vec<Charge>,
+    /// The number of charges that the gateway has deleted. If it is not 0, the ledger is not complete.
+    pub evicted: u64,
 }
 
 /// The state of a charge.

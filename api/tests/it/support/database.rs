@@ -48,6 +48,36 @@ impl TestDatabase {
         Self(Arc::new(Inner::Postgres { name }))
     }
 
+    /// A copy of the database, to which nothing may be connected.
+    pub(crate) async fn copy(&self) -> Self {
+        match &*self.0 {
+            Inner::Sqlite(directory) => {
+                let copy = tempfile::tempdir().unwrap();
+                for file in std::fs::read_dir(directory.path()).unwrap().map(Result::unwrap) {
+                    std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+                }
+                Self(Arc::new(Inner::Sqlite(copy)))
+            }
+            Inner::Postgres { name } => {
+                let copy = format!("glasshouse_test_{}", uuid::Uuid::now_v7().simple());
+                as_superuser(&[format!("CREATE DATABASE {copy} TEMPLATE {name}")]).await;
+                Self(Arc::new(Inner::Postgres { name: copy }))
+            }
+        }
+    }
+
+    /// Runs statements without the application, row-level security and foreign keys.
+    pub(crate) async fn execute_without_foreign_keys(&self, sql: &str) {
+        let (url, off) = match &*self.0 {
+            Inner::Sqlite(_) => (self.owner_url(), "PRAGMA foreign_keys = OFF"),
+            Inner::Postgres { name } => (superuser_url(name), "SET session_replication_role = replica"),
+        };
+        let connection = connect(&url).await;
+        connection.execute_unprepared(off).await.unwrap();
+        connection.execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        connection.close().await.unwrap();
+    }
+
     /// The settings with which the application uses it, and Redis on Postgres.
     pub(crate) fn settings(&self) -> Vec<(String, String)> {
         let mut settings = vec![("DATABASE_URL".to_owned(), self.service_url())];

@@ -1,5 +1,9 @@
 //! The table `outbox_messages`.
 
+use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::id::{MessageId, TenantId};
+use glasshouse_domain::outbox::OutboxEvent;
+use glasshouse_telemetry::propagation;
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
@@ -31,3 +35,26 @@ pub(in crate::db) enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 tenant_entity!(tenant: TenantId, id: Id);
+
+impl Model {
+    /// A new message, due immediately. It continues the current trace.
+    pub(in crate::db) fn new(
+        tenant: TenantId,
+        event: &OutboxEvent,
+        now: OffsetDateTime,
+    ) -> Result<Self, StoreFailure> {
+        Ok(Self {
+            id: MessageId::new().uuid(),
+            tenant_id: tenant.uuid(),
+            kind: event.kind().to_owned(),
+            event: serde_json::to_value(event).map_err(|error| StoreFailure::Unexpected(error.into()))?,
+            traceparent: propagation::traceparent(),
+            attempts: 0,
+            available_at: now,
+            delivered_at: None,
+            dead_lettered_at: None,
+            dead_letter_reason: None,
+            created_at: now,
+        })
+    }
+}

@@ -22,6 +22,9 @@ pub(in crate::db) struct Model {
     pub archived: bool,
     pub version: i32,
     pub created_at: OffsetDateTime,
+    /// The units that came in by hand: the initial stock and all stock movements. `None` for a product of a version that did
+    /// not record them.
+    pub received: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
