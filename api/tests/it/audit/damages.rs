@@ -188,7 +188,10 @@ const DAMAGES: &[Damage] = &[
     },
     Damage {
         what: "an order of a tenant that does not exist was acknowledged",
-        how: Acknowledged(|lines| lines[0]["tenant"] = json!("nobody")),
+        how: Acknowledged(|lines| {
+            let order = lines.iter_mut().find(|line| !line["order"].is_null()).unwrap();
+            order["tenant"] = json!("nobody");
+        }),
         found_by: &["acknowledged_orders_exist"],
     },
     Damage {

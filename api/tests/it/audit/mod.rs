@@ -11,6 +11,8 @@ use std::process::Command;
 
 use glasshouse_infra::db::audit::checks;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use self::books::{Shop, audit, audit_settings, audit_with};
 use crate::command_line::with;
@@ -256,6 +258,19 @@ async fn a_service_role_that_is_exempt_is_found_by_its_address() {
     assert_eq!(finding["detail"], "the role is a superuser");
 }
 
+/// The URL of a gateway that has deleted charges.
+async fn gateway_that_deleted_charges() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let _ = connection.read(&mut [0; 4096]).await.unwrap();
+        let response = "HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{\"charges\":[],\"evicted\":3}";
+        connection.write_all(response.as_bytes()).await.unwrap();
+    });
+    url
+}
+
 /// Findings have the exit code 1; an audit that cannot be made has another one.
 #[tokio::test]
 async fn an_audit_that_cannot_be_made_exits_with_2() {
@@ -269,15 +284,20 @@ async fn an_audit_that_cannot_be_made_exits_with_2() {
     let strange = books.copy().await;
     strange.edit("acknowledged.jsonl", |lines| lines.push(json!({ "tenant": "acme" })));
     strange.edit("ledger.jsonl", |lines| lines.push(json!({ "key": "z" })));
+    let blind = books.copy().await;
+    blind.database.execute_without_foreign_keys("DROP POLICY slug_lookup ON tenants").await;
+    let incomplete = gateway_that_deleted_charges().await;
     let (unsorted, strange_ledger) = (unsorted.file("ledger.jsonl"), strange.file("ledger.jsonl"));
     let strange_acknowledged = strange.file("acknowledged.jsonl");
     for (address, arguments, message) in [
         (Some(database.service_url()), vec![], "does not see all tenants"),
+        (Some(blind.database.owner_url()), vec![], "does not see all tenants"),
         (Some(empty.owner_url()), vec![], "glasshouse migrate"),
         (Some(sqlite.to_owned()), vec![], "there is no database"),
         (Some("mysql://db".to_owned()), vec![], "DATABASE_MIGRATION_URL"),
         (None, vec!["--ledger", "/nonexistent"], "the file of the ledger"),
         (None, vec!["--ledger", "http://127.0.0.1:1"], "the ledger of the gateway"),
+        (None, vec!["--ledger", &*incomplete], "deleted its 3 oldest charges"),
         (None, vec!["--ledger", &*unsorted], "charge 2 of the ledger comes before"),
         (None, vec!["--ledger", &*strange_ledger], "charge 11 of the ledger"),
         (None, vec!["--acknowledged", "/nonexistent"], "the file of acknowledgements"),

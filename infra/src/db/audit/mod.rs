@@ -68,7 +68,7 @@ pub enum AuditError {
         "the database role {role:?} does not see all tenants: set DATABASE_MIGRATION_URL to the owner of the schema, as for \
          `glasshouse migrate`"
     )]
-    NotOwner {
+    TenantsHidden {
         /// The role of the connection.
         role: String,
     },
