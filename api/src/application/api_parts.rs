@@ -18,9 +18,10 @@ use glasshouse_telemetry::service::metrics::{AdmissionMetrics, BusinessMetrics, 
 
 use super::connections::Connections;
 use crate::config::AuthSettings;
+use crate::http::Draining;
 use crate::http::body::Bodies;
 use crate::http::health::Dependencies;
-use crate::http::public::middleware::{Draining, InFlight};
+use crate::http::public::middleware::InFlight;
 use crate::third_parties::ThirdParties;
 
 /// All parts of the API. Cloned for each server thread.

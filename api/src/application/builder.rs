@@ -4,7 +4,6 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use actix_web::dev::Server;
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::redis::{Redis, RedisSettings};
@@ -13,16 +12,16 @@ use glasshouse_telemetry::service::metrics::Metrics;
 
 use super::api_parts::{AdmissionParts, ApiParts, EdgeParts, HandlerParts};
 use super::connections::{Connections, bind, connect, http_url};
-use super::servers::{HttpServer, gateway_simulator_server, management_server, public_server};
+use super::servers::{HttpServer, RunningServer, gateway_simulator_server, management_server, public_server};
 use super::{Addresses, Application};
 use crate::config::{AuthSettings, HttpSettings, ProcessSettings, StorageSettings, WorkerSettings};
-use crate::http::AllowedHosts;
 use crate::http::body::{Bodies, BodyMemory};
 use crate::http::connections::{ConnectionTimeouts, connections_within, raise_descriptor_limit};
 use crate::http::health::Dependencies;
 use crate::http::management::faults::FaultPanel;
 use crate::http::management::metrics::Gauges;
-use crate::http::public::middleware::{Draining, InFlight};
+use crate::http::public::middleware::InFlight;
+use crate::http::{AllowedHosts, Draining};
 use crate::third_parties::{ThirdParties, ThirdPartySettings};
 use crate::worker::Worker;
 
@@ -44,12 +43,12 @@ pub(super) struct Builder {
     metrics: Metrics,
     faults: Faults,
     draining: Draining,
-    servers: Vec<Server>,
+    api: Option<RunningServer>,
+    /// The servers that stop after the API.
+    servers: Vec<RunningServer>,
     addresses: Addresses,
     connections: Option<Connections>,
     active_users: Option<ActiveUsers>,
-    in_flight: Option<InFlight>,
-    body_memory: Option<BodyMemory>,
     /// Connections in pools, which need descriptors as well.
     pooled_connections: u64,
     worker: Option<Worker>,
@@ -69,12 +68,11 @@ impl Builder {
             metrics,
             faults,
             draining: Draining::default(),
+            api: None,
             servers: Vec::new(),
             addresses: Addresses::default(),
             connections: None,
             active_users: None,
-            in_flight: None,
-            body_memory: None,
             pooled_connections: 0,
             worker: None,
         })
@@ -142,8 +140,6 @@ impl Builder {
         let admission = AdmissionParts::new(auth, http.quotas, connections, faults, metrics);
         let handlers = HandlerParts::new(auth, connections, third_parties, metrics)?;
         self.active_users = Some(admission.active_users());
-        self.in_flight = Some(edge.in_flight.clone());
-        self.body_memory = Some(edge.bodies.memory.clone());
         let (parts, runtime) = (ApiParts { edge, admission, handlers }, metrics.standard.runtime.clone());
         let server = HttpServer {
             workers: http.workers,
@@ -152,7 +148,7 @@ impl Builder {
             connection_metrics: Some(metrics.connections.clone()),
             ..self.http_server()
         };
-        self.servers.push(public_server(server, listener, http, parts, runtime)?);
+        self.api = Some(public_server(server, listener, http, parts, runtime)?);
         Ok(())
     }
 
@@ -163,7 +159,6 @@ impl Builder {
             connections: OPERATOR_CONNECTIONS,
             timeouts: ConnectionTimeouts { head: OPERATOR_TIMEOUT, keep_alive: OPERATOR_TIMEOUT },
             connection_metrics: None,
-            shutdown_timeout: self.settings.shutdown.grace,
             draining: self.draining.clone(),
             metrics: self.metrics.standard.http.clone(),
             on_connect: |_, _| {},
@@ -204,8 +199,7 @@ impl Builder {
         let (listener, bound) =
             bind(self.settings.management_address.as_str(), "GLASSHOUSE_MANAGEMENT_ADDR")?;
         self.addresses.management = Some(bound);
-        let server = HttpServer { shutdown_timeout: Duration::from_secs(1), ..self.http_server() };
-        let hosts = self.allowed_hosts(bound);
+        let (server, hosts) = (self.http_server(), self.allowed_hosts(bound));
         let (database, dependencies) = match self.connections {
             Some(connections) => (Some(connections.database), connections.dependencies),
             None => (None, Dependencies::default()),
@@ -220,13 +214,12 @@ impl Builder {
         let draining = self.draining.clone();
         self.servers.push(management_server(server, listener, hosts, gauges, panel, draining)?);
         Ok(Application {
+            api: self.api,
             servers: self.servers,
             addresses: self.addresses,
             worker: self.worker,
             database,
             draining: self.draining,
-            in_flight: self.in_flight,
-            body_memory: self.body_memory,
             shutdown: self.settings.shutdown,
         })
     }

@@ -4,16 +4,14 @@ mod api_parts;
 mod builder;
 mod connections;
 mod servers;
+mod shutdown;
 
 use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
-use anyhow::{Context, bail};
-use futures_util::future::join_all;
+use anyhow::bail;
 use glasshouse_infra::db::Database;
 use glasshouse_telemetry::service::events::process::{
     ApplicationStarted, ApplicationStarting, ApplicationStopped, ApplicationStopping,
@@ -22,22 +20,22 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::builder::Builder;
+use self::servers::RunningServer;
+use self::shutdown::Shutdown;
 use crate::config::{Config, DemoConfig, ServeConfig, ShutdownSettings, WorkerConfig};
-use crate::http::body::BodyMemory;
-use crate::http::public::middleware::{Draining, InFlight};
+use crate::http::Draining;
 use crate::worker::Worker;
 
 /// A process that is connected and bound to its ports, but not serving yet.
 pub struct Application {
-    servers: Vec<Server>,
+    /// The public server, if this process has it.
+    api: Option<RunningServer>,
+    /// The servers that stop after it.
+    servers: Vec<RunningServer>,
     addresses: Addresses,
     worker: Option<Worker>,
     database: Option<Arc<Database>>,
     draining: Draining,
-    /// The in-flight requests of the API, if this process serves it.
-    in_flight: Option<InFlight>,
-    /// The bodies of the API's requests, which are received before a request is in flight.
-    body_memory: Option<BodyMemory>,
     shutdown: ShutdownSettings,
 }
 
@@ -51,9 +49,6 @@ pub struct Addresses {
     /// The payment-gateway simulator.
     pub gateway: Option<SocketAddr>,
 }
-
-/// How long closing the connections to the database may take.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Application {
     /// Connects to the dependencies in the configuration, checks them, and binds the ports.
@@ -127,14 +122,19 @@ impl Application {
         self.addresses
     }
 
-    /// Serves until `stop` resolves, and then shuts down gracefully: readiness turns 503, requests and
-    /// background work finish, connections close.
+    /// Serves until `stop` resolves, and then shuts down gracefully: readiness turns 503, new connections are refused,
+    /// requests and background work finish, connections close.
     ///
     /// # Errors
     /// When a server ends by itself, or requests and background work exceed the grace period.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let handles: Vec<ServerHandle> = self.servers.iter().map(Server::handle).collect();
-        let mut serving: JoinSet<io::Result<()>> = self.servers.into_iter().collect();
+        let mut serving: JoinSet<io::Result<()>> = JoinSet::new();
+        let mut serve = |server: RunningServer| {
+            let (server, stop) = server.into_parts();
+            serving.spawn(server);
+            stop
+        };
+        let (api, others) = (self.api.map(&mut serve), self.servers.into_iter().map(serve).collect());
         let stop_working = CancellationToken::new();
         let mut working = JoinSet::new();
         if let Some(worker) = self.worker {
@@ -157,18 +157,8 @@ impl Application {
         self.draining.start();
         stop_working.cancel();
         tokio::time::sleep(self.shutdown.drain).await;
-        let finish = async {
-            working.join_all().await;
-            finish_requests(self.in_flight.as_ref(), self.body_memory.as_ref()).await;
-            join_all(handles.iter().map(|handle| handle.stop(true))).await;
-            serving.join_all().await;
-        };
-        let in_time = tokio::time::timeout(self.shutdown.grace, finish).await;
-        if let Some(database) = self.database {
-            // Closing waits for connections in use, and a stuck request never returns its connection.
-            let _ = tokio::time::timeout(CLOSE_TIMEOUT, database.close()).await;
-        }
-        in_time.context("requests or background work did not finish in time")?;
+        Shutdown { api, others, working, database: self.database }.finish_within(self.shutdown.grace).await?;
+        serving.join_all().await;
         ApplicationStopped {}.emit();
         Ok(())
     }
@@ -176,14 +166,4 @@ impl Application {
 
 fn displayed(address: &Option<SocketAddr>) -> Option<&dyn Display> {
     address.as_ref().map(|address| address as &dyn Display)
-}
-
-/// Waits until no request is in flight, and no body is being received. Server threads share the database connections that each of them
-/// opened, so no thread may end before the last request has.
-async fn finish_requests(in_flight: Option<&InFlight>, bodies: Option<&BodyMemory>) {
-    while in_flight.is_some_and(|in_flight| in_flight.count() > 0)
-        || bodies.is_some_and(|bodies| bodies.count() > 0)
-    {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use super::connections::{Activity, CloseReason, WatchedStream};
-use super::public::middleware::Draining;
+use super::draining::Draining;
 use super::rejection;
 use super::unanswered::Unanswered;
 

@@ -15,7 +15,7 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::public::middleware::Draining;
+use super::draining::Draining;
 
 /// The timeout of the check of one dependency.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -121,8 +121,10 @@ async fn live() -> HttpResponse {
 }
 
 async fn ready(dependencies: web::Data<Dependencies>, draining: web::Data<Draining>) -> HttpResponse {
-    let checks = dependencies.check().await;
-    let is_ready = !draining.is_on() && checks.values().all(|verdict| *verdict == "ok");
+    // A process that stops is not ready at once, however long its dependencies take.
+    let checks = if draining.is_on() { Arc::default() } else { dependencies.check().await };
+    let is_up = checks.values().all(|verdict| *verdict == "ok");
+    let is_ready = is_up && !draining.is_on();
     let (status, word) =
         if is_ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
     HttpResponse::build(status).json(Readiness { status: word, checks: &checks })

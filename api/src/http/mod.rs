@@ -5,6 +5,7 @@ mod allowed_hosts;
 pub mod body;
 mod connection;
 pub mod connections;
+mod draining;
 pub mod finish;
 pub mod head;
 pub mod health;
@@ -18,6 +19,7 @@ pub mod unknown_route;
 
 pub use allowed_hosts::{AllowedHosts, check_host};
 pub use connection::Connection;
+pub use draining::Draining;
 
 /// The content codings that bodies of requests may have, and that responses are offered in.
 const CODINGS: &str = "gzip, deflate";

@@ -61,6 +61,7 @@ mod schemathesis;
 mod series_from_start;
 mod settlement;
 mod shutdown;
+mod shutdown_under_traffic;
 mod smoke;
 mod sqlite;
 mod statements;

@@ -3,14 +3,13 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 use glasshouse_telemetry::http::TracingLogger;
 use glasshouse_telemetry::hub_per_request;
 use glasshouse_telemetry::metrics::RuntimeMetrics;
 
-use super::http_server::HttpServer;
+use super::http_server::{HttpServer, RunningServer};
 use crate::config::BodyLimits;
 use crate::gateway_simulator::{self, Simulator};
 use crate::http::AllowedHosts;
@@ -29,7 +28,7 @@ pub(in crate::application) fn gateway_simulator_server(
     listener: TcpListener,
     hosts: AllowedHosts,
     runtime: RuntimeMetrics,
-) -> anyhow::Result<Server> {
+) -> anyhow::Result<RunningServer> {
     let simulator = Simulator::default();
     let bodies = Bodies { limits: BODY, memory: BodyMemory::for_requests(BODIES, BODY), metrics: None };
     server.serve(listener, move || {

@@ -8,15 +8,16 @@ use actix_http::{ConnectionType, HttpService, KeepAlive, Protocol};
 use actix_service::{
     IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, apply_fn_factory, map_config,
 };
-use actix_web::body::MessageBody;
-use actix_web::dev::{AppConfig, Extensions, Response, Server};
+use actix_web::HttpResponse;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{AppConfig, Extensions, Response, Server, ServerHandle};
 use glasshouse_telemetry::metrics::HttpMetrics;
 use glasshouse_telemetry::service::metrics::ConnectionMetrics;
 use tokio::net::TcpStream;
 
-use crate::http::Connection;
-use crate::http::connections::{Activity, ConnectionTimeouts, OpenConnections, Pieces};
-use crate::http::public::middleware::Draining;
+use super::listener::Listener;
+use crate::http::connections::{Activity, ConnectionTimeouts, OpenConnections, Pieces, ServerConnections};
+use crate::http::{Connection, Draining};
 
 /// How long a client may take to close its side of a connection that the server has closed.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -33,8 +34,6 @@ pub(in crate::application) struct HttpServer {
     pub(in crate::application) connections: usize,
     /// Deadlines of each connection.
     pub(in crate::application) timeouts: ConnectionTimeouts,
-    /// How long a stop waits for connections.
-    pub(in crate::application) shutdown_timeout: Duration,
     /// Whether the process is stopping.
     pub(in crate::application) draining: Draining,
     /// Where malformed requests are counted.
@@ -45,13 +44,55 @@ pub(in crate::application) struct HttpServer {
     pub(in crate::application) on_connect: fn(&TcpStream, &mut Extensions),
 }
 
+/// A server that serves while `server` is awaited.
+pub(in crate::application) struct RunningServer {
+    pub(in crate::application) server: Server,
+    listener: Listener,
+    connections: ServerConnections,
+}
+
+/// How to stop a server.
+pub(in crate::application) struct ServerStop {
+    handle: ServerHandle,
+    listener: Listener,
+    connections: ServerConnections,
+}
+
+impl RunningServer {
+    /// The server, and how to stop it.
+    pub(in crate::application) fn into_parts(self) -> (Server, ServerStop) {
+        let Self { server, listener, connections } = self;
+        let stop = ServerStop { handle: server.handle(), listener, connections };
+        (server, stop)
+    }
+}
+
+impl ServerStop {
+    /// Refuses new connections, and waits until the requests of the others have their responses. The threads of the server
+    /// go on.
+    pub(in crate::application) async fn finish_requests(&self) {
+        self.listener.close(&self.handle).await;
+        self.connections.close().await;
+    }
+
+    /// The number of open connections.
+    pub(in crate::application) fn connections(&self) -> usize {
+        self.connections.count()
+    }
+
+    /// Ends the threads of the server, which has no connection any more.
+    pub(in crate::application) async fn end(&self) {
+        self.handle.stop(true).await;
+    }
+}
+
 impl HttpServer {
     /// Serves `app` on `listener`, as `actix_web::HttpServer` does, over a [`Connection`].
     pub(in crate::application) fn serve<I, S, B>(
         self,
         listener: TcpListener,
         app: impl Fn() -> I + Clone + Send + 'static,
-    ) -> anyhow::Result<Server>
+    ) -> anyhow::Result<RunningServer>
     where
         I: IntoServiceFactory<S, actix_http::Request>,
         S: ServiceFactory<actix_http::Request, Config = AppConfig> + 'static,
@@ -63,28 +104,34 @@ impl HttpServer {
         B: MessageBody + 'static,
     {
         let address = listener.local_addr()?;
-        let builder = Server::build();
-        let stopping = builder.graceful_shutdown_signal();
+        let (stop_listening, all_connections) = (Listener::of(&listener)?, ServerConnections::default());
         let of_thread = self.connections.div_ceil(self.workers);
-        let builder = builder
+        let builder = Server::build()
             .workers(self.workers)
             .max_concurrent_connections(of_thread + CLOSING)
             .disable_signals()
-            .shutdown_timeout(self.shutdown_timeout.as_secs());
+            .shutdown_timeout(0);
+        let connections = all_connections.clone();
         let builder = builder.listen(address.to_string(), listener, move || {
-            let (server, stopping) = (self.clone(), stopping.clone());
+            let server = self.clone();
+            let draining = self.draining.clone();
             let app = app().into_factory().map_err(|error| error.into().error_response());
-            let app = apply_fn_factory(app, |request: actix_http::Request, app: &_| {
+            let app = apply_fn_factory(app, move |request: actix_http::Request, app: &_| {
                 let activity = request.conn_data::<Activity>().cloned();
                 activity.iter().for_each(Activity::begin_request);
                 let answering = Service::call(app, request);
+                let draining = draining.clone();
                 async move {
-                    let response = answering.await.map(Into::into);
-                    let closes = response.as_ref().is_ok_and(|response: &Response<B>| {
-                        response.head().connection_type() == ConnectionType::Close
-                    });
+                    let mut response = match answering.await.map(Into::into) {
+                        Ok(response) => response.map_body(|_, body: B| Pieces::new(body)),
+                        Err(error) => Response::from(error).map_body(|_, body: BoxBody| Pieces::new(body)),
+                    };
+                    if draining.is_on() {
+                        response.head_mut().set_connection_type(ConnectionType::Close);
+                    }
+                    let closes = response.head().connection_type() == ConnectionType::Close;
                     activity.iter().for_each(|activity| activity.answered(closes));
-                    response.map(|response| response.map_body(|_, body| Pieces::new(body)))
+                    Ok::<Response<Pieces>, HttpResponse>(response)
                 }
             });
             // Connections have their own deadlines, which include those of actix-http.
@@ -93,17 +140,15 @@ impl HttpServer {
                 .client_request_timeout(Duration::ZERO)
                 .client_disconnect_timeout(DISCONNECT_TIMEOUT)
                 .local_addr(address)
-                .graceful_shutdown_signal(move || {
-                    let stopping = stopping.clone();
-                    async move { stopping.notified().await }
-                })
                 .on_connect_ext(move |connection: &Connection, data| {
                     data.insert(connection.unanswered().clone());
                     data.insert(connection.activity().clone());
                     (server.on_connect)(connection.stream(), data);
                 })
                 .finish(map_config(app, |()| AppConfig::default()));
-            let connections = OpenConnections::new(of_thread, self.connection_metrics.clone());
+            let connections =
+                OpenConnections::new(of_thread, self.connection_metrics.clone(), connections.clone());
+            tokio::task::spawn_local(connections.clone().close_with_server());
             let (draining, metrics, timeouts) = (self.draining.clone(), self.metrics.clone(), self.timeouts);
             apply_fn_factory(http, move |stream: TcpStream, http| {
                 let peer = stream.peer_addr().ok();
@@ -113,6 +158,6 @@ impl HttpServer {
                 async move { open.serve(serving).await.unwrap_or(Ok(())) }
             })
         })?;
-        Ok(builder.run())
+        Ok(RunningServer { server: builder.run(), listener: stop_listening, connections: all_connections })
     }
 }

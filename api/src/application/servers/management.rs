@@ -3,12 +3,11 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 use glasshouse_telemetry::hub_per_request;
 
-use super::http_server::HttpServer;
+use super::http_server::{HttpServer, RunningServer};
 use crate::config::BodyLimits;
 use crate::http::body::{Bodies, BodyMemory, receive_body};
 use crate::http::finish::finish_response;
@@ -17,9 +16,8 @@ use crate::http::management::faults::{self, FaultPanel};
 use crate::http::management::metrics::{self, Gauges};
 use crate::http::management::{self, profiles};
 use crate::http::problem::{self, document_bare_errors};
-use crate::http::public::middleware::Draining;
 use crate::http::unknown_route::unknown_route;
-use crate::http::{AllowedHosts, check_host, health};
+use crate::http::{AllowedHosts, Draining, check_host, health};
 
 /// Limits of a request body.
 const BODY: BodyLimits = BodyLimits { bytes: 16 * 1024, timeout: Duration::from_secs(5) };
@@ -36,7 +34,7 @@ pub(in crate::application) fn management_server(
     gauges: Gauges,
     faults: FaultPanel,
     draining: Draining,
-) -> anyhow::Result<Server> {
+) -> anyhow::Result<RunningServer> {
     let bodies = Bodies { limits: BODY, memory: BodyMemory::for_requests(BODIES, BODY), metrics: None };
     let routes = web::Data::new(management::routes(faults.faults.are_enabled()));
     let server = HttpServer { on_connect: profiles::remember_connection, ..server };

@@ -2,10 +2,11 @@
 
 mod gateway_simulator;
 mod http_server;
+mod listener;
 mod management;
 mod public;
 
 pub(super) use gateway_simulator::gateway_simulator_server;
-pub(super) use http_server::HttpServer;
+pub(super) use http_server::{HttpServer, RunningServer, ServerStop};
 pub(super) use management::management_server;
 pub(super) use public::public_server;

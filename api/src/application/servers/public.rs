@@ -2,7 +2,6 @@
 
 use std::net::TcpListener;
 
-use actix_web::dev::Server;
 use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::{App, web};
 use glasshouse_telemetry::http::{Observe, TracingLogger};
@@ -10,7 +9,7 @@ use glasshouse_telemetry::hub_per_request;
 use glasshouse_telemetry::metrics::RuntimeMetrics;
 use utoipa_actix_web::AppExt;
 
-use super::http_server::HttpServer;
+use super::http_server::{HttpServer, RunningServer};
 use crate::application::api_parts::ApiParts;
 use crate::config::HttpSettings;
 use crate::http::body::receive_body;
@@ -19,8 +18,7 @@ use crate::http::head::route_head_as_get;
 use crate::http::problem::{ProblemDocuments, document_bare_errors};
 use crate::http::public::docs::{self, Documentation};
 use crate::http::public::middleware::{
-    RequestSpan, believe_proxies, close_while_draining, inject_faults, reject_repeated_headers, shed_load,
-    time_out,
+    RequestSpan, believe_proxies, inject_faults, reject_repeated_headers, shed_load, time_out,
 };
 use crate::http::public::{routes, v1};
 use crate::http::unknown_route::unknown_route;
@@ -33,7 +31,7 @@ pub(in crate::application) fn public_server(
     http: HttpSettings,
     parts: ApiParts,
     runtime: RuntimeMetrics,
-) -> anyhow::Result<Server> {
+) -> anyhow::Result<RunningServer> {
     let limits = http.limits;
     let documentation = Documentation::new(&limits)?;
     let faults_are_enabled = parts.edge.faults.are_enabled();
@@ -65,7 +63,6 @@ pub(in crate::application) fn public_server(
             .wrap(Compress::default())
             .wrap(from_fn(document_bare_errors))
             .wrap(Observe::new(parts.edge.http_metrics.clone()).errors(ProblemDocuments))
-            .wrap(from_fn(close_while_draining))
             .wrap(from_fn(finish_response))
             .wrap(TracingLogger::<RequestSpan>::new())
             .wrap(from_fn(believe_proxies))

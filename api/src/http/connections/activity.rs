@@ -19,6 +19,10 @@ const READ_GRACE: Duration = Duration::from_secs(10);
 /// The lowest rate at which a client may read a response after that, in bytes per second.
 const MIN_READ_RATE: u32 = 1024;
 
+/// How long a connection may be idle while its server closes. A client that sends one request after the other gets one more
+/// response, which closes the connection; if the server closed first, it could lose the request that is on its way.
+const LAST_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Deadlines of the connections of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionTimeouts {
@@ -74,6 +78,8 @@ pub enum CloseReason {
     SlowReader,
     /// It made room for another connection.
     MadeRoom,
+    /// The server shuts down, and the connection was idle.
+    Shutdown,
 }
 
 impl CloseReason {
@@ -85,6 +91,7 @@ impl CloseReason {
             Self::IdleTimeout => "idle_timeout",
             Self::SlowReader => "slow_reader",
             Self::MadeRoom => "made_room",
+            Self::Shutdown => "shutdown",
         }
     }
 }
@@ -160,6 +167,11 @@ impl Activity {
     pub(super) fn make_room(&self) {
         self.0.turn.set(None);
         self.0.closed.set(Some(CloseReason::MadeRoom));
+        self.wake();
+    }
+
+    /// Has the deadlines looked at again.
+    pub(super) fn wake(&self) {
         if let Some(waker) = self.0.waker.take() {
             waker.wake();
         }
@@ -207,6 +219,10 @@ impl Activity {
         let of_phase = match self.0.phase.get() {
             // The next head waits until the client has read the response.
             Phase::Head if of_reader.is_some() => None,
+            Phase::New | Phase::KeptAlive if self.0.connections.is_closing() => {
+                let patience = LAST_REQUEST_TIMEOUT.min(timeouts.keep_alive);
+                Some((since + patience, CloseReason::Shutdown))
+            }
             Phase::New | Phase::Head => Some((since + timeouts.head, CloseReason::HeadTimeout)),
             Phase::KeptAlive => Some((since + timeouts.keep_alive, CloseReason::IdleTimeout)),
             Phase::Closing => Some((since + CLOSE_TIMEOUT, CloseReason::IdleTimeout)),
@@ -231,13 +247,14 @@ mod tests {
 
     use tokio::time::{advance, timeout};
 
+    use super::super::server::ServerConnections;
     use super::*;
 
     const TIMEOUTS: ConnectionTimeouts =
         ConnectionTimeouts { head: Duration::from_secs(5), keep_alive: Duration::from_secs(75) };
 
     fn activity() -> Activity {
-        Activity::new(TIMEOUTS, OpenConnections::new(10, None))
+        Activity::new(TIMEOUTS, OpenConnections::new(10, None, ServerConnections::default()))
     }
 
     /// The reason and the time in seconds after which the connection closes; `None` if it does not within an hour.
@@ -304,5 +321,33 @@ mod tests {
         connection.blocked();
         connection.flushed();
         assert_eq!(closes(&connection).await, Some((CloseReason::IdleTimeout, 75)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_closes_waits_for_requests_alone() {
+        let server = ServerConnections::default();
+        let connections = OpenConnections::new(10, None, server.clone());
+        let [new, idle, head, processing] = [(); 4].map(|()| Activity::new(TIMEOUTS, connections.clone()));
+        idle.answered(false);
+        advance(Duration::from_secs(3)).await;
+        head.received();
+        processing.begin_request();
+        processing.begin_processing();
+        let (mut timer, closes_later) = (None, closes(&processing));
+        assert!(
+            timeout(Duration::from_secs(1), poll_fn(|cx| idle.poll_close(cx, &mut timer))).await.is_err()
+        );
+
+        let _ = tokio::join!(server.close(), connections.close_with_server());
+        assert_eq!(closes(&new).await, Some((CloseReason::Shutdown, 0)));
+        assert_eq!(closes(&idle).await, Some((CloseReason::Shutdown, 0)));
+        assert_eq!(closes(&head).await, Some((CloseReason::HeadTimeout, 4)), "a request is on its way");
+        assert_eq!(closes_later.await, None);
+        processing.answered(false);
+        assert_eq!(
+            closes(&processing).await,
+            Some((CloseReason::Shutdown, 1)),
+            "it may send another request"
+        );
     }
 }

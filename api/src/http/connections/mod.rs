@@ -6,10 +6,12 @@ mod activity;
 mod descriptors;
 mod open;
 mod pieces;
+mod server;
 mod stream;
 
 pub use activity::{Activity, CloseReason, ConnectionTimeouts};
 pub use descriptors::{connections_within, raise_descriptor_limit};
 pub use open::{OpenConnection, OpenConnections};
 pub use pieces::Pieces;
+pub use server::ServerConnections;
 pub use stream::WatchedStream;

@@ -8,8 +8,10 @@ use std::rc::Rc;
 
 use glasshouse_telemetry::service::metrics::ConnectionMetrics;
 use tokio::net::TcpStream;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::activity::{Activity, CloseReason, ConnectionTimeouts};
+use super::server::ServerConnections;
 use super::stream::WatchedStream;
 
 /// The open connections of a server thread. When there are too many, the one closes that has waited for its client for
@@ -22,6 +24,8 @@ pub struct OpenConnections(Rc<Inner>);
 struct Inner {
     capacity: usize,
     metrics: Option<ConnectionMetrics>,
+    of_server: ServerConnections,
+    is_closing: Cell<bool>,
     count: Cell<usize>,
     /// The connections that wait for their clients, by turn.
     waiting: RefCell<BTreeMap<u64, Activity>>,
@@ -33,14 +37,30 @@ struct Inner {
 pub struct OpenConnection {
     activity: Activity,
     connections: OpenConnections,
+    _counted: TaskTrackerToken,
 }
 
 impl OpenConnections {
-    /// Up to `capacity` connections.
+    /// Up to `capacity` connections, which are among those of a server.
     #[must_use]
-    pub fn new(capacity: usize, metrics: Option<ConnectionMetrics>) -> Self {
-        let (count, waiting, next_turn) = (Cell::new(0), RefCell::default(), Cell::new(0));
-        Self(Rc::new(Inner { capacity, metrics, count, waiting, next_turn }))
+    pub fn new(capacity: usize, metrics: Option<ConnectionMetrics>, of_server: ServerConnections) -> Self {
+        let (is_closing, count) = (Cell::new(false), Cell::new(0));
+        let (waiting, next_turn) = (RefCell::default(), Cell::new(0));
+        Self(Rc::new(Inner { capacity, metrics, of_server, is_closing, count, waiting, next_turn }))
+    }
+
+    /// Waits until the connections of the server have to close, and lets those of this thread close when they are idle.
+    pub async fn close_with_server(self) {
+        self.0.of_server.closing().await;
+        self.0.is_closing.set(true);
+        for activity in self.0.waiting.borrow().values() {
+            activity.wake();
+        }
+    }
+
+    /// Whether the connections have to close.
+    pub(super) fn is_closing(&self) -> bool {
+        self.0.is_closing.get()
     }
 
     /// Adds a connection. If there are too many, another one makes room.
@@ -56,7 +76,11 @@ impl OpenConnections {
         if let Some(metrics) = &self.0.metrics {
             metrics.opened();
         }
-        OpenConnection { activity: Activity::new(timeouts, self.clone()), connections: self.clone() }
+        OpenConnection {
+            activity: Activity::new(timeouts, self.clone()),
+            connections: self.clone(),
+            _counted: self.0.of_server.opened(),
+        }
     }
 
     /// Gives a connection the last place among those that make room.
@@ -125,7 +149,7 @@ mod tests {
     async fn the_connection_that_waits_for_its_client_for_the_longest_time_makes_room() {
         let timeouts =
             ConnectionTimeouts { head: Duration::from_secs(5), keep_alive: Duration::from_secs(75) };
-        let connections = OpenConnections::new(3, None);
+        let connections = OpenConnections::new(3, None, ServerConnections::default());
         let [processing, idle, slow] = [(); 3].map(|()| connections.open(timeouts));
         processing.activity.begin_request();
         processing.activity.begin_processing();

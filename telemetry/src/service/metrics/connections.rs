@@ -17,11 +17,11 @@ impl ConnectionMetrics {
             .int_gauge("http_connections_max", "Maximum number of connections to the public server.")?;
         let closed = registrar.int_counter_vec(
             "http_connections_closed_total",
-            "Connections that the public server closed, by reason (head_timeout, idle_timeout, slow_reader, made_room).",
+            "Connections that the public server closed, by reason (head_timeout, idle_timeout, slow_reader, made_room, shutdown).",
             ["reason"],
         )?;
         // The series exist from the start, so that `rate()` sees their first increase.
-        for reason in ["head_timeout", "idle_timeout", "slow_reader", "made_room"] {
+        for reason in ["head_timeout", "idle_timeout", "slow_reader", "made_room", "shutdown"] {
             closed.with([reason]);
         }
         Ok(Self { open, max, closed })

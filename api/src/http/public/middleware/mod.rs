@@ -1,5 +1,5 @@
 //! The middleware around every request, from the outside in: `believe_proxies`, the root span [`RequestSpan`],
-//! [`finish_response`](crate::http::finish::finish_response), `close_while_draining`,
+//! [`finish_response`](crate::http::finish::finish_response),
 //! [`Observe`](glasshouse_telemetry::http::Observe), [`document_bare_errors`](crate::http::problem::document_bare_errors),
 //! [`Compress`](actix_web::middleware::Compress), [`receive_body`](crate::http::body::receive_body), `shed_load`, `time_out`,
 //! `inject_faults` (where faults are enabled), `reject_repeated_headers`,
@@ -7,7 +7,6 @@
 
 mod authenticate;
 mod believe_proxies;
-mod drain;
 mod inject_faults;
 mod limit_rate;
 mod reject_repeated;
@@ -17,7 +16,6 @@ mod time_out;
 
 pub use authenticate::authenticate;
 pub use believe_proxies::believe_proxies;
-pub use drain::{Draining, close_while_draining};
 pub use inject_faults::inject_faults;
 pub use limit_rate::limit_rate;
 pub use reject_repeated::reject_repeated_headers;

@@ -11,24 +11,17 @@ use tokio::sync::Semaphore;
 
 use crate::http::problem::Problem;
 
-/// The number of in-flight requests, and its limit.
+/// The limit of in-flight requests.
 #[derive(Clone, Debug)]
 pub struct InFlight {
     permits: Arc<Semaphore>,
-    limit: usize,
 }
 
 impl InFlight {
     /// A limit of `limit` in-flight requests.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(limit)), limit }
-    }
-
-    /// The number of in-flight requests.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.limit.saturating_sub(self.permits.available_permits())
+        Self { permits: Arc::new(Semaphore::new(limit)) }
     }
 }
 
