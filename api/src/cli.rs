@@ -30,7 +30,7 @@ pub struct Cli {
 enum Command {
     /// Run API, worker and payment-gateway simulator in one process, on SQLite (the default).
     Demo,
-    /// Run the API; needs Postgres, Redis and a payment gateway.
+    /// Run the API; needs Postgres and a payment gateway, and uses Redis.
     Serve,
     /// Run the outbox relay and the payment reconciler; needs Postgres and a payment gateway.
     Worker,

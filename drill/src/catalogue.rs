@@ -88,6 +88,8 @@ pub enum Process {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Component {
+    /// The database.
+    Postgres,
     /// Redis, which holds the cache and the rate limits.
     Redis,
     /// The API.
@@ -226,6 +228,7 @@ impl Process {
 impl fmt::Display for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Postgres => "Postgres",
             Self::Redis => "Redis",
             Self::Api => "the API",
             Self::Collector => "the collector",

@@ -134,15 +134,18 @@ impl Redis {
         (status.size, status.available, status.max_size)
     }
 
-    /// Checks that Redis responds, also while the circuit is open. A response closes the circuit.
+    /// Checks that Redis responds, also while the circuit is open. A response closes the circuit, and its absence opens it.
     ///
     /// # Errors
     /// When it does not respond within the timeout.
     pub async fn ping(&self) -> Result<(), RedisError> {
         let ping = deadpool_redis::redis::cmd("PING");
-        let () = self.attempt("PING", async |connection| ping.query_async(connection).await).await?;
-        self.breaker.succeeded();
-        Ok(())
+        let pong = self.attempt("PING", async |connection| ping.query_async(connection).await).await;
+        match &pong {
+            Ok(()) => self.breaker.succeeded(),
+            Err(_) => self.breaker.failed(Instant::now()),
+        }
+        pong
     }
 
     /// Runs commands on one connection, within the timeout and in a client span named `operation`. Fails without an
@@ -168,11 +171,8 @@ impl Redis {
     fn try_in_background(&self) {
         if self.breaker.try_acquire(Instant::now()) {
             let redis = self.clone();
-            tokio::spawn(async move {
-                if redis.ping().await.is_err() {
-                    redis.breaker.failed(Instant::now());
-                }
-            });
+            // A failure keeps the circuit open.
+            tokio::spawn(async move { redis.ping().await });
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use glasshouse_infra::db::{Database, DatabaseSettings};
 use glasshouse_infra::faults::Faults;
-use glasshouse_infra::redis::{Redis, RedisError, RedisSettings};
+use glasshouse_infra::redis::{Redis, RedisSettings};
 use glasshouse_telemetry::service::events::cache::{RedisConnectionFailed, RedisConnectionOk};
 use glasshouse_telemetry::service::events::database::{DatabaseConnectionFailed, DatabaseConnectionOk};
 use glasshouse_telemetry::service::metrics::{CircuitBreakerMetrics, Metrics};
@@ -24,7 +24,8 @@ pub(super) struct Connections {
     pub(super) dependencies: Dependencies,
 }
 
-/// Connects to the database and checks that it isolates tenants; connects to Redis, if there is one.
+/// Connects to the database and checks that it isolates tenants; connects to Redis, if there is one. Redis may be
+/// unavailable.
 pub(super) async fn connect(
     database: &DatabaseSettings,
     redis: Option<&RedisSettings>,
@@ -42,26 +43,21 @@ pub(super) async fn connect(
     database.check_isolation().await.context("database_check_failed")?;
     DatabaseConnectionOk {}.emit();
     let redis = match redis {
-        Some(settings) => {
-            let redis = connect_redis(settings, metrics.redis_breaker.clone())
-                .await
-                .inspect_err(|error| RedisConnectionFailed { error: &with_causes(error) }.emit())
-                .context("redis_connection_failed")?;
-            RedisConnectionOk {}.emit();
-            Some(redis)
-        }
+        Some(settings) => Some(connect_redis(settings, metrics.redis_breaker.clone()).await?),
         None => None,
     };
     let dependencies = Dependencies::new(database.monitor(), redis.clone());
     Ok(Connections { database: Arc::new(database), redis, dependencies })
 }
 
-async fn connect_redis(
-    settings: &RedisSettings,
-    metrics: CircuitBreakerMetrics,
-) -> Result<Redis, RedisError> {
+/// A pool of connections to Redis. If Redis does not respond, its circuit is open from the start, so that no request waits
+/// for it.
+async fn connect_redis(settings: &RedisSettings, metrics: CircuitBreakerMetrics) -> anyhow::Result<Redis> {
     let redis = Redis::new(settings, metrics)?;
-    redis.ping().await?;
+    match redis.ping().await {
+        Ok(()) => RedisConnectionOk {}.emit(),
+        Err(error) => RedisConnectionFailed { error: &with_causes(&error) }.emit(),
+    }
     Ok(redis)
 }
 

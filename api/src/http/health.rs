@@ -24,6 +24,10 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// matter to the dependencies.
 const FRESH_FOR: Duration = Duration::from_secs(1);
 
+/// The dependency without which a process is ready, and starts: requests do without the cache, and limits are those of the
+/// process. A process that was taken out of the load balancer for it would make an outage of a degradation.
+const OPTIONAL: &str = "redis";
+
 /// The dependencies of this process, which readiness checks. Clones share the result of the last check.
 #[derive(Clone, Debug, Default)]
 pub struct Dependencies(Arc<Inner>);
@@ -123,7 +127,7 @@ async fn live() -> HttpResponse {
 async fn ready(dependencies: web::Data<Dependencies>, draining: web::Data<Draining>) -> HttpResponse {
     // A process that stops is not ready at once, however long its dependencies take.
     let checks = if draining.is_on() { Arc::default() } else { dependencies.check().await };
-    let is_up = checks.values().all(|verdict| *verdict == "ok");
+    let is_up = checks.iter().all(|(name, verdict)| *verdict == "ok" || *name == OPTIONAL);
     let is_ready = is_up && !draining.is_on();
     let (status, word) =
         if is_ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };

@@ -8,9 +8,7 @@ use glasshouse_api::config::{Config, ProcessKind, read_telemetry};
 use glasshouse_api::environment::Reader;
 use glasshouse_telemetry::SIGNALS;
 
-use crate::support::{
-    Backend, Ended, Process, Proxy, Settings, TestDatabase, log_lines, settings, test_variable,
-};
+use crate::support::{Ended, Process, Proxy, Settings, settings};
 
 const SECRET: &str = "hunter2";
 const KINDS: [ProcessKind; 4] =
@@ -144,22 +142,6 @@ async fn an_unreachable_database_fails_the_start() {
         assert_rejected(&ended, &["database_connection_failed"]);
         assert!(ended.took < Duration::from_secs(20), "{ended:?}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unreachable_redis_fails_the_start() {
-    let database = TestDatabase::create(Backend::Servers).await;
-    let redis = Proxy::before(&test_variable("TEST_REDIS_URL"));
-    let mut settings = valid_settings();
-    settings.insert("DATABASE_URL".to_owned(), database.service_url());
-    settings.insert("REDIS_URL".to_owned(), redis.url().to_owned());
-    redis.hang();
-    assert_rejected(&Process::run(&["serve"], &settings).await, &["redis_connection_failed"]);
-    redis.refuse().await;
-    let ended = Process::run(&["serve"], &settings).await;
-    assert_rejected(&ended, &["redis_connection_failed"]);
-    let events: Vec<_> = log_lines(&ended.stdout).iter().map(|line| line["message"].clone()).collect();
-    assert_eq!(events, ["application_starting", "database_connection_ok", "redis_connection_failed"]);
 }
 
 /// The variables of `.env.example`. A variable with a default is commented out.

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::command_line::Stack;
 use crate::support::{
-    BehindProxies, Client, Proxy, Response, Scrape, TestApp, concurrently, eventually, log_lines, statuses,
-    test_variable,
+    BehindProxies, Client, Process, Proxy, Response, Scrape, TestApp, concurrently, eventually, log_lines,
+    settings, statuses, test_variable,
 };
 
 /// The database timeouts of [`BehindProxies`], with a margin for a busy machine.
@@ -127,6 +127,55 @@ async fn uses_redis_again(app: &TestApp, owner: &Client) {
         (gauges == (0.0, 0.0)).then_some(())
     })
     .await;
+}
+
+async fn reports(client: &Client, redis: &str) {
+    eventually(&format!("it is ready, and Redis is {redis}"), async || {
+        let ready = client.get("/health/ready").await.expect(200);
+        assert_eq!((&ready["status"], &ready["checks"]["database"]), (&"ready".into(), &"ok".into()));
+        ready["checks"]["redis"].as_str().unwrap().starts_with(redis).then_some(())
+    })
+    .await;
+}
+
+/// `serve` starts without Redis, uses it when it comes, and stays ready when it goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_is_no_condition_of_a_start_or_of_readiness() {
+    for hangs in [false, true] {
+        let redis = Proxy::before(&test_variable("TEST_REDIS_URL"));
+        interrupt(&redis, hangs).await;
+        let mut stack = Stack::start([("REDIS_URL", redis.url()), ("REDIS_TIMEOUT_MS", "1000")]).await;
+        let failed = stack.serve.logs("redis_connection_failed").await;
+        assert_eq!(failed["level"], "WARN");
+        let listeners = [stack.serve.client("http_addr").await, stack.serve.client("management_addr").await];
+        let management = &listeners[1];
+        let is_up = async || Scrape::of(management).await.sum("dependency_up", r#"dependency="redis""#);
+        let report = async |redis| {
+            for listener in &listeners {
+                reports(listener, redis).await;
+            }
+        };
+
+        report("error: ").await;
+        let (owner, product, _) = stack.shop().await;
+        owner.order(&product, 1).await.expect(201);
+        assert_eq!(is_up().await, 0.0);
+
+        redis.restore();
+        report("ok").await;
+        let before = redis.requests();
+        owner.get("/v1/users/me").await.expect(200);
+        assert!(redis.requests() > before, "requests use Redis");
+        eventually("the gauge follows", async || (is_up().await == 1.0).then_some(())).await;
+
+        interrupt(&redis, hangs).await;
+        report("error: ").await;
+        owner.order(&product, 1).await.expect(201);
+        let address = stack.serve.address("management_addr").await;
+        let health = settings([("GLASSHOUSE_MANAGEMENT_ADDR", &*address)]);
+        let checked = Process::run(&["check-health"], &health).await;
+        assert_eq!(checked.code, Some(0), "{checked:?}");
+    }
 }
 
 /// If each of the 30 requests waited for a timeout, they would take as long as 30 timeouts.

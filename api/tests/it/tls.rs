@@ -126,9 +126,11 @@ async fn a_redis_that_is_not_verified_is_not_used() {
             ("SSL_CERT_FILE", ca.to_str().unwrap()),
             ("REDIS_TIMEOUT_MS", "5000"),
         ];
-        let ended = refused(&with(&plain(&database), more)).await;
-        assert!(ended.stderr.contains("redis_connection_failed"), "{ended:?}");
-        assert!(ended.stderr.contains(reason), "{reason}: {ended:?}");
+        let mut serve = Process::start(&["serve"], &with(&plain(&database), more));
+        let failed = serve.logs("redis_connection_failed").await;
+        assert!(failed["error"].as_str().unwrap().contains(reason), "{reason}: {failed}");
+        let ready = serve.client("management_addr").await.get("/health/ready").await.expect(200);
+        assert_eq!(ready["checks"]["redis"], "error: unavailable");
     }
 }
 

@@ -47,8 +47,8 @@ fn availability(alerts: &Alerts) -> Result<Row> {
         ).alert(alerts.named("InstanceDown")?))
         .panel(10, status(
             "Dependencies up",
-            "Whether each process can reach its database and its Redis. Down: the process is not ready and gets no \
-             traffic.",
+            "Whether each process can reach its database and its Redis. Without the database, the process is not ready and \
+             gets no traffic; without Redis, it serves without a cache.",
             "dependency_up{SELECTED}",
             "{{job}}: {{dependency}}",
         ).alert(alerts.named("NotReady")?))

@@ -202,6 +202,7 @@ async fn log_of(docker: &Docker, service: &str, lines: &str) -> Result<Output> {
 
 fn service_of_component(component: Component) -> &'static str {
     match component {
+        Component::Postgres => "postgres",
         Component::Redis => "redis",
         Component::Api => service_of(Process::Api),
         Component::Collector => "otel-collector",

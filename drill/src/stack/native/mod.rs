@@ -45,7 +45,7 @@ pub(super) struct NativeStack {
     collector_address: SocketAddr,
     last_spans: LastSpans,
     receiver: Receiver,
-    _postgres: Postgres,
+    postgres: Postgres,
     k6: PathBuf,
     /// Runs a command of the service, once its arguments are added.
     command: ProcessSpec,
@@ -103,7 +103,7 @@ impl NativeStack {
             collector_address,
             last_spans,
             receiver,
-            _postgres: postgres,
+            postgres,
             k6: options.k6.clone(),
             command,
             data: [folder.join(prometheus::DATA), folder.join(alertmanager::DATA)],
@@ -142,6 +142,7 @@ impl NativeStack {
 
     pub(super) async fn stop(&mut self, component: Component) -> Result<()> {
         match component {
+            Component::Postgres => self.postgres.refuse_connections().await?,
             Component::Redis => self.redis.stop(),
             Component::Api => self.api.stop(),
             Component::Collector => {
@@ -155,6 +156,7 @@ impl NativeStack {
 
     pub(super) async fn restart(&mut self, component: Component) -> Result<()> {
         match component {
+            Component::Postgres => self.postgres.allow_connections().await,
             Component::Redis => self.redis.restart().await,
             Component::Api => self.api.restart().await,
             Component::Collector if self.collector.is_some() => Ok(()),

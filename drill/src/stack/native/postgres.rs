@@ -48,6 +48,23 @@ impl Postgres {
         self.url_for(OWNER)
     }
 
+    /// Makes the database unavailable, though not the server, which others may use: closes all connections and refuses new
+    /// ones.
+    pub(super) async fn refuse_connections(&self) -> Result<()> {
+        let Self { superuser, database } = self;
+        let statements = [
+            format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false"),
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"),
+        ];
+        execute(superuser, &statements).await.context("Postgres")
+    }
+
+    /// Makes the database available again.
+    pub(super) async fn allow_connections(&self) -> Result<()> {
+        let statement = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.database);
+        execute(&self.superuser, &[statement]).await.context("Postgres")
+    }
+
     fn url_for(&self, role: &str) -> Result<String> {
         let mut url = self.superuser.clone();
         let is_set = url.set_username(role).and_then(|()| url.set_password(Some(PASSWORD)));

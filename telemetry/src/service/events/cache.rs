@@ -10,8 +10,8 @@ crate::events! {
     /// Redis answered at the start.
     pub struct RedisConnectionOk: INFO "redis_connection_ok" {}
 
-    /// Redis could not be reached at the start.
-    pub struct RedisConnectionFailed<'a>: ERROR "redis_connection_failed" { error: &'a str }
+    /// Redis could not be reached at the start. The process does without it until it responds.
+    pub struct RedisConnectionFailed<'a>: WARN "redis_connection_failed" { error: &'a str }
 
     /// A lookup found its key.
     pub struct CacheHit<'a>: DEBUG "cache_hit" { cache: &'a str }
