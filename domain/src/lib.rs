@@ -15,6 +15,7 @@ pub mod order;
 pub mod outbox;
 pub mod page;
 pub mod password_change;
+pub mod password_reset;
 #[cfg(test)]
 mod pattern;
 pub mod payment;

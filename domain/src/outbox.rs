@@ -2,13 +2,14 @@
 //!
 //! Delivery is at least once, so a receiver must accept repetitions.
 
+use time::OffsetDateTime;
 use tracing::Instrument;
 
 use crate::failure::StoreFailure;
 use crate::id::{MessageId, OrderId};
-use crate::values::{Email, Money};
+use crate::values::{Email, Money, ResetToken, Slug};
 
-/// An event that is delivered to the customer.
+/// An event that is delivered to a customer or user.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum OutboxEvent {
@@ -22,6 +23,11 @@ pub enum OutboxEvent {
         /// The order.
         order: OrderId,
     },
+    /// A password reset was requested; the user with this address, if there is one, gets a token.
+    PasswordResetRequested {
+        /// The address of the request.
+        email: Email,
+    },
 }
 
 impl OutboxEvent {
@@ -31,14 +37,16 @@ impl OutboxEvent {
         match self {
             Self::OrderPaid { .. } => "order_paid",
             Self::OrderRefunded { .. } => "order_refunded",
+            Self::PasswordResetRequested { .. } => "password_reset_requested",
         }
     }
 
-    /// The order that the event is about.
+    /// The order that the event is about; `None` if it is about no order.
     #[must_use]
-    pub const fn order(&self) -> OrderId {
+    pub const fn order(&self) -> Option<OrderId> {
         match self {
-            Self::OrderPaid { order } | Self::OrderRefunded { order } => *order,
+            Self::OrderPaid { order } | Self::OrderRefunded { order } => Some(*order),
+            Self::PasswordResetRequested { .. } => None,
         }
     }
 }
@@ -69,20 +77,41 @@ impl OutboxMessage {
 #[error("the event cannot be decoded: {0}")]
 pub struct UnreadableEvent(pub String);
 
-/// A notification for a customer.
+/// A notification for a customer or user.
 #[derive(Clone, Debug)]
 pub struct Notification {
     /// The id of the outbox message, with which a receiver can recognize repetitions.
     pub message: MessageId,
-    /// The e-mail address of the customer.
+    /// The kind of the event.
+    pub kind: &'static str,
+    /// The e-mail address of the recipient.
     pub recipient: Email,
-    /// The event to report.
-    pub event: OutboxEvent,
-    /// The total of the order.
-    pub total: Money,
+    /// What it reports.
+    pub content: NotificationContent,
 }
 
-/// The port to the service that notifies customers.
+/// What a notification reports.
+#[derive(Clone, Debug)]
+pub enum NotificationContent {
+    /// An order of the customer was paid or refunded.
+    Order {
+        /// The order.
+        order: OrderId,
+        /// The total of the order.
+        total: Money,
+    },
+    /// The user may set a new password. A repetition has another token.
+    PasswordReset {
+        /// The slug of the user's tenant, which the reset requires.
+        tenant: Slug,
+        /// The token.
+        token: ResetToken,
+        /// When the token expires, in UTC.
+        expires_at: OffsetDateTime,
+    },
+}
+
+/// The port to the service that notifies customers and users.
 pub trait Notifier {
     /// Sends one notification. It may be sent more than once.
     fn send(&self, notification: &Notification) -> impl Future<Output = Result<(), NotifyError>> + Send;
@@ -101,7 +130,8 @@ pub enum NotifyError {
 
 /// The port of delivery to one tenant's storage.
 pub trait OutboxStore {
-    /// The notification for an event; `None` if the order no longer exists.
+    /// The notification for an event; `None` if it is for nobody: the order no longer exists, or the address of a password
+    /// reset belongs to no active user.
     fn notification(
         &self,
         message: MessageId,
@@ -167,7 +197,10 @@ pub async fn deliver(
     }
     let event = message.event.as_ref().map_err(UnreadableEvent::clone)?;
     if let Some(notification) = store.notification(message.id, event).await? {
-        let span = tracing::info_span!("send_confirmation", order.id = %event.order());
+        let span = match event.order() {
+            Some(order) => tracing::info_span!("send_confirmation", order.id = %order),
+            None => tracing::info_span!("send_password_reset"),
+        };
         notifier.send(&notification).instrument(span).await?;
     }
     store.mark_delivered(message.id).await?;
@@ -180,10 +213,16 @@ mod tests {
 
     #[test]
     fn the_stored_json_names_the_kind() {
-        let event = OutboxEvent::OrderPaid { order: OrderId::new() };
-        let json = serde_json::to_value(&event).unwrap();
-        assert_eq!(json["kind"], event.kind());
-        assert_eq!(serde_json::from_value::<OutboxEvent>(json).unwrap(), event);
+        let email = Email::parse("ada@example.com").unwrap();
+        for event in [
+            OutboxEvent::OrderPaid { order: OrderId::new() },
+            OutboxEvent::OrderRefunded { order: OrderId::new() },
+            OutboxEvent::PasswordResetRequested { email },
+        ] {
+            let json = serde_json::to_value(&event).unwrap();
+            assert_eq!(json["kind"], event.kind());
+            assert_eq!(serde_json::from_value::<OutboxEvent>(json).unwrap(), event);
+        }
     }
 
     #[test]

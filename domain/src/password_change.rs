@@ -49,7 +49,8 @@ pub enum PasswordChangeError {
     Store(#[from] StoreFailure),
 }
 
-/// Changes the password of a user who knows the current one, and ends all of the user's sessions.
+/// Changes the password of a user who knows the current one, and ends all of the user's sessions. Tokens of password resets
+/// end with them.
 ///
 /// # Errors
 /// [`PasswordChangeError`] when the current password is wrong, or hashing or the storage fails.

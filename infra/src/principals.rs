@@ -158,11 +158,17 @@ impl Principals {
         Ok(authority)
     }
 
-    /// Writes a changed user to the cache. Must be called after every change of a user.
+    /// Writes a changed user to the cache. Must be called after every change of a user by a principal.
     ///
     /// A stopped process or an unavailable cache may prevent it. The change takes effect all the same: see the module.
     pub async fn changed(&self, user: &User, by: &Principal) {
         self.store(by.tenant(), user.id, user.version, Authority::of(user, by.plan())).await;
+    }
+
+    /// Removes the cached entry of a user who has reset their password, which takes no principal. It may be prevented as
+    /// well, and the sessions end all the same.
+    pub async fn forget(&self, tenant: TenantId, user: UserId) {
+        self.delete(&key(tenant, user)).await;
     }
 
     /// Removes the cached entry of a principal if a transaction has refused it, so that the next request does not get
@@ -192,6 +198,10 @@ impl Principals {
 
     async fn reject(&self, key: &str, reason: &'static str) {
         CacheEntryRejected { cache: CACHE, reason }.emit(&self.metrics);
+        self.delete(key).await;
+    }
+
+    async fn delete(&self, key: &str) {
         if let Err(error) = self.cache.delete(key).await {
             self.failed(&error, false);
         }

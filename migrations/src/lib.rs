@@ -9,6 +9,7 @@ mod m0004_background_work;
 mod m0005_idempotent_requests;
 mod m0006_passwords;
 mod m0007_caller_authority;
+mod m0008_password_resets;
 mod m0009_received_stock;
 mod tables;
 
@@ -69,6 +70,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_idempotent_requests::Migration),
             Box::new(m0006_passwords::Migration),
             Box::new(m0007_caller_authority::Migration),
+            Box::new(m0008_password_resets::Migration),
             Box::new(m0009_received_stock::Migration),
         ]
     }

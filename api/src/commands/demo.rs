@@ -1,6 +1,7 @@
 //! `demo`: everything in one process, with a migrated and seeded database.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use anyhow::Context;
 use glasshouse_domain::user::Role as UserRole;
@@ -23,10 +24,11 @@ pub(crate) async fn run(config: Box<DemoConfig>) -> anyhow::Result<()> {
             .with_context(|| format!("GLASSHOUSE_DATA_DIR: cannot create {}", directory.display()))?;
     }
     migrate::migrate(&config.storage.migration_address).await?;
+    let mail_folder = config.worker.mail_folder.clone();
     let order = prepare(&config.storage.database, &config.auth).await?;
     let application = Application::build(Config::Demo(config)).await?;
     if io::stdout().is_terminal() {
-        welcome(application.addresses(), order.as_ref())?;
+        welcome(application.addresses(), mail_folder.as_deref(), order.as_ref())?;
     }
     application.run_until(serve::stop_signal()?).await
 }
@@ -64,7 +66,7 @@ async fn demo_order(
     Ok(Some(DemoOrder { token: token.expose_secret().to_owned(), product: product.id.to_string() }))
 }
 
-fn welcome(addresses: Addresses, order: Option<&DemoOrder>) -> io::Result<()> {
+fn welcome(addresses: Addresses, mail_folder: Option<&Path>, order: Option<&DemoOrder>) -> io::Result<()> {
     let url = |address: Option<std::net::SocketAddr>| address.map(|address| format!("http://{address}"));
     let (api, management) =
         (url(addresses.http).unwrap_or_default(), url(addresses.management).unwrap_or_default());
@@ -75,9 +77,16 @@ fn welcome(addresses: Addresses, order: Option<&DemoOrder>) -> io::Result<()> {
     writeln!(out, "  Management         {management}/metrics     and /health/ready")?;
     writeln!(
         out,
-        "  Gateway simulator  {gateway}/control     sets latency, error, timeout and decline rates\n"
+        "  Gateway simulator  {gateway}/control     sets latency, error, timeout and decline rates"
     )?;
-    writeln!(out, "  Logins: password {PASSWORD}")?;
+    if let Some(folder) = mail_folder {
+        writeln!(
+            out,
+            "  Mail               {}     messages to users, such as password resets",
+            folder.display()
+        )?;
+    }
+    writeln!(out, "\n  Logins: password {PASSWORD}")?;
     for tenant in &TENANTS {
         let emails = [UserRole::Owner, UserRole::Admin, UserRole::Member].map(|role| tenant.email(role));
         writeln!(out, "    tenant {:<7} {}", tenant.slug, emails.join("  "))?;

@@ -1,4 +1,4 @@
-//! Settings of the limits of logins and sign-ups.
+//! Settings of the limits of logins, sign-ups and password resets.
 
 use std::time::Duration;
 
@@ -6,13 +6,15 @@ use glasshouse_infra::attempts::{AttemptQuota, AttemptQuotas};
 
 use crate::environment::Reader;
 
-/// Reads the limits of logins and sign-ups.
+/// Reads the limits of logins, sign-ups and password resets.
 pub(super) fn read(env: &mut Reader) -> AttemptQuotas {
     AttemptQuotas {
         login_account_and_address: quota(env, "GLASSHOUSE_LOGIN_LIMIT", 10, 300),
         login_account: quota(env, "GLASSHOUSE_LOGIN_LIMIT_ACCOUNT", 100, 3_600),
         login_address: quota(env, "GLASSHOUSE_LOGIN_LIMIT_ADDRESS", 100, 300),
         sign_up_address: quota(env, "GLASSHOUSE_SIGN_UP_LIMIT", 20, 3_600),
+        password_reset_account: quota(env, "GLASSHOUSE_PASSWORD_RESET_LIMIT_ACCOUNT", 3, 1_800),
+        password_reset_address: quota(env, "GLASSHOUSE_PASSWORD_RESET_LIMIT_ADDRESS", 20, 3_600),
     }
 }
 

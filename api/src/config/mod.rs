@@ -165,7 +165,8 @@ impl DemoConfig {
         let process = ProcessSettings::read(env);
         let http = HttpSettings::read(env);
         let auth = AuthSettings::read_for_demo(env);
-        let worker = WorkerSettings::read(env);
+        let mut worker = WorkerSettings::read(env);
+        worker.mail_folder = worker.mail_folder.or_else(|| Some(data_directory.as_ref()?.join("mail")));
         let storage = StorageSettings::read_for_demo(data_directory.as_deref(), env);
         let redis = env.text("REDIS_URL").is_some().then(|| storage::read_redis(env)).flatten();
         let simulator_address = read_simulator_address(env);

@@ -1,12 +1,15 @@
 //! Settings of background work.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::environment::Reader;
 
 /// The outbox relay, the payment reconciler and housekeeping.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WorkerSettings {
+    /// The folder of messages to users that have a secret; `None` rejects such messages.
+    pub mail_folder: Option<PathBuf>,
     /// How often the relay polls the outbox.
     pub outbox_poll: Duration,
     /// How long a message is leased to the worker that took it.
@@ -31,6 +34,7 @@ impl WorkerSettings {
         let hours = env.number("GLASSHOUSE_IDEMPOTENCY_HOURS", 24, 1..=720);
         let max_attempts = env.number("GLASSHOUSE_OUTBOX_MAX_ATTEMPTS", 10, 1..=1000);
         Self {
+            mail_folder: env.text("GLASSHOUSE_MAIL_DIR").map(PathBuf::from),
             outbox_poll: env.milliseconds("GLASSHOUSE_OUTBOX_POLL_MS", 500),
             outbox_lease: env.seconds("GLASSHOUSE_OUTBOX_LEASE_SECONDS", 30),
             outbox_max_attempts: u32::try_from(max_attempts).unwrap_or(10),

@@ -46,7 +46,7 @@ impl Worker {
         metrics: OutboxMetrics,
     ) -> Self {
         let (queue, housekeeping) = (database.work_queue(), database.housekeeping());
-        let notifier = LogNotifier::new(faults.clone());
+        let notifier = LogNotifier::new(config.mail_folder.clone(), faults.clone());
         Self { queue, housekeeping, third_parties, notifier, config, faults, metrics }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
-use glasshouse_domain::outbox::{AfterFailure, OutboxMessage, deliver};
+use glasshouse_domain::outbox::{AfterFailure, OutboxEvent, OutboxMessage, deliver};
 use glasshouse_infra::clock;
 use glasshouse_infra::db::Leased;
 use glasshouse_telemetry::service::events::outbox::{
@@ -36,7 +36,7 @@ impl Worker {
                     otel.kind = "consumer",
                     job = "outbox_relay",
                     tenant.id = %leased.store().tenant_id(),
-                    order.id = message.event.as_ref().ok().map(|event| display(event.order())),
+                    order.id = message.event.as_ref().ok().and_then(OutboxEvent::order).map(display),
                 );
                 continue_trace(&span, message.traceparent.as_deref());
                 self.deliver(leased).instrument(span).await

@@ -1,4 +1,4 @@
-//! Limits of failed logins and of sign-ups, and the plan of a sign-up.
+//! Limits of failed logins, of sign-ups and of password resets, and the plan of a sign-up.
 
 use std::collections::BTreeSet;
 
@@ -14,15 +14,19 @@ on_both!(
     guesses_from_many_addresses_are_throttled_and_a_known_address_is_not,
     guesses_in_many_accounts_are_throttled,
     sign_ups_are_throttled,
+    password_resets_are_throttled,
+    wrong_tokens_of_password_resets_are_throttled,
     a_sign_up_gets_the_plan_free,
     an_operator_sets_a_plan,
 );
 
-const LIMITS: [(&str, &str); 5] = [
+const LIMITS: [(&str, &str); 7] = [
     ("GLASSHOUSE_LOGIN_LIMIT", "3/3600"),
     ("GLASSHOUSE_LOGIN_LIMIT_ACCOUNT", "7/3600"),
     ("GLASSHOUSE_LOGIN_LIMIT_ADDRESS", "9/3600"),
     ("GLASSHOUSE_SIGN_UP_LIMIT", "4/3600"),
+    ("GLASSHOUSE_PASSWORD_RESET_LIMIT_ACCOUNT", "3/3600"),
+    ("GLASSHOUSE_PASSWORD_RESET_LIMIT_ADDRESS", "5/3600"),
     // Clients choose their address in these tests.
     ("GLASSHOUSE_TRUSTED_PROXIES", "127.0.0.1"),
 ];
@@ -169,6 +173,59 @@ async fn sign_ups_are_throttled(backend: Backend) {
     sign_up(&other, new_slug()).await.expect(201);
     let scrape = Scrape::of(&app.management()).await;
     assert_eq!(scrape.sum("requests_throttled_total", r#"limit="sign_up""#), 2.0);
+}
+
+async fn password_resets_are_throttled(backend: Backend) {
+    let app = TestApp::start_with(backend, &LIMITS).await;
+    let (owner, email) = new_tenant(&app, &new_address()).await;
+    let request = async |address: &str, tenant: &str, email: &str| {
+        let body = json!({ "tenant": tenant, "email": email });
+        post(&app.anonymous(), address, "/v1/auth/password-reset/request", &body).await
+    };
+    let detail = "too many requests to reset a password: retry later";
+    // Whether or not the account exists.
+    let slug = new_slug();
+    for (tenant, email) in
+        [(owner.tenant(), &*email), (owner.tenant(), "unknown@example.com"), (&slug, &email)]
+    {
+        for email in [email, &email.to_uppercase(), &format!(" {email}")] {
+            request(&new_address(), tenant, email).await.expect(202);
+        }
+        assert_throttled(request(&new_address(), tenant, email).await, detail);
+    }
+    let address = new_address();
+    for (tenant, email) in [
+        (owner.tenant(), "1@example.com"),
+        (owner.tenant(), "2@example.com"),
+        (owner.tenant(), "no address at all"),
+        (owner.tenant(), "\u{0}"),
+        ("No Slug At All", "3@example.com"),
+    ] {
+        request(&address, tenant, email).await.expect(202);
+    }
+    for address in [&address, &sibling(&address)] {
+        assert_throttled(request(address, owner.tenant(), "4@example.com").await, detail);
+    }
+    request(&new_address(), owner.tenant(), "4@example.com").await.expect(202);
+    let scrape = Scrape::of(&app.management()).await;
+    assert_eq!(scrape.sum("requests_throttled_total", r#"limit="password_reset""#), 5.0);
+}
+
+async fn wrong_tokens_of_password_resets_are_throttled(backend: Backend) {
+    let app = TestApp::start_with(backend, &LIMITS).await;
+    let (home, attacker) = (new_address(), new_address());
+    let (owner, email) = new_tenant(&app, &home).await;
+    let confirm = async |address: &str, tenant: &str| {
+        let body = json!({ "tenant": tenant, "token": "0".repeat(64), "new_password": PASSWORD });
+        post(&app.anonymous(), address, "/v1/auth/password-reset/confirm", &body).await
+    };
+    for n in 0..9 {
+        let tenant = [owner.tenant(), "no-such-tenant"][n % 2];
+        confirm(&attacker, tenant).await.expect_problem(403, "wrong_reset_token");
+    }
+    assert_throttled(confirm(&attacker, owner.tenant()).await, "too many failed logins: retry later");
+    confirm(&home, owner.tenant()).await.expect_problem(403, "wrong_reset_token");
+    log_in(&app, &home, owner.tenant(), &email, PASSWORD).await.expect(200);
 }
 
 async fn a_sign_up_gets_the_plan_free(backend: Backend) {

@@ -1,6 +1,7 @@
 //! Canaries: marked secrets and email addresses are sent wherever a request can hold one, and must appear in no
 //! signal.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::command_line::{Stack, common, with};
-use crate::support::{Client, FakeSentry, Response, connect, exchange, new_slug, new_trace, traceparent};
+use crate::support::{
+    Client, FakeSentry, Response, connect, eventually, exchange, new_slug, new_trace, traceparent,
+};
 
 /// Everything that an OTLP receiver got, as text.
 #[derive(Clone, Default)]
@@ -287,6 +290,33 @@ impl Canary {
         self.get(owner, &format!("/v1/reports/revenue?from={secret}&to={email}"), ANY_4XX).await;
     }
 
+    /// Resets the password of the user with the token in the mail folder. Returns the token.
+    async fn resets_the_password(&mut self, anonymous: &Client, tenant: &str, mail: &Path) -> String {
+        let request = |email: String| json!({ "tenant": tenant, "email": email });
+        let path = "/v1/auth/password-reset/request";
+        self.post(anonymous, path, &request(self.email("nobody")), 202).await;
+        self.post(anonymous, path, &request(self.email("user")), 202).await;
+        let message = eventually("the token is sent", async || {
+            let file = std::fs::read_dir(mail).ok()?.find_map(|file| {
+                Some(file.ok()?.path()).filter(|path| path.extension().is_some_and(|eml| eml == "eml"))
+            })?;
+            std::fs::read_to_string(file).ok()
+        })
+        .await;
+        let token = message.trim_end().rsplit("\r\n").next().unwrap().to_owned();
+        let confirm =
+            |token: &str, new: String| json!({ "tenant": tenant, "token": token, "new_password": new });
+        let path = "/v1/auth/password-reset/confirm";
+        self.post(anonymous, path, &confirm(&self.secret("token"), self.secret("reset")), 403).await;
+        self.post(anonymous, path, &confirm(&token, self.mark[..9].to_owned()), 422).await;
+        self.post(anonymous, path, &confirm(&token, self.secret("reset")), 204).await;
+        self.post(anonymous, path, &confirm(&token, self.secret("reset")), 403).await;
+        let mut with_a_list = confirm(&token, self.secret("reset"));
+        with_a_list["token"] = json!([token]);
+        self.post(anonymous, path, &with_a_list, ANY_4XX).await;
+        token
+    }
+
     /// Places orders that are paid, declined and left open, and one with a used idempotency key.
     async fn places_orders(&mut self, owner: &Client, gateway: &Client, product: &str) {
         let order = |quantity: i64| json!({ "items": [{ "product_id": product, "quantity": quantity }] });
@@ -306,12 +336,14 @@ async fn no_secret_and_no_email_address_is_in_any_signal() {
     let (received, endpoint) = Received::start().await;
     let sentry = FakeSentry::start();
     let dsn = sentry.dsn();
+    let mail = tempfile::tempdir().unwrap();
     let settings = [
         ("RUST_LOG", "trace"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint),
         ("SENTRY_DSN", &*dsn),
         ("SENTRY_TRACES_SAMPLE_RATE", "1"),
         ("GLASSHOUSE_PAYMENT_GATEWAY_ATTEMPTS", "1"),
+        ("GLASSHOUSE_MAIL_DIR", mail.path().to_str().unwrap()),
     ];
     let settings = with(&common(), settings);
     let mut stack = Stack::start_each(settings.clone(), settings).await;
@@ -326,6 +358,7 @@ async fn no_secret_and_no_email_address_is_in_any_signal() {
     let product = owner.add_product(1000).await;
     canary.places_orders(&owner, &gateway, &product).await;
     stack.worker.logs("outbox_delivered").await;
+    let reset_token = canary.resets_the_password(&anonymous, owner.tenant(), mail.path()).await;
 
     let superuser = connect(&stack.database.superuser_url()).await;
     superuser.execute_unprepared("ALTER TABLE outbox_messages RENAME TO gone").await.unwrap();
@@ -366,6 +399,7 @@ async fn no_secret_and_no_email_address_is_in_any_signal() {
         ("stdout", "\"order_placed\""),
         ("span", "POST /v1/orders"),
         ("record", "user_login_failed"),
+        ("stdout", "\"password_reset\""),
         ("report", "unhandled_exception"),
         ("report", "\"type\":\"transaction\""),
     ] {
@@ -378,7 +412,7 @@ async fn no_secret_and_no_email_address_is_in_any_signal() {
     let leaks: Vec<_> = signals
         .iter()
         .filter_map(|(place, text)| {
-            let at = [&*canary.mark, signature]
+            let at = [&*canary.mark, signature, &reset_token]
                 .iter()
                 .find_map(|mark| text.to_lowercase().find(&mark.to_lowercase()))?;
             let start = text.floor_char_boundary(at.saturating_sub(300));

@@ -232,6 +232,7 @@ fn only_variables_without_one_fixed_default_have_none_in_the_example() {
     let empty = example().into_iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| name);
     let expected = [
         "GLASSHOUSE_HTTP_WORKERS",
+        "GLASSHOUSE_MAIL_DIR",
         "GLASSHOUSE_MANAGEMENT_ALLOWED_HOSTS",
         "GLASSHOUSE_MEMORY_LIMIT_MIB",
         "GLASSHOUSE_PASSWORD_HASHES",

@@ -19,6 +19,7 @@ fn values(ca: &str) -> Settings {
         ("DATABASE_URL", "postgres://app:hunter2@localhost/glasshouse"),
         ("DATABASE_MIGRATION_URL", "postgres://owner:hunter2@localhost/glasshouse"),
         ("GLASSHOUSE_HTTP_WORKERS", "3"),
+        ("GLASSHOUSE_MAIL_DIR", "/var/spool/glasshouse"),
         ("GLASSHOUSE_MANAGEMENT_ALLOWED_HOSTS", "api"),
         ("GLASSHOUSE_MEMORY_LIMIT_MIB", "256"),
         ("GLASSHOUSE_PASSWORD_HASHES", "2"),

@@ -39,9 +39,11 @@ const LISTS: [&str; 4] = [
 ];
 
 /// Operations without an object id in the path, and the test below that covers each.
-const OTHERS: [(&str, &str); 7] = [
+const OTHERS: [(&str, &str); 9] = [
     ("POST /v1/tenants", "creates a tenant; slugs are shared by all tenants, so a taken one is a conflict"),
     ("POST /v1/auth/login", "credentials_are_valid_in_their_own_tenant_only"),
+    ("POST /v1/auth/password-reset/request", "password_resets.rs: a_token_is_valid_in_its_own_tenant_only"),
+    ("POST /v1/auth/password-reset/confirm", "password_resets.rs: a_token_is_valid_in_its_own_tenant_only"),
     ("PUT /v1/users/me/password", "new_passwords.rs: a_change_ends_all_sessions"),
     ("GET /v1/users/me", "credentials_are_valid_in_their_own_tenant_only"),
     ("POST /v1/users", "unique_names_and_keys_are_scoped_to_a_tenant"),

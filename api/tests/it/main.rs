@@ -49,6 +49,7 @@ mod openapi;
 mod outages;
 mod outbox;
 mod pagination;
+mod password_resets;
 mod passwords;
 mod pooler;
 mod products;

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, Statement};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Backend, TestApp, TestDatabase, connect, eventually};
 
@@ -20,16 +20,21 @@ struct TwoTenants {
 
 impl TwoTenants {
     async fn new() -> Self {
-        let app = TestApp::start(Backend::Servers).await;
+        let mail = tempfile::tempdir().unwrap();
+        let mail = [("GLASSHOUSE_MAIL_DIR", mail.path().to_str().unwrap())];
+        let app = TestApp::start_with(Backend::Servers, &mail).await;
         let mut tenants = Vec::new();
         for _ in 0..2 {
             let owner = app.new_tenant().await;
             let product = owner.add_product(10).await;
             owner.order(&product, 1).await.expect(201);
+            let email = format!("owner@{}.example", owner.tenant());
+            let reset = json!({ "tenant": owner.tenant(), "email": email });
+            app.anonymous().post("/v1/auth/password-reset/request", reset).await.expect(202);
             tenants.push(format!("SELECT id::text AS n FROM tenants WHERE slug = '{}'", owner.tenant()));
         }
         let delivered = "SELECT count(*) AS n FROM outbox_messages WHERE delivered_at IS NOT NULL";
-        eventually("all is delivered", async || (app.database.number(delivered).await == 2).then_some(()))
+        eventually("all is delivered", async || (app.database.number(delivered).await == 4).then_some(()))
             .await;
         let database = app.stop().await;
         // This version reads the keys of the previous one, but adds none.
@@ -162,6 +167,7 @@ async fn a_row_cannot_point_to_another_tenants_row() {
         ("orders", "placed_by", "users"),
         ("order_items", "product_id", "products"),
         ("order_items", "order_id", "orders"),
+        ("password_resets", "user_id", "users"),
     ] {
         let theirs = format!("SELECT min(id::text) AS n FROM {target} WHERE tenant_id = '{}'", two.one);
         let theirs = text(&two.database, &theirs).await;
@@ -172,7 +178,8 @@ async fn a_row_cannot_point_to_another_tenants_row() {
 }
 
 /// With `FORCE`, the policies apply to the owner too. The exceptions are the policies of the functions that run as
-/// the owner: they look up slugs, lease messages and payments, and delete expired idempotency keys and delivered messages.
+/// the owner: they look up slugs, lease messages and payments, and delete expired idempotency keys and password resets, and delivered
+/// messages.
 #[tokio::test]
 async fn the_owner_sees_without_a_tenant_what_its_functions_need() {
     let two = TwoTenants::new().await;
@@ -185,9 +192,14 @@ async fn the_owner_sees_without_a_tenant_what_its_functions_need() {
     }
     assert_eq!(
         visible,
-        BTreeSet::from(
-            ["idempotency_keys", "idempotent_requests", "outbox_messages", "payments", "tenants",]
-        )
+        BTreeSet::from([
+            "idempotency_keys",
+            "idempotent_requests",
+            "outbox_messages",
+            "password_resets",
+            "payments",
+            "tenants"
+        ])
     );
     for sql in [
         "DELETE FROM tenants",
@@ -196,7 +208,11 @@ async fn the_owner_sees_without_a_tenant_what_its_functions_need() {
     ] {
         assert_eq!(run(&owner, sql).await.unwrap(), 0, "{sql}");
     }
-    for sql in ["UPDATE tenants SET name = ''", "UPDATE idempotent_requests SET body = ''"] {
+    for sql in [
+        "UPDATE tenants SET name = ''",
+        "UPDATE idempotent_requests SET body = ''",
+        "UPDATE password_resets SET token_hash = ''",
+    ] {
         assert_eq!(run(&owner, sql).await.unwrap(), 0, "{sql}");
     }
 }
@@ -245,6 +261,7 @@ async fn the_owner_functions_return_only_what_they_are_for() {
         ("delete_delivered_outbox_messages", "TABLE(id uuid)"),
         ("forget_idempotency_keys", "void"),
         ("forget_idempotent_requests", "void"),
+        ("forget_password_resets", "void"),
         ("lease_open_payments", "TABLE(id uuid, tenant_id uuid, traceparent character varying)"),
         (
             "lease_outbox_messages",
@@ -282,6 +299,7 @@ async fn the_owner_functions_return_only_what_they_are_for() {
     for (table, function) in [
         ("idempotency_keys", "forget_idempotency_keys"),
         ("idempotent_requests", "forget_idempotent_requests"),
+        ("password_resets", "forget_password_resets"),
     ] {
         let keys = two.content(table).await;
         run(&service, &format!("SELECT {function}(now() - interval '1 hour')")).await.unwrap();

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use glasshouse_api::http::public::docs;
+use glasshouse_domain::values::ResetToken;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Backend, Client, TestApp, TestDatabase, WireTap, key};
+use crate::support::{Backend, Client, Response, TestApp, TestDatabase, WireTap, key};
 
 /// An application with one recorded connection to Postgres, and an idle worker.
 async fn tapped() -> (TestApp, WireTap) {
@@ -67,6 +68,12 @@ fn expected() -> Vec<(&'static str, Vec<&'static str>)> {
     vec![
         ("sign_up", transaction(&["INSERT tenants", "INSERT users"])),
         ("log_in", one("SELECT users")),
+        ("request_password_reset", one("INSERT outbox_messages")),
+        (
+            "reset_password",
+            [one("SELECT password_resets"), transaction(&["SELECT password_resets", "UPDATE users"])]
+                .concat(),
+        ),
         ("change_password", [one("SELECT users"), one("UPDATE users")].concat()),
         ("show_me", one("SELECT users")),
         ("list_users", one("SELECT users")),
@@ -130,6 +137,14 @@ async fn perform(operation: &str, app: &TestApp, scene: &Scene, tap: &WireTap) {
     match operation {
         "sign_up" => owner.post("/v1/tenants", tenant()).await.expect(201),
         "log_in" => app.anonymous().post("/v1/auth/login", login).await.expect(200),
+        "request_password_reset" => request_reset(app, owner, "ada@example.com").await.expect(202),
+        "reset_password" => {
+            let (token, user) = (key(), app.add_user(owner, "member").await.get("/v1/users/me").await);
+            app.database.query(&reset_of(&user["id"], &token)).await;
+            let body = json!({ "tenant": owner.tenant(), "token": token, "new_password": "another horse" });
+            tap.take();
+            app.anonymous().post("/v1/auth/password-reset/confirm", body).await.expect(204)
+        }
         "change_password" => {
             let user = app.add_user(owner, "member").await;
             user.get("/v1/users/me").await.expect(200);
@@ -180,6 +195,22 @@ async fn perform(operation: &str, app: &TestApp, scene: &Scene, tap: &WireTap) {
     };
 }
 
+async fn request_reset(app: &TestApp, owner: &Client, email: &str) -> Response {
+    let body = json!({ "tenant": owner.tenant(), "email": email });
+    app.anonymous().post("/v1/auth/password-reset/request", body).await
+}
+
+/// Gives a token to a user, as the worker would.
+fn reset_of(user: &Value, token: &str) -> String {
+    let hash = ResetToken::presented(token.into()).hash();
+    format!(
+        "INSERT INTO password_resets (tenant_id, user_id, token_hash, session_generation, expires_at)
+         SELECT tenant_id, id, '{hash}', session_generation, '2100-01-01'
+         FROM users WHERE id = '{}'",
+        user.as_str().unwrap()
+    )
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_endpoint_sends_exactly_its_statements() {
     let (app, tap) = tapped().await;
@@ -202,6 +233,23 @@ fn every_endpoint_is_listed() {
     let described: BTreeSet<_> =
         operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
     assert_eq!(expected().into_iter().map(|(operation, _)| operation).collect::<BTreeSet<_>>(), described);
+}
+
+/// So its duration does not show whose the address is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_to_reset_a_password_sends_the_same_statements_for_every_address() {
+    let (app, tap) = tapped().await;
+    let owner = app.new_tenant().await;
+    let user = |email: &str| json!({ "email": email, "password": "correct horse battery", "role": "member" });
+    owner.post("/v1/users", user("member@example.com")).await.expect(201);
+    let former = owner.post("/v1/users", user("former@example.com")).await.expect(201);
+    owner.delete(&format!("/v1/users/{}", former["id"].as_str().unwrap()), "\"1\"").await.expect(204);
+    request_reset(&app, &owner, "first@example.com").await.expect(202);
+    tap.take();
+    for email in ["member@example.com", "former@example.com", "unknown@example.com", "no address", "a@b"] {
+        request_reset(&app, &owner, email).await.expect(202);
+        assert_eq!(tap.take(), transaction(&["INSERT outbox_messages"]), "{email}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,8 +9,9 @@ use super::text::normalized;
 /// An e-mail address in Unicode's Normalization Form C and in lower case, so that two addresses that differ only in
 /// their encoding or their case are the same user.
 ///
-/// `Debug` redacts it: e-mail addresses never appear in telemetry.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// `Debug` redacts it: e-mail addresses never appear in telemetry. Serde writes it as it is, for the database alone.
+#[derive(Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Email(String);
 
 /// Why a text is not an e-mail address.

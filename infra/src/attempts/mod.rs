@@ -1,4 +1,4 @@
-//! Limits of attempts that need no tenant's quota: logins, sign-ups, and the tokens of inactive users.
+//! Limits of attempts that need no tenant's quota: logins, sign-ups, password resets, and the tokens of inactive users.
 //!
 //! # Logins
 //!
@@ -14,7 +14,14 @@
 //! account for good. An address from which a user has logged in during the last 30 days is limited by the first bucket
 //! alone: an attacker elsewhere, or on another account at the same address, cannot keep this user out. Unknown accounts
 //! have the same limits, so that they do not show which accounts exist. Successful logins take nothing; the queue of
-//! password hashes bounds how many guesses run concurrently before the first one has failed.
+//! password hashes bounds how many guesses run concurrently before the first one has failed. A wrong token of a password
+//! reset is a failed login of no account.
+//!
+//! # Password resets
+//!
+//! A request to reset a password takes from a bucket of the client's address and from one of the account, whether or not
+//! there is such an account. Whoever empties the bucket of an account keeps no user out: each of these requests has sent the
+//! user a token, and by default the bucket has another attempt before the last of these tokens expires.
 
 mod buckets;
 mod inactive_users;
@@ -47,9 +54,13 @@ pub struct AttemptQuotas {
     pub login_address: AttemptQuota,
     /// Sign-ups from one address.
     pub sign_up_address: AttemptQuota,
+    /// Requests to reset the password of one account.
+    pub password_reset_account: AttemptQuota,
+    /// Requests to reset a password from one address.
+    pub password_reset_address: AttemptQuota,
 }
 
-/// Limits logins and sign-ups. Clones share the buckets.
+/// Limits logins, sign-ups and password resets. Clones share the buckets.
 #[derive(Clone, Debug)]
 pub struct AttemptLimiter {
     quotas: AttemptQuotas,
@@ -141,10 +152,28 @@ impl AttemptLimiter {
     /// # Errors
     /// When there were too many.
     pub async fn count_sign_up(&self, address: &(dyn Display + Sync)) -> Result<(), Throttled> {
-        const LIMIT: &str = "sign_up_address";
-        let key = Key::of(LIMIT, &[&address.to_string()]);
-        let bucket = Bucket { limit: LIMIT, key, quota: self.quotas.sign_up_address };
-        self.store.take(&bucket).await.map_err(|retry_after| self.throttled(LIMIT, retry_after))
+        self.count("sign_up_address", &[&address.to_string()], self.quotas.sign_up_address).await
+    }
+
+    /// Counts a request to reset the password of an account from a client's address. The account is `None` if its slug or its
+    /// e-mail address is invalid.
+    ///
+    /// # Errors
+    /// When there were too many.
+    pub async fn count_password_reset(
+        &self,
+        account: Option<&(Slug, Email)>,
+        address: &(dyn Display + Sync),
+    ) -> Result<(), Throttled> {
+        let AttemptQuotas { password_reset_account, password_reset_address, .. } = self.quotas;
+        self.count("password_reset_address", &[&address.to_string()], password_reset_address).await?;
+        let Some((slug, email)) = account else { return Ok(()) };
+        self.count("password_reset_account", &[slug.as_str(), email.as_str()], password_reset_account).await
+    }
+
+    async fn count(&self, limit: &'static str, parts: &[&str], quota: AttemptQuota) -> Result<(), Throttled> {
+        let bucket = Bucket { limit, key: Key::of(limit, parts), quota };
+        self.store.take(&bucket).await.map_err(|retry_after| self.throttled(limit, retry_after))
     }
 
     fn throttled(&self, limit: &'static str, retry_after: Duration) -> Throttled {
@@ -193,6 +222,8 @@ mod tests {
             login_account: quota(5),
             login_address: quota(7),
             sign_up_address: quota(2),
+            password_reset_account: quota(2),
+            password_reset_address: quota(5),
         })
     }
 
@@ -283,5 +314,24 @@ mod tests {
         assert_eq!((throttled.limit, throttled.unreported), ("sign_up_address", Some(1)));
         assert_eq!(limiter.count_sign_up(&"192.0.2.1").await.unwrap_err().unreported, None);
         limiter.count_sign_up(&"192.0.2.2").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn password_resets_are_limited_by_account_and_by_address() {
+        let limiter = limiter();
+        let (ada, grace) = (account("ada"), account("grace"));
+        let count = async |account, address: &str| {
+            limiter.count_password_reset(account, &address).await.err().map(|throttled| throttled.limit)
+        };
+        for n in 0..2 {
+            assert_eq!(count(Some(&ada), &format!("192.0.2.{n}")).await, None);
+        }
+        assert_eq!(count(Some(&ada), "192.0.2.9").await, Some("password_reset_account"));
+        assert_eq!(count(Some(&grace), "192.0.2.9").await, None);
+        for _ in 0..3 {
+            assert_eq!(count(None, "192.0.2.9").await, None);
+        }
+        assert_eq!(count(Some(&grace), "192.0.2.9").await, Some("password_reset_address"), "5 in all");
+        assert_eq!(count(Some(&grace), "192.0.2.8").await, None);
     }
 }

@@ -25,6 +25,11 @@ const DELETE_IDEMPOTENCY_KEYS: DialectSql = DialectSql {
     postgres: "SELECT forget_idempotency_keys($1)",
 };
 
+const DELETE_PASSWORD_RESETS: DialectSql = DialectSql {
+    sqlite: "DELETE FROM password_resets WHERE expires_at < $1",
+    postgres: "SELECT forget_password_resets($1)",
+};
+
 const DELETE_DELIVERED_MESSAGES: DialectSql = DialectSql {
     sqlite: "DELETE FROM outbox_messages WHERE id IN ( \
                  SELECT id FROM outbox_messages WHERE delivered_at < $1 ORDER BY delivered_at LIMIT $2) \
@@ -45,6 +50,15 @@ impl Housekeeping {
         let _permit = self.pool.sqlite_write_permit().await;
         self.pool.execute(DELETE_IDEMPOTENT_REQUESTS, [expiry.into()]).await?;
         self.pool.execute(DELETE_IDEMPOTENCY_KEYS, [expiry.into()]).await
+    }
+
+    /// Deletes the password resets of all tenants that expired before `now`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_password_resets(&self, now: OffsetDateTime) -> Result<(), StoreFailure> {
+        let _permit = self.pool.sqlite_write_permit().await;
+        self.pool.execute(DELETE_PASSWORD_RESETS, [now.into()]).await
     }
 
     /// Deletes outbox messages of all tenants that were delivered before `expiry`, at most this many. Returns the number

@@ -5,7 +5,7 @@
 //!
 //! | handle | use |
 //! | --- | --- |
-//! | [`Directory`] | sign-up and login, which come before a tenant is known |
+//! | [`Directory`] | sign-up, login and password resets, which come before a tenant is known |
 //! | [`Principals`](crate::principals::Principals) | authentication: opens the tenant of a verified token |
 //! | [`WorkQueue`] | background work: leases items, each with the [`TenantStore`] of its tenant |
 //! | [`Housekeeping`] | cleanup that concerns all tenants |
@@ -32,6 +32,7 @@ mod limits;
 mod monitor;
 mod orders;
 mod outbox;
+mod password_resets;
 mod plans;
 mod pool;
 mod products;
@@ -87,7 +88,7 @@ impl Database {
         Self { pool: Arc::new(Pool { injected_delay, ..Pool::clone(&self.pool) }) }
     }
 
-    /// The handle of sign-up and login.
+    /// The handle of sign-up, login and password resets.
     #[must_use]
     pub fn directory(&self) -> Directory {
         Directory::new(self.pool())

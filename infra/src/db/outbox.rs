@@ -1,9 +1,10 @@
 //! The storage of the delivery of outbox messages.
 
 use glasshouse_domain::failure::StoreFailure;
-use glasshouse_domain::id::MessageId;
-use glasshouse_domain::outbox::{Notification, OutboxEvent, OutboxStore};
+use glasshouse_domain::id::{MessageId, OrderId};
+use glasshouse_domain::outbox::{Notification, NotificationContent, OutboxEvent, OutboxStore};
 use glasshouse_domain::user::User;
+use glasshouse_domain::values::Email;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, QueryFilter};
 use time::OffsetDateTime;
@@ -21,18 +22,14 @@ impl OutboxStore for TenantStore {
         message: MessageId,
         event: &OutboxEvent,
     ) -> Result<Option<Notification>, StoreFailure> {
-        let scope = self.read("notification").await?;
-        let query = scope.find_with::<order::Entity, user::Entity>();
-        let query = query.filter(order::Column::Id.eq(event.order().uuid()));
-        let row = scope.one_pair(query).await?;
-        scope.commit().await?;
-        let Some((order, customer)) = row else { return Ok(None) };
-        Ok(Some(Notification {
-            message,
-            recipient: User::try_from(customer)?.email,
-            event: event.clone(),
-            total: order.with_items(Vec::new())?.total,
-        }))
+        let found = match event {
+            OutboxEvent::OrderPaid { order } | OutboxEvent::OrderRefunded { order } => {
+                self.order_notification(*order).await?
+            }
+            OutboxEvent::PasswordResetRequested { email } => self.open_password_reset(email).await?,
+        };
+        let kind = event.kind();
+        Ok(found.map(|(recipient, content)| Notification { message, kind, recipient, content }))
     }
 
     async fn mark_delivered(&self, message: MessageId) -> Result<(), StoreFailure> {
@@ -46,6 +43,20 @@ impl OutboxStore for TenantStore {
 }
 
 impl TenantStore {
+    /// The address of the customer of an order, and what to report. `None` if there is no such order.
+    async fn order_notification(
+        &self,
+        order: OrderId,
+    ) -> Result<Option<(Email, NotificationContent)>, StoreFailure> {
+        let scope = self.read("notification").await?;
+        let query = scope.find_with::<order::Entity, user::Entity>();
+        let row = scope.one_pair(query.filter(order::Column::Id.eq(order.uuid()))).await?;
+        scope.commit().await?;
+        let Some((row, customer)) = row else { return Ok(None) };
+        let total = row.with_items(Vec::new())?.total;
+        Ok(Some((User::try_from(customer)?.email, NotificationContent::Order { order, total })))
+    }
+
     /// Postpones a message that could not be delivered until `available_at`.
     ///
     /// # Errors

@@ -44,6 +44,11 @@ impl Scope {
         self.tenant
     }
 
+    /// Whether there is a tenant with the slug with which this transaction began.
+    pub(super) fn has_tenant(&self) -> bool {
+        !self.tenant.uuid().is_nil()
+    }
+
     /// The SQL dialect of the database.
     pub(super) fn backend(&self) -> DbBackend {
         self.transaction.get_database_backend()

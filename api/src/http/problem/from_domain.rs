@@ -7,6 +7,7 @@ use glasshouse_domain::failure::{AuthorityLost, StoreFailure};
 use glasshouse_domain::idempotency::KeyReused;
 use glasshouse_domain::login::{HashingFailed, LoginError};
 use glasshouse_domain::password_change::PasswordChangeError;
+use glasshouse_domain::password_reset::PasswordResetError;
 use glasshouse_domain::product::{ProductError, StockError};
 use glasshouse_domain::refund::RefundError;
 use glasshouse_domain::report::ReportError;
@@ -84,6 +85,16 @@ impl From<PasswordChangeError> for Problem {
             PasswordChangeError::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong_password", error),
             PasswordChangeError::Hashing(error) => error.into(),
             PasswordChangeError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<PasswordResetError> for Problem {
+    fn from(error: PasswordResetError) -> Self {
+        match error {
+            PasswordResetError::WrongToken => Self::new(StatusCode::FORBIDDEN, "wrong_reset_token", error),
+            PasswordResetError::Hashing(error) => error.into(),
+            PasswordResetError::Store(failure) => failure.into(),
         }
     }
 }

@@ -68,6 +68,10 @@ impl Shop {
         let response = owner.cancel(&cancelled, &key()).await.expect(200);
         self.acknowledge(owner, "order", &response);
         self.app.gateway_recovers().await;
+
+        // A message that is about no order.
+        let reset = json!({ "tenant": owner.tenant(), "email": "nobody@example.com" });
+        owner.post("/v1/auth/password-reset/request", reset).await.expect(202);
     }
 
     /// Places an order, which is acknowledged. Returns its id.

@@ -124,7 +124,7 @@ impl TestApp {
 }
 
 /// Settings of every process in tests: free ports, cheap password hashes, short poll intervals.
-pub(crate) const TEST_SETTINGS: [(&str, &str); 17] = [
+pub(crate) const TEST_SETTINGS: [(&str, &str); 19] = [
     ("GLASSHOUSE_HTTP_ADDR", "127.0.0.1:0"),
     ("GLASSHOUSE_MANAGEMENT_ADDR", "127.0.0.1:0"),
     ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
@@ -139,6 +139,8 @@ pub(crate) const TEST_SETTINGS: [(&str, &str); 17] = [
     ("GLASSHOUSE_LOGIN_LIMIT_ACCOUNT", "1000000/1000"),
     ("GLASSHOUSE_LOGIN_LIMIT_ADDRESS", "1000000/1000"),
     ("GLASSHOUSE_SIGN_UP_LIMIT", "1000000/1000"),
+    ("GLASSHOUSE_PASSWORD_RESET_LIMIT_ACCOUNT", "1000000/1000"),
+    ("GLASSHOUSE_PASSWORD_RESET_LIMIT_ADDRESS", "1000000/1000"),
     ("GLASSHOUSE_OUTBOX_POLL_MS", "50"),
     ("GLASSHOUSE_RECONCILE_POLL_MS", "50"),
     // Generous timeouts for a busy machine; tests of timeouts set their own.

@@ -43,6 +43,11 @@ pub(crate) fn valid_bodies(product: &str) -> Vec<(&'static str, Value)> {
             json!({ "slug": slug, "name": "T", "plan": "free", "source": "ads", "owner": owner }),
         ),
         ("POST /v1/auth/login", json!({ "tenant": slug, "email": "ada@example.com", "password": PASSWORD })),
+        ("POST /v1/auth/password-reset/request", json!({ "tenant": slug, "email": "ada@example.com" })),
+        (
+            "POST /v1/auth/password-reset/confirm",
+            json!({ "tenant": slug, "token": "0".repeat(64), "new_password": PASSWORD }),
+        ),
         ("PUT /v1/users/me/password", json!({ "current_password": "wrong horse", "new_password": PASSWORD })),
         ("POST /v1/users", json!({ "email": "grace@example.com", "password": PASSWORD, "role": "member" })),
         ("PATCH /v1/users/{id}", json!({ "role": "admin", "active": true })),

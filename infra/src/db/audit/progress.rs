@@ -78,7 +78,7 @@ pub(super) const CHECKS: [SqlCheck; 5] = [
             SELECT message.id AS subject, 'the order of the message ' || message.kind || ' does not exist' AS detail \
             FROM ( \
                 SELECT id, replace(event ->> 'order', '-', '') AS order_id, kind \
-                FROM outbox_messages WHERE tenant_id = $1) AS message \
+                FROM outbox_messages WHERE tenant_id = $1 AND kind LIKE 'order_%') AS message \
             LEFT JOIN (SELECT {order_id} AS order_id FROM orders WHERE tenant_id = $1) AS existing \
               ON existing.order_id = message.order_id \
             WHERE existing.order_id IS NULL",

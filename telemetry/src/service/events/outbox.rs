@@ -39,10 +39,10 @@ crate::events! {
     /// An operator requeued dead letters.
     pub struct DeadLettersRequeued: INFO "dead_letters_requeued" { messages: u64 }
 
-    /// The notifier sent a notification to a customer.
+    /// The notifier sent a notification to a customer or user.
     pub struct NotificationSent<'a>: INFO "notification_sent" {
         message_id: &'a dyn Display,
-        order_id: &'a dyn Display,
+        order_id: Option<&'a dyn Display>,
         kind: &'a str,
     }
 }

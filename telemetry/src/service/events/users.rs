@@ -37,6 +37,12 @@ crate::events! {
         user_id: &'a dyn Display,
     }
 
+    /// A user set a new password with the token of a password reset, which ended all of their sessions.
+    pub struct PasswordReset<'a>: INFO "password_reset" {
+        tenant_id: &'a dyn Display,
+        user_id: &'a dyn Display,
+    }
+
     /// A user logged in.
     pub struct UserLoginSuccessful<'a>: INFO "user_login_successful" {
         tenant_id: &'a dyn Display,
@@ -71,6 +77,10 @@ crate::events! {
     /// At most one record a second for each process.
     pub struct SignUpThrottled: WARN "sign_up_throttled" { refused: u64 }
 
-    /// Redis failed, so this process used its own counts of failed logins and sign-ups.
+    /// Requests to reset a password were throttled: `refused` of them since the last such record, by the limit `limit`
+    /// (password_reset_account, password_reset_address). At most one record a second for each limit and process.
+    pub struct PasswordResetThrottled<'a>: WARN "password_reset_throttled" { limit: &'a str, refused: u64 }
+
+    /// Redis failed, so this process used its own counts of failed logins, sign-ups and requests to reset a password.
     pub struct AttemptLimiterFailed<'a>: WARN "attempt_limiter_failed" { error: &'a dyn Display }
 }

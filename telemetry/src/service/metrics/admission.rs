@@ -15,7 +15,7 @@ pub struct AdmissionMetrics {
 }
 
 /// Every limit of requests that is not the rate limit of a tenant's plan.
-const LIMITS: [&str; 2] = ["inactive_user", "sign_up"];
+const LIMITS: [&str; 3] = ["inactive_user", "password_reset", "sign_up"];
 
 impl AdmissionMetrics {
     pub(super) fn register(registrar: &mut Registrar, tenants: CappedLabel) -> Result<Self, Error> {
@@ -41,8 +41,8 @@ impl AdmissionMetrics {
         )?;
         let throttled = registrar.int_counter_vec(
             "requests_throttled_total",
-            "Requests rejected by a limit other than that of a tenant's plan, by limit (inactive_user, sign_up). Throttled logins are \
-             results of login_attempts_total.",
+            "Requests rejected by a limit other than that of a tenant's plan, by limit (inactive_user, password_reset, \
+             sign_up). Throttled logins are results of login_attempts_total.",
             ["limit"],
         )?;
         for limit in LIMITS {

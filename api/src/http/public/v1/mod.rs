@@ -5,6 +5,7 @@ mod auth;
 mod idempotent;
 mod lists;
 mod orders;
+mod password_resets;
 mod passwords;
 mod payments;
 mod products;
@@ -27,6 +28,8 @@ pub fn routes(config: &mut ServiceConfig) {
         scope("/v1")
             .service(tenants::sign_up)
             .service(auth::log_in)
+            .service(password_resets::request_password_reset)
+            .service(password_resets::reset_password)
             .service(passwords::change_password)
             .service(users::show_me)
             // The next pattern matches this path too.
