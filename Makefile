@@ -13,7 +13,7 @@ demo: ## Run everything in one process, on SQLite; needs a Rust toolchain and a 
 
 test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 	scripts/install-check-tools target/check-tools
-	cargo test --locked --workspace --lib --bins --test catalogue --test dashboards --test shop --test stack
+	cargo test --locked --workspace --lib --bins --test catalogue --test dashboards --test model --test shop --test stack
 	cargo test --locked --workspace --doc
 	scripts/with-test-services cargo test --locked --workspace --test it
 
