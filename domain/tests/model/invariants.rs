@@ -6,8 +6,10 @@ use glasshouse_domain::order::OrderState;
 use glasshouse_domain::payment::PaymentState;
 
 use crate::processes::{Answer, Role};
+use crate::rows::{Charge, ClaimedKey, Key, Message, Reported, Row};
 use crate::state::State;
-use crate::world::{Charge, ClaimedKey, INITIAL_STOCK, Key, Message, Number, Reported, Row, World};
+use crate::values::{INITIAL_STOCK, Number};
+use crate::world::World;
 
 type Invariant = (&'static str, fn(&State) -> bool);
 
@@ -63,7 +65,7 @@ impl World {
         self.outbox.iter().filter(|stored| **stored == (message, row.number)).count()
     }
 
-    /// Whether an order or payment is in the state that a client was told, or in a later one.
+    /// Whether an order or payment is in the state that a response reports, or in a later one.
     fn confirms(&self, number: Number, reported: Reported) -> bool {
         self.find(number).is_some_and(|row| match reported {
             Reported::Order(state) => order_reaches(state, row.order),
@@ -158,7 +160,7 @@ fn every_client_is_answered(state: &State) -> bool {
     })
 }
 
-/// Whether the database knows what the gateway has done.
+/// Whether the database has recorded what the gateway has done.
 fn is_booked(world: &World, charge: &Charge) -> bool {
     let expected = match (charge.charged, charge.refunded) {
         (0, _) => PaymentState::Declined,

@@ -29,9 +29,12 @@
 
 mod explorer;
 mod invariants;
+mod operation;
 mod ports;
 mod processes;
+mod rows;
 mod state;
+mod values;
 mod world;
 
 use std::collections::BTreeSet;
@@ -41,7 +44,7 @@ use glasshouse_domain::order::OrderState;
 use glasshouse_domain::payment::PaymentState;
 
 use explorer::{Violation, explore};
-use ports::Defect;
+use operation::Defect;
 use processes::Role::{self, Buyer, Canceller, Refunder, RepeatingBuyer, Worker};
 use state::State;
 
@@ -92,6 +95,13 @@ fn a_refund() {
 fn a_cancellation_and_a_refund_of_a_repeated_checkout() {
     let outcomes = [PAID, DECLINED, VOIDED, PAID_TOO_LATE, REFUNDED];
     check(&[Buyer, RepeatingBuyer, Canceller, Refunder, Worker], 1, &outcomes);
+}
+
+#[test]
+#[ignore = "takes minutes, in a release build"]
+fn all_processes_together() {
+    let outcomes = [PAID, DECLINED, VOIDED, PAID_TOO_LATE, REFUNDED];
+    check(&[Buyer, RepeatingBuyer, Canceller, Refunder, Worker, Worker], 2, &outcomes);
 }
 
 /// What the search finds when a defect is put in.

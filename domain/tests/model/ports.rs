@@ -2,12 +2,11 @@
 //!
 //! A future cannot be copied, but a use case depends on nothing but the replies of its ports. So the journal of these
 //! replies is its state: a new future that gets the same replies is where the first one was. An operation first takes its
-//! reply from the journal. At the end of it, the use case is suspended, until the explorer lets it [`perform`] one more.
+//! reply from the journal. At the end of it, the use case is suspended, until the explorer lets it perform one more.
 
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use glasshouse_domain::cancel::{CancelError, CancelStore, Canceller};
 use glasshouse_domain::checkout::{CheckoutStore, PendingResponse, ReserveError};
@@ -21,44 +20,10 @@ use glasshouse_domain::payment::{
 use glasshouse_domain::refund::{RefundError, RefundStore};
 use glasshouse_domain::values::Money;
 
-use crate::processes::{Answer, Role, use_case};
-use crate::world::{Call, Course, Number, Operation, Reply, Reported, Row, World, charge_outcome, number};
-
-/// A defect that is put in on purpose, to show that it is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Defect {
-    /// The checkout settles the payment before it charges it.
-    SettleBeforeCharge,
-    /// The settlement ignores the stored states of the payment and the order.
-    NoFencing,
-    /// The idempotency key is claimed in a transaction of its own, after that of the order.
-    KeyAfterCommit,
-}
-
-/// What a process does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Next {
-    Perform(Operation),
-    Return(Answer),
-}
-
-/// Continues a use case from its journal. With a course, performs the next operation on the world, and adds its reply to
-/// the journal.
-pub(crate) fn perform(
-    (role, number): (Role, Number),
-    journal: &mut Vec<Reply>,
-    world: &mut World,
-    course: Option<Course>,
-    defect: Option<Defect>,
-) -> Next {
-    let run = Run { journal, world, position: 0, course, wanted: None };
-    let ports = Ports { run: Mutex::new(run), defect };
-    let poll = pin!(use_case(role, number, &ports)).poll(&mut Context::from_waker(Waker::noop()));
-    match poll {
-        Poll::Ready(answer) => Next::Return(answer),
-        Poll::Pending => Next::Perform(ports.run().wanted.unwrap()),
-    }
-}
+use crate::operation::{Call, Course, Defect, Operation, Reply};
+use crate::rows::{Reported, Row};
+use crate::values::{Number, charge_outcome, number};
+use crate::world::World;
 
 /// The ports of one process.
 pub(crate) struct Ports<'a> {
@@ -78,6 +43,23 @@ struct Run<'a> {
 }
 
 impl<'a> Ports<'a> {
+    /// Ports that take replies from the journal. With a course, they then perform one more operation on the world, and
+    /// add its reply to the journal.
+    pub(crate) fn new(
+        journal: &'a mut Vec<Reply>,
+        world: &'a mut World,
+        course: Option<Course>,
+        defect: Option<Defect>,
+    ) -> Self {
+        let run = Run { journal, world, position: 0, course, wanted: None };
+        Self { run: Mutex::new(run), defect }
+    }
+
+    /// The operation for which the use case is suspended.
+    pub(crate) fn wanted(&self) -> Option<Operation> {
+        self.run().wanted
+    }
+
     fn run(&self) -> MutexGuard<'_, Run<'a>> {
         self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,7 +90,7 @@ impl<'a> Ports<'a> {
 
     async fn store(&self, operation: Operation) -> Result<Reply, StoreFailure> {
         match self.perform(operation).await {
-            Reply::Failed => Err(StoreFailure::Unavailable("the model says so".into())),
+            Reply::Failed => Err(StoreFailure::Unavailable("a failure of the model".into())),
             reply => Ok(reply),
         }
     }

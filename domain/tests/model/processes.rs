@@ -1,6 +1,8 @@
 //! The processes: clients' requests, and workers. Each runs a use case of the domain.
 
+use std::pin::pin;
 use std::sync::LazyLock;
+use std::task::{Context, Poll, Waker};
 
 use glasshouse_domain::cancel::{CancelError, CancelStore, Canceller};
 use glasshouse_domain::checkout::{CheckoutError, CheckoutStore, PendingResponse, ReserveError, check_out};
@@ -13,10 +15,13 @@ use glasshouse_domain::reconcile::{ReconcileStep, reconcile};
 use glasshouse_domain::refund::{RefundError, refund};
 use glasshouse_domain::user::Role as UserRole;
 
-use crate::ports::{Defect, Ports};
-use crate::world::{Number, Reported, draft, number, order_id, payment_id, user};
+use crate::operation::{Course, Defect, Operation, Reply};
+use crate::ports::Ports;
+use crate::rows::Reported;
+use crate::values::{Number, draft, number, order_id, payment_id, user};
+use crate::world::World;
 
-/// What a process is for.
+/// The purpose of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Role {
     /// Places the order, once.
@@ -31,7 +36,7 @@ pub(crate) enum Role {
     Worker,
 }
 
-/// What a client learns, or how a worker's item ends.
+/// The response to a client, or the end of a worker's item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Answer {
     /// The order or payment exists in this state.
@@ -70,8 +75,32 @@ impl Role {
     }
 }
 
+/// What a process does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Next {
+    Perform(Operation),
+    Return(Answer),
+}
+
+/// Continues a use case from its journal. With a course, performs the next operation on the world, and adds its reply to
+/// the journal.
+pub(crate) fn perform(
+    (role, number): (Role, Number),
+    journal: &mut Vec<Reply>,
+    world: &mut World,
+    course: Option<Course>,
+    defect: Option<Defect>,
+) -> Next {
+    let ports = Ports::new(journal, world, course, defect);
+    let poll = pin!(use_case(role, number, &ports)).poll(&mut Context::from_waker(Waker::noop()));
+    match poll {
+        Poll::Ready(answer) => Next::Return(answer),
+        Poll::Pending => Next::Perform(ports.wanted().unwrap()),
+    }
+}
+
 /// Runs the use case of a role, for the order with a number.
-pub(crate) async fn use_case(role: Role, number: Number, ports: &Ports<'_>) -> Answer {
+async fn use_case(role: Role, number: Number, ports: &Ports<'_>) -> Answer {
     match role {
         Role::Buyer | Role::RepeatingBuyer => place_order(ports, &draft(number)).await,
         Role::Canceller => cancel_order(ports, number).await,

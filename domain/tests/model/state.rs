@@ -1,8 +1,9 @@
 //! A state of the whole system, and the states that may follow it.
 
-use crate::ports::{Defect, Next, perform};
-use crate::processes::{Answer, Role};
-use crate::world::{Call, Course, Number, Operation, Reply, World};
+use crate::operation::{Call, Course, Defect, Operation, Reply};
+use crate::processes::{Answer, Next, Role, perform};
+use crate::values::Number;
+use crate::world::World;
 
 /// A process between two of its steps.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,7 +17,7 @@ pub(crate) struct Process {
     next: Option<Next>,
     /// Whether it has ended for good.
     pub(crate) ended: bool,
-    /// What its client was told in the end.
+    /// The last response to its client.
     pub(crate) answer: Option<Answer>,
 }
 
@@ -147,7 +148,7 @@ impl State {
         }
         let placed = state.world.rows.len();
         match state.advance(index, Some(course)) {
-            // A worker answers nobody, and a client that got no answer repeats its request at any later time.
+            // A worker has no client, and a client without a response repeats its request at any later time.
             Next::Return(Answer::Processed | Answer::Failed) => state.interrupt(index),
             next => state.processes[index].next = Some(next),
         }
