@@ -1,7 +1,7 @@
 # Shortcuts: each target runs a tool that also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test trace-context bench-telemetry exhaustion lint lint-format lint-clippy lint-docs alerting drills drill \
+.PHONY: help demo test trace-context bench-telemetry exhaustion overload lint lint-format lint-clippy lint-docs alerting drills drill \
 	drill-stack drill-program deny openapi openapi-lint schemathesis contract dashboards dashboards-check follow-a-trace \
 	stack clean-stack
 
@@ -26,6 +26,9 @@ bench-telemetry: ## Measure the overhead of each signal, also with unavailable r
 
 exhaustion: ## Measure what clients without a login take from others: memory, and success of requests (release build, minutes)
 	cargo bench --locked --package glasshouse --bench exhaustion
+
+overload: ## Measure how much of its peak throughput the service keeps under overload (release build, minutes)
+	scripts/with-test-services cargo bench --locked --package glasshouse --bench overload
 
 lint: lint-format lint-clippy lint-docs ## Check formatting, Clippy lints and the documentation
 

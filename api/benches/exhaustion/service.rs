@@ -1,67 +1,35 @@
 //! The process that is attacked.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+#[path = "../support/demo.rs"]
+mod demo;
+
+use std::ops::Deref;
 use std::sync::OnceLock;
 
-use reqwest::{Client, StatusCode};
-use serde_json::{Value, json};
+use self::demo::Demo;
 
-/// A running demo with the settings of production, on free ports.
+/// A running demo, of which the memory is measured.
 pub(crate) struct Service {
-    process: Child,
-    /// The address of the public interface.
-    pub(crate) address: SocketAddr,
-    /// The address of the management interface.
-    pub(crate) management: SocketAddr,
+    demo: Demo,
     /// A token of a user of the tenant `acme`.
     pub(crate) token: String,
     kept_token: OnceLock<String>,
-    _data: tempfile::TempDir,
+}
+
+impl Deref for Service {
+    type Target = Demo;
+
+    fn deref(&self) -> &Demo {
+        &self.demo
+    }
 }
 
 impl Service {
     /// Starts it with further settings, and with a limit of open descriptors, if there is one.
     pub(crate) async fn start(descriptors: Option<u32>, settings: &[(&str, &str)]) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let mut command = Command::new("sh");
-        let limit = descriptors.map_or_else(String::new, |limit| format!("ulimit -n {limit} && "));
-        command.args(["-c", &format!("{limit}exec \"$0\" demo"), env!("CARGO_BIN_EXE_glasshouse")]);
-        command.env_clear().env("GLASSHOUSE_DATA_DIR", data.path()).envs([
-            ("GLASSHOUSE_HTTP_ADDR", "127.0.0.1:0"),
-            ("GLASSHOUSE_MANAGEMENT_ADDR", "127.0.0.1:0"),
-            ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
-            ("GLASSHOUSE_LOG_FORMAT", "json"),
-        ]);
-        command.envs(settings.iter().copied());
-        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
-        let started = started(process.stdout.take().unwrap());
-        let address = |field: &str| started[field].as_str().unwrap().parse().unwrap();
-        let (address, management) = (address("http_addr"), address("management_addr"));
-        let mut service = Self {
-            process,
-            address,
-            management,
-            token: String::new(),
-            kept_token: OnceLock::new(),
-            _data: data,
-        };
-        service.token = service.log_in("member@acme.example", "demo-password").await;
-        service
-    }
-
-    /// The URL of a path of the public interface.
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    /// The token of a user of `acme`.
-    pub(crate) async fn log_in(&self, email: &str, password: &str) -> String {
-        let login = json!({ "tenant": "acme", "email": email, "password": password });
-        let response = Client::new().post(self.url("/v1/auth/login")).json(&login).send().await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK, "login of {email}");
-        response.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned()
+        let demo = Demo::start(descriptors, settings);
+        let token = demo.log_in("member@acme.example", "demo-password").await;
+        Self { demo, token, kept_token: OnceLock::new() }
     }
 
     /// Keeps a token that the attack uses.
@@ -73,41 +41,4 @@ impl Service {
     pub(crate) fn kept_token(&self) -> &str {
         self.kept_token.get().unwrap()
     }
-
-    /// The resident memory, in MiB.
-    pub(crate) fn memory(&self) -> u64 {
-        self.status("VmRSS:")
-    }
-
-    /// The largest resident memory since the last reset, in MiB.
-    pub(crate) fn peak_memory(&self) -> u64 {
-        self.status("VmHWM:")
-    }
-
-    /// Begins to measure the peak anew.
-    pub(crate) fn reset_peak_memory(&self) {
-        std::fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").unwrap();
-    }
-
-    fn status(&self, field: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let value = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
-        value.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Reads log records until `application_started`, and discards the others in the background.
-fn started(stdout: impl std::io::Read + Send + 'static) -> Value {
-    let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-    let records = lines.by_ref().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
-    let started = records.into_iter().find(|record| record["message"] == "application_started");
-    std::thread::spawn(move || lines.for_each(drop));
-    started.expect("the service starts")
 }

@@ -21,7 +21,7 @@ use crate::config::AuthSettings;
 use crate::http::Draining;
 use crate::http::body::Bodies;
 use crate::http::health::Dependencies;
-use crate::http::public::middleware::InFlight;
+use crate::http::public::concurrency::Concurrency;
 use crate::third_parties::ThirdParties;
 
 /// All parts of the API. Cloned for each server thread.
@@ -37,7 +37,7 @@ pub(super) struct ApiParts {
 pub(super) struct EdgeParts {
     pub(super) dependencies: Dependencies,
     pub(super) draining: Draining,
-    pub(super) in_flight: InFlight,
+    pub(super) concurrency: Concurrency,
     pub(super) bodies: Bodies,
     pub(super) faults: Faults,
     pub(super) http_metrics: HttpMetrics,
@@ -76,9 +76,10 @@ impl EdgeParts {
     fn register(&self, app: &mut ServiceConfig) {
         app.app_data(Data::new(self.dependencies.clone()))
             .app_data(Data::new(self.draining.clone()))
-            .app_data(Data::new(self.in_flight.clone()))
+            .app_data(Data::new(self.concurrency.clone()))
             .app_data(Data::new(self.bodies.clone()))
             .app_data(Data::new(self.faults.clone()))
+            .app_data(Data::new(self.http_metrics.clone()))
             .app_data(Data::new(self.admission_metrics.clone()));
     }
 }

@@ -14,13 +14,13 @@ use super::api_parts::{AdmissionParts, ApiParts, EdgeParts, HandlerParts};
 use super::connections::{Connections, bind, connect, http_url};
 use super::servers::{HttpServer, RunningServer, gateway_simulator_server, management_server, public_server};
 use super::{Addresses, Application};
-use crate::config::{AuthSettings, HttpSettings, ProcessSettings, StorageSettings, WorkerSettings};
+use crate::config::{AuthSettings, HttpSettings, Limits, ProcessSettings, StorageSettings, WorkerSettings};
 use crate::http::body::{Bodies, BodyMemory};
 use crate::http::connections::{ConnectionTimeouts, connections_within, raise_descriptor_limit};
 use crate::http::health::Dependencies;
 use crate::http::management::faults::FaultPanel;
 use crate::http::management::metrics::Gauges;
-use crate::http::public::middleware::InFlight;
+use crate::http::public::concurrency::{Concurrency, ConcurrencyBounds};
 use crate::http::{AllowedHosts, Draining};
 use crate::third_parties::{ThirdParties, ThirdPartySettings};
 use crate::worker::Worker;
@@ -49,6 +49,8 @@ pub(super) struct Builder {
     addresses: Addresses,
     connections: Option<Connections>,
     active_users: Option<ActiveUsers>,
+    /// The maximum number of connections to the database.
+    database_connections: usize,
     /// Connections in pools, which need descriptors as well.
     pooled_connections: u64,
     worker: Option<Worker>,
@@ -73,6 +75,7 @@ impl Builder {
             addresses: Addresses::default(),
             connections: None,
             active_users: None,
+            database_connections: 0,
             pooled_connections: 0,
             worker: None,
         })
@@ -90,6 +93,7 @@ impl Builder {
         redis: Option<&RedisSettings>,
     ) -> anyhow::Result<Connections> {
         let of_redis = redis.map_or(0, |redis| redis.pool_size as u64);
+        self.database_connections = storage.database.pool_size as usize;
         self.pooled_connections = u64::from(storage.database.pool_size) + of_redis;
         let connections = connect(&storage.database, redis, &self.faults, &self.metrics).await?;
         self.connections = Some(connections.clone());
@@ -127,7 +131,7 @@ impl Builder {
         let edge = EdgeParts {
             dependencies: connections.dependencies.clone(),
             draining: self.draining.clone(),
-            in_flight: InFlight::new(limits.concurrent_requests),
+            concurrency: self.concurrency(connections, limits),
             bodies: Bodies {
                 limits: limits.body,
                 memory: BodyMemory::for_requests(limits.concurrent_requests, limits.body),
@@ -150,6 +154,16 @@ impl Builder {
         };
         self.api = Some(public_server(server, listener, http, parts, runtime)?);
         Ok(())
+    }
+
+    /// The limit of in-flight requests. The lowest one lets as many requests wait for the database as it has connections.
+    fn concurrency(&self, connections: &Connections, limits: Limits) -> Concurrency {
+        let bounds = ConcurrencyBounds {
+            min: 2 * self.database_connections,
+            max: limits.concurrent_requests,
+            queue_target: limits.queue_target,
+        };
+        Concurrency::new(bounds, connections.database.queue_delay(), self.metrics.admission.clone())
     }
 
     /// A server of operators or of the simulator, with one thread.

@@ -82,6 +82,8 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// The maximum number of in-flight requests. Requests above it are shed.
     pub concurrent_requests: usize,
+    /// The wait for the database above which the limit of in-flight requests is lowered.
+    pub queue_target: Duration,
     /// Items on a page, unless the client asks for another number.
     pub default_page_size: u64,
     /// The maximum number of items on a page.
@@ -121,6 +123,7 @@ impl Limits {
             header_timeout: env.milliseconds("GLASSHOUSE_HEADER_TIMEOUT_MS", 5_000),
             request_timeout: env.milliseconds("GLASSHOUSE_REQUEST_TIMEOUT_MS", 15_000),
             concurrent_requests: size(env.number("GLASSHOUSE_MAX_CONCURRENT_REQUESTS", 512, 1..=100_000)),
+            queue_target: env.milliseconds("GLASSHOUSE_QUEUE_TARGET_MS", 50),
             default_page_size: max_page_size.min(20),
             max_page_size,
             order_items: size(env.number("GLASSHOUSE_MAX_ORDER_ITEMS", 50, 1..=500)),

@@ -48,6 +48,7 @@ mod new_passwords;
 mod openapi;
 mod outages;
 mod outbox;
+mod overload;
 mod pagination;
 mod password_resets;
 mod passwords;

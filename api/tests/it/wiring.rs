@@ -8,7 +8,7 @@ use actix_web::{App, HttpResponse, test, web};
 use glasshouse_api::http::check_host;
 use glasshouse_api::http::problem::ProblemDocuments;
 use glasshouse_api::http::public::middleware::{
-    RequestSpan, authenticate, inject_faults, limit_rate, shed_load, time_out,
+    RequestSpan, authenticate, inject_faults, limit_rate, shed_early, shed_load, time_out,
 };
 use glasshouse_telemetry::http::{Observe, TracingLogger};
 use serde_json::Value;
@@ -39,6 +39,7 @@ async fn a_middleware_without_its_parts_fails_the_request_and_logs() {
     let app = App::new()
         .service(web::resource("/authenticate").wrap(from_fn(authenticate)).route(passes()))
         .service(web::resource("/limit_rate").wrap(from_fn(limit_rate)).route(passes()))
+        .service(web::resource("/shed_early").wrap(from_fn(shed_early)).route(passes()))
         .service(web::resource("/shed_load").wrap(from_fn(shed_load)).route(passes()))
         .service(web::resource("/time_out").wrap(from_fn(time_out)).route(passes()))
         .service(web::resource("/inject_faults").wrap(from_fn(inject_faults)).route(passes()))
@@ -49,7 +50,15 @@ async fn a_middleware_without_its_parts_fails_the_request_and_logs() {
     let app = test::init_service(app).await;
     let request = test::TestRequest::get().uri("/none").to_request();
     assert_eq!(test::call_service(&app, request).await.status(), 200);
-    for path in ["/authenticate", "/limit_rate", "/shed_load", "/time_out", "/inject_faults", "/check_host"] {
+    for path in [
+        "/authenticate",
+        "/limit_rate",
+        "/shed_early",
+        "/shed_load",
+        "/time_out",
+        "/inject_faults",
+        "/check_host",
+    ] {
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();

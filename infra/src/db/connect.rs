@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use super::address::{DatabaseAddress, DriverOptions};
 use super::limits::Limits;
 use super::pool::{InjectedDelay, Pool};
+use super::queue_delay::QueueDelay;
 use super::suspicion::{Suspicion, responds};
 use super::{Database, sqlite_file, statements};
 use glasshouse_telemetry::service::metrics::Metrics;
@@ -91,6 +92,7 @@ impl Database {
             suspicion,
             limits: Limits { statement: settings.statement_timeout },
             sqlite_writer,
+            queue_delay: QueueDelay::default(),
             reconcile_after: settings.reconcile_after,
             is_reachable: Arc::new(AtomicBool::new(true)),
             metrics: metrics.database.clone(),

@@ -36,6 +36,7 @@ mod password_resets;
 mod plans;
 mod pool;
 mod products;
+mod queue_delay;
 mod refunds;
 mod reports;
 mod scope;
@@ -60,6 +61,7 @@ pub use housekeeping::Housekeeping;
 pub use monitor::{Backlog, DatabaseMonitor, OpenPayments};
 pub use plans::Plans;
 pub(crate) use pool::Pool;
+pub use queue_delay::QueueDelay;
 pub use seeder::Seeder;
 pub use sqlite_file::{create_private_folder, protect as protect_sqlite_file};
 pub use tenant_store::TenantStore;
@@ -110,6 +112,12 @@ impl Database {
     #[must_use]
     pub fn monitor(&self) -> DatabaseMonitor {
         DatabaseMonitor::new(self.pool())
+    }
+
+    /// How long transactions wait for their turn.
+    #[must_use]
+    pub fn queue_delay(&self) -> QueueDelay {
+        self.pool.queue_delay.clone()
     }
 
     /// The handle of the fault `held_connections`.

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::failure::store_failure;
 use super::limits::Limits;
+use super::queue_delay::QueueDelay;
 use super::suspicion::Suspicion;
 use glasshouse_telemetry::service::metrics::{BusinessMetrics, DatabaseMetrics};
 
@@ -26,6 +27,8 @@ pub(crate) struct Pool {
     pub(super) limits: Limits,
     /// Serializes writers on SQLite, which allows one at a time: they queue here instead of polling its lock.
     pub(super) sqlite_writer: Option<Arc<Semaphore>>,
+    /// How long transactions wait for their turn.
+    pub(super) queue_delay: QueueDelay,
     /// How long an open payment belongs to its request before the reconciler may lease it.
     pub(super) reconcile_after: Duration,
     /// The timeout for acquiring a connection and getting its first response.
@@ -84,8 +87,10 @@ impl Pool {
 
     /// Waits for the write permit of SQLite. `None` on Postgres, which has concurrent writers.
     pub(super) async fn sqlite_write_permit(&self) -> Option<OwnedSemaphorePermit> {
+        let writer = self.sqlite_writer.clone()?;
+        let _waiting = self.queue_delay.wait_for_writers();
         // The semaphore is never closed, so acquiring never fails.
-        self.sqlite_writer.clone()?.acquire_owned().await.ok()
+        writer.acquire_owned().await.ok()
     }
 
     /// Runs a query without a tenant. On Postgres it can call the functions of the schema's owner, but row-level

@@ -1,6 +1,6 @@
 //! Begins a transaction in the scope of one tenant.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{TenantId, UserId};
@@ -98,9 +98,10 @@ impl Pool {
         };
         let options =
             TransactionOptions { sqlite_transaction_mode: Some(mode), ..TransactionOptions::default() };
-        let started = Instant::now();
+        let waiting = self.queue_delay.wait_for_connection();
         let begun = self.connection.begin_with_options(options).await;
-        self.metrics.acquired(started.elapsed());
+        self.metrics.acquired(waiting.elapsed());
+        drop(waiting);
         let transaction = begun?;
         let bound = match binding {
             Binding::Tenant(key) if self.is_sqlite() => (sqlite_tenant(&transaction, key).await?, None),

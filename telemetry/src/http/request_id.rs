@@ -4,6 +4,7 @@ use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderName;
 use tracing_actix_web::RequestId as GeneratedId;
+use uuid::Uuid;
 
 /// The header that carries the id, in both directions.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -17,13 +18,13 @@ const MAX_LENGTH: usize = 128;
 pub(super) struct RequestId(pub(super) String);
 
 impl RequestId {
-    /// The id of a request inside of [`TracingLogger`](super::TracingLogger), which generates one.
+    /// The id of a request. Inside of [`TracingLogger`](super::TracingLogger), it generates one.
     pub(super) fn of(request: &ServiceRequest) -> Self {
         let mut sent = request.headers().get_all(REQUEST_ID);
         let only = sent.next().filter(|_| sent.next().is_none()).and_then(|value| value.to_str().ok());
         let sent = only.filter(|id| is_well_formed(id)).map(str::to_owned);
         let generated = || request.extensions().get::<GeneratedId>().map(ToString::to_string);
-        Self(sent.or_else(generated).unwrap_or_default())
+        Self(sent.or_else(generated).unwrap_or_else(|| Uuid::now_v7().to_string()))
     }
 }
 

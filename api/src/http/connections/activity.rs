@@ -23,6 +23,11 @@ const MIN_READ_RATE: u32 = 1024;
 /// response, which closes the connection; if the server closed first, it could lose the request that is on its way.
 const LAST_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long a client may ignore `Retry-After`, and how long the rejection of its next request waits then. Clients that send the next
+/// request as soon as the last one was rejected would have the service do nothing but reject.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+const REJECTION_PAUSE: Duration = Duration::from_millis(200);
+
 /// Deadlines of the connections of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionTimeouts {
@@ -46,6 +51,7 @@ struct State {
     /// The place among the connections that make room for others; `None` while a request is being processed.
     turn: Cell<Option<u64>>,
     closed: Cell<Option<CloseReason>>,
+    last_rejection: Cell<Option<Instant>>,
     waker: RefCell<Option<Waker>>,
     timeouts: ConnectionTimeouts,
     connections: OpenConnections,
@@ -104,6 +110,7 @@ impl Activity {
             read_deadline: Cell::new(None),
             turn: Cell::new(None),
             closed: Cell::new(None),
+            last_rejection: Cell::new(None),
             waker: RefCell::new(None),
             timeouts,
             connections,
@@ -155,6 +162,15 @@ impl Activity {
     /// A request was answered, with a response that closes the connection or not.
     pub fn answered(&self, closes: bool) {
         self.enter(if closes { Phase::Closing } else { Phase::KeptAlive });
+    }
+
+    /// A request is rejected because of overload. Returns how long its response has to wait.
+    #[must_use]
+    pub fn reject(&self) -> Duration {
+        let now = Instant::now();
+        let last = self.0.last_rejection.replace(Some(now));
+        let is_repeated = last.is_some_and(|last| now < last + RETRY_AFTER);
+        if is_repeated { REJECTION_PAUSE } else { Duration::ZERO }
     }
 
     /// Why the server closes the connection; `None` as long as it does not.
@@ -298,6 +314,16 @@ mod tests {
         connection.answered(true);
         connection.received();
         assert_eq!(closes(&connection).await, Some((CloseReason::IdleTimeout, 5)), "the rest of a body");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_ignores_retry_after_waits_for_its_rejection() {
+        let connection = activity();
+        assert_eq!(connection.reject(), Duration::ZERO);
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(connection.reject(), Duration::ZERO);
+        advance(Duration::from_millis(900)).await;
+        assert_eq!(connection.reject(), REJECTION_PAUSE);
     }
 
     #[tokio::test(start_paused = true)]

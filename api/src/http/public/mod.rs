@@ -1,6 +1,7 @@
 //! The public interface: `/v1`, its OpenAPI document, its extractors and its middleware.
 
 mod client_address;
+pub mod concurrency;
 pub mod docs;
 pub mod extract;
 pub mod middleware;

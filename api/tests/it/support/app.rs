@@ -124,7 +124,7 @@ impl TestApp {
 }
 
 /// Settings of every process in tests: free ports, cheap password hashes, short poll intervals.
-pub(crate) const TEST_SETTINGS: [(&str, &str); 19] = [
+pub(crate) const TEST_SETTINGS: [(&str, &str); 20] = [
     ("GLASSHOUSE_HTTP_ADDR", "127.0.0.1:0"),
     ("GLASSHOUSE_MANAGEMENT_ADDR", "127.0.0.1:0"),
     ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
@@ -147,6 +147,7 @@ pub(crate) const TEST_SETTINGS: [(&str, &str); 19] = [
     ("REDIS_TIMEOUT_MS", "20000"),
     ("DATABASE_ACQUIRE_TIMEOUT_MS", "20000"),
     ("GLASSHOUSE_REQUEST_TIMEOUT_MS", "30000"),
+    ("GLASSHOUSE_QUEUE_TARGET_MS", "60000"),
 ];
 
 fn configuration(database: &TestDatabase, settings: &[(&str, &str)]) -> Config {

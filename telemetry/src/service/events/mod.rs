@@ -9,6 +9,7 @@ pub mod circuit_breaker;
 pub mod database;
 pub mod faults;
 pub mod health;
+pub mod load_shedding;
 pub mod orders;
 pub mod outbox;
 pub mod payment_gateway;
@@ -36,6 +37,7 @@ pub fn definitions(metrics: &Metrics) -> Vec<EventDefinition> {
         database::definitions(metrics),
         cache::definitions(metrics),
         rate_limit::definitions(metrics),
+        load_shedding::definitions(metrics),
         health::definitions(metrics),
         faults::definitions(metrics),
         profiles::definitions(metrics),

@@ -12,6 +12,7 @@ pub struct AdmissionMetrics {
     throttled: IntCounterVec<1>,
     shed: IntCounterVec<1>,
     pub(crate) limiter_is_local: IntGauge,
+    concurrency_limit: IntGauge,
 }
 
 /// Every limit of requests that is not the rate limit of a tenant's plan.
@@ -53,6 +54,10 @@ impl AdmissionMetrics {
             rate_limited: Capped::new(rate_limited, tenants),
             throttled,
             shed,
+            concurrency_limit: registrar.int_gauge(
+                "http_requests_in_flight_limit",
+                "Limit of in-flight requests, above which load is shed. It adapts to the wait for the database.",
+            )?,
             limiter_is_local: registrar.int_gauge(
                 "rate_limiter_local",
                 "1 while Redis is unavailable and this process limits requests with its share of the quotas, 0 otherwise.",
@@ -75,6 +80,11 @@ impl AdmissionMetrics {
     /// Counts a request that one of the limits rejected.
     pub fn throttled(&self, limit: &str) {
         self.throttled.with([limit]).inc();
+    }
+
+    /// Sets the limit of in-flight requests.
+    pub fn set_concurrency_limit(&self, limit: usize) {
+        self.concurrency_limit.set(i64::try_from(limit).unwrap_or(i64::MAX));
     }
 
     /// Counts a request that was shed.

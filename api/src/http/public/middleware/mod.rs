@@ -1,5 +1,5 @@
-//! The middleware around every request, from the outside in: `believe_proxies`, the root span [`RequestSpan`],
-//! [`finish_response`](crate::http::finish::finish_response),
+//! The middleware around every request, from the outside in: `believe_proxies`,
+//! [`finish_response`](crate::http::finish::finish_response), `shed_early`, the root span [`RequestSpan`],
 //! [`Observe`](glasshouse_telemetry::http::Observe), [`document_bare_errors`](crate::http::problem::document_bare_errors),
 //! [`Compress`](actix_web::middleware::Compress), [`receive_body`](crate::http::body::receive_body), `shed_load`, `time_out`,
 //! `inject_faults` (where faults are enabled), `reject_repeated_headers`,
@@ -20,5 +20,5 @@ pub use inject_faults::inject_faults;
 pub use limit_rate::limit_rate;
 pub use reject_repeated::reject_repeated_headers;
 pub use request_span::RequestSpan;
-pub use shed_load::{InFlight, shed_load};
+pub use shed_load::{shed_early, shed_load};
 pub use time_out::time_out;

@@ -1,48 +1,75 @@
-//! Load shedding: a limit of in-flight requests.
+//! Load shedding: requests above the concurrency limit are rejected with 503 and `Retry-After`. Health checks always pass.
 
-use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
+use glasshouse_telemetry::http::RejectedRequest;
+use glasshouse_telemetry::metrics::HttpMetrics;
+use glasshouse_telemetry::service::events::load_shedding::LoadShed;
 use glasshouse_telemetry::service::metrics::AdmissionMetrics;
-use tokio::sync::Semaphore;
 
+use crate::http::connections::Activity;
 use crate::http::problem::Problem;
+use crate::http::public::concurrency::Concurrency;
 
-/// The limit of in-flight requests.
-#[derive(Clone, Debug)]
-pub struct InFlight {
-    permits: Arc<Semaphore>,
-}
-
-impl InFlight {
-    /// A limit of `limit` in-flight requests.
-    #[must_use]
-    pub fn new(limit: usize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(limit)) }
+/// Rejects requests while the concurrency limit is reached, before anything is spent on them: they have no span, no log
+/// record of their own, and nobody reads their bodies. Under overload most requests may end here. If the client of a
+/// connection ignores `Retry-After`, its next rejection waits.
+///
+/// # Errors
+/// When the next middleware fails.
+pub async fn shed_early(
+    concurrency: web::Data<Concurrency>,
+    metrics: web::Data<AdmissionMetrics>,
+    http_metrics: web::Data<HttpMetrics>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if is_health_check(&request) || !concurrency.is_full() {
+        return Ok(next.call(request).await?.map_into_boxed_body());
     }
+    metrics.shed("concurrency");
+    if let Some(refused) = concurrency.count_rejection(Instant::now()) {
+        LoadShed { refused }.emit();
+    }
+    if let Some(activity) = request.request().conn_data::<Activity>() {
+        tokio::time::sleep(activity.reject()).await;
+    }
+    let rejected = RejectedRequest::new(&request, &http_metrics, StatusCode::SERVICE_UNAVAILABLE);
+    let mut response = overloaded().response(rejected.id());
+    rejected.finish(response.headers_mut());
+    Ok(request.into_response(response))
 }
 
-/// Rejects requests above the concurrency limit with 503 and `Retry-After`. Under overload, an immediate 503
-/// is better than a queue in which all requests time out. Health checks always pass.
+/// Takes a place of the concurrency limit for the request, which was received as a whole. If the limit was reached in the
+/// meantime, the request is rejected.
 ///
 /// # Errors
 /// When the next middleware fails.
 pub async fn shed_load(
-    in_flight: web::Data<InFlight>,
+    concurrency: web::Data<Concurrency>,
     metrics: web::Data<AdmissionMetrics>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if request.path().starts_with("/health/") {
+    if is_health_check(&request) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
-    let Ok(_permit) = in_flight.permits.try_acquire() else {
+    let Some(_place) = concurrency.enter() else {
         metrics.shed("concurrency");
-        let problem = Problem::unavailable("overloaded", "too many in-flight requests: retry");
-        return Ok(request.error_response(problem));
+        return Ok(request.error_response(overloaded()));
     };
     Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+fn is_health_check(request: &ServiceRequest) -> bool {
+    request.path().starts_with("/health/")
+}
+
+fn overloaded() -> Problem {
+    Problem::unavailable("overloaded", "too many in-flight requests: retry")
 }

@@ -1,0 +1,124 @@
+//! How much of its peak throughput the service keeps under overload: `make overload`.
+//!
+//! First clients that wait for each response find the peak. Then requests come at fixed rates, whatever the service does
+//! (the open model): the peak, twice and five times as many. Then a flood: 700 connections that send the next request as
+//! soon as they have a response, and do not wait as `Retry-After` asks. At last it measures how long the service needs until
+//! half of the peak is served as before. Prints a Markdown table of ratios, which depend less on the machine than the
+//! numbers do; still, clients, service and database share its cores.
+//!
+//! Runs a demo on the Postgres of `TEST_DATABASE_URL` and the Redis of `TEST_REDIS_URL`, in a database of its own, and without
+//! them on SQLite. The argument, if any, is the length of each load in seconds (10).
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement prints, and has failed if it cannot go on"
+)]
+
+#[path = "../support/demo.rs"]
+mod demo;
+mod load;
+mod postgres;
+mod requests;
+
+use std::time::Duration;
+
+use self::demo::Demo;
+use self::load::{Load, Outcome};
+use self::postgres::TemporaryDatabase;
+use self::requests::Requests;
+
+/// The numbers of clients among which the peak is found.
+const CLIENTS: [usize; 4] = [4, 8, 16, 32];
+
+/// The connections of the flood.
+const FLOOD: usize = 700;
+
+/// How long the service may take to recover.
+const RECOVERY: usize = 30;
+
+/// Rate limits and limits of logins are not what is measured.
+const SETTINGS: [(&str, &str); 3] = [
+    ("GLASSHOUSE_RATE_LIMIT_FREE", "1000000/1000000"),
+    ("GLASSHOUSE_RATE_LIMIT_PRO", "1000000/1000000"),
+    ("GLASSHOUSE_RATE_LIMIT_ENTERPRISE", "1000000/1000000"),
+];
+
+#[actix_web::main]
+async fn main() {
+    let seconds = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(10);
+    let length = Duration::from_secs(seconds);
+    let database = TemporaryDatabase::create().await;
+    let settings = database.as_ref().map(TemporaryDatabase::settings).unwrap_or_default();
+    let settings = settings.iter().map(|(name, value)| (*name, value.as_str())).chain(SETTINGS);
+    let demo = Demo::start(None, &settings.collect::<Vec<_>>());
+    let load = Load::new(demo.address, Requests::prepare(&demo).await);
+    load.closed(CLIENTS[0], length / 2).await; // warms up
+
+    let build = if cfg!(debug_assertions) { "development build" } else { "release build" };
+    let storage = if database.is_some() { "Postgres" } else { "SQLite" };
+    println!("{build}, {storage}, {} cores", std::thread::available_parallelism().unwrap());
+    println!();
+    println!(
+        "| load | goodput in requests/s | of the peak | shed | failed | p95 of successes | limit in flight |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    let memory = demo.memory();
+    demo.reset_peak_memory();
+    let mut table = Table { demo: &demo, peak: f64::MIN_POSITIVE };
+    for clients in CLIENTS {
+        let outcome = load.closed(clients, length).await;
+        table.peak = table.peak.max(outcome.goodput());
+        table.print(&format!("{clients} clients"), &outcome).await;
+    }
+    for factor in [1.0, 2.0, 5.0] {
+        let outcome = load.open(table.peak * factor, length).await;
+        table.print(&format!("{factor} × the peak, open model"), &outcome).await;
+    }
+    table.recovery(&load).await;
+    let flood = load.closed(FLOOD, length).await;
+    table.print(&format!("{FLOOD} connections without a pause"), &flood).await;
+    table.recovery(&load).await;
+    println!();
+    println!("resident memory: {memory} MiB before, {} MiB at its peak", demo.peak_memory());
+}
+
+struct Table<'a> {
+    demo: &'a Demo,
+    /// The highest goodput without overload.
+    peak: f64,
+}
+
+impl Table<'_> {
+    async fn print(&self, load: &str, outcome: &Outcome) {
+        let percent = |requests: usize| requests as f64 * 100.0 / outcome.requests() as f64;
+        println!(
+            "| {load} | {:.0} | {:.0} % | {:.1} % | {:.1} % | {:.0} ms | {} |",
+            outcome.goodput(),
+            outcome.goodput() * 100.0 / self.peak,
+            percent(outcome.shed),
+            percent(outcome.failed),
+            outcome.p95_ms(),
+            self.limit().await,
+        );
+    }
+
+    /// The limit of in-flight requests.
+    async fn limit(&self) -> String {
+        let metrics = reqwest::get(format!("http://{}/metrics", self.demo.management)).await.unwrap();
+        let metrics = metrics.text().await.unwrap();
+        let limit = metrics.lines().find_map(|line| line.strip_prefix("http_requests_in_flight_limit "));
+        limit.unwrap_or("none").to_owned()
+    }
+
+    /// Sends half of the peak, second by second, until 99 % of a second's requests succeed.
+    async fn recovery(&self, load: &Load) {
+        for second in 1..=RECOVERY {
+            let outcome = load.open(self.peak / 2.0, Duration::from_secs(1)).await;
+            if outcome.succeeded() * 100 >= outcome.requests() * 99 {
+                return self.print(&format!("second {second} after it, 0.5 × the peak"), &outcome).await;
+            }
+        }
+        println!("| not healthy {RECOVERY} s after it | | | | | | |");
+    }
+}
