@@ -12,6 +12,7 @@ use glasshouse_infra::db::audit::{Acknowledgements, AuditInput, Auditor, CheckRe
 use glasshouse_infra::db::{Database, DatabaseSettings};
 use glasshouse_infra::payment_gateway::ledger::{Ledger, LedgerAddress};
 use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
+use time::format_description::well_known::Rfc3339;
 
 use crate::config::{StorageSettings, read_outbox_retention, read_service_role};
 use crate::environment::{Reader, environment};
@@ -27,7 +28,7 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "FILE")]
     acknowledged: Option<PathBuf>,
     /// The age in seconds up to which a pending payment and an undelivered message are in flight, and no finding.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(..=MAX_GRACE))]
     grace: u64,
     /// The maximum number of findings of each check to list. All are counted.
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
@@ -46,6 +47,8 @@ enum Format {
     Json,
 }
 
+/// The longest grace period: a year, in seconds.
+const MAX_GRACE: u64 = 365 * 24 * 3600;
 /// The exit code when the audit has findings.
 const FINDINGS: u8 = 1;
 /// The exit code when the audit cannot be made.
@@ -73,7 +76,7 @@ pub(crate) async fn run(args: AuditArgs) -> anyhow::Result<ExitCode> {
     auditor.close().await;
     let report = report?;
     let text = match args.format {
-        Format::Table => table(&report),
+        Format::Table => table(&report)?,
         Format::Json => serde_json::to_string_pretty(&report)?,
     };
     let mut out = io::stdout().lock();
@@ -99,7 +102,7 @@ async fn connect(settings: DatabaseSettings) -> anyhow::Result<Database> {
 }
 
 /// The report for people: a row for each check, and its findings below.
-fn table(report: &Report) -> String {
+fn table(report: &Report) -> Result<String, time::error::Format> {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(["check", "result", "examined", "findings", "proves"]);
@@ -122,14 +125,15 @@ fn table(report: &Report) -> String {
     }
     lines.extend(report.notes.iter().cloned());
     let not_made = report.checks.iter().filter(|check| check.result == CheckResult::NotMade).count();
+    let snapshot_at = report.snapshot_at.format(&Rfc3339)?;
     lines.push(format!(
         "{} findings in {} checks of {} tenants; {not_made} checks were not made. {} at {}, in {:.1} s.",
         report.findings,
         report.checks.len() - not_made,
         report.tenants,
         report.database,
-        report.snapshot_at,
+        snapshot_at,
         report.duration.as_secs_f64(),
     ));
-    lines.join("\n")
+    Ok(lines.join("\n"))
 }

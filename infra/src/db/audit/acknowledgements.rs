@@ -233,7 +233,7 @@ fn is_reachable<S: Copy + PartialEq>(then: S, now: S, all: &[S], can_become: fn(
 #[derive(Default)]
 struct Stored {
     orders: BTreeMap<Uuid, order::Model>,
-    items: Vec<order_item::Model>,
+    items: BTreeMap<Uuid, Vec<order_item::Model>>,
     payments: BTreeMap<Uuid, payment::Model>,
     keys: Vec<idempotency::Model>,
 }
@@ -258,21 +258,28 @@ impl Stored {
         let keys = scope.find::<idempotency::Entity>().filter(idempotency::Column::Key.is_in(keys));
         Ok(Self {
             orders: scope.all_rows(orders).await?.into_iter().map(|row| (row.id, row)).collect(),
-            items: scope.all_rows(items).await?,
+            items: by_order(scope.all_rows(items).await?),
             payments: scope.all_rows(payments).await?.into_iter().map(|row| (row.id, row)).collect(),
             keys: scope.all_rows(keys).await?,
         })
     }
 
     fn items_of(&self, order: Uuid) -> Vec<AcknowledgedItem> {
-        let items = self.items.iter().filter(|item| item.order_id == order);
-        let items = items.map(|item| AcknowledgedItem {
+        let items = self.items.get(&order).into_iter().flatten().map(|item| AcknowledgedItem {
             product_id: item.product_id,
             quantity: item.quantity,
             unit_price_minor: item.unit_price_minor,
         });
         items.collect()
     }
+}
+
+fn by_order(items: Vec<order_item::Model>) -> BTreeMap<Uuid, Vec<order_item::Model>> {
+    let mut orders: BTreeMap<Uuid, Vec<order_item::Model>> = BTreeMap::new();
+    for item in items {
+        orders.entry(item.order_id).or_default().push(item);
+    }
+    orders
 }
 
 /// Compares all acknowledgements with a snapshot.
