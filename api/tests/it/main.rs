@@ -31,6 +31,7 @@ mod crash;
 mod dead_receivers;
 mod encodings;
 mod environment;
+mod error_codes;
 mod errors;
 mod faults;
 mod forwarded;

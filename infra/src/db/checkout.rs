@@ -22,18 +22,21 @@ impl CheckoutStore for TenantStore {
         draft: &OrderDraft,
         request: &IdempotentRequest<Order>,
     ) -> Result<Idempotent<Order>, ReserveError> {
-        let scope = self.write("reserve").await?;
-        match scope.claim::<_, ReserveError>(request, draft.order.uuid()).await? {
-            Claim::Completed(response) => return Ok(Idempotent::Replayed(response)),
-            Claim::InProgress(order) => return in_progress(&scope, order.into()).await,
-            Claim::First => {}
-        }
-        let products = reserve_stock(&scope, draft).await?;
-        let order = draft.price(&products)?;
-        scope.insert_order(&order, draft.payment, self.pool().reconcile_after).await?;
-        scope.commit().await?;
-        OrderPlaced { order_id: &order.id }.emit(&self.pool().business);
-        Ok(Idempotent::Executed(order))
+        self.repeated(|| async {
+            let scope = self.write("reserve").await?;
+            match scope.claim::<_, ReserveError>(request, draft.order.uuid()).await? {
+                Claim::Completed(response) => return Ok(Idempotent::Replayed(response)),
+                Claim::InProgress(order) => return in_progress(&scope, order.into()).await,
+                Claim::First => {}
+            }
+            let products = reserve_stock(&scope, draft).await?;
+            let order = draft.price(&products)?;
+            scope.insert_order(&order, draft.payment, self.pool().reconcile_after).await?;
+            scope.commit().await?;
+            OrderPlaced { order_id: &order.id }.emit(&self.pool().business);
+            Ok(Idempotent::Executed(order))
+        })
+        .await
     }
 
     async fn settle(
@@ -42,20 +45,23 @@ impl CheckoutStore for TenantStore {
         outcome: &ChargeOutcome,
         response: Option<PendingResponse<'_>>,
     ) -> Result<OrderState, StoreFailure> {
-        let scope = self.write("settle").await?;
-        let settled = scope.settle(payment, outcome).await?;
-        let order = match response {
-            Some(PendingResponse { order, request }) => {
-                let order = order.clone().in_state(settled.order_state);
-                scope.record(request, &order).await?;
-                Some(order)
-            }
-            None if settled.has_revenue() => scope.order(settled.order).await?,
-            None => None,
-        };
-        scope.commit().await?;
-        settled.emit(&self.pool().business, self.tenant_id(), outcome, order.as_ref());
-        Ok(settled.order_state)
+        self.repeated(|| async {
+            let scope = self.write("settle").await?;
+            let settled = scope.settle(payment, outcome).await?;
+            let order = match response {
+                Some(PendingResponse { order, request }) => {
+                    let order = order.clone().in_state(settled.order_state);
+                    scope.record(request, &order).await?;
+                    Some(order)
+                }
+                None if settled.has_revenue() => scope.order(settled.order).await?,
+                None => None,
+            };
+            scope.commit().await?;
+            settled.emit(&self.pool().business, self.tenant_id(), outcome, order.as_ref());
+            Ok(settled.order_state)
+        })
+        .await
     }
 
     async fn record_pending(
@@ -66,9 +72,12 @@ impl CheckoutStore for TenantStore {
         request: &IdempotentRequest<Order>,
     ) -> Result<(), StoreFailure> {
         PaymentLeftPending { order_id: &order.id, payment_id: &payment, error: failure }.emit();
-        let scope = self.write("record_pending").await?;
-        scope.record(request, order).await?;
-        scope.commit().await
+        self.repeated(|| async {
+            let scope = self.write("record_pending").await?;
+            scope.record(request, order).await?;
+            scope.commit().await
+        })
+        .await
     }
 }
 

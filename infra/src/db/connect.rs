@@ -81,7 +81,7 @@ impl Database {
             DriverOptions::Postgres(options) => postgres(*options, settings, suspicion.clone()).await?,
             DriverOptions::Sqlite(options) => {
                 sqlite_file::protect(options.get_filename())?;
-                sqlite(*options, settings).await?
+                sqlite(*options, settings, suspicion.clone()).await?
             }
         };
         statements::observe(&mut connection, settings.slow_query, metrics.database.clone());
@@ -134,11 +134,27 @@ impl Database {
     }
 }
 
-fn pool_options<DB: sqlx::Database>(settings: &DatabaseSettings) -> PoolOptions<DB> {
+fn pool_options<DB: sqlx::Database>(settings: &DatabaseSettings, suspicion: Suspicion) -> PoolOptions<DB> {
+    // A connection that does not respond is replaced within the same wait.
+    let check_timeout = settings.acquire_timeout / 4;
+    let released = suspicion.clone();
     PoolOptions::new()
         .max_connections(settings.pool_size)
         .acquire_timeout(settings.acquire_timeout)
         .test_before_acquire(false)
+        .before_acquire(move |connection, open| {
+            let (is_outdated, is_suspect) = (suspicion.outdates(open.age), suspicion.covers(open.idle_for));
+            Box::pin(async move {
+                Ok(!is_outdated && (!is_suspect || responds(connection, check_timeout).await?))
+            })
+        })
+        // sqlx checks a released connection too, but without a timeout: a connection that was dropped silently (by a
+        // firewall, or a machine that lost power) would occupy its place in the pool until the kernel gives up on it,
+        // about 15 minutes later.
+        .after_release(move |connection, open| {
+            let is_outdated = released.outdates(open.age);
+            Box::pin(async move { Ok(!is_outdated && responds(connection, RELEASE_TIMEOUT).await?) })
+        })
 }
 
 /// Connects to Postgres, or to a pooler in front of it. The only parameters of the session are those that every pooler
@@ -148,19 +164,7 @@ async fn postgres(
     settings: &DatabaseSettings,
     suspicion: Suspicion,
 ) -> Result<DatabaseConnection, DbErr> {
-    // A connection that does not respond is replaced within the same wait.
-    let check_timeout = settings.acquire_timeout / 4;
-    let pool = pool_options(settings)
-        .before_acquire(move |connection, idle| {
-            let is_suspect = suspicion.covers(idle.idle_for);
-            Box::pin(
-                async move { if is_suspect { responds(connection, check_timeout).await } else { Ok(true) } },
-            )
-        })
-        // sqlx checks a released connection too, but without a timeout: a connection that was dropped silently (by a
-        // firewall, or a machine that lost power) would occupy its place in the pool until the kernel gives up on it,
-        // about 15 minutes later.
-        .after_release(|connection, _| Box::pin(responds(connection, RELEASE_TIMEOUT)))
+    let pool = pool_options(settings, suspicion)
         .connect_with(options.disable_statement_logging())
         .await
         .map_err(connect_error)?;
@@ -170,6 +174,7 @@ async fn postgres(
 async fn sqlite(
     options: SqliteConnectOptions,
     settings: &DatabaseSettings,
+    suspicion: Suspicion,
 ) -> Result<DatabaseConnection, DbErr> {
     let options = options
         .disable_statement_logging()
@@ -180,7 +185,7 @@ async fn sqlite(
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(SQLITE_BUSY_TIMEOUT);
-    let pool = pool_options(settings).connect_with(options).await.map_err(connect_error)?;
+    let pool = pool_options(settings, suspicion).connect_with(options).await.map_err(connect_error)?;
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
 }
 

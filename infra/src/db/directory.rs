@@ -46,19 +46,23 @@ impl SignUpStore for Directory {
         owner: &User,
         owner_password: &PasswordHash,
     ) -> Result<(), SignUpError> {
-        let scope = self.pool.begin("create_tenant", Access::Write, TenantKey::Id(tenant.id)).await?;
-        let row = tenant::Model {
-            id: tenant.id.uuid(),
-            slug: tenant.slug.as_str().to_owned(),
-            name: tenant.name.as_str().to_owned(),
-            plan: tenant.plan.as_str().to_owned(),
-            created_at: tenant.created_at,
-        };
-        if scope.insert_checked(row).await?.is_err() {
-            return Err(SignUpError::SlugTaken);
-        }
-        scope.insert([users::row(owner, owner_password, tenant.id.uuid())]).await?;
-        Ok(scope.commit().await?)
+        self.pool
+            .repeated(|| async {
+                let scope = self.pool.begin("create_tenant", Access::Write, TenantKey::Id(tenant.id)).await?;
+                let row = tenant::Model {
+                    id: tenant.id.uuid(),
+                    slug: tenant.slug.as_str().to_owned(),
+                    name: tenant.name.as_str().to_owned(),
+                    plan: tenant.plan.as_str().to_owned(),
+                    created_at: tenant.created_at,
+                };
+                if scope.insert_checked(row).await?.is_err() {
+                    return Err(SignUpError::SlugTaken);
+                }
+                scope.insert([users::row(owner, owner_password, tenant.id.uuid())]).await?;
+                Ok(scope.commit().await?)
+            })
+            .await
     }
 }
 

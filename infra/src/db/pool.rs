@@ -71,15 +71,15 @@ impl Pool {
         })?
     }
 
-    /// Runs an operation that has no effect if its connection is broken, such as the beginning of a transaction. If it
+    /// Runs an operation that has no effect if its connection is of no use, such as the beginning of a transaction. If it
     /// fails for that reason, it runs once more: the pool then checks the connections that were idle, and replaces those
-    /// that are broken too.
+    /// that are of no use either.
     pub(super) async fn retried_once<T, F: Future<Output = Result<T, DbErr>>>(
         &self,
         operation: impl Fn() -> F,
     ) -> Result<T, StoreFailure> {
         let result = match operation().await {
-            Err(error) if self.suspicion.raise_if_broken(&error) => operation().await,
+            Err(error) if self.suspicion.note(&error) => operation().await,
             result => result,
         };
         result.map_err(store_failure)
@@ -101,19 +101,22 @@ impl Pool {
         values: [Value; N],
     ) -> Result<Vec<QueryResult>, StoreFailure> {
         let statement = self.statement(sql, values);
-        self.with_timeout(async {
-            if self.is_sqlite() {
-                return self.connection.query_all_raw(statement).await.map_err(store_failure);
-            }
+        self.with_timeout(self.repeated(|| self.try_query(statement.clone()))).await
+    }
+
+    async fn try_query(&self, statement: Statement) -> Result<Vec<QueryResult>, StoreFailure> {
+        let rows = if self.is_sqlite() {
+            self.connection.query_all_raw(statement).await
+        } else {
             let transaction = self.retried_once(|| self.begin_limited()).await?;
-            let rows = async {
+            async {
                 let rows = transaction.query_all_raw(statement).await?;
                 transaction.commit().await?;
                 Ok(rows)
-            };
-            rows.await.map_err(|error| self.suspicion.failure(error))
-        })
-        .await
+            }
+            .await
+        };
+        rows.map_err(|error| self.suspicion.failure(error))
     }
 
     /// Runs a statement without a tenant whose rows, if it returns any, are of no interest.

@@ -21,12 +21,15 @@ impl TenantStore {
     /// # Errors
     /// When its SKU is taken, or the database fails.
     pub async fn add_product(&self, product: &Product) -> Result<(), ProductError> {
-        let scope = self.write("add_product").await?;
-        let row = row(product, self.tenant_id().uuid());
-        if scope.insert_checked(row).await?.is_err() {
-            return Err(ProductError::SkuTaken);
-        }
-        Ok(scope.commit().await?)
+        self.repeated(|| async {
+            let scope = self.write("add_product").await?;
+            let row = row(product, self.tenant_id().uuid());
+            if scope.insert_checked(row).await?.is_err() {
+                return Err(ProductError::SkuTaken);
+            }
+            Ok(scope.commit().await?)
+        })
+        .await
     }
 
     /// A page of the products that are for sale, newest first.
@@ -91,26 +94,31 @@ impl TenantStore {
         expected: &ExpectedVersion,
         values: Vec<(Column, Expr)>,
     ) -> Result<Product, ProductError> {
-        let scope = self.write("update_version").await?;
-        let mut update = scope
-            .update_by_id::<Entity>(id.uuid())
-            .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-            .filter(Column::Archived.eq(false));
-        if let ExpectedVersion::OneOf(versions) = expected {
-            update = update.filter(Column::Version.is_in(versions.iter().copied()));
-        }
-        for (column, value) in values {
-            update = update.col_expr(column, value);
-        }
-        let changed = scope.run_returning(update).await?;
-        match changed.into_iter().next() {
-            Some(product) => {
-                scope.commit().await?;
-                Ok(product)
+        self.repeated(|| async {
+            let scope = self.write("update_version").await?;
+            let mut update = scope
+                .update_by_id::<Entity>(id.uuid())
+                .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+                .filter(Column::Archived.eq(false));
+            if let ExpectedVersion::OneOf(versions) = expected {
+                update = update.filter(Column::Version.is_in(versions.iter().copied()));
             }
-            None if scope.one_row(by_id(&scope, id)).await?.is_some() => Err(ProductError::VersionMismatch),
-            None => Err(ProductError::NotFound),
-        }
+            for (column, value) in &values {
+                update = update.col_expr(*column, value.clone());
+            }
+            let changed = scope.run_returning(update).await?;
+            match changed.into_iter().next() {
+                Some(product) => {
+                    scope.commit().await?;
+                    Ok(product)
+                }
+                None if scope.one_row(by_id(&scope, id)).await?.is_some() => {
+                    Err(ProductError::VersionMismatch)
+                }
+                None => Err(ProductError::NotFound),
+            }
+        })
+        .await
     }
 
     /// Adds units to the stock of a product, or removes them.
@@ -124,17 +132,20 @@ impl TenantStore {
         movement: StockMovement,
         request: &IdempotentRequest<Product>,
     ) -> Result<Idempotent<Product>, StockError> {
-        let scope = self.write("move_stock").await?;
-        if let Claim::Completed(response) = scope.claim::<_, StockError>(request, id.uuid()).await? {
-            return Ok(Idempotent::Replayed(response));
-        }
-        let product = match movement {
-            StockMovement::In(_) => add_stock(&scope, id, movement.delta()).await?,
-            StockMovement::Out(_) => remove_stock(&scope, id, movement.delta()).await?,
-        };
-        scope.record(request, &product).await?;
-        scope.commit().await?;
-        Ok(Idempotent::Executed(product))
+        self.repeated(|| async {
+            let scope = self.write("move_stock").await?;
+            if let Claim::Completed(response) = scope.claim::<_, StockError>(request, id.uuid()).await? {
+                return Ok(Idempotent::Replayed(response));
+            }
+            let product = match movement {
+                StockMovement::In(_) => add_stock(&scope, id, movement.delta()).await?,
+                StockMovement::Out(_) => remove_stock(&scope, id, movement.delta()).await?,
+            };
+            scope.record(request, &product).await?;
+            scope.commit().await?;
+            Ok(Idempotent::Executed(product))
+        })
+        .await
     }
 }
 

@@ -25,25 +25,28 @@ impl RefundStore for TenantStore {
         id: PaymentId,
         request: &IdempotentRequest<Payment>,
     ) -> Result<Idempotent<Payment>, RefundError> {
-        let scope = self.write("request_refund").await?;
-        let claim = scope.claim::<_, RefundError>(request, id.uuid()).await?;
-        if let Claim::Completed(response) = claim {
-            return Ok(Idempotent::Replayed(response));
-        }
-        let found = scope.lock_payment_and_order(payment::Column::Id.eq(id.uuid())).await?;
-        let (mut payment, _) = found.ok_or(RefundError::NotFound)?;
-        if let Claim::InProgress(_) = claim {
-            return Ok(Idempotent::InProgress(payment));
-        }
-        payment.request_refund(clock::now())?;
-        let reconcile_at = clock::now() + self.pool().reconcile_after;
-        let update = scope
-            .update_by_id::<payment::Entity>(id.uuid())
-            .col_expr(payment::Column::RefundRequestedAt, Expr::value(payment.refund_requested_at))
-            .col_expr(payment::Column::ReconcileAt, Expr::value(reconcile_at));
-        scope.run(update).await?;
-        scope.commit().await?;
-        Ok(Idempotent::Executed(payment))
+        self.repeated(|| async {
+            let scope = self.write("request_refund").await?;
+            let claim = scope.claim::<_, RefundError>(request, id.uuid()).await?;
+            if let Claim::Completed(response) = claim {
+                return Ok(Idempotent::Replayed(response));
+            }
+            let found = scope.lock_payment_and_order(payment::Column::Id.eq(id.uuid())).await?;
+            let (mut payment, _) = found.ok_or(RefundError::NotFound)?;
+            if let Claim::InProgress(_) = claim {
+                return Ok(Idempotent::InProgress(payment));
+            }
+            payment.request_refund(clock::now())?;
+            let reconcile_at = clock::now() + self.pool().reconcile_after;
+            let update = scope
+                .update_by_id::<payment::Entity>(id.uuid())
+                .col_expr(payment::Column::RefundRequestedAt, Expr::value(payment.refund_requested_at))
+                .col_expr(payment::Column::ReconcileAt, Expr::value(reconcile_at));
+            scope.run(update).await?;
+            scope.commit().await?;
+            Ok(Idempotent::Executed(payment))
+        })
+        .await
     }
 
     async fn record_requested(
@@ -53,9 +56,12 @@ impl RefundStore for TenantStore {
         request: &IdempotentRequest<Payment>,
     ) -> Result<(), StoreFailure> {
         RefundLeftPending { payment_id: &payment.id, error: failure }.emit();
-        let scope = self.write("record_requested").await?;
-        scope.record(request, payment).await?;
-        scope.commit().await
+        self.repeated(|| async {
+            let scope = self.write("record_requested").await?;
+            scope.record(request, payment).await?;
+            scope.commit().await
+        })
+        .await
     }
 
     async fn complete_refund(
@@ -63,17 +69,20 @@ impl RefundStore for TenantStore {
         id: PaymentId,
         request: Option<&IdempotentRequest<Payment>>,
     ) -> Result<Payment, StoreFailure> {
-        let scope = self.write("complete_refund").await?;
-        let (payment, order) = scope.complete_refund(id).await?;
-        if let Some(request) = request {
-            scope.record(request, &payment).await?;
-        }
-        scope.commit().await?;
-        if let Some(order) = order {
-            let order_status = Some(order.as_str());
-            PaymentRefunded { payment_id: &payment.id, order_status }.emit(&self.pool().business);
-        }
-        Ok(payment)
+        self.repeated(|| async {
+            let scope = self.write("complete_refund").await?;
+            let (payment, order) = scope.complete_refund(id).await?;
+            if let Some(request) = request {
+                scope.record(request, &payment).await?;
+            }
+            scope.commit().await?;
+            if let Some(order) = order {
+                let order_status = Some(order.as_str());
+                PaymentRefunded { payment_id: &payment.id, order_status }.emit(&self.pool().business);
+            }
+            Ok(payment)
+        })
+        .await
     }
 }
 
@@ -109,25 +118,28 @@ impl CancelStore for TenantStore {
         canceller: Canceller,
         request: &IdempotentRequest<Order>,
     ) -> Result<Idempotent<Order>, CancelError> {
-        let scope = self.write("cancel").await?;
-        if let Claim::Completed(response) = scope.claim::<_, CancelError>(request, id.uuid()).await? {
-            return Ok(Idempotent::Replayed(response));
-        }
-        let found = scope.lock_payment_and_order(payment::Column::OrderId.eq(id.uuid())).await?;
-        let (payment, row) = found.ok_or(CancelError::NotFound)?;
-        let order = scope.with_items(row).await?;
-        canceller.check(&order)?;
-        let order = order.in_state(OrderState::Cancelled);
-        scope.set_order_state(id, order.state).await?;
-        scope.release_stock(&order).await?;
-        // The payment is due immediately, so that the reconciler voids it.
-        let update = scope
-            .update_by_id::<payment::Entity>(payment.id.uuid())
-            .col_expr(payment::Column::ReconcileAt, Expr::value(clock::now()));
-        scope.run(update).await?;
-        scope.record(request, &order).await?;
-        scope.commit().await?;
-        OrderCancelled { order_id: &order.id }.emit(&self.pool().business);
-        Ok(Idempotent::Executed(order))
+        self.repeated(|| async {
+            let scope = self.write("cancel").await?;
+            if let Claim::Completed(response) = scope.claim::<_, CancelError>(request, id.uuid()).await? {
+                return Ok(Idempotent::Replayed(response));
+            }
+            let found = scope.lock_payment_and_order(payment::Column::OrderId.eq(id.uuid())).await?;
+            let (payment, row) = found.ok_or(CancelError::NotFound)?;
+            let order = scope.with_items(row).await?;
+            canceller.check(&order)?;
+            let order = order.in_state(OrderState::Cancelled);
+            scope.set_order_state(id, order.state).await?;
+            scope.release_stock(&order).await?;
+            // The payment is due immediately, so that the reconciler voids it.
+            let update = scope
+                .update_by_id::<payment::Entity>(payment.id.uuid())
+                .col_expr(payment::Column::ReconcileAt, Expr::value(clock::now()));
+            scope.run(update).await?;
+            scope.record(request, &order).await?;
+            scope.commit().await?;
+            OrderCancelled { order_id: &order.id }.emit(&self.pool().business);
+            Ok(Idempotent::Executed(order))
+        })
+        .await
     }
 }

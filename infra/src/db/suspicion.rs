@@ -1,57 +1,93 @@
-//! Which idle connections of the pool are checked before use.
+//! Which connections of the pool are checked before use, and which are replaced.
 //!
 //! A check is a round trip, so a connection that was idle for a moment is used without one. But connections usually break
 //! together: after a failover or a restart of a pooler all of them are dead. So one that turns out to be broken makes
 //! all suspect that were idle at that time. Each is checked once, and replaced if it does not respond.
+//!
+//! A connection to a server that accepts no writes does respond: after a failover it leads to the former primary for as
+//! long as it lives. So one that turns out to be read-only makes all outdated that are open at that time.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use glasshouse_domain::failure::StoreFailure;
 use sea_orm::DbErr;
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection;
 
-use super::failure::{is_broken_connection, store_failure};
+use super::failure::store_failure;
+use super::meaning::Meaning;
 
 /// Connections that were idle for this long are always checked: a firewall may have dropped them silently.
 const MAX_TRUSTED_IDLE: Duration = Duration::from_secs(10);
 
-/// When a connection last turned out to be broken. Clones share it.
+/// The minimum time between two replacements of all connections: a database that stays read-only does not get a login for
+/// every write.
+const REPLACEMENT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What is known of the connections of a pool. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Suspicion(Arc<Mutex<Option<Instant>>>);
+pub(super) struct Suspicion(Arc<Mutex<Findings>>);
+
+#[derive(Debug, Default)]
+struct Findings {
+    /// When a connection last turned out to be broken.
+    broken: Option<Instant>,
+    /// When a connection last turned out to be read-only.
+    read_only: Option<Instant>,
+}
 
 impl Suspicion {
-    /// Makes all connections suspect that are idle now, if `error` says that a connection is broken. Returns whether it
-    /// does.
-    pub(super) fn raise_if_broken(&self, error: &DbErr) -> bool {
-        let is_broken = is_broken_connection(error);
-        if is_broken {
-            self.raise();
+    /// Notes what `error` says about the connections. Returns whether the same operation may succeed on another one.
+    pub(super) fn note(&self, error: &DbErr) -> bool {
+        match Meaning::of(error) {
+            Meaning::Disconnected => self.raise(),
+            Meaning::ReadOnly => self.outdate(),
+            _ => return false,
         }
-        is_broken
+        true
     }
 
     /// The domain's failure for an error in the middle of a transaction, whose connection may be broken.
     pub(super) fn failure(&self, error: DbErr) -> StoreFailure {
-        self.raise_if_broken(&error);
+        self.note(&error);
         store_failure(error)
     }
 
     /// Makes all connections suspect that are idle now.
     pub(super) fn raise(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.findings().broken = Some(Instant::now());
+    }
+
+    /// Makes all connections outdated that are open now.
+    fn outdate(&self) {
+        let mut findings = self.findings();
+        if findings.read_only.is_none_or(|found| found.elapsed() >= REPLACEMENT_INTERVAL) {
+            findings.read_only = Some(Instant::now());
+        }
     }
 
     /// Whether a connection that was idle for `idle_for` is to be checked.
     pub(super) fn covers(&self, idle_for: Duration) -> bool {
-        let raised = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle_for >= MAX_TRUSTED_IDLE || raised.is_some_and(|raised| raised.elapsed() <= idle_for)
+        let broken = self.findings().broken;
+        idle_for >= MAX_TRUSTED_IDLE || broken.is_some_and(|found| found.elapsed() <= idle_for)
+    }
+
+    /// Whether a connection that is open for `age` is to be replaced.
+    pub(super) fn outdates(&self, age: Duration) -> bool {
+        self.findings().read_only.is_some_and(|found| found.elapsed() <= age)
+    }
+
+    fn findings(&self) -> MutexGuard<'_, Findings> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Checks that a connection responds in time.
-pub(super) async fn responds(connection: &mut PgConnection, timeout: Duration) -> Result<bool, sqlx::Error> {
+pub(super) async fn responds(
+    connection: &mut impl Connection,
+    timeout: Duration,
+) -> Result<bool, sqlx::Error> {
     match tokio::time::timeout(timeout, connection.ping()).await {
         Ok(response) => response.map(|()| true),
         Err(_elapsed) => Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())),
@@ -75,7 +111,18 @@ mod tests {
     #[test]
     fn other_errors_raise_no_suspicion() {
         let suspicion = Suspicion::default();
-        assert!(!suspicion.raise_if_broken(&DbErr::RecordNotInserted));
+        assert!(!suspicion.note(&DbErr::RecordNotInserted));
         assert!(!suspicion.covers(Duration::from_secs(1)));
+        assert!(!suspicion.outdates(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_read_only_connection_makes_those_outdated_that_are_open_then() {
+        let (suspicion, age) = (Suspicion::default(), Duration::from_secs(3600));
+        assert!(!suspicion.outdates(age));
+        suspicion.outdate();
+        assert!(suspicion.outdates(age));
+        assert!(!suspicion.outdates(Duration::ZERO), "it was opened since");
+        assert!(!suspicion.covers(Duration::ZERO));
     }
 }

@@ -1,5 +1,6 @@
 //! The handle of the rows of one tenant.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use glasshouse_domain::failure::StoreFailure;
@@ -59,6 +60,15 @@ impl TenantStore {
     /// Begins a write transaction, with `operation` as the name of its span.
     pub(super) async fn write(&self, operation: &'static str) -> Result<Scope, StoreFailure> {
         self.begin(operation, Access::Write).await
+    }
+
+    /// Runs a whole transaction, and repeats it if the database rolled it back: see [`Pool::repeated`].
+    pub(super) async fn repeated<T, E, F>(&self, transaction: impl FnMut() -> F) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Error + 'static,
+    {
+        self.pool.repeated(transaction).await
     }
 
     async fn begin(&self, operation: &'static str, access: Access) -> Result<Scope, StoreFailure> {

@@ -23,11 +23,14 @@ impl TenantStore {
     /// # Errors
     /// When the email address is taken, or the database fails.
     pub async fn add_user(&self, user: &User, password: &PasswordHash) -> Result<(), UserError> {
-        let scope = self.write("add_user").await?;
-        if scope.insert_checked(row(user, password, self.tenant_id().uuid())).await?.is_err() {
-            return Err(UserError::EmailTaken);
-        }
-        Ok(scope.commit().await?)
+        self.repeated(|| async {
+            let scope = self.write("add_user").await?;
+            if scope.insert_checked(row(user, password, self.tenant_id().uuid())).await?.is_err() {
+                return Err(UserError::EmailTaken);
+            }
+            Ok(scope.commit().await?)
+        })
+        .await
     }
 
     /// A page of users, newest first.
@@ -76,29 +79,32 @@ impl TenantStore {
         expected: &ExpectedVersion,
         change: UserChange,
     ) -> Result<User, UserError> {
-        let scope = self.write("change_user").await?;
-        let (user, other_owners) = lock_user_and_owners(&scope, id).await?;
-        change.check(actor, &user, other_owners)?;
-        if !expected.accepts(user.version) {
-            return Err(UserError::VersionMismatch);
-        }
-        let mut update = scope
-            .update_by_id::<Entity>(id.uuid())
-            .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-            .filter(Column::Version.eq(user.version));
-        if let Some(role) = change.role {
-            update = update.col_expr(Column::Role, role.as_str().into());
-        }
-        if let Some(active) = change.active {
-            update = update.col_expr(Column::Active, active.into());
-        }
-        // A user who is active again may find that another one has their address now.
-        let Ok(changed) = scope.run_returning_checked(update).await? else {
-            return Err(UserError::EmailTaken);
-        };
-        let user = changed.into_iter().next().ok_or(UserError::VersionMismatch)?;
-        scope.commit().await?;
-        Ok(user)
+        self.repeated(|| async {
+            let scope = self.write("change_user").await?;
+            let (user, other_owners) = lock_user_and_owners(&scope, id).await?;
+            change.check(actor, &user, other_owners)?;
+            if !expected.accepts(user.version) {
+                return Err(UserError::VersionMismatch);
+            }
+            let mut update = scope
+                .update_by_id::<Entity>(id.uuid())
+                .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+                .filter(Column::Version.eq(user.version));
+            if let Some(role) = change.role {
+                update = update.col_expr(Column::Role, role.as_str().into());
+            }
+            if let Some(active) = change.active {
+                update = update.col_expr(Column::Active, active.into());
+            }
+            // A user who is active again may find that another one has their address now.
+            let Ok(changed) = scope.run_returning_checked(update).await? else {
+                return Err(UserError::EmailTaken);
+            };
+            let user = changed.into_iter().next().ok_or(UserError::VersionMismatch)?;
+            scope.commit().await?;
+            Ok(user)
+        })
+        .await
     }
 }
 
@@ -120,10 +126,13 @@ impl PasswordStore for TenantStore {
         sessions: SessionGeneration,
         new: &PasswordHash,
     ) -> Result<Option<User>, StoreFailure> {
-        let scope = self.write("replace_password").await?;
-        let user = scope.replace_password(user, sessions, new).await?;
-        scope.commit().await?;
-        Ok(user)
+        self.repeated(|| async {
+            let scope = self.write("replace_password").await?;
+            let user = scope.replace_password(user, sessions, new).await?;
+            scope.commit().await?;
+            Ok(user)
+        })
+        .await
     }
 }
 

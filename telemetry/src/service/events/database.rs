@@ -20,6 +20,11 @@ crate::events! {
     /// Connections could not be closed at the end.
     pub struct DatabaseCloseFailed<'a>: WARN "database_close_failed" { error: &'a dyn Display }
 
+    /// A transaction without effect runs again, because the database rolled it back in favor of another one, or accepts no
+    /// writes on this connection.
+    pub struct TransactionRepeated<'a>: WARN "transaction_repeated" { error: &'a dyn Display }
+    moves DatabaseMetrics { repeated: |_, repeated| repeated.inc(); }
+
     /// A query took longer than `GLASSHOUSE_SLOW_QUERY_MS`. `duration` is in seconds; `query` has up to 200 characters,
     /// with placeholders for values.
     pub struct SlowQuery<'a>: WARN "slow_query" { duration: f64, query: &'a str }

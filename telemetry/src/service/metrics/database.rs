@@ -15,6 +15,7 @@ pub struct DatabaseMetrics {
     acquire_wait: Histogram,
     duration: Histogram,
     pub(crate) slow: IntCounter,
+    pub(crate) repeated: IntCounter,
 }
 
 impl DatabaseMetrics {
@@ -37,6 +38,10 @@ impl DatabaseMetrics {
             slow: registrar.int_counter(
                 "database_slow_queries_total",
                 "Queries that took longer than GLASSHOUSE_SLOW_QUERY_MS.",
+            )?,
+            repeated: registrar.int_counter(
+                "database_transactions_repeated_total",
+                "Transactions that ran again because the database rolled them back.",
             )?,
         })
     }
