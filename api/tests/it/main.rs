@@ -35,6 +35,7 @@ mod error_codes;
 mod errors;
 mod faults;
 mod forwarded;
+mod full_disk;
 mod fuzz;
 mod health;
 mod idempotency;

@@ -9,10 +9,10 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlxPostgresConnector,
     SqlxSqliteConnector, Statement,
 };
-use sqlx::ConnectOptions;
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 use tokio::sync::Semaphore;
 
 use super::address::{DatabaseAddress, DriverOptions};
@@ -151,9 +151,15 @@ fn pool_options<DB: sqlx::Database>(settings: &DatabaseSettings, suspicion: Susp
         // sqlx checks a released connection too, but without a timeout: a connection that was dropped silently (by a
         // firewall, or a machine that lost power) would occupy its place in the pool until the kernel gives up on it,
         // about 15 minutes later.
-        .after_release(move |connection, open| {
+        .after_release(move |connection: &mut DB::Connection, open| {
             let is_outdated = released.outdates(open.age);
-            Box::pin(async move { Ok(!is_outdated && responds(connection, RELEASE_TIMEOUT).await?) })
+            Box::pin(async move {
+                let is_usable = !is_outdated && responds(connection, RELEASE_TIMEOUT).await?;
+                // SQLite rolls a transaction back by itself when the disk is full or fails. The ROLLBACK of the driver
+                // then fails, and for the driver that transaction stays open: it would begin the next ones as savepoints
+                // inside another transaction, and their commits would not be durable.
+                Ok(is_usable && !connection.is_in_transaction())
+            })
         })
 }
 
@@ -180,10 +186,13 @@ async fn sqlite(
         .disable_statement_logging()
         .create_if_missing(true)
         .foreign_keys(true)
-        // Readers and the one writer do not block each other. A commit survives a crash of the process, but may be lost in
-        // a crash of the machine.
+        // Readers and the one writer do not block each other.
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
+        // Every commit is on the disk before it is acknowledged. NORMAL would be faster, but in this journal mode it loses
+        // the last commits when the machine crashes or loses power.
+        .synchronous(SqliteSynchronous::Full)
+        // On macOS, a sync without this one leaves the data in the cache of the drive.
+        .pragma("fullfsync", "ON")
         .busy_timeout(SQLITE_BUSY_TIMEOUT);
     let pool = pool_options(settings, suspicion).connect_with(options).await.map_err(connect_error)?;
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))

@@ -67,6 +67,20 @@ impl Process {
         peak.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until its standard output contains this text; `false` if it ended without.
+    pub(crate) async fn prints(&mut self, text: &str) -> bool {
+        eventually(&format!("it prints {text:?}"), async || {
+            let has_ended = self.child.try_wait().unwrap().is_some();
+            if self.stdout().contains(text) { Some(true) } else { has_ended.then_some(false) }
+        })
+        .await
+    }
+
     /// Its standard output so far.
     pub(crate) fn stdout(&self) -> String {
         self.stdout.0.lock().unwrap().clone()
