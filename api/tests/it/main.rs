@@ -43,6 +43,7 @@ mod invariants;
 mod isolation;
 mod limits;
 mod logs;
+mod lost_connections;
 mod malformed_requests;
 mod methods;
 mod metrics;

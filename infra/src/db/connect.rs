@@ -118,7 +118,8 @@ impl Database {
                              WHERE oid = to_regclass('users')), false) AS owns, \
                    coalesce(has_table_privilege(to_regclass('outbox_messages'), 'INSERT'), false) AS migrated";
         let statement = Statement::from_string(DbBackend::Postgres, sql);
-        let row = self.pool.connection.query_one_raw(statement).await?.ok_or(ConnectError::NotMigrated)?;
+        let query = self.pool.connection.query_one_raw(statement);
+        let row = self.pool.limits.within_deadline(query).await?.ok_or(ConnectError::NotMigrated)?;
         let role: String = row.try_get("", "role")?;
         let exempt = |reason| Err(ConnectError::ExemptRole { role, reason });
         if row.try_get("", "bypasses")? {

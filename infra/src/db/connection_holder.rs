@@ -28,7 +28,7 @@ impl ConnectionHolder {
     pub async fn hold(&self, count: u64) {
         let mut held = Vec::new();
         for _ in 0..count {
-            match self.pool.connection.begin().await {
+            match self.pool.limits.within_deadline(self.pool.connection.begin()).await {
                 Ok(transaction) => held.push(transaction),
                 Err(error) => FaultCouldNotHoldConnection { error: &error }.emit(),
             }

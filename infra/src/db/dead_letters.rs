@@ -76,7 +76,7 @@ impl DeadLetters {
     /// When the database fails.
     pub async fn requeue(&self, message: Option<MessageId>) -> Result<usize, StoreFailure> {
         let pool = self.database.pool();
-        let _permit = pool.sqlite_write_permit().await;
+        let _permit = pool.sqlite_write_permit().await?;
         let message = message.map(|message| message.uuid());
         Ok(pool.query(REQUEUE, [message.into(), clock::now().into()]).await?.len())
     }

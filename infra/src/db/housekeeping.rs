@@ -47,7 +47,7 @@ impl Housekeeping {
     /// # Errors
     /// When the database fails.
     pub async fn delete_idempotency_keys(&self, expiry: OffsetDateTime) -> Result<(), StoreFailure> {
-        let _permit = self.pool.sqlite_write_permit().await;
+        let _permit = self.pool.sqlite_write_permit().await?;
         self.pool.execute(DELETE_IDEMPOTENT_REQUESTS, [expiry.into()]).await?;
         self.pool.execute(DELETE_IDEMPOTENCY_KEYS, [expiry.into()]).await
     }
@@ -71,7 +71,7 @@ impl Housekeeping {
         expiry: OffsetDateTime,
         at_most: u32,
     ) -> Result<usize, StoreFailure> {
-        let _permit = self.pool.sqlite_write_permit().await;
+        let _permit = self.pool.sqlite_write_permit().await?;
         let at_most = i32::try_from(at_most).unwrap_or(i32::MAX);
         let deleted = self.pool.query(DELETE_DELIVERED_MESSAGES, [expiry.into(), at_most.into()]).await?;
         Ok(deleted.len())

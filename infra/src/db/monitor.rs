@@ -64,7 +64,8 @@ impl DatabaseMonitor {
     /// When it does not respond, or no connection is available.
     pub async fn ping(&self) -> Result<(), StoreFailure> {
         let connection = &self.pool.connection;
-        self.pool.retried_once(|| connection.execute_unprepared("SELECT 1")).await.map(drop)
+        let answer = self.pool.retried_once(|| connection.execute_unprepared("SELECT 1"));
+        self.pool.with_timeout(answer).await.map(drop)
     }
 
     /// Records the result of a health check. Emits `database_connection_lost` when the database stops answering, and

@@ -86,11 +86,12 @@ impl Pool {
     }
 
     /// Waits for the write permit of SQLite. `None` on Postgres, which has concurrent writers.
-    pub(super) async fn sqlite_write_permit(&self) -> Option<OwnedSemaphorePermit> {
-        let writer = self.sqlite_writer.clone()?;
+    pub(super) async fn sqlite_write_permit(&self) -> Result<Option<OwnedSemaphorePermit>, StoreFailure> {
+        let Some(writer) = self.sqlite_writer.clone() else { return Ok(None) };
         let _waiting = self.queue_delay.wait_for_writers();
+        let permit = tokio::time::timeout(self.timeout, writer.acquire_owned()).await;
         // The semaphore is never closed, so acquiring never fails.
-        writer.acquire_owned().await.ok()
+        Ok(permit.map_err(|elapsed| StoreFailure::Unavailable(elapsed.into()))?.ok())
     }
 
     /// Runs a query without a tenant. On Postgres it can call the functions of the schema's owner, but row-level

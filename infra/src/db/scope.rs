@@ -13,8 +13,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
+use super::Pool;
 use super::entity::{IdentifiedEntity, TenantEntity};
 use super::failure::{Constraint, violated_constraint};
+use super::limits::Limits;
 use super::suspicion::Suspicion;
 
 /// One transaction of one tenant. Dropped without [`Scope::commit`], it is rolled back.
@@ -23,20 +25,22 @@ pub(super) struct Scope {
     span: Span,
     transaction: DatabaseTransaction,
     tenant: TenantId,
+    limits: Limits,
     suspicion: Suspicion,
     /// The write permit of SQLite. Declared last, so that it is released after the transaction ends.
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Scope {
-    pub(super) const fn new(
+    pub(super) fn new(
         span: Span,
         transaction: DatabaseTransaction,
         tenant: TenantId,
-        suspicion: Suspicion,
+        pool: &Pool,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        Self { span, transaction, tenant, suspicion, _permit: permit }
+        let (limits, suspicion) = (pool.limits, pool.suspicion.clone());
+        Self { span, transaction, tenant, limits, suspicion, _permit: permit }
     }
 
     /// The tenant whose rows this transaction sees.
@@ -184,12 +188,12 @@ impl Scope {
         E::Model: IntoActiveModel<E::ActiveModel>,
         T: TryFrom<E::Model, Error = Corrupt>,
     {
-        match update.exec_with_returning(&self.transaction).instrument(self.span.clone()).await {
+        match self.checked(update.exec_with_returning(&self.transaction)).await? {
             Ok(rows) => {
                 let rows = rows.into_iter().map(|row| T::try_from(row).map_err(StoreFailure::from));
                 Ok(Ok(rows.collect::<Result<_, _>>()?))
             }
-            Err(error) => violated_constraint(&error).map(Err).ok_or_else(|| self.suspicion.failure(error)),
+            Err(constraint) => Ok(Err(constraint)),
         }
     }
 
@@ -212,20 +216,15 @@ impl Scope {
         <M::Entity as EntityTrait>::ActiveModel: ActiveModelTrait<Entity = M::Entity> + Send,
         M::Entity: TenantEntity,
     {
-        let row = self.own(row);
-        match Insert::one(row).exec_without_returning(&self.transaction).instrument(self.span.clone()).await {
-            Ok(_) => Ok(Ok(())),
-            Err(error) => match violated_constraint(&error) {
-                Some(constraint) => Ok(Err(constraint)),
-                None => Err(self.suspicion.failure(error)),
-            },
-        }
+        let insertion = Insert::one(self.own(row)).exec_without_returning(&self.transaction);
+        Ok(self.checked(insertion).await?.map(drop))
     }
 
     /// Commits the transaction.
     pub(super) async fn commit(self) -> Result<(), StoreFailure> {
-        let Self { span, transaction, suspicion, .. } = self;
-        transaction.commit().instrument(span).await.map_err(|error| suspicion.failure(error))
+        let Self { span, transaction, limits, suspicion, .. } = self;
+        let commit = limits.within_deadline(transaction.commit());
+        commit.instrument(span).await.map_err(|error| suspicion.failure(error))
     }
 
     /// A row as an insertion of all its columns, with this tenant as its owner.
@@ -240,11 +239,26 @@ impl Scope {
         row
     }
 
-    /// Runs a statement inside this transaction's span.
+    /// Runs a statement inside this transaction's span, with a deadline.
     async fn within<T>(&self, statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, StoreFailure> {
-        statement.instrument(self.span.clone()).await.map_err(|error| {
-            self.span.record("otel.status_code", "ERROR");
-            self.suspicion.failure(error)
-        })
+        let statement = self.limits.within_deadline(statement);
+        statement.instrument(self.span.clone()).await.map_err(|error| self.failure(error))
+    }
+
+    /// As [`within`](Self::within), but returns the constraint of a business rule that the statement violates.
+    async fn checked<T>(
+        &self,
+        statement: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<Result<T, Constraint>, StoreFailure> {
+        let statement = self.limits.within_deadline(statement);
+        match statement.instrument(self.span.clone()).await {
+            Ok(result) => Ok(Ok(result)),
+            Err(error) => violated_constraint(&error).map(Err).ok_or_else(|| self.failure(error)),
+        }
+    }
+
+    fn failure(&self, error: DbErr) -> StoreFailure {
+        self.span.record("otel.status_code", "ERROR");
+        self.suspicion.failure(error)
     }
 }

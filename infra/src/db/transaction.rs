@@ -76,11 +76,11 @@ impl Pool {
     ) -> Result<(Scope, Option<CurrentAuthority>), StoreFailure> {
         let permit = match access {
             Access::Read => None,
-            Access::Write => self.sqlite_write_permit().await,
+            Access::Write => self.sqlite_write_permit().await?,
         };
         let begin = self.retried_once(|| self.try_begin(access, binding));
         let (transaction, (tenant, caller)) = self.with_timeout(begin).await?;
-        let scope = Scope::new(span, transaction, tenant, self.suspicion.clone(), permit);
+        let scope = Scope::new(span, transaction, tenant, self, permit);
         let Some((role, sessions)) = caller else { return Ok((scope, None)) };
         Ok((scope, Some((role.parse()?, sessions.into()))))
     }

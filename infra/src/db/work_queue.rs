@@ -105,7 +105,7 @@ impl WorkQueue {
     async fn lease(&self, sql: DialectSql, lease: Lease) -> Result<Vec<QueryResult>, StoreFailure> {
         let at_most = i32::try_from(lease.at_most).unwrap_or(i32::MAX);
         let values: [Value; 3] = [lease.due.into(), lease.until.into(), at_most.into()];
-        let _permit = self.pool.sqlite_write_permit().await;
+        let _permit = self.pool.sqlite_write_permit().await?;
         self.pool.query(sql, values).await
     }
 
