@@ -123,22 +123,22 @@ impl Pool {
         transaction: &DatabaseTransaction,
         binding: Binding<'_>,
     ) -> Result<Bound, DbErr> {
-        let (rest, key) = match binding {
-            Binding::Tenant(TenantKey::Id(tenant)) => {
-                ("set_config('app.tenant_id', $1, true) AS tenant", tenant.to_string())
-            }
-            Binding::Tenant(TenantKey::Slug(slug)) => {
-                ("set_config('app.tenant_id', tenant_id_by_slug($1)::text, true) AS tenant", slug.to_string())
-            }
-            // The tenant is set in an argument, which is evaluated before the function looks the user up.
-            Binding::Caller(tenant, _) => (
-                "$1 AS tenant, caller.role, caller.session_generation FROM (VALUES (1)) AS one \
-                 LEFT JOIN LATERAL caller_authority(set_config('app.tenant_id', $1, true)::uuid, $3) AS caller ON true",
-                tenant.to_string(),
-            ),
+        let (id, key) = match binding {
+            Binding::Tenant(TenantKey::Slug(slug)) => ("tenant_id_by_slug($1)::text", slug.to_string()),
+            Binding::Tenant(TenantKey::Id(tenant)) | Binding::Caller(tenant, _) => ("$1", tenant.to_string()),
         };
         let limits = self.limits.as_columns();
-        let sql = format!("SELECT {limits}, set_config('application_name', $2, true), {rest}");
+        let settings = format!(
+            "SELECT {limits}, set_config('application_name', $2, true), set_config('app.tenant_id', {id}, true) AS tenant"
+        );
+        let sql = match binding {
+            Binding::Tenant(_) => settings,
+            // The argument of the function makes Postgres evaluate the settings before it.
+            Binding::Caller(..) => format!(
+                "SELECT tenant, caller.role, caller.session_generation FROM ({settings}) AS settings \
+                 LEFT JOIN LATERAL caller_authority(tenant::uuid, $3) AS caller ON true"
+            ),
+        };
         // Correlates `pg_stat_activity` and the log of the server with the trace.
         let application_name = match propagation::trace_id() {
             Some(trace_id) => format!("glasshouse/{trace_id}"),
