@@ -22,6 +22,16 @@ CREATE ROLE glasshouse_app LOGIN PASSWORD :'app_password'
     NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS
     IN ROLE glasshouse_service;
 
+-- The server ends a session whose client is gone without a word (a firewall, a machine without power), and with it the
+-- locks of its transaction: within seconds in a transaction, and within half a minute while the session is idle or sends.
+-- They are defaults of the role, because poolers such as PgBouncer reject them as parameters of a session.
+ALTER ROLE glasshouse_app SET idle_in_transaction_session_timeout = '3s';
+ALTER ROLE glasshouse_app SET client_connection_check_interval = '2s';
+ALTER ROLE glasshouse_app SET tcp_keepalives_idle = '10s';
+ALTER ROLE glasshouse_app SET tcp_keepalives_interval = '5s';
+ALTER ROLE glasshouse_app SET tcp_keepalives_count = 3;
+ALTER ROLE glasshouse_app SET tcp_user_timeout = '15s';
+
 CREATE ROLE glasshouse_monitor LOGIN PASSWORD :'monitor_password'
     NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS CONNECTION LIMIT 3
     IN ROLE pg_monitor;

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
 
-use crate::support::{BehindProxies, Client, NO_WORKER, Proxy, connect, eventually};
+use crate::support::{Backend, BehindProxies, Client, NO_WORKER, Proxy, TestDatabase, connect, eventually};
 
 /// Loses all connections when they have sent these texts one after the other, of which the first is held already. The last
 /// one does not reach the server.
@@ -100,4 +100,31 @@ async fn the_locks_of_a_lost_connection_are_released_within_seconds() {
         superuser.execute_unprepared("SELECT id FROM products FOR UPDATE").await.unwrap();
         order.abort();
     }
+}
+
+/// The defaults of the role hold where no transaction sets a limit: before its first statement, and between transactions.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_of_the_service_end_by_the_defaults_of_its_role() {
+    let database = TestDatabase::create(Backend::Servers).await;
+    let service = connect(&database.service_url()).await;
+    let backend = service.get_database_backend();
+    let session =
+        async |sql: &str| service.query_one_raw(Statement::from_string(backend, sql)).await.unwrap().unwrap();
+    for (name, expected) in [
+        ("client_connection_check_interval", "2000"),
+        ("tcp_keepalives_count", "3"),
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_user_timeout", "15000"),
+    ] {
+        let row = session(&format!("SELECT setting FROM pg_settings WHERE name = '{name}'")).await;
+        assert_eq!(row.try_get::<String>("", "setting").unwrap(), expected, "{name}");
+    }
+    let pid: i32 = session("SELECT pg_backend_pid() AS pid").await.try_get("", "pid").unwrap();
+    let _transaction = service.begin().await.unwrap();
+    eventually("Postgres ends the session", async || {
+        let open = format!("SELECT count(*) AS n FROM pg_stat_activity WHERE pid = {pid}");
+        (database.number(&open).await == 0).then_some(())
+    })
+    .await;
 }

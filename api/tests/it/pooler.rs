@@ -83,7 +83,7 @@ async fn every_limit_is_in_force(route: Route) {
     let limits = database.query("SELECT DISTINCT statement, idle FROM limits_in_force").await;
     let text = |row: &QueryResult, column| row.try_get::<String>("", column).unwrap();
     let limits: Vec<_> = limits.iter().map(|row| (text(row, "statement"), text(row, "idle"))).collect();
-    assert_eq!(limits, [("4321ms".to_owned(), "30s".to_owned())]);
+    assert_eq!(limits, [("4321ms".to_owned(), "3s".to_owned())]);
     let named = format!("SELECT count(*) AS n FROM limits_in_force WHERE application = 'glasshouse/{trace}'");
     assert!(database.number(&named).await > 0);
 }

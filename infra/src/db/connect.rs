@@ -32,7 +32,7 @@ pub struct DatabaseSettings {
     pub pool_size: u32,
     /// The timeout of acquiring a connection.
     pub acquire_timeout: Duration,
-    /// The timeout of a statement. Postgres only.
+    /// The timeout of a statement, which Postgres enforces. Without an answer, from SQLite too, the wait ends a second later.
     pub statement_timeout: Duration,
     /// The duration above which a statement is logged as `slow_query`.
     pub slow_query: Duration,
@@ -67,7 +67,7 @@ pub enum ConnectError {
 
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The timeout of the check of a released connection.
+/// The timeout of the check of a released connection, on which a statement may still run whose request was cancelled.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Database {
@@ -154,8 +154,9 @@ fn pool_options<DB: sqlx::Database>(settings: &DatabaseSettings, suspicion: Susp
         // about 15 minutes later.
         .after_release(move |connection: &mut DB::Connection, open| {
             let is_outdated = released.outdates(open.age);
+            let timeout = if released.is_recent() { check_timeout } else { RELEASE_TIMEOUT };
             Box::pin(async move {
-                let is_usable = !is_outdated && responds(connection, RELEASE_TIMEOUT).await?;
+                let is_usable = !is_outdated && responds(connection, timeout).await?;
                 // SQLite rolls a transaction back by itself when the disk is full or fails. The ROLLBACK of the driver
                 // then fails, and for the driver that transaction stays open: it would begin the next ones as savepoints
                 // inside another transaction, and their commits would not be durable.

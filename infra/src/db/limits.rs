@@ -14,8 +14,9 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqlxError, Statement};
 
 /// How long a transaction may wait for its next statement. After it, Postgres rolls it back: a process that is frozen, or
-/// cut off, does not keep its locks.
-const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
+/// cut off, does not keep its locks. It is shorter than the default timeout of a statement, so that a statement that waits
+/// for such a lock gets it. The service itself needs milliseconds between two statements.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(3);
 
 /// How much longer than the server this process waits for a statement. The server is to end it first, because its error
 /// says why.

@@ -67,6 +67,11 @@ impl Suspicion {
         }
     }
 
+    /// Whether a connection turned out to be broken a moment ago.
+    pub(super) fn is_recent(&self) -> bool {
+        self.findings().broken.is_some_and(|found| found.elapsed() <= MAX_TRUSTED_IDLE)
+    }
+
     /// Whether a connection that was idle for `idle_for` is to be checked.
     pub(super) fn covers(&self, idle_for: Duration) -> bool {
         let broken = self.findings().broken;
@@ -103,7 +108,9 @@ mod tests {
         let (suspicion, idle) = (Suspicion::default(), Duration::from_millis(500));
         assert!(!suspicion.covers(idle));
         assert!(suspicion.covers(MAX_TRUSTED_IDLE));
+        assert!(!suspicion.is_recent());
         suspicion.raise();
+        assert!(suspicion.is_recent());
         assert!(suspicion.covers(idle));
         assert!(!suspicion.covers(Duration::ZERO), "it was used since");
     }

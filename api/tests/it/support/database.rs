@@ -157,21 +157,28 @@ async fn template() -> &'static str {
 
 async fn make_template() -> String {
     let name = format!("glasshouse_template_{}", uuid::Uuid::now_v7().simple());
-    let role = |name: &str, options: &str| {
+    let role = |name: &str, options: &str, defaults: &str| {
         format!(
-            "DO $$ BEGIN CREATE ROLE {name} {options};
+            "DO $$ BEGIN CREATE ROLE {name} {options}; {defaults}
              EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
         )
     };
     as_superuser(&[
-        role("glasshouse_service", "NOLOGIN"),
-        role(SERVICE_LOGIN, "LOGIN PASSWORD 'test' IN ROLE glasshouse_service"),
-        role(OWNER_LOGIN, "LOGIN PASSWORD 'test'"),
+        role("glasshouse_service", "NOLOGIN", ""),
+        role(SERVICE_LOGIN, "LOGIN PASSWORD 'test' IN ROLE glasshouse_service", &service_defaults()),
+        role(OWNER_LOGIN, "LOGIN PASSWORD 'test'", ""),
         format!("CREATE DATABASE {name} OWNER {OWNER_LOGIN}"),
     ])
     .await;
     migrate(&url_of(OWNER_LOGIN, &name)).await;
     name
+}
+
+/// The statements that give the service's login role its deployed defaults.
+fn service_defaults() -> String {
+    let deployed = include_str!("../../../../deploy/compose/postgres-init.sql").lines();
+    let defaults = deployed.filter(|line| line.starts_with("ALTER ROLE glasshouse_app SET "));
+    defaults.map(|line| line.replace("glasshouse_app", SERVICE_LOGIN)).collect()
 }
 
 async fn migrate(url: &str) {

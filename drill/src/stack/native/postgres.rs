@@ -11,6 +11,9 @@ const OWNER: &str = "glasshouse_drill_owner";
 /// The password of both roles. They have no rights outside the temporary database.
 const PASSWORD: &str = "drill";
 
+/// The roles of a deployment.
+const DEPLOYED_ROLES: &str = include_str!("../../../../deploy/compose/postgres-init.sql");
+
 /// A temporary database. Dropping this drops the database.
 pub(super) struct Postgres {
     superuser: Url,
@@ -22,16 +25,17 @@ impl Postgres {
     pub(super) async fn create(superuser_url: &str) -> Result<Self> {
         let superuser = Url::parse(superuser_url).context("the URL of Postgres")?;
         let database = format!("glasshouse_drill_{}", uuid::Uuid::now_v7().simple());
-        let role = |name: &str, options: &str| {
+        let role = |name: &str, options: &str, defaults: &str| {
             format!(
-                "DO $$ BEGIN CREATE ROLE {name} {options};
+                "DO $$ BEGIN CREATE ROLE {name} {options}; {defaults}
                  EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
             )
         };
+        let of_service = format!("LOGIN PASSWORD '{PASSWORD}' IN ROLE glasshouse_service");
         let statements = [
-            role("glasshouse_service", "NOLOGIN"),
-            role(SERVICE, &format!("LOGIN PASSWORD '{PASSWORD}' IN ROLE glasshouse_service")),
-            role(OWNER, &format!("LOGIN PASSWORD '{PASSWORD}'")),
+            role("glasshouse_service", "NOLOGIN", ""),
+            role(SERVICE, &of_service, &service_defaults()),
+            role(OWNER, &format!("LOGIN PASSWORD '{PASSWORD}'"), ""),
             format!("CREATE DATABASE {database} OWNER {OWNER}"),
         ];
         execute(&superuser, &statements).await.context("Postgres")?;
@@ -72,6 +76,12 @@ impl Postgres {
         url.set_path(&self.database);
         Ok(url.into())
     }
+}
+
+/// The statements that give the service's login role its deployed defaults.
+fn service_defaults() -> String {
+    let defaults = DEPLOYED_ROLES.lines().filter(|line| line.starts_with("ALTER ROLE glasshouse_app SET "));
+    defaults.map(|line| line.replace("glasshouse_app", SERVICE)).collect()
 }
 
 impl Drop for Postgres {
