@@ -4,8 +4,9 @@
 //! other end: no answer comes. So every statement has a deadline in this process too, and so have `COMMIT` and, in the
 //! check of a released connection, `ROLLBACK`.
 //!
-//! Each transaction on Postgres sets its limits for itself, in a statement that it sends anyway. As parameters of the session they would be
-//! lost behind a pooler such as PgBouncer, which gives each transaction another session, or rejects the parameters.
+//! Each transaction on Postgres sets its limits for itself, in a statement that it sends anyway. As parameters of the session
+//! they would be lost behind a pooler such as PgBouncer, which gives each transaction another session, or rejects the
+//! parameters.
 
 use std::io;
 use std::sync::Arc;

@@ -43,6 +43,11 @@ impl Scope {
         Self { span, transaction, tenant, limits, suspicion, _permit: permit }
     }
 
+    /// The same transaction with other limits of its statements.
+    pub(super) fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     /// The tenant whose rows this transaction sees.
     pub(super) const fn tenant(&self) -> TenantId {
         self.tenant

@@ -3,6 +3,8 @@
 //! It reads the rows of tenants as everything else does: in the [`Scope`] of one tenant at a time, whose row-level security
 //! applies to the owner too. It opens these scopes within its own transaction, so that all of them see the same state.
 
+use std::time::Duration;
+
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::TenantId;
 use sea_orm::{
@@ -16,6 +18,7 @@ use super::AuditError;
 use crate::clock;
 use crate::db::Pool;
 use crate::db::failure::store_failure;
+use crate::db::limits::Limits;
 use crate::db::pool::get;
 use crate::db::scope::Scope;
 
@@ -35,8 +38,11 @@ pub(super) struct Tenant {
 /// The number of tenants that are read at once.
 const TENANTS_PER_PAGE: i64 = 500;
 
-/// The audit may wait for the ledger between two statements.
-const LIMITS: &str = "\
+/// A statement may read a large table.
+const LIMITS: Limits = Limits { statement: Duration::from_secs(3600) };
+
+/// Sets the limits of the transaction. The audit may wait for the ledger between two statements.
+const SET_LIMITS: &str = "\
     SELECT set_config('statement_timeout', '1h', true), \
            set_config('idle_in_transaction_session_timeout', '10min', true), \
            set_config('application_name', 'glasshouse audit', true)";
@@ -69,13 +75,14 @@ impl<'a> Snapshot<'a> {
                 ..TransactionOptions::default()
             },
         };
-        let transaction = pool.connection.begin_with_options(options).await.map_err(store_failure)?;
+        let begin = pool.limits.within_deadline(pool.connection.begin_with_options(options));
+        let transaction = begin.await.map_err(store_failure)?;
         let mut snapshot = Self { pool, transaction, at: clock::now() };
         if pool.is_sqlite() {
             snapshot.transaction.execute_unprepared("PRAGMA query_only = ON").await.map_err(store_failure)?;
             return snapshot.check_schema(SQLITE_SCHEMA).await;
         }
-        snapshot.query(LIMITS, []).await?;
+        snapshot.query(SET_LIMITS, []).await?;
         if let Some(row) = snapshot.query("SELECT now() AS now", []).await?.first() {
             snapshot.at = get(row, "now")?;
         }
@@ -126,15 +133,15 @@ impl<'a> Snapshot<'a> {
 
     /// The rows of one tenant in this snapshot.
     pub(super) async fn scope(&self, tenant: TenantId) -> Result<Scope, StoreFailure> {
-        let savepoint = self.transaction.begin().await.map_err(store_failure)?;
+        let savepoint = LIMITS.within_deadline(self.transaction.begin()).await.map_err(store_failure)?;
         if !self.is_sqlite() {
             let sql = "SELECT set_config('app.tenant_id', $1, true)";
             let values = [tenant.to_string().into()];
             let bind = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-            savepoint.query_one_raw(bind).await.map_err(store_failure)?;
+            LIMITS.within_deadline(savepoint.query_one_raw(bind)).await.map_err(store_failure)?;
         }
         let span = self.pool.operation_span("audit");
-        Ok(Scope::new(span, savepoint, tenant, self.pool.suspicion.clone(), None))
+        Ok(Scope::new(span, savepoint, tenant, self.pool, None).with_limits(LIMITS))
     }
 
     /// A query without a tenant: over the catalog, or over a table whose rows the owner may see.
@@ -145,11 +152,11 @@ impl<'a> Snapshot<'a> {
     ) -> Result<Vec<QueryResult>, StoreFailure> {
         let backend = self.transaction.get_database_backend();
         let statement = Statement::from_sql_and_values(backend, sql, values);
-        self.transaction.query_all_raw(statement).await.map_err(store_failure)
+        LIMITS.within_deadline(self.transaction.query_all_raw(statement)).await.map_err(store_failure)
     }
 
     /// Ends the transaction.
     pub(super) async fn end(self) -> Result<(), StoreFailure> {
-        self.transaction.rollback().await.map_err(store_failure)
+        LIMITS.within_deadline(self.transaction.rollback()).await.map_err(store_failure)
     }
 }
