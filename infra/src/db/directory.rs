@@ -28,6 +28,10 @@ impl Directory {
         Self { pool }
     }
 
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     /// Begins a transaction of the tenant with this slug. If there is none, it sees no rows.
     pub(super) async fn begin(
         &self,

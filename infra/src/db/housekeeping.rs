@@ -57,7 +57,7 @@ impl Housekeeping {
     /// # Errors
     /// When the database fails.
     pub async fn delete_password_resets(&self, now: OffsetDateTime) -> Result<(), StoreFailure> {
-        let _permit = self.pool.sqlite_write_permit().await;
+        let _permit = self.pool.sqlite_write_permit().await?;
         self.pool.execute(DELETE_PASSWORD_RESETS, [now.into()]).await
     }
 

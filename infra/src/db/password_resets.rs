@@ -53,12 +53,16 @@ impl Directory {
     /// # Errors
     /// When the database fails.
     pub async fn request_password_reset(&self, tenant: &Slug, email: Email) -> Result<(), StoreFailure> {
-        let scope = self.begin("request_password_reset", Access::Write, tenant).await?;
-        // That a slug is taken is no secret: a sign-up shows it too.
-        if scope.has_tenant() {
-            scope.append_to_outbox(OutboxEvent::PasswordResetRequested { email }).await?;
-        }
-        scope.commit().await
+        let transaction = || async {
+            let scope = self.begin("request_password_reset", Access::Write, tenant).await?;
+            // That a slug is taken is no secret: a sign-up shows it too.
+            if scope.has_tenant() {
+                let email = email.clone();
+                scope.append_to_outbox(OutboxEvent::PasswordResetRequested { email }).await?;
+            }
+            scope.commit().await
+        };
+        self.pool().repeated(transaction).await
     }
 }
 
@@ -82,14 +86,17 @@ impl PasswordResetStore for Directory {
         now: OffsetDateTime,
         new: &PasswordHash,
     ) -> Result<Option<(TenantId, UserId)>, StoreFailure> {
-        let scope = self.begin("reset_password", Access::Write, tenant).await?;
-        let Some(reset) = scope.usable_reset(token, now).await? else { return Ok(None) };
-        let (user, sessions) = (reset.user_id.into(), reset.session_generation.into());
-        // The condition on the generation lets only one of two concurrent requests succeed.
-        let user = scope.replace_password(user, sessions, new).await?;
-        let tenant = scope.tenant();
-        scope.commit().await?;
-        Ok(user.map(|user| (tenant, user.id)))
+        let transaction = || async {
+            let scope = self.begin("reset_password", Access::Write, tenant).await?;
+            let Some(reset) = scope.usable_reset(token, now).await? else { return Ok(None) };
+            let (user, sessions) = (reset.user_id.into(), reset.session_generation.into());
+            // The condition on the generation lets only one of two concurrent requests succeed.
+            let user = scope.replace_password(user, sessions, new).await?;
+            let tenant = scope.tenant();
+            scope.commit().await?;
+            Ok(user.map(|user| (tenant, user.id)))
+        };
+        self.pool().repeated(transaction).await
     }
 }
 
