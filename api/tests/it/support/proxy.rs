@@ -1,8 +1,8 @@
 //! A TCP proxy that simulates outages.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,6 +19,7 @@ pub(crate) struct Proxy {
     url: Url,
     state: watch::Sender<State>,
     traffic: Traffic,
+    open: OpenConnections,
     /// Whether data is held: see [`Proxy::hold`].
     holds: watch::Sender<bool>,
     accepting: JoinHandle<()>,
@@ -47,6 +48,33 @@ struct State {
 }
 
 type Watch = watch::Receiver<State>;
+
+/// The generations of the open connections.
+#[derive(Clone, Default)]
+struct OpenConnections(Arc<Mutex<Vec<u64>>>);
+
+/// Counts a connection until it is dropped.
+struct OpenConnection(OpenConnections, u64);
+
+impl OpenConnections {
+    fn add(&self, generation: u64) -> OpenConnection {
+        self.0.lock().unwrap().push(generation);
+        OpenConnection(self.clone(), generation)
+    }
+
+    fn has_one_before(&self, generation: u64) -> bool {
+        self.0.lock().unwrap().iter().any(|open| *open < generation)
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        let Self(OpenConnections(open), generation) = self;
+        let mut open = open.lock().unwrap();
+        let position = open.iter().position(|open| open == generation).unwrap();
+        open.swap_remove(position);
+    }
+}
 
 /// One reference for each open connection, and the number of requests: each read from a client is one, unless the
 /// client sends the next request before it has read the response.
@@ -88,12 +116,14 @@ impl Proxy {
         let (state, watch) =
             watch::channel(State { mode: Mode::Forward, generation: 0, open_since: 0, held: None });
         let holds = watch::Sender::new(false);
-        let traffic = Traffic::default();
+        let (traffic, open) = (Traffic::default(), OpenConnections::default());
         // Listens before the task starts, so that the first connection succeeds.
         let listener = bind(address).listen(128).unwrap();
-        let parts = Parts { target, state: watch, holds: holds.clone(), traffic: traffic.clone() };
+        let (shared_holds, shared_traffic) = (holds.clone(), traffic.clone());
+        let parts =
+            Parts { target, state: watch, holds: shared_holds, traffic: shared_traffic, open: open.clone() };
         let accepting = tokio::spawn(accept(listener, address, parts));
-        Self { url, state, traffic, holds, accepting, _port: port }
+        Self { url, state, traffic, open, holds, accepting, _port: port }
     }
 
     /// The URL of the server with the address of the proxy.
@@ -127,9 +157,9 @@ impl Proxy {
             state.generation += 1;
             state.open_since = state.generation;
         });
+        let generation = self.state.borrow().generation;
         eventually("all connections are closed", async || {
-            // The proxy and its accepting task hold one reference each.
-            (Arc::strong_count(&self.traffic) == 2).then_some(())
+            (!self.open.has_one_before(generation)).then_some(())
         })
         .await;
     }
@@ -183,6 +213,7 @@ struct Parts {
     state: Watch,
     holds: watch::Sender<bool>,
     traffic: Traffic,
+    open: OpenConnections,
 }
 
 async fn accept(first: TcpListener, address: SocketAddr, parts: Parts) {
@@ -206,10 +237,13 @@ async fn accept(first: TcpListener, address: SocketAddr, parts: Parts) {
     }
 }
 
-async fn forward(client: TcpStream, Parts { target, mut state, holds, traffic }: Parts) {
+async fn forward(client: TcpStream, Parts { target, mut state, holds, traffic, open }: Parts) {
     let generation = state.borrow().generation;
-    if !may_pass(&mut state, generation).await {
-        return;
+    let _open = open.add(generation);
+    let mut closed = state.clone();
+    tokio::select! {
+        passes = may_pass(&mut state, generation) => if !passes { return },
+        () = is_closed(&mut closed, generation) => return,
     }
     let Ok(server) = TcpStream::connect(target).await else { return };
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
