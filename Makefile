@@ -1,8 +1,8 @@
 # Shortcuts: each target runs a tool that also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test trace-context bench-telemetry exhaustion overload lint lint-format lint-clippy lint-docs alerting drills drill \
-	drill-stack drill-program deny openapi openapi-lint schemathesis contract dashboards dashboards-check follow-a-trace \
+.PHONY: help demo test chaos trace-context bench-telemetry exhaustion overload lint lint-format lint-clippy lint-docs alerting \
+	drills drill drill-stack drill-program deny openapi openapi-lint schemathesis contract dashboards dashboards-check follow-a-trace \
 	stack clean-stack
 
 help: ## List these targets
@@ -15,6 +15,9 @@ test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 	scripts/install-check-tools target/check-tools
 	cargo test --locked --workspace --lib --bins --test catalogue --test dashboards --test model --test shop --test stack
 	cargo test --locked --workspace --doc
+	cargo test --locked --workspace --test it --no-run
+	scripts/install-chaos-tools
+	cargo test --locked --workspace --test short
 	scripts/with-test-services cargo test --locked --workspace --test it
 
 trace-context: ## Run the cases of the W3C Trace Context test suite (part of `test`)
@@ -29,6 +32,14 @@ exhaustion: ## Measure what clients without a login take from others: memory, an
 
 overload: ## Measure how much of its peak throughput the service keeps under overload (release build, minutes)
 	scripts/with-test-services cargo bench --locked --package glasshouse --bench overload
+
+# The seed repeats the schedule of a run: make chaos CHAOS='--seed 7'.
+CHAOS ?=
+
+chaos: ## Break every part of the system under load, and prove that nothing is lost (about 15 minutes)
+	scripts/install-chaos-tools
+	cargo build --locked --workspace --bin chaos --test it
+	target/debug/chaos $(CHAOS)
 
 lint: lint-format lint-clippy lint-docs ## Check formatting, Clippy lints and the documentation
 

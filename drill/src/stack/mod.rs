@@ -29,9 +29,9 @@ pub use options::Options;
 use options::StackContext;
 pub use output::Output;
 pub use platform::{ComposeOptions, NativeOptions, Platform, is_docker_available};
-use ports::PortAllocator;
-pub use process::{Child, find_program};
-pub(crate) use process::{ProcessSpec, ScenarioCommand};
+pub use ports::PortAllocator;
+pub(crate) use process::ScenarioCommand;
+pub use process::{Child, ProcessSpec, find_program};
 
 /// A running stack. Dropping it stops all components and removes their files.
 pub struct Stack {

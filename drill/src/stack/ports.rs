@@ -13,13 +13,16 @@ const RANGE: std::ops::Range<u16> = 20_000..30_000;
 /// Allocates loopback addresses that no process listens on. A process keeps its address when it restarts, because
 /// Prometheus has it as a target.
 #[derive(Default)]
-pub(super) struct PortAllocator {
+pub struct PortAllocator {
     allocated: BTreeSet<u16>,
 }
 
 impl PortAllocator {
     /// A free address that was not allocated before.
-    pub(super) fn allocate(&mut self) -> Result<SocketAddr> {
+    ///
+    /// # Errors
+    /// None is found.
+    pub fn allocate(&mut self) -> Result<SocketAddr> {
         let mut random = rand::rng();
         for _ in 0..1000 {
             let port = random.random_range(RANGE);

@@ -19,16 +19,19 @@ const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How a process is started. Of the drill's environment it inherits only `PATH` and `HOME` by default.
 #[derive(Clone, Debug)]
-pub(crate) struct ProcessSpec {
+pub struct ProcessSpec {
     /// The name in messages.
-    pub(crate) name: &'static str,
-    pub(crate) program: PathBuf,
-    pub(crate) arguments: Vec<OsString>,
-    pub(crate) environment: BTreeMap<&'static str, String>,
+    pub name: &'static str,
+    /// The path of the program, or its name in `PATH`.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// The variables that are added to its environment.
+    pub environment: BTreeMap<&'static str, String>,
     /// Whether it inherits the whole environment of the drill.
-    pub(crate) inherits_environment: bool,
+    pub inherits_environment: bool,
     /// Whether its output goes to the drill's standard error instead of being captured.
-    pub(crate) shows_output: bool,
+    pub shows_output: bool,
 }
 
 /// How k6 is run for one scenario.
@@ -51,7 +54,8 @@ pub struct Child {
 }
 
 impl ProcessSpec {
-    pub(crate) fn new(name: &'static str, program: impl Into<PathBuf>) -> Self {
+    /// A process without arguments.
+    pub fn new(name: &'static str, program: impl Into<PathBuf>) -> Self {
         Self {
             name,
             program: program.into(),
@@ -66,23 +70,29 @@ impl ProcessSpec {
     ///
     /// # Errors
     /// None of the programs is installed.
-    pub(crate) fn installed(name: &'static str, programs: &[&str]) -> Result<Self> {
+    pub fn installed(name: &'static str, programs: &[&str]) -> Result<Self> {
         let program = find_program(programs).with_context(|| format!("{} is not installed", programs[0]))?;
         Ok(Self::new(name, program))
     }
 
-    pub(crate) fn argument(mut self, argument: impl Into<OsString>) -> Self {
+    /// Adds an argument.
+    #[must_use]
+    pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
     /// Adds the argument `--NAME=VALUE`.
-    pub(crate) fn flag(self, name: &str, value: impl fmt::Display) -> Self {
+    #[must_use]
+    pub fn flag(self, name: &str, value: impl fmt::Display) -> Self {
         self.argument(format!("--{name}={value}"))
     }
 
     /// Starts the process. Its output is added to `output`.
-    pub(crate) fn spawn(&self, output: Output) -> Result<Child> {
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn spawn(&self, output: Output) -> Result<Child> {
         let mut command = killed_with_parent(&self.program);
         let is_inherited = |name: &OsString| self.inherits_environment || name == "PATH" || name == "HOME";
         command.args(&self.arguments).env_clear();
@@ -104,7 +114,7 @@ impl ProcessSpec {
     ///
     /// # Errors
     /// It cannot be started, fails, or does not exit before the timeout.
-    pub(crate) async fn run(&self, timeout: Duration) -> Result<Output> {
+    pub async fn run(&self, timeout: Duration) -> Result<Output> {
         let mut child = self.spawn(Output::default())?;
         let status = child.wait(timeout).await?;
         let output = child.output.clone();
@@ -150,12 +160,25 @@ impl Child {
         Ok(self.process.try_wait()?)
     }
 
+    /// The process id.
+    pub fn id(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
     /// Sends SIGINT, like Ctrl-C, unless the process has exited.
     pub fn interrupt(&mut self) -> Result<()> {
         if self.exit_status()?.is_none() {
-            kill_process(Pid::from_child(&self.process), Signal::INT)?;
+            self.signal(Signal::INT)?;
         }
         Ok(())
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// The process has exited, and was waited for.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill_process(self.id(), signal)?)
     }
 
     /// Waits until the process exits.

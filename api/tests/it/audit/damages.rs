@@ -150,6 +150,14 @@ const DAMAGES: &[Damage] = &[
         found_by: &["every_event_has_a_message"],
     },
     Damage {
+        what: "all messages are about one payment",
+        how: Sql("UPDATE outbox_messages SET event = \
+                  (SELECT event FROM outbox_messages WHERE kind = 'order_paid' ORDER BY id LIMIT 1) \
+                  WHERE kind = 'order_paid'"),
+        // The message about the other tenant is about no order there.
+        found_by: &["every_event_has_a_message", "messages_have_orders", "one_message_per_event"],
+    },
+    Damage {
         what: "a message about a refund is lost",
         how: Sql("DELETE FROM outbox_messages WHERE kind = 'order_refunded'"),
         found_by: &["every_event_has_a_message"],

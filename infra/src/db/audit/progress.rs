@@ -4,7 +4,7 @@
 use super::check::{Check, SqlCheck};
 use super::rows::Table;
 
-pub(super) const CHECKS: [SqlCheck; 5] = [
+pub(super) const CHECKS: [SqlCheck; 6] = [
     SqlCheck {
         check: Check {
             name: "open_payments_are_young",
@@ -67,6 +67,21 @@ pub(super) const CHECKS: [SqlCheck; 5] = [
                 FROM outbox_messages WHERE tenant_id = $1) AS message \
               ON message.order_id = expected.order_id AND message.kind = expected.kind \
             WHERE message.order_id IS NULL",
+    },
+    SqlCheck {
+        check: Check {
+            name: "one_message_per_event",
+            proves: "No payment and no refund of an order has two outbox messages, so it happened once.",
+        },
+        examines: Table::OutboxMessages,
+        contradictions: "\
+            SELECT orders.id AS subject, \
+                   'the order has ' || message.messages || ' messages ' || message.kind AS detail \
+            FROM ( \
+                SELECT replace(event ->> 'order', '-', '') AS order_id, kind, count(*) AS messages \
+                FROM outbox_messages WHERE tenant_id = $1 AND kind LIKE 'order_%' \
+                GROUP BY replace(event ->> 'order', '-', ''), kind HAVING count(*) > 1) AS message \
+            JOIN orders ON orders.tenant_id = $1 AND {order_id} = message.order_id",
     },
     SqlCheck {
         check: Check {

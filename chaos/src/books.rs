@@ -1,0 +1,165 @@
+//! Checks the books with `glasshouse audit`, after the system has come to rest.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use glasshouse_drill::polling::poll_until;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+
+use crate::load::Journal;
+use crate::system::{Ledger, System};
+
+/// The books of the database and of the gateway.
+#[derive(Debug)]
+pub(crate) struct Books {
+    ledger: Ledger,
+    /// The findings so far, by what was checked. What is lost stays lost, and is reported once.
+    known: HashMap<String, u64>,
+    /// The stock of all products when their shops opened.
+    initial_stock: i64,
+}
+
+/// Something that must not be.
+#[derive(Clone, Debug)]
+pub(crate) struct Finding {
+    pub(crate) kind: Kind,
+    /// What was checked.
+    pub(crate) check: String,
+    pub(crate) count: u64,
+    /// An example.
+    pub(crate) text: String,
+}
+
+impl Finding {
+    pub(crate) fn new(kind: Kind, check: &str, count: u64, text: String) -> Self {
+        Self { kind, check: check.to_owned(), count, text }
+    }
+}
+
+/// The kind of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Something acknowledged does not exist.
+    Lost,
+    /// Something happened twice.
+    Twice,
+    /// Something is not finished long after the fault.
+    Stuck,
+    Other,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.check, self.count, self.text)
+    }
+}
+
+/// How long open payments and undelivered messages may take.
+const REST_TIMEOUT: Duration = Duration::from_secs(30);
+
+const UNFINISHED: &str = "SELECT (SELECT count(*) FROM outbox_messages WHERE delivered_at IS NULL) \
+     + (SELECT count(*) FROM payments \
+        WHERE state = 'pending' OR (state = 'succeeded' AND refund_requested_at IS NOT NULL)) AS n";
+
+const ORDERS: &str = "SELECT count(*) AS n FROM orders";
+const RECEIVED: &str = "SELECT sum(received)::bigint AS n FROM products";
+
+impl Books {
+    pub(crate) fn new(ledger: Ledger, initial_stock: i64) -> Self {
+        Self { ledger, known: HashMap::new(), initial_stock }
+    }
+
+    /// Waits until all background work is done, and audits the books. Returns what was not found before.
+    ///
+    /// # Errors
+    /// The audit cannot be made.
+    pub(crate) async fn check(&mut self, system: &System, journal: &Journal) -> Result<Vec<Finding>> {
+        let found = self.find(system, journal).await?;
+        Ok(found.into_iter().filter_map(|finding| self.new_part(finding)).collect())
+    }
+
+    /// The part of a finding that was not found before.
+    fn new_part(&mut self, finding: Finding) -> Option<Finding> {
+        let known = self.known.insert(finding.check.clone(), finding.count).unwrap_or_default();
+        let count = finding.count.checked_sub(known).filter(|count| *count > 0)?;
+        Some(Finding { count, ..finding })
+    }
+
+    async fn find(&self, system: &System, journal: &Journal) -> Result<Vec<Finding>> {
+        let mut findings = Vec::new();
+        let superuser = system.postgres.superuser().await?;
+        let number = async |sql: &str| -> Result<i64> {
+            let statement = Statement::from_string(DbBackend::Postgres, sql);
+            let row = superuser.query_one_raw(statement).await?.context("no row")?;
+            Ok(row.try_get("", "n")?)
+        };
+        let rests = async || Ok((number(UNFINISHED).await? == 0).then_some(()));
+        if poll_until(REST_TIMEOUT, rests).await?.is_none() {
+            let count = number(UNFINISHED).await?.unsigned_abs();
+            let text = format!("{count} payments or messages are unfinished after {REST_TIMEOUT:?}");
+            findings.push(Finding::new(Kind::Stuck, "background_work_ends", count, text));
+        }
+        // The audit knows that what customers were told is true. Here, it is also all that happened: a request that took
+        // effect twice would leave something that nobody was told.
+        let told = journal.told();
+        let (orders, moved) = (number(ORDERS).await?, number(RECEIVED).await? - self.initial_stock);
+        superuser.close().await?;
+        if (orders, moved) != (told.orders, told.moved) {
+            let text = format!(
+                "there are {orders} orders and {moved} moved units, and customers were told {told:?}"
+            );
+            let count = orders.abs_diff(told.orders) + moved.abs_diff(told.moved);
+            findings.push(Finding::new(Kind::Twice, "nothing_untold_happened", count, text));
+        }
+        findings.extend(self.audit(system, journal.flush()?).await?);
+        Ok(findings)
+    }
+
+    async fn audit(&self, system: &System, journal: &Path) -> Result<Vec<Finding>> {
+        let mut audit = system.audit_command();
+        audit.args(["--format", "json", "--grace", "0", "--ledger", self.ledger.url(), "--acknowledged"]);
+        audit.arg(journal);
+        let output = spawn_blocking(move || audit.output()).await??;
+        let report: Report = serde_json::from_slice(&output.stdout).with_context(|| {
+            format!("glasshouse audit ({}): {}", output.status, String::from_utf8_lossy(&output.stderr))
+        })?;
+        ensure!(report.checks.iter().all(|check| check.result != "not_made"), "a check was not made");
+        let found = report.checks.into_iter().filter(|check| check.findings > 0);
+        Ok(found.map(CheckReport::finding).collect())
+    }
+}
+
+/// The part of the report of `glasshouse audit` that counts here.
+#[derive(Debug, Deserialize)]
+struct Report {
+    checks: Vec<CheckReport>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CheckReport {
+    name: String,
+    result: String,
+    findings: u64,
+    listed: Vec<Value>,
+}
+
+impl CheckReport {
+    fn finding(self) -> Finding {
+        let kind = match self.name.as_str() {
+            "acknowledged_orders_exist" | "acknowledged_payments_exist" | "acknowledged_movements_exist" => {
+                Kind::Lost
+            }
+            "charged_once" | "one_payment_per_order" | "one_message_per_event" => Kind::Twice,
+            "open_payments_are_young" | "messages_are_young" | "no_dead_letters" => Kind::Stuck,
+            _ => Kind::Other,
+        };
+        let first = self.listed.first().map(Value::to_string).unwrap_or_default();
+        Finding { kind, check: self.name, count: self.findings, text: first }
+    }
+}

@@ -1,0 +1,90 @@
+//! Breaks every part of a running system while customers place orders, and proves after each fault that nothing is lost.
+//!
+//! - [`system`]: the processes: two APIs, two workers, the gateway, Postgres and Redis.
+//! - [`proxy`]: the network between them.
+//! - [`load`]: customers who retry with the same idempotency key, and a journal of what was acknowledged.
+//! - [`faults`]: what can break, and how it heals.
+//! - [`run`]: injects faults by a seeded schedule, and checks the books after each. **Start reading here.**
+//! - [`report`]: the results as a table.
+
+mod books;
+mod faults;
+mod load;
+mod proxy;
+mod report;
+mod run;
+mod system;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use faults::Fault;
+
+/// Breaks the system under load, and proves that nothing is lost.
+#[derive(Clone, Debug, Parser)]
+struct Arguments {
+    /// The seed of the schedule and of the load. A failed run prints it.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The binary of the service.
+    #[arg(long, default_value = "target/debug/glasshouse")]
+    binary: PathBuf,
+    /// Some faults of each part, once: about a minute.
+    #[arg(long, conflicts_with_all = ["repetitions", "kills", "pauses"])]
+    short: bool,
+    /// How often each fault is injected.
+    #[arg(long, default_value_t = 1)]
+    repetitions: u32,
+    /// How many processes are killed between two statements.
+    #[arg(long, default_value_t = 60)]
+    kills: u32,
+    /// How many processes are paused between two statements.
+    #[arg(long, default_value_t = 20)]
+    pauses: u32,
+    /// Only faults whose name contains this text.
+    #[arg(long)]
+    only: Option<String>,
+    /// How long each fault lasts, in seconds.
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    /// Write the results to the section of this Markdown page between the marks `chaos:begin` and `chaos:end`.
+    #[arg(long)]
+    markdown: Option<PathBuf>,
+    /// Print the names of the faults, and exit.
+    #[arg(long)]
+    list: bool,
+}
+
+const KILLS_IN_SHORT: u32 = 8;
+const PAUSES_IN_SHORT: u32 = 2;
+
+// The kernel kills a child process when the thread that started it ends, so this thread starts all of them.
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.list {
+        for fault in Fault::all() {
+            report::print(&fault.to_string());
+        }
+        return ExitCode::SUCCESS;
+    }
+    let plan = run::Plan {
+        seed: arguments.seed.unwrap_or_else(|| rand::random::<u32>().into()),
+        faults: if arguments.short { Fault::some_of_each_part() } else { Fault::all() },
+        repetitions: arguments.repetitions,
+        kills: if arguments.short { KILLS_IN_SHORT } else { arguments.kills },
+        pauses: if arguments.short { PAUSES_IN_SHORT } else { arguments.pauses },
+        only: arguments.only,
+        duration: Duration::from_secs(arguments.seconds),
+    };
+    match run::run(&arguments.binary, &plan, arguments.markdown.as_deref()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            report::print(&format!("error: {error:#}\nRepeat this run with --seed {}", plan.seed));
+            ExitCode::from(2)
+        }
+    }
+}

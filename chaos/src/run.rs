@@ -1,0 +1,218 @@
+//! Injects faults by a seeded schedule while customers act, and checks the books after each.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use tokio::time::sleep;
+
+use crate::books::{Books, Finding, Kind};
+use crate::faults::Fault;
+use crate::load::{Counters, Journal, Load, Shop};
+use crate::proxy::{FailPoint, Moment};
+use crate::report::{self, Outcome, Report};
+use crate::system::{Api, Role, System};
+
+/// What a run does.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// The order of the faults and the actions of the customers follow from it. What happens at which moment does not:
+    /// the processes run freely.
+    pub(crate) seed: u64,
+    /// The faults apart from those at fail points.
+    pub(crate) faults: Vec<Fault>,
+    /// How often each fault is injected.
+    pub(crate) repetitions: u32,
+    /// How many processes are killed at fail points.
+    pub(crate) kills: u32,
+    /// How many processes are paused at fail points.
+    pub(crate) pauses: u32,
+    /// Only faults whose name contains this text.
+    pub(crate) only: Option<String>,
+    /// How long each fault lasts.
+    pub(crate) duration: Duration,
+}
+
+/// The load before the first fault, which shows the statements that the processes send.
+const WARM_UP: Duration = Duration::from_secs(8);
+/// The load before and after each fault.
+const MARGIN: Duration = Duration::from_millis(500);
+/// How long the system may take until it works again after a fault.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Runs the plan. Returns whether the books balanced after every fault.
+///
+/// # Errors
+/// The system does not start, or a fault cannot be healed.
+pub(crate) async fn run(binary: &Path, plan: &Plan, markdown: Option<&Path>) -> Result<bool> {
+    report::print(&format!("seed {}", plan.seed));
+    let mut run = Run::start(binary, plan.seed).await?;
+    if run.system.balancer_address().is_none() {
+        report::print("HAProxy is not installed, so rolling restarts fail requests: apt-get install haproxy");
+    }
+    let statements = run.warm_up().await?;
+    let schedule = schedule(plan, &statements);
+    report::print(&format!(
+        "{} statements, {} faults",
+        statements.iter().map(|(_, statements)| statements.len()).sum::<usize>(),
+        schedule.len()
+    ));
+    let mut report = Report::new(plan.seed);
+    for (number, fault) in schedule.iter().enumerate() {
+        let outcome = run.exercise(fault, plan.duration).await.with_context(|| fault.to_string())?;
+        report::print(&format!("[{}/{}] {fault}: {outcome}", number + 1, schedule.len()));
+        report.add(fault.kind(), outcome);
+    }
+    report::print(&report.table());
+    if let Some(page) = markdown {
+        report.write_to(page)?;
+    }
+    Ok(report.is_clean())
+}
+
+/// The faults in the order of the seed.
+fn schedule(plan: &Plan, statements: &[(Role, Vec<String>)]) -> Vec<Fault> {
+    let mut random = StdRng::seed_from_u64(plan.seed);
+    let mut fail_points: Vec<_> = statements
+        .iter()
+        .flat_map(|(role, statements)| statements.iter().map(move |statement| (*role, statement)))
+        .flat_map(|(role, statement)| {
+            [Moment::Before, Moment::After]
+                .map(|moment| (role, FailPoint { statement: statement.clone(), moment }))
+        })
+        .collect();
+    let mut some = |number: u32| {
+        fail_points.shuffle(&mut random);
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        fail_points.iter().cycle().take(number).cloned().collect::<Vec<_>>()
+    };
+    let kills = some(plan.kills).into_iter().map(|(role, fail_point)| Fault::KillAt(role, fail_point));
+    let mut faults: Vec<_> = kills.collect();
+    faults.extend(some(plan.pauses).into_iter().map(|(role, fail_point)| Fault::PauseAt(role, fail_point)));
+    for _ in 0..plan.repetitions {
+        faults.extend_from_slice(&plan.faults);
+    }
+    if let Some(text) = &plan.only {
+        faults.retain(|fault| {
+            [fault.kind(), fault.to_string()].iter().any(|name| name.contains(text.as_str()))
+        });
+    }
+    faults.shuffle(&mut random);
+    faults
+}
+
+/// A system under test with its customers.
+struct Run {
+    system: System,
+    shops: Vec<Shop>,
+    journal: Arc<Journal>,
+    counters: Arc<Counters>,
+    books: Books,
+    seed: u64,
+}
+
+impl Run {
+    async fn start(binary: &Path, seed: u64) -> Result<Self> {
+        let system = System::start(binary).await?;
+        let addresses = system.api_addresses();
+        let mut shops = Vec::new();
+        for slug in ["north", "south"] {
+            shops.push(Shop::open(&addresses, slug).await?);
+        }
+        let journal = Arc::new(Journal::create(&system.folder().join("journal.jsonl"))?);
+        let initial_stock = shops.iter().map(Shop::initial_stock).sum();
+        let books = Books::new(system.ledger()?, initial_stock);
+        Ok(Self { system, shops, journal, counters: Arc::default(), books, seed })
+    }
+
+    /// Starts the customers. If they go through the load balancer, no request of theirs may fail.
+    fn load(&mut self, balancer: Option<SocketAddr>) -> Load {
+        self.seed = self.seed.wrapping_add(1);
+        let shops: Vec<_> = match balancer {
+            Some(address) => self.shops.iter().map(|shop| shop.only_at(address)).collect(),
+            None => self.shops.clone(),
+        };
+        Load::start(&shops, &self.journal, &self.counters, self.seed)
+    }
+
+    /// Lets the customers act without a fault. Returns the statements of each role.
+    async fn warm_up(&mut self) -> Result<Vec<(Role, Vec<String>)>> {
+        for replica in &self.system.replicas {
+            replica.links()?.fail_points.forget();
+        }
+        let outcome = self.exercise(&Fault::Nothing, WARM_UP).await?;
+        report::print(&format!("warm-up: {outcome}"));
+        let mut statements = Vec::new();
+        for role in [Role::Api, Role::Worker] {
+            let mut seen = BTreeSet::new();
+            for replica in self.system.with_role(role) {
+                seen.extend(replica.links()?.fail_points.seen());
+            }
+            statements.push((role, seen.into_iter().collect()));
+        }
+        Ok(statements)
+    }
+
+    /// Injects a fault under load, waits for the recovery, and checks the books.
+    async fn exercise(&mut self, fault: &Fault, duration: Duration) -> Result<Outcome> {
+        let before = self.counters.counts();
+        // A rolling restart is no fault for customers: the load balancer sends them to the other process.
+        let balancer = self.system.balancer_address().filter(|_| matches!(fault, Fault::RollingRestart(_)));
+        let load = self.load(balancer);
+        sleep(MARGIN).await;
+        let (took_effect, ended) = fault.happen(&mut self.system, duration).await?;
+        let recovery = self.recovery(ended).await?;
+        sleep(MARGIN).await;
+        load.stop().await;
+        let mut findings = self.books.check(&self.system, &self.journal).await?;
+        findings.extend(self.journal.take_complaints());
+        let counts = self.counters.counts().since(before);
+        if balancer.is_some() && counts.failed > 0 {
+            let text = "requests failed behind the load balancer".to_owned();
+            findings.push(Finding::new(Kind::Other, "a_restart_is_no_failure", counts.failed, text));
+        }
+        Ok(Outcome { took_effect, counts, recovery, findings })
+    }
+
+    /// The time from the end of a fault until every API places and charges an order again, and every process is ready.
+    async fn recovery(&mut self, ended: Instant) -> Result<Duration> {
+        let apis: Vec<_> = self.shops[0].apis().to_vec();
+        for api in &apis {
+            self.wait_for_order(api).await?;
+        }
+        self.system.wait_until_ready(RECOVERY_TIMEOUT).await?;
+        Ok(ended.elapsed())
+    }
+
+    /// Orders one piece until an order is paid. Retries a request without a final answer with the same key, as customers
+    /// do.
+    async fn wait_for_order(&self, api: &Api) -> Result<()> {
+        let deadline = Instant::now() + RECOVERY_TIMEOUT;
+        let (mut key, mut last) = (new_key(), String::new());
+        while Instant::now() < deadline {
+            match api.order(self.shops[0].product(), &key).await {
+                Ok((status, order)) if status.is_success() => {
+                    self.journal.new_order(self.shops[0].slug(), &order);
+                    if order["status"] == "paid" {
+                        return Ok(());
+                    }
+                    (key, last) = (new_key(), order.to_string());
+                }
+                Ok((status, body)) => last = format!("{status} {body}"),
+                Err(error) => last = error.to_string(),
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        bail!("no order could be placed within {RECOVERY_TIMEOUT:?}: {last}")
+    }
+}
+
+fn new_key() -> String {
+    uuid::Uuid::now_v7().to_string()
+}

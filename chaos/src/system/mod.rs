@@ -1,0 +1,155 @@
+//! The system under test: two APIs, two workers, one gateway, Postgres and Redis, each a process of its own.
+
+mod balancer;
+mod clients;
+mod postgres;
+mod redis;
+mod replica;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use futures_util::future::join_all;
+use glasshouse_drill::stack::{PortAllocator, ProcessSpec};
+use tempfile::TempDir;
+
+use balancer::Balancer;
+pub(crate) use clients::{Api, Ledger};
+pub(crate) use postgres::{Postgres, SERVICE};
+pub(crate) use redis::Redis;
+pub(crate) use replica::{Replica, Role};
+
+/// The running system. Dropping it kills all processes and removes their files.
+pub(crate) struct System {
+    pub(crate) replicas: Vec<Replica>,
+    pub(crate) redis: Redis,
+    pub(crate) postgres: Postgres,
+    pub(crate) ports: PortAllocator,
+    balancer: Option<Balancer>,
+    gateway: Replica,
+    binary: PathBuf,
+    folder: TempDir,
+}
+
+/// What all processes of the service are given.
+const SETTINGS: &[(&str, &str)] = &[
+    ("GLASSHOUSE_LOG_FORMAT", "json"),
+    ("RUST_LOG", "warn"),
+    ("GLASSHOUSE_ARGON2_MEMORY_KIB", "64"),
+    ("GLASSHOUSE_ARGON2_PASSES", "1"),
+    ("GLASSHOUSE_TOKEN_SECONDS", "86400"),
+    ("GLASSHOUSE_RATE_LIMIT_FREE", "100000/100000"),
+    ("JWT_SECRET", "the secret of a run that lasts minutes"),
+    // Short enough that recovery shows within seconds.
+    ("DATABASE_ACQUIRE_TIMEOUT_MS", "1000"),
+    ("DATABASE_STATEMENT_TIMEOUT_MS", "2000"),
+    ("GLASSHOUSE_PAYMENT_GATEWAY_TIMEOUT_MS", "500"),
+    ("GLASSHOUSE_PAYMENT_GATEWAY_CIRCUIT_PAUSE_MS", "1000"),
+    ("GLASSHOUSE_RECONCILE_AFTER_SECONDS", "1"),
+    ("GLASSHOUSE_RECONCILE_LEASE_SECONDS", "2"),
+    ("GLASSHOUSE_RECONCILE_POLL_MS", "250"),
+    ("GLASSHOUSE_OUTBOX_LEASE_SECONDS", "2"),
+    ("GLASSHOUSE_OUTBOX_POLL_MS", "250"),
+    // No message is given up because its worker was killed again and again.
+    ("GLASSHOUSE_OUTBOX_MAX_ATTEMPTS", "1000"),
+];
+
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(60);
+
+impl System {
+    /// Starts all processes with this binary of the service, and waits until they are ready.
+    pub(crate) async fn start(binary: &Path) -> Result<Self> {
+        let binary = binary.canonicalize().with_context(|| {
+            format!("{} does not exist: run `cargo build --workspace --bins`", binary.display())
+        })?;
+        let folder = tempfile::Builder::new().prefix("glasshouse-chaos.").tempdir()?;
+        let mut ports = PortAllocator::default();
+        let postgres = Postgres::start(folder.path(), &mut ports).await?;
+        let redis = Redis::start(folder.path(), ports.allocate()?).await?;
+
+        let command = |name: &'static str| {
+            let mut spec = ProcessSpec::new(name, &binary).argument(name);
+            spec.environment.extend(SETTINGS.iter().map(|(name, value)| (*name, (*value).to_owned())));
+            spec.environment.insert("TMPDIR", folder.path().display().to_string());
+            spec
+        };
+        let mut migrate = command("migrate");
+        migrate.environment.insert("DATABASE_MIGRATION_URL", postgres.owner_url());
+        migrate.run(MIGRATION_TIMEOUT).await?;
+
+        let gateway_address = ports.allocate()?;
+        let mut gateway = command("gateway");
+        gateway.environment.insert("GLASSHOUSE_GATEWAY_ADDR", gateway_address.to_string());
+        let gateway = Replica::server(gateway, ports.allocate()?).await?;
+
+        let servers =
+            replica::Servers { postgres: &postgres, redis: redis.address(), gateway: gateway_address };
+        let mut replicas = Vec::new();
+        for (role, number) in [(Role::Api, 1), (Role::Api, 2), (Role::Worker, 1), (Role::Worker, 2)] {
+            let spec = command(role.command());
+            replicas.push(Replica::start(role, number, spec, &servers, &mut ports).await?);
+        }
+        let apis: Vec<_> = replicas.iter().filter_map(Replica::http).collect();
+        let balancer = Balancer::start(folder.path(), ports.allocate()?, &apis).await?;
+        Ok(Self { replicas, redis, postgres, ports, balancer, gateway, binary, folder })
+    }
+
+    /// The replicas with a role.
+    pub(crate) fn with_role(&self, role: Role) -> impl Iterator<Item = &Replica> {
+        self.replicas.iter().filter(move |replica| replica.role() == role)
+    }
+
+    /// The public addresses of the APIs.
+    pub(crate) fn api_addresses(&self) -> Vec<SocketAddr> {
+        self.with_role(Role::Api).filter_map(Replica::http).collect()
+    }
+
+    /// The address of the load balancer, if it is installed.
+    pub(crate) fn balancer_address(&self) -> Option<SocketAddr> {
+        self.balancer.as_ref().map(Balancer::address)
+    }
+
+    /// The ledger of the payment gateway.
+    pub(crate) fn ledger(&self) -> Result<Ledger> {
+        Ok(Ledger::new(self.gateway.gateway().context("the gateway has no address")?))
+    }
+
+    /// The folder of the system, for files that end with it.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The operator's command that proves the books.
+    pub(crate) fn audit_command(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.arg("audit").env_clear().env("RUST_LOG", "error");
+        command.env("DATABASE_MIGRATION_URL", self.postgres.owner_url());
+        command.env("DATABASE_URL", self.postgres.service_url());
+        command
+    }
+
+    /// Restarts every process of the service that does not run.
+    ///
+    /// # Errors
+    /// A process does not become ready.
+    pub(crate) async fn restart_stopped(&mut self) -> Result<()> {
+        for replica in &mut self.replicas {
+            if !replica.is_running()? {
+                replica.restart().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until all processes are ready.
+    ///
+    /// # Errors
+    /// A process has exited, or does not become ready within the timeout.
+    pub(crate) async fn wait_until_ready(&mut self, timeout: Duration) -> Result<()> {
+        let waits = self.replicas.iter_mut().map(|replica| replica.wait_until_ready(timeout));
+        join_all(waits).await.into_iter().collect()
+    }
+}
