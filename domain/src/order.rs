@@ -143,8 +143,6 @@ pub struct OrderDraft {
     pub placed_by: UserId,
     /// The products and quantities.
     pub basket: Basket,
-    /// The time of the order, in UTC.
-    pub created_at: OffsetDateTime,
 }
 
 /// Why a basket cannot be priced.
@@ -159,11 +157,11 @@ pub enum PricingError {
 }
 
 impl OrderDraft {
-    /// The pending order at the prices of `products`.
+    /// The pending order at the prices of `products`, placed at the time `now`.
     ///
     /// # Errors
     /// [`PricingError`] when a product is missing, the currencies differ or the total is too large.
-    pub fn price(&self, products: &[Product]) -> Result<Order, PricingError> {
+    pub fn price(&self, products: &[Product], now: OffsetDateTime) -> Result<Order, PricingError> {
         let items = self
             .basket
             .lines()
@@ -185,7 +183,7 @@ impl OrderDraft {
             state: OrderState::Pending,
             total: total(&items)?,
             items,
-            created_at: self.created_at,
+            created_at: now,
         })
     }
 }
@@ -222,7 +220,6 @@ mod tests {
             payment: PaymentId::new(),
             placed_by: UserId::new(),
             basket: Basket::new(lines, 50).unwrap(),
-            created_at: OffsetDateTime::UNIX_EPOCH,
         }
     }
 
@@ -252,11 +249,12 @@ mod tests {
     #[test]
     fn totals_that_are_too_large_or_mix_currencies_are_rejected() {
         let dear = product(Money::MAX_MINOR, Currency::USD);
-        let too_many = draft(vec![(dear.id, 2)]).price(&[dear]);
+        let too_many = draft(vec![(dear.id, 2)]).price(&[dear], OffsetDateTime::UNIX_EPOCH);
         assert_eq!(too_many.unwrap_err(), PricingError::Total(MoneyError::TooLarge));
 
         let (dollars, euros) = (product(1, Currency::USD), product(1, Currency::parse("EUR").unwrap()));
-        let mixed = draft(vec![(dollars.id, 1), (euros.id, 1)]).price(&[dollars, euros]);
+        let mixed =
+            draft(vec![(dollars.id, 1), (euros.id, 1)]).price(&[dollars, euros], OffsetDateTime::UNIX_EPOCH);
         assert!(matches!(mixed.unwrap_err(), PricingError::Total(MoneyError::MixedCurrencies(..))));
     }
 
@@ -265,7 +263,7 @@ mod tests {
         fn the_total_is_the_sum_of_its_items(lines in prop::collection::vec((0_i64..1_000_000, 1_i64..1000), 1..20)) {
             let products: Vec<_> = lines.iter().map(|(price, _)| product(*price, Currency::USD)).collect();
             let wanted = products.iter().zip(&lines).map(|(product, (_, n))| (product.id, *n)).collect();
-            let order = draft(wanted).price(&products).unwrap();
+            let order = draft(wanted).price(&products, OffsetDateTime::UNIX_EPOCH).unwrap();
             let expected: i64 = lines.iter().map(|(price, n)| price * n).sum();
             prop_assert_eq!(order.total.minor(), expected);
             prop_assert_eq!(order.items.len(), lines.len());

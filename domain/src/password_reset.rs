@@ -7,7 +7,7 @@
 //! A token belongs to the generation of the user's sessions in which it was created, and to use it begins the next one. So
 //! it can be used once, until it expires, and a change of the password or the use of another token ends it.
 
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use crate::failure::StoreFailure;
 use crate::id::{TenantId, UserId};
@@ -19,21 +19,19 @@ pub const LIFETIME: Duration = Duration::minutes(30);
 
 /// The port of password resets to the storage, before a tenant is known.
 pub trait PasswordResetStore {
-    /// Whether the token can be used at the time `now`.
+    /// Whether the token can be used now, by the clock of the storage.
     fn is_usable(
         &self,
         tenant: &Slug,
         token: &ResetToken,
-        now: OffsetDateTime,
     ) -> impl Future<Output = Result<bool, StoreFailure>> + Send;
 
-    /// In one transaction, if the token can be used at the time `now`: stores the new password, and begins the next
+    /// In one transaction, if the token can be used now: stores the new password, and begins the next
     /// generation of the user's sessions. Otherwise `None`.
     fn use_token(
         &self,
         tenant: &Slug,
         token: &ResetToken,
-        now: OffsetDateTime,
         new: &PasswordHash,
     ) -> impl Future<Output = Result<Option<(TenantId, UserId)>, StoreFailure>> + Send;
 }
@@ -62,11 +60,10 @@ pub async fn reset_password(
     tenant: &Slug,
     token: &ResetToken,
     new: Password,
-    now: OffsetDateTime,
 ) -> Result<(TenantId, UserId), PasswordResetError> {
-    if !store.is_usable(tenant, token, now).await? {
+    if !store.is_usable(tenant, token).await? {
         return Err(PasswordResetError::WrongToken);
     }
     let new = hasher.hash(new).await?;
-    store.use_token(tenant, token, now, &new).await?.ok_or(PasswordResetError::WrongToken)
+    store.use_token(tenant, token, &new).await?.ok_or(PasswordResetError::WrongToken)
 }

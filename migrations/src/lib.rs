@@ -11,6 +11,7 @@ mod m0006_passwords;
 mod m0007_caller_authority;
 mod m0008_password_resets;
 mod m0009_received_stock;
+mod m0010_life_of_idempotency_keys;
 mod tables;
 
 use std::time::Duration;
@@ -72,6 +73,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_caller_authority::Migration),
             Box::new(m0008_password_resets::Migration),
             Box::new(m0009_received_stock::Migration),
+            Box::new(m0010_life_of_idempotency_keys::Migration),
         ]
     }
 }

@@ -129,12 +129,12 @@ fn finished_order(owner: UserId, products: &[Product], number: u32) -> anyhow::R
         payment: PaymentId::new(),
         placed_by: owner,
         basket: Basket::new(lines.into_iter().collect::<Result<_, _>>()?, 3)?,
-        created_at: clock::now() - Duration::minutes(i64::from(number % (30 * 24 * 60))),
     };
+    let placed_at = clock::now() - Duration::minutes(i64::from(number % (30 * 24 * 60)));
     let state = match number % 20 {
         0 => OrderState::Refunded,
         1 | 2 => OrderState::PaymentFailed,
         _ => OrderState::Paid,
     };
-    Ok(draft.price(products)?.in_state(state))
+    Ok(draft.price(products, placed_at)?.in_state(state))
 }

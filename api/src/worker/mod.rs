@@ -8,7 +8,6 @@ mod reconciler;
 use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
-use glasshouse_infra::clock;
 use glasshouse_infra::db::{Database, Housekeeping, Lease, WorkQueue};
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::notifier::LogNotifier;
@@ -59,10 +58,9 @@ impl Worker {
         futures_util::future::join3(relay, reconciler, housekeeping).await;
     }
 
-    /// A lease of a batch that starts now.
-    fn lease(&self, length: Duration) -> Lease {
-        let due = clock::now();
-        Lease { due, until: due + length, at_most: self.config.batch }
+    /// A lease of a batch.
+    const fn lease(&self, length: Duration) -> Lease {
+        Lease { length, at_most: self.config.batch }
     }
 }
 

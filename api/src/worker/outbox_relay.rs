@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::outbox::{AfterFailure, OutboxEvent, OutboxMessage, deliver};
-use glasshouse_infra::clock;
 use glasshouse_infra::db::Leased;
 use glasshouse_telemetry::service::events::outbox::{
     OutboxDelivered, OutboxDeliveryFailed, OutboxMessageDeadLettered,
@@ -60,7 +59,7 @@ impl Worker {
             AfterFailure::Retry => {
                 OutboxDeliveryFailed { tenant_id, message_id, kind, attempt, error }.emit(&self.metrics);
                 let pause = backoff(attempt, rand::random());
-                store.postpone_delivery(message.id, clock::now() + pause).await
+                store.postpone_delivery(message.id, pause).await
             }
             AfterFailure::GiveUp => {
                 store.give_up_delivery(message.id, error).await?;

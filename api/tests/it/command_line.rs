@@ -9,7 +9,7 @@ use crate::support::{
     settings, test_variable,
 };
 
-const JWT_SECRET: &str = "a secret of at least thirty-two bytes";
+pub(crate) const JWT_SECRET: &str = "a secret of at least thirty-two bytes";
 
 /// [`TEST_SETTINGS`], with open payments that become due for the reconciler after a second.
 pub(crate) fn common() -> Settings {

@@ -23,6 +23,8 @@ mod broken_connections;
 mod canary;
 mod cancel_and_refund;
 mod checkout;
+#[cfg(target_os = "linux")]
+mod clocks;
 mod command_line;
 mod configuration;
 mod connections;

@@ -30,7 +30,7 @@ impl CheckoutStore for TenantStore {
                 Claim::First => {}
             }
             let products = reserve_stock(&scope, draft).await?;
-            let order = draft.price(&products)?;
+            let order = draft.price(&products, scope.now())?;
             scope.insert_order(&order, draft.payment, self.pool().reconcile_after).await?;
             scope.commit().await?;
             OrderPlaced { order_id: &order.id }.emit(&self.pool().business);

@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::Database;
 use super::pool::{DialectSql, get};
-use crate::clock;
 
 /// Lists and requeues the dead letters of all tenants. It owns its pool, as the [`Seeder`](super::Seeder) does: a handler
 /// cannot create one.
@@ -65,7 +64,7 @@ impl DeadLetters {
     /// When the database fails.
     pub async fn list(&self, at_most: u32) -> Result<Vec<DeadLetter>, StoreFailure> {
         let at_most = i32::try_from(at_most).unwrap_or(i32::MAX);
-        let rows = self.database.pool().query(LIST, [at_most.into()]).await?;
+        let rows = self.database.pool().query(LIST, |_| [at_most.into()]).await?;
         rows.iter().map(dead_letter).collect()
     }
 
@@ -78,7 +77,7 @@ impl DeadLetters {
         let pool = self.database.pool();
         let _permit = pool.sqlite_write_permit().await?;
         let message = message.map(|message| message.uuid());
-        Ok(pool.query(REQUEUE, [message.into(), clock::now().into()]).await?.len())
+        Ok(pool.query(REQUEUE, |now| [message.into(), now.into()]).await?.len())
     }
 
     /// Closes the pool.

@@ -1,6 +1,7 @@
 //! The handle of cleanup across all tenants.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
 use time::OffsetDateTime;
@@ -42,38 +43,38 @@ impl Housekeeping {
         Self { pool }
     }
 
-    /// Deletes the idempotency keys of all tenants that were claimed before `expiry`.
+    /// Deletes the idempotency keys of all tenants that were claimed longer than `life` ago.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_idempotency_keys(&self, expiry: OffsetDateTime) -> Result<(), StoreFailure> {
+    pub async fn delete_idempotency_keys(&self, life: Duration) -> Result<(), StoreFailure> {
         let _permit = self.pool.sqlite_write_permit().await?;
-        self.pool.execute(DELETE_IDEMPOTENT_REQUESTS, [expiry.into()]).await?;
-        self.pool.execute(DELETE_IDEMPOTENCY_KEYS, [expiry.into()]).await
+        self.pool.execute(DELETE_IDEMPOTENT_REQUESTS, |now| [(now - life).into()]).await?;
+        self.pool.execute(DELETE_IDEMPOTENCY_KEYS, |now| [(now - life).into()]).await
     }
 
-    /// Deletes the password resets of all tenants that expired before `now`.
+    /// Deletes the password resets of all tenants that have expired.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_password_resets(&self, now: OffsetDateTime) -> Result<(), StoreFailure> {
+    pub async fn delete_password_resets(&self) -> Result<(), StoreFailure> {
         let _permit = self.pool.sqlite_write_permit().await?;
-        self.pool.execute(DELETE_PASSWORD_RESETS, [now.into()]).await
+        self.pool.execute(DELETE_PASSWORD_RESETS, |now| [now.into()]).await
     }
 
-    /// Deletes outbox messages of all tenants that were delivered before `expiry`, at most this many. Returns the number
-    /// of deleted messages.
+    /// Deletes outbox messages of all tenants that were delivered longer than `retention` ago, at most this many. Returns
+    /// the number of deleted messages.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn delete_delivered_messages(
         &self,
-        expiry: OffsetDateTime,
+        retention: Duration,
         at_most: u32,
     ) -> Result<usize, StoreFailure> {
         let _permit = self.pool.sqlite_write_permit().await?;
         let at_most = i32::try_from(at_most).unwrap_or(i32::MAX);
-        let deleted = self.pool.query(DELETE_DELIVERED_MESSAGES, [expiry.into(), at_most.into()]).await?;
-        Ok(deleted.len())
+        let values = |now: OffsetDateTime| [(now - retention).into(), at_most.into()];
+        Ok(self.pool.query(DELETE_DELIVERED_MESSAGES, values).await?.len())
     }
 }

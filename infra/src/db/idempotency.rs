@@ -10,7 +10,6 @@ use time::OffsetDateTime;
 use super::entity::tenant_entity;
 use super::failure::store_failure;
 use super::scope::Scope;
-use crate::clock;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotent_requests")]
@@ -89,7 +88,7 @@ impl Scope {
         E: From<StoreFailure> + From<KeyReused>,
     {
         let (user, key, hash) = (request.user.uuid(), request.key.as_str(), request.hash.as_str());
-        let row = [user.into(), key.into(), hash.into(), subject.into(), clock::now().into()];
+        let row = [user.into(), key.into(), hash.into(), subject.into(), self.now().into()];
         if !self.query(CLAIM, row).await?.is_empty() {
             return Ok(Claim::First);
         }

@@ -13,11 +13,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqlxError, Statement};
+use time::OffsetDateTime;
 
 /// How long a transaction may wait for its next statement. After it, Postgres rolls it back: a process that is frozen, or
 /// cut off, does not keep its locks. It is shorter than the default timeout of a statement, so that a statement that waits
 /// for such a lock gets it. The service itself needs milliseconds between two statements.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(3);
+
+/// The column with the time of the database. A transaction reads it together with its limits, and decides by it: the clocks of
+/// processes may be wrong, and differ from each other.
+pub(super) const NOW: &str = "clock_timestamp() AS now";
 
 /// How much longer than the server this process waits for a statement. The server is to end it first, because its error
 /// says why.
@@ -51,11 +56,12 @@ impl Limits {
         )
     }
 
-    /// Sets the limits of a transaction without a tenant.
-    pub(super) async fn set(self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
-        let sql = format!("SELECT {}", self.as_columns());
-        transaction.execute_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
-        Ok(())
+    /// Sets the limits of a transaction without a tenant. Returns the time of the database.
+    pub(super) async fn set(self, transaction: &DatabaseTransaction) -> Result<OffsetDateTime, DbErr> {
+        let sql = format!("SELECT {}, {NOW}", self.as_columns());
+        let row = transaction.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        let missing = || DbErr::RecordNotFound("the time of the database".to_owned());
+        row.ok_or_else(missing)?.try_get("", "now")
     }
 }
 

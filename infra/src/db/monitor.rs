@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_telemetry::events::Critical;
@@ -19,23 +20,23 @@ pub struct DatabaseMonitor {
 }
 
 /// The outbox messages of all tenants that are not delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// The number of messages that will be delivered.
     pub pending: i64,
-    /// When the oldest of them was written.
-    pub oldest: Option<OffsetDateTime>,
+    /// The time since the oldest of them was written; zero if there is none.
+    pub oldest_age: Duration,
     /// The number of dead letters.
     pub dead_letters: i64,
 }
 
 /// The payments of all tenants that are pending, or whose requested refund is not completed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenPayments {
     /// Their number.
     pub open: i64,
-    /// Since when the oldest of them is open.
-    pub oldest: Option<OffsetDateTime>,
+    /// How long the oldest of them has been open; zero if there is none.
+    pub oldest_age: Duration,
 }
 
 const BACKLOG: DialectSql = DialectSql {
@@ -107,13 +108,11 @@ impl DatabaseMonitor {
     /// # Errors
     /// When the database fails.
     pub async fn outbox_backlog(&self) -> Result<Backlog, StoreFailure> {
-        let rows = self.pool.query(BACKLOG, []).await?;
-        let Some(row) = rows.first() else {
-            return Ok(Backlog { pending: 0, oldest: None, dead_letters: 0 });
-        };
+        let (rows, now) = self.pool.query_at(BACKLOG, |_| []).await?;
+        let Some(row) = rows.first() else { return Ok(Backlog::default()) };
         Ok(Backlog {
             pending: get(row, "pending")?,
-            oldest: get(row, "oldest")?,
+            oldest_age: age(get(row, "oldest")?, now),
             dead_letters: get(row, "dead_letters")?,
         })
     }
@@ -123,8 +122,13 @@ impl DatabaseMonitor {
     /// # Errors
     /// When the database fails.
     pub async fn open_payments(&self) -> Result<OpenPayments, StoreFailure> {
-        let rows = self.pool.query(OPEN_PAYMENTS, []).await?;
-        let Some(row) = rows.first() else { return Ok(OpenPayments { open: 0, oldest: None }) };
-        Ok(OpenPayments { open: get(row, "open")?, oldest: get(row, "oldest")? })
+        let (rows, now) = self.pool.query_at(OPEN_PAYMENTS, |_| []).await?;
+        let Some(row) = rows.first() else { return Ok(OpenPayments::default()) };
+        Ok(OpenPayments { open: get(row, "open")?, oldest_age: age(get(row, "oldest")?, now) })
     }
+}
+
+/// The time from `oldest` to `now`; zero if there is no oldest item.
+fn age(oldest: Option<OffsetDateTime>, now: OffsetDateTime) -> Duration {
+    oldest.and_then(|oldest| Duration::try_from(now - oldest).ok()).unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 //! The storage of orders and payments: reads them, and writes new ones.
 
+use std::time::Duration;
+
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{OrderId, PaymentId};
 use glasshouse_domain::order::{Order, OrderState};
@@ -7,12 +9,10 @@ use glasshouse_domain::page::{Page, PageRequest};
 use glasshouse_domain::payment::{Payment, PaymentState};
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
-use time::Duration;
 
 use super::TenantStore;
 use super::entity::{order, order_item, payment};
 use super::scope::Scope;
-use crate::clock;
 use glasshouse_telemetry::propagation;
 
 impl TenantStore {
@@ -110,7 +110,7 @@ impl Scope {
         &self,
         order: &Order,
         payment: PaymentId,
-        reconcile_after: std::time::Duration,
+        reconcile_after: Duration,
     ) -> Result<(), StoreFailure> {
         let rows = NewOrderRows::new(self.tenant().uuid(), order, payment, reconcile_after);
         self.insert([rows.order]).await?;
@@ -157,7 +157,7 @@ impl NewOrderRows {
         tenant_id: uuid::Uuid,
         order: &Order,
         payment: PaymentId,
-        reconcile_after: std::time::Duration,
+        reconcile_after: Duration,
     ) -> Self {
         let currency = order.total.currency().to_string();
         let items = order.items.iter().map(|item| order_item::Model {
@@ -189,7 +189,7 @@ impl NewOrderRows {
                 state: PaymentState::Pending.as_str().to_owned(),
                 decline_reason: None,
                 refund_requested_at: None,
-                reconcile_at: clock::now() + Duration::try_from(reconcile_after).unwrap_or(Duration::MAX),
+                reconcile_at: order.created_at + reconcile_after,
                 traceparent: propagation::traceparent(),
                 created_at: order.created_at,
             },

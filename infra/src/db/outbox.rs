@@ -1,5 +1,7 @@
 //! The storage of the delivery of outbox messages.
 
+use std::time::Duration;
+
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{MessageId, OrderId};
 use glasshouse_domain::outbox::{Notification, NotificationContent, OutboxEvent, OutboxStore};
@@ -7,11 +9,9 @@ use glasshouse_domain::user::User;
 use glasshouse_domain::values::Email;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, QueryFilter};
-use time::OffsetDateTime;
 
 use super::TenantStore;
 use super::entity::{order, outbox_message, user};
-use crate::clock;
 
 /// The maximum length of the stored reason of a dead letter, in characters.
 const REASON_CHARS: usize = 500;
@@ -36,7 +36,7 @@ impl OutboxStore for TenantStore {
         let scope = self.write("mark_delivered").await?;
         let update = scope
             .update_by_id::<outbox_message::Entity>(message.uuid())
-            .col_expr(outbox_message::Column::DeliveredAt, Expr::value(clock::now()));
+            .col_expr(outbox_message::Column::DeliveredAt, Expr::value(scope.now()));
         scope.run(update).await?;
         scope.commit().await
     }
@@ -57,19 +57,15 @@ impl TenantStore {
         Ok(Some((User::try_from(customer)?.email, NotificationContent::Order { order, total })))
     }
 
-    /// Postpones a message that could not be delivered until `available_at`.
+    /// Postpones a message that could not be delivered by `pause`.
     ///
     /// # Errors
     /// When the database fails. The message is then retried when its lease expires.
-    pub async fn postpone_delivery(
-        &self,
-        message: MessageId,
-        available_at: OffsetDateTime,
-    ) -> Result<(), StoreFailure> {
+    pub async fn postpone_delivery(&self, message: MessageId, pause: Duration) -> Result<(), StoreFailure> {
         let scope = self.write("postpone_delivery").await?;
         let update = scope
             .update_by_id::<outbox_message::Entity>(message.uuid())
-            .col_expr(outbox_message::Column::AvailableAt, Expr::value(available_at));
+            .col_expr(outbox_message::Column::AvailableAt, Expr::value(scope.now() + pause));
         scope.run(update).await?;
         scope.commit().await
     }
@@ -83,7 +79,7 @@ impl TenantStore {
         let scope = self.write("give_up_delivery").await?;
         let update = scope
             .update_by_id::<outbox_message::Entity>(message.uuid())
-            .col_expr(outbox_message::Column::DeadLetteredAt, Expr::value(clock::now()))
+            .col_expr(outbox_message::Column::DeadLetteredAt, Expr::value(scope.now()))
             .col_expr(outbox_message::Column::DeadLetterReason, Expr::value(reason));
         scope.run(update).await?;
         scope.commit().await

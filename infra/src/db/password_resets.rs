@@ -15,7 +15,6 @@ use super::entity::{tenant, tenant_entity, user};
 use super::scope::Scope;
 use super::transaction::Access;
 use super::{Directory, TenantStore};
-use crate::clock;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "password_resets")]
@@ -67,14 +66,9 @@ impl Directory {
 }
 
 impl PasswordResetStore for Directory {
-    async fn is_usable(
-        &self,
-        tenant: &Slug,
-        token: &ResetToken,
-        now: OffsetDateTime,
-    ) -> Result<bool, StoreFailure> {
+    async fn is_usable(&self, tenant: &Slug, token: &ResetToken) -> Result<bool, StoreFailure> {
         let scope = self.begin("find_password_reset", Access::Read, tenant).await?;
-        let found = scope.usable_reset(token, now).await?;
+        let found = scope.usable_reset(token).await?;
         scope.commit().await?;
         Ok(found.is_some())
     }
@@ -83,12 +77,11 @@ impl PasswordResetStore for Directory {
         &self,
         tenant: &Slug,
         token: &ResetToken,
-        now: OffsetDateTime,
         new: &PasswordHash,
     ) -> Result<Option<(TenantId, UserId)>, StoreFailure> {
         let transaction = || async {
             let scope = self.begin("reset_password", Access::Write, tenant).await?;
-            let Some(reset) = scope.usable_reset(token, now).await? else { return Ok(None) };
+            let Some(reset) = scope.usable_reset(token).await? else { return Ok(None) };
             let (user, sessions) = (reset.user_id.into(), reset.session_generation.into());
             // The condition on the generation lets only one of two concurrent requests succeed.
             let user = scope.replace_password(user, sessions, new).await?;
@@ -101,16 +94,12 @@ impl PasswordResetStore for Directory {
 }
 
 impl Scope {
-    /// The reset that this token allows, if it can be used at the time `now`.
-    async fn usable_reset(
-        &self,
-        token: &ResetToken,
-        now: OffsetDateTime,
-    ) -> Result<Option<Model>, StoreFailure> {
+    /// The reset that this token allows, if it can be used now.
+    async fn usable_reset(&self, token: &ResetToken) -> Result<Option<Model>, StoreFailure> {
         let query = self
             .find_with::<Entity, user::Entity>()
             .filter(Column::TokenHash.eq(token.hash()))
-            .filter(Column::ExpiresAt.gt(now))
+            .filter(Column::ExpiresAt.gt(self.now()))
             .filter(user::Column::Active.eq(true));
         let found = self.one_pair(query).await?;
         let is_current =
@@ -132,7 +121,7 @@ impl TenantStore {
             .filter(user::Column::Email.eq(email.as_str()))
             .filter(user::Column::Active.eq(true));
         let Some((user, tenant)) = scope.one_pair(query).await? else { return Ok(None) };
-        let (token, expires_at) = (new_token()?, clock::now() + LIFETIME);
+        let (token, expires_at) = (new_token()?, scope.now() + LIFETIME);
         let reset = Model {
             tenant_id: user.tenant_id,
             token_hash: token.hash(),

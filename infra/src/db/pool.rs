@@ -10,12 +10,14 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement,
     TransactionTrait, TryGetable, Value,
 };
+use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::failure::store_failure;
 use super::limits::Limits;
 use super::queue_delay::QueueDelay;
 use super::suspicion::Suspicion;
+use crate::clock;
 use glasshouse_telemetry::service::metrics::{BusinessMetrics, DatabaseMetrics};
 
 /// The connections of this process, and the settings and metrics of their transactions.
@@ -94,46 +96,60 @@ impl Pool {
         Ok(permit.map_err(|elapsed| StoreFailure::Unavailable(elapsed.into()))?.ok())
     }
 
-    /// Runs a query without a tenant. On Postgres it can call the functions of the schema's owner, but row-level
-    /// security hides all rows of the tables.
+    /// Runs a query without a tenant, with the values that `values` returns for the time of the database. On Postgres it
+    /// can call the functions of the schema's owner, but row-level security hides all rows of the tables.
     pub(super) async fn query<const N: usize>(
         &self,
         sql: DialectSql,
-        values: [Value; N],
+        values: impl Fn(OffsetDateTime) -> [Value; N],
     ) -> Result<Vec<QueryResult>, StoreFailure> {
-        let statement = self.statement(sql, values);
-        self.with_timeout(self.repeated(|| self.try_query(statement.clone()))).await
+        Ok(self.query_at(sql, values).await?.0)
     }
 
-    async fn try_query(&self, statement: Statement) -> Result<Vec<QueryResult>, StoreFailure> {
-        let rows = if self.is_sqlite() {
-            self.connection.query_all_raw(statement).await
+    /// As [`query`](Self::query), and returns the time of the database too.
+    pub(super) async fn query_at<const N: usize>(
+        &self,
+        sql: DialectSql,
+        values: impl Fn(OffsetDateTime) -> [Value; N],
+    ) -> Result<(Vec<QueryResult>, OffsetDateTime), StoreFailure> {
+        self.with_timeout(self.repeated(|| self.try_query(sql, &values))).await
+    }
+
+    async fn try_query<const N: usize>(
+        &self,
+        sql: DialectSql,
+        values: &impl Fn(OffsetDateTime) -> [Value; N],
+    ) -> Result<(Vec<QueryResult>, OffsetDateTime), StoreFailure> {
+        let (rows, now) = if self.is_sqlite() {
+            let now = clock::now();
+            (self.connection.query_all_raw(self.statement(sql, values(now))).await, now)
         } else {
-            let transaction = self.retried_once(|| self.begin_limited()).await?;
-            async {
+            let (transaction, now) = self.retried_once(|| self.begin_limited()).await?;
+            let statement = self.statement(sql, values(now));
+            let rows = async {
                 let rows = transaction.query_all_raw(statement).await?;
                 transaction.commit().await?;
                 Ok(rows)
-            }
-            .await
+            };
+            (rows.await, now)
         };
-        rows.map_err(|error| self.suspicion.failure(error))
+        Ok((rows.map_err(|error| self.suspicion.failure(error))?, now))
     }
 
     /// Runs a statement without a tenant whose rows, if it returns any, are of no interest.
     pub(super) async fn execute<const N: usize>(
         &self,
         sql: DialectSql,
-        values: [Value; N],
+        values: impl Fn(OffsetDateTime) -> [Value; N],
     ) -> Result<(), StoreFailure> {
         self.query(sql, values).await.map(drop)
     }
 
-    /// Begins a transaction without a tenant, with its limits.
-    async fn begin_limited(&self) -> Result<DatabaseTransaction, DbErr> {
+    /// Begins a transaction without a tenant, with its limits. Returns the time of the database with it.
+    async fn begin_limited(&self) -> Result<(DatabaseTransaction, OffsetDateTime), DbErr> {
         let transaction = self.connection.begin().await?;
-        self.limits.set(&transaction).await?;
-        Ok(transaction)
+        let now = self.limits.set(&transaction).await?;
+        Ok((transaction, now))
     }
 
     fn statement<const N: usize>(&self, sql: DialectSql, values: [Value; N]) -> Statement {

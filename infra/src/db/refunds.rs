@@ -17,7 +17,6 @@ use super::TenantStore;
 use super::entity::payment;
 use super::idempotency::Claim;
 use super::scope::Scope;
-use crate::clock;
 
 impl RefundStore for TenantStore {
     async fn request_refund(
@@ -36,8 +35,8 @@ impl RefundStore for TenantStore {
             if let Claim::InProgress(_) = claim {
                 return Ok(Idempotent::InProgress(payment));
             }
-            payment.request_refund(clock::now())?;
-            let reconcile_at = clock::now() + self.pool().reconcile_after;
+            payment.request_refund(scope.now())?;
+            let reconcile_at = scope.now() + self.pool().reconcile_after;
             let update = scope
                 .update_by_id::<payment::Entity>(id.uuid())
                 .col_expr(payment::Column::RefundRequestedAt, Expr::value(payment.refund_requested_at))
@@ -133,7 +132,7 @@ impl CancelStore for TenantStore {
             // The payment is due immediately, so that the reconciler voids it.
             let update = scope
                 .update_by_id::<payment::Entity>(payment.id.uuid())
-                .col_expr(payment::Column::ReconcileAt, Expr::value(clock::now()));
+                .col_expr(payment::Column::ReconcileAt, Expr::value(scope.now()));
             scope.run(update).await?;
             scope.record(request, &order).await?;
             scope.commit().await?;

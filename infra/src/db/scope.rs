@@ -9,6 +9,7 @@ use sea_orm::{
     Insert, IntoActiveModel, ModelTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Related, Select,
     SelectTwoRequired, Statement, UpdateMany, Value,
 };
+use time::OffsetDateTime;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
@@ -25,6 +26,7 @@ pub(super) struct Scope {
     span: Span,
     transaction: DatabaseTransaction,
     tenant: TenantId,
+    now: OffsetDateTime,
     limits: Limits,
     suspicion: Suspicion,
     /// The write permit of SQLite. Declared last, so that it is released after the transaction ends.
@@ -35,17 +37,23 @@ impl Scope {
     pub(super) fn new(
         span: Span,
         transaction: DatabaseTransaction,
-        tenant: TenantId,
+        (tenant, now): (TenantId, OffsetDateTime),
         pool: &Pool,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
         let (limits, suspicion) = (pool.limits, pool.suspicion.clone());
-        Self { span, transaction, tenant, limits, suspicion, _permit: permit }
+        Self { span, transaction, tenant, now, limits, suspicion, _permit: permit }
     }
 
     /// The same transaction with other limits of its statements.
     pub(super) fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The time at which this transaction began, by the clock of the database. What is stored or decided in it uses this
+    /// time: the clock of this process may be wrong.
+    pub(super) const fn now(&self) -> OffsetDateTime {
+        self.now
     }
 
     /// The tenant whose rows this transaction sees.

@@ -15,7 +15,6 @@ use sea_orm::sea_query::Expr;
 use super::entity::{outbox_message, payment};
 use super::scope::Scope;
 use super::stock::Movement;
-use crate::clock;
 
 /// The result of a settlement.
 pub(super) struct Settled {
@@ -113,10 +112,9 @@ impl Scope {
             update = update.col_expr(payment::Column::DeclineReason, reason.as_str().into());
         }
         if requires_refund {
-            let now = clock::now();
             update = update
-                .col_expr(payment::Column::RefundRequestedAt, Expr::value(now))
-                .col_expr(payment::Column::ReconcileAt, Expr::value(now));
+                .col_expr(payment::Column::RefundRequestedAt, Expr::value(self.now()))
+                .col_expr(payment::Column::ReconcileAt, Expr::value(self.now()));
         }
         self.run(update).await?;
         Ok(())
@@ -131,7 +129,7 @@ impl Scope {
 
     /// Adds a message for the relay, in the transaction of the change that it reports.
     pub(super) async fn append_to_outbox(&self, event: OutboxEvent) -> Result<(), StoreFailure> {
-        let message = outbox_message::Model::new(self.tenant(), &event, clock::now())?;
+        let message = outbox_message::Model::new(self.tenant(), &event, self.now())?;
         self.insert([message]).await
     }
 }

@@ -9,12 +9,15 @@ use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait, Value,
 };
+use time::OffsetDateTime;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::Pool;
 use super::caller_check::CurrentAuthority;
+use super::limits::NOW;
 use super::scope::Scope;
+use crate::clock;
 use glasshouse_telemetry::propagation;
 
 /// The access mode of a transaction.
@@ -39,8 +42,14 @@ enum Binding<'a> {
     Caller(TenantId, UserId),
 }
 
-/// The tenant that a transaction is bound to, and the role and session generation of an active [`Binding::Caller`].
-type Bound = (TenantId, Option<(String, i32)>);
+/// What the statement that binds a transaction returns.
+struct Bound {
+    tenant: TenantId,
+    /// The time of the database. SQLite has no clock but that of this process.
+    now: OffsetDateTime,
+    /// The role and session generation of an active [`Binding::Caller`].
+    caller: Option<(String, i32)>,
+}
 
 impl Pool {
     /// Begins a transaction of one tenant, and the client span `operation` of all its statements. For a tenant that
@@ -79,9 +88,9 @@ impl Pool {
             Access::Write => self.sqlite_write_permit().await?,
         };
         let begin = self.retried_once(|| self.try_begin(access, binding));
-        let (transaction, (tenant, caller)) = self.with_timeout(begin).await?;
-        let scope = Scope::new(span, transaction, tenant, self, permit);
-        let Some((role, sessions)) = caller else { return Ok((scope, None)) };
+        let (transaction, bound) = self.with_timeout(begin).await?;
+        let scope = Scope::new(span, transaction, (bound.tenant, bound.now), self, permit);
+        let Some((role, sessions)) = bound.caller else { return Ok((scope, None)) };
         Ok((scope, Some((role.parse()?, sessions.into()))))
     }
 
@@ -104,9 +113,13 @@ impl Pool {
         drop(waiting);
         let transaction = begun?;
         let bound = match binding {
-            Binding::Tenant(key) if self.is_sqlite() => (sqlite_tenant(&transaction, key).await?, None),
+            Binding::Tenant(key) if self.is_sqlite() => {
+                let tenant = sqlite_tenant(&transaction, key).await?;
+                Bound { tenant, now: clock::now(), caller: None }
+            }
             Binding::Caller(tenant, user) if self.is_sqlite() => {
-                (tenant, sqlite_authority(&transaction, tenant, user).await?)
+                let caller = sqlite_authority(&transaction, tenant, user).await?;
+                Bound { tenant, now: clock::now(), caller }
             }
             binding => self.set_tenant(&transaction, binding).await?,
         };
@@ -116,7 +129,7 @@ impl Pool {
         Ok((transaction, bound))
     }
 
-    /// Binds the transaction to a tenant, and sets its limits. From then on, row-level security shows only this tenant's
+    /// Binds the transaction to a tenant, sets its limits, and reads the time. From then on, row-level security shows only this tenant's
     /// rows.
     async fn set_tenant(
         &self,
@@ -129,13 +142,13 @@ impl Pool {
         };
         let limits = self.limits.as_columns();
         let settings = format!(
-            "SELECT {limits}, set_config('application_name', $2, true), set_config('app.tenant_id', {id}, true) AS tenant"
+            "SELECT {limits}, {NOW}, set_config('application_name', $2, true), set_config('app.tenant_id', {id}, true) AS tenant"
         );
         let sql = match binding {
             Binding::Tenant(_) => settings,
             // The argument of the function makes Postgres evaluate the settings before it.
             Binding::Caller(..) => format!(
-                "SELECT tenant, caller.role, caller.session_generation FROM ({settings}) AS settings \
+                "SELECT tenant, now, caller.role, caller.session_generation FROM ({settings}) AS settings \
                  LEFT JOIN LATERAL caller_authority(tenant::uuid, $3) AS caller ON true"
             ),
         };
@@ -149,16 +162,15 @@ impl Pool {
             values.push(user.uuid().into());
         }
         let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-        let Some(row) = transaction.query_one_raw(statement).await? else {
-            return Ok((Uuid::nil().into(), None));
-        };
+        let row = transaction.query_one_raw(statement).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("the binding of a transaction".to_owned()))?;
         let tenant: Option<String> = row.try_get("", "tenant")?;
         let tenant = tenant.and_then(|id| id.parse().ok()).unwrap_or_else(|| TenantId::from(Uuid::nil()));
         let caller = match binding {
             Binding::Tenant(_) => None,
             Binding::Caller(..) => authority(&row)?,
         };
-        Ok((tenant, caller))
+        Ok(Bound { tenant, now: row.try_get("", "now")?, caller })
     }
 }
 

@@ -2,12 +2,12 @@
 //! number of workers run concurrently.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::PaymentId;
 use glasshouse_domain::outbox::{OutboxMessage, UnreadableEvent};
-use sea_orm::{QueryResult, Value};
-use time::OffsetDateTime;
+use sea_orm::QueryResult;
 use uuid::Uuid;
 
 use super::pool::{DialectSql, get};
@@ -22,10 +22,8 @@ pub struct WorkQueue {
 /// The terms of a lease.
 #[derive(Clone, Copy, Debug)]
 pub struct Lease {
-    /// The current time. Items that are due by then are leased.
-    pub due: OffsetDateTime,
-    /// When the lease expires. An item that is not finished by then is leased again.
-    pub until: OffsetDateTime,
+    /// How long the lease lasts, from the time of the database. An item that is not finished by then is leased again.
+    pub length: Duration,
     /// The maximum number of items.
     pub at_most: u32,
 }
@@ -104,9 +102,8 @@ impl WorkQueue {
 
     async fn lease(&self, sql: DialectSql, lease: Lease) -> Result<Vec<QueryResult>, StoreFailure> {
         let at_most = i32::try_from(lease.at_most).unwrap_or(i32::MAX);
-        let values: [Value; 3] = [lease.due.into(), lease.until.into(), at_most.into()];
         let _permit = self.pool.sqlite_write_permit().await?;
-        self.pool.query(sql, values).await
+        self.pool.query(sql, |now| [now.into(), (now + lease.length).into(), at_most.into()]).await
     }
 
     /// An item with access to the tenant of its row.

@@ -6,10 +6,8 @@ use std::time::Duration;
 use actix_web::{HttpResponse, web};
 use futures_util::future::join4;
 use glasshouse_infra::active_users::ActiveUsers;
-use glasshouse_infra::clock;
 use glasshouse_infra::db::{Backlog, OpenPayments};
 use glasshouse_telemetry::service::metrics::Metrics;
-use time::OffsetDateTime;
 use tokio::sync::Mutex;
 
 use crate::http::health::Dependencies;
@@ -93,24 +91,18 @@ impl Parts {
     async fn measure_backlog(&self) {
         let Some(database) = self.dependencies.database() else { return };
         let backlog = tokio::time::timeout(QUERY_TIMEOUT, database.outbox_backlog()).await;
-        if let Ok(Ok(Backlog { pending, oldest, dead_letters })) = backlog {
-            self.metrics.outbox.set_backlog(pending, age(oldest), dead_letters);
+        if let Ok(Ok(Backlog { pending, oldest_age, dead_letters })) = backlog {
+            self.metrics.outbox.set_backlog(pending, oldest_age, dead_letters);
         }
     }
 
     async fn measure_open_payments(&self) {
         let Some(database) = self.dependencies.database() else { return };
         let payments = tokio::time::timeout(QUERY_TIMEOUT, database.open_payments()).await;
-        if let Ok(Ok(OpenPayments { open, oldest })) = payments {
-            self.metrics.business.set_open_payments(open, age(oldest));
+        if let Ok(Ok(OpenPayments { open, oldest_age })) = payments {
+            self.metrics.business.set_open_payments(open, oldest_age);
         }
     }
-}
-
-/// The time since the oldest item; zero if there is none.
-fn age(oldest: Option<OffsetDateTime>) -> Duration {
-    let age = oldest.map(|oldest| clock::now() - oldest);
-    age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default()
 }
 
 async fn show(gauges: web::Data<Gauges>) -> Result<HttpResponse, Problem> {

@@ -13,6 +13,8 @@ mod raw_redis;
 mod scrape;
 mod sentry;
 mod shop;
+#[cfg(target_os = "linux")]
+mod skewed_clock;
 mod spans;
 mod tls;
 mod wire;
@@ -30,6 +32,8 @@ pub(crate) use raw_redis::RawRedis;
 pub(crate) use scrape::Scrape;
 pub(crate) use sentry::{Behavior, FakeSentry};
 pub(crate) use shop::{NO_WORKER, SHORT_TIMEOUTS, concurrently, statuses};
+#[cfg(target_os = "linux")]
+pub(crate) use skewed_clock::with_skewed_clock;
 pub(crate) use spans::{CALLER, SpanReceiver, has_attribute, new_trace, traceparent};
 pub(crate) use tls::Authority;
 pub(crate) use wire::WireTap;

@@ -8,7 +8,6 @@ use glasshouse_domain::id::{OrderId, PaymentId};
 use glasshouse_domain::idempotency::{Idempotent, StoredResponse};
 use glasshouse_domain::order::{Basket, Order, OrderDraft, OrderItem, OrderState};
 use glasshouse_domain::values::Quantity;
-use glasshouse_infra::clock;
 use glasshouse_infra::payment_gateway::GatewayClient;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -119,13 +118,7 @@ impl PlaceOrderBody {
             return Err(fields.problem());
         }
         let basket = Basket::new(lines, max_items).map_err(|error| Fields::only("items", error))?;
-        Ok(OrderDraft {
-            order: OrderId::new(),
-            payment: PaymentId::new(),
-            placed_by: caller.user(),
-            basket,
-            created_at: clock::now(),
-        })
+        Ok(OrderDraft { order: OrderId::new(), payment: PaymentId::new(), placed_by: caller.user(), basket })
     }
 }
 

@@ -4,7 +4,6 @@ use actix_web::{HttpResponse, post, web};
 use glasshouse_domain::password_reset::{PasswordResetError, reset_password as reset};
 use glasshouse_domain::values::{Email, Password, ResetToken, Slug};
 use glasshouse_infra::attempts::{AttemptLimiter, Throttled};
-use glasshouse_infra::clock;
 use glasshouse_infra::db::Directory;
 use glasshouse_infra::passwords::HashingQueue;
 use glasshouse_infra::principals::Principals;
@@ -107,8 +106,8 @@ pub(super) async fn reset_password(
     let (tenant, token, new) = body.parse()?;
     let attempt = attempts.begin_login(None, &client.network()).await;
     let attempt = attempt.map_err(|throttled| throttled_login(&throttled, &metrics))?;
-    let (hasher, now) = (hashing.enter()?, clock::now());
-    let done = reset(directory.get_ref(), &hasher, &tenant, &token, new, now).await;
+    let hasher = hashing.enter()?;
+    let done = reset(directory.get_ref(), &hasher, &tenant, &token, new).await;
     if matches!(done, Err(PasswordResetError::WrongToken)) {
         attempt.failed().await;
     }
