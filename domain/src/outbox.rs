@@ -1,6 +1,7 @@
 //! The transactional outbox: messages that are written with the change that causes them, and delivered later.
 //!
-//! Delivery is at least once, so a receiver must accept repetitions.
+//! Delivery is at least once: a message is delivered again if its worker ended, or was frozen for longer than its lease. So a
+//! receiver deduplicates by the id of the message, which is the same at each delivery.
 
 use time::OffsetDateTime;
 use tracing::Instrument;
@@ -80,7 +81,7 @@ pub struct UnreadableEvent(pub String);
 /// A notification for a customer or user.
 #[derive(Clone, Debug)]
 pub struct Notification {
-    /// The id of the outbox message, with which a receiver can recognize repetitions.
+    /// The id of the outbox message: the deduplication key, which is the same whenever the notification is sent.
     pub message: MessageId,
     /// The kind of the event.
     pub kind: &'static str,
@@ -113,7 +114,8 @@ pub enum NotificationContent {
 
 /// The port to the service that notifies customers and users.
 pub trait Notifier {
-    /// Sends one notification. It may be sent more than once.
+    /// Sends one notification, with its id as the deduplication key. It may be sent more than once, also concurrently: the
+    /// service at the other end must notify the customer once for each id.
     fn send(&self, notification: &Notification) -> impl Future<Output = Result<(), NotifyError>> + Send;
 }
 
@@ -138,8 +140,21 @@ pub trait OutboxStore {
         event: &OutboxEvent,
     ) -> impl Future<Output = Result<Option<Notification>, StoreFailure>> + Send;
 
-    /// Marks the message as delivered, so that it is not leased again.
-    fn mark_delivered(&self, message: MessageId) -> impl Future<Output = Result<(), StoreFailure>> + Send;
+    /// Marks the message as delivered, so that it is not leased again. Changes nothing if the message was leased again since
+    /// this attempt.
+    fn mark_delivered(
+        &self,
+        message: &OutboxMessage,
+    ) -> impl Future<Output = Result<Delivery, StoreFailure>> + Send;
+}
+
+/// The end of an attempt that reached the receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// The message is delivered.
+    Completed,
+    /// The lease expired meanwhile, and another attempt has taken the message: the receiver may get it again.
+    LeaseLost,
 }
 
 /// Why a message was not delivered.
@@ -191,7 +206,7 @@ pub async fn deliver(
     notifier: &impl Notifier,
     message: &OutboxMessage,
     max_attempts: u32,
-) -> Result<(), DeliveryError> {
+) -> Result<Delivery, DeliveryError> {
     if message.attempt > max_attempts {
         return Err(DeliveryError::NoResult);
     }
@@ -203,8 +218,7 @@ pub async fn deliver(
         };
         notifier.send(&notification).instrument(span).await?;
     }
-    store.mark_delivered(message.id).await?;
-    Ok(())
+    Ok(store.mark_delivered(message).await?)
 }
 
 #[cfg(test)]

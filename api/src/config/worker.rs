@@ -24,6 +24,8 @@ pub struct WorkerSettings {
     pub reconcile_lease: Duration,
     /// The maximum number of items of one lease.
     pub batch: u32,
+    /// The maximum number of items that a job processes at the same time.
+    pub concurrency: usize,
     /// How long idempotency keys are kept.
     pub idempotency_life: Duration,
 }
@@ -31,6 +33,7 @@ pub struct WorkerSettings {
 impl WorkerSettings {
     pub(super) fn read(env: &mut Reader) -> Self {
         let batch = env.number("GLASSHOUSE_WORKER_BATCH", 50, 1..=1000);
+        let concurrency = env.number("GLASSHOUSE_WORKER_CONCURRENCY", 8, 1..=100);
         let hours = env.number("GLASSHOUSE_IDEMPOTENCY_HOURS", 24, 1..=720);
         let max_attempts = env.number("GLASSHOUSE_OUTBOX_MAX_ATTEMPTS", 10, 1..=1000);
         Self {
@@ -42,6 +45,7 @@ impl WorkerSettings {
             reconcile_poll: env.milliseconds("GLASSHOUSE_RECONCILE_POLL_MS", 2_000),
             reconcile_lease: env.seconds("GLASSHOUSE_RECONCILE_LEASE_SECONDS", 30),
             batch: u32::try_from(batch).unwrap_or(50),
+            concurrency: usize::try_from(concurrency).unwrap_or(8),
             idempotency_life: Duration::from_secs(hours * 3600),
         }
     }

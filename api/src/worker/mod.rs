@@ -1,6 +1,7 @@
 //! Background work: the outbox relay, the payment reconciler and housekeeping. Any number of workers may run
 //! concurrently: each leases the items that it processes.
 
+mod batch;
 mod housekeeping;
 mod outbox_relay;
 mod reconciler;
@@ -15,10 +16,12 @@ use glasshouse_telemetry::propagation;
 use glasshouse_telemetry::service::events::process::BackgroundJobFailed;
 use glasshouse_telemetry::service::metrics::OutboxMetrics;
 use glasshouse_telemetry::with_causes;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use self::batch::Terms;
 use crate::config::WorkerSettings;
 use crate::third_parties::ThirdParties;
 
@@ -58,9 +61,10 @@ impl Worker {
         futures_util::future::join3(relay, reconciler, housekeeping).await;
     }
 
-    /// A lease of a batch.
-    const fn lease(&self, length: Duration) -> Lease {
-        Lease { length, at_most: self.config.batch }
+    /// A lease of a batch, and the terms of processing it if it is requested now.
+    fn lease(&self, length: Duration) -> (Lease, Terms) {
+        let terms = Terms { concurrency: self.config.concurrency, expiry: Instant::now() + length };
+        (Lease { length, at_most: self.config.batch }, terms)
     }
 }
 

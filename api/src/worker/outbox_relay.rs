@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
-use glasshouse_domain::outbox::{AfterFailure, OutboxEvent, OutboxMessage, deliver};
+use glasshouse_domain::outbox::{AfterFailure, Delivery, OutboxEvent, OutboxMessage, deliver};
 use glasshouse_infra::db::Leased;
 use glasshouse_telemetry::service::events::outbox::{
-    OutboxDelivered, OutboxDeliveryFailed, OutboxMessageDeadLettered,
+    OutboxDelivered, OutboxDeliveryFailed, OutboxLeaseLost, OutboxMessageDeadLettered,
 };
-use glasshouse_telemetry::{in_own_hub, with_causes};
+use glasshouse_telemetry::with_causes;
 use tokio_util::sync::CancellationToken;
 
 use tracing::Instrument;
 
+use super::batch::process_each;
 use super::{Round, Worker, continue_trace};
 
 impl Worker {
@@ -21,37 +22,42 @@ impl Worker {
         if self.faults.trigger_outbox_stall() {
             return Ok(Round::Done);
         }
-        let messages = self.queue.lease_outbox_messages(self.lease(self.config.outbox_lease)).await?;
-        for leased in &messages {
-            if stop.is_cancelled() {
-                // The leases of the remaining messages expire.
-                break;
-            }
-            let delivery = async {
-                let message = leased.item();
-                let span = tracing::info_span!(
-                    "deliver_message",
-                    otel.name = format!("deliver {}", message.kind()),
-                    otel.kind = "consumer",
-                    job = "outbox_relay",
-                    tenant.id = %leased.store().tenant_id(),
-                    order.id = message.event.as_ref().ok().and_then(OutboxEvent::order).map(display),
-                );
-                continue_trace(&span, message.traceparent.as_deref());
-                self.deliver(leased).instrument(span).await
-            };
-            in_own_hub(delivery).await?;
-        }
-        Ok(Round::of(messages.len(), self.config.batch))
+        let (lease, terms) = self.lease(self.config.outbox_lease);
+        let messages = self.queue.lease_outbox_messages(lease).await?;
+        let round = Round::of(messages.len(), self.config.batch);
+        process_each(messages, terms, stop, |message| self.deliver_in_span(message)).await?;
+        Ok(round)
+    }
+
+    async fn deliver_in_span(&self, leased: Leased<OutboxMessage>) -> Result<(), StoreFailure> {
+        let message = leased.item();
+        let span = tracing::info_span!(
+            "deliver_message",
+            otel.name = format!("deliver {}", message.kind()),
+            otel.kind = "consumer",
+            job = "outbox_relay",
+            tenant.id = %leased.store().tenant_id(),
+            order.id = message.event.as_ref().ok().and_then(OutboxEvent::order).map(display),
+        );
+        continue_trace(&span, message.traceparent.as_deref());
+        self.deliver(&leased).instrument(span).await
     }
 
     async fn deliver(&self, leased: &Leased<OutboxMessage>) -> Result<(), StoreFailure> {
         let (message, store) = (leased.item(), leased.store());
         let (tenant_id, message_id, kind) = (&store.tenant_id(), &message.id, message.kind());
         let (attempt, max_attempts) = (message.attempt, self.config.outbox_max_attempts);
-        let Err(error) = deliver(store, &self.notifier, message, max_attempts).await else {
-            OutboxDelivered { tenant_id, message_id, kind }.emit(&self.metrics);
-            return Ok(());
+        let lease_lost = || OutboxLeaseLost { tenant_id, message_id, kind, attempt }.emit(&self.metrics);
+        let error = match deliver(store, &self.notifier, message, max_attempts).await {
+            Ok(Delivery::Completed) => {
+                OutboxDelivered { tenant_id, message_id, kind }.emit(&self.metrics);
+                return Ok(());
+            }
+            Ok(Delivery::LeaseLost) => {
+                lease_lost();
+                return Ok(());
+            }
+            Err(error) => error,
         };
         let after = error.after(attempt, max_attempts);
         let error = &*with_causes(&error);
@@ -59,14 +65,17 @@ impl Worker {
             AfterFailure::Retry => {
                 OutboxDeliveryFailed { tenant_id, message_id, kind, attempt, error }.emit(&self.metrics);
                 let pause = backoff(attempt, rand::random());
-                store.postpone_delivery(message.id, pause).await
+                store.postpone_delivery(message, pause).await?;
             }
             AfterFailure::GiveUp => {
-                store.give_up_delivery(message.id, error).await?;
+                if store.give_up_delivery(message, error).await? == Delivery::LeaseLost {
+                    lease_lost();
+                    return Ok(());
+                }
                 OutboxMessageDeadLettered { tenant_id, message_id, kind, attempt, error }.emit(&self.metrics);
-                Ok(())
             }
         }
+        Ok(())
     }
 }
 

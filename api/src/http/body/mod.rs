@@ -21,7 +21,7 @@ use glasshouse_telemetry::service::metrics::AdmissionMetrics;
 use self::inflate::{InflateError, Inflater};
 use self::memory::BodyShare;
 use super::CODINGS;
-use super::connections::Activity;
+use super::connections::{Activity, sleep_and_catch_up};
 use super::problem::Problem;
 use crate::config::BodyLimits;
 
@@ -55,9 +55,10 @@ pub async fn receive_body(
     let limits = bodies.limits;
     let (share, must_give_up) = bodies.memory.begin();
     let received = tokio::select! {
+        biased;
         received = receive(&request, payload, &limits, &share) => received,
         _ = must_give_up => Err(no_room()),
-        () = tokio::time::sleep(limits.timeout) => Err(timed_out(&limits)),
+        () = sleep_and_catch_up(limits.timeout) => Err(timed_out(&limits)),
     };
     RequestClock::restart(&request);
     match received {

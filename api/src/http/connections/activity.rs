@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
+use super::catch_up::CATCH_UP;
 use super::open::OpenConnections;
 
 /// How long a client may go on without reading once the server waits to close the connection.
@@ -48,6 +49,8 @@ struct State {
     since: Cell<Instant>,
     /// Until when the client must have read more of a response that does not fit into the socket's buffers.
     read_deadline: Cell<Option<Instant>>,
+    /// Until when the server reads what arrived before a deadline that has passed.
+    caught_up: Cell<Option<Instant>>,
     /// The place among the connections that make room for others; `None` while a request is being processed.
     turn: Cell<Option<u64>>,
     closed: Cell<Option<CloseReason>>,
@@ -108,6 +111,7 @@ impl Activity {
             phase: Cell::new(Phase::New),
             since: Cell::new(Instant::now()),
             read_deadline: Cell::new(None),
+            caught_up: Cell::new(None),
             turn: Cell::new(None),
             closed: Cell::new(None),
             last_rejection: Cell::new(None),
@@ -216,8 +220,13 @@ impl Activity {
             }
             drop(waker);
             let Some((deadline, reason)) = self.deadline() else { return Poll::Pending };
-            if deadline <= Instant::now() {
-                self.0.closed.set(Some(reason));
+            let deadline = deadline.max(self.0.caught_up.get().unwrap_or(deadline));
+            let now = Instant::now();
+            if deadline <= now {
+                match self.0.caught_up.get() {
+                    None if reason != CloseReason::Shutdown => self.0.caught_up.set(Some(now + CATCH_UP)),
+                    _ => self.0.closed.set(Some(reason)),
+                }
                 continue;
             }
             // A timer that fires too early is set again: most deadlines are put off long before they are due.
@@ -249,6 +258,7 @@ impl Activity {
 
     fn enter(&self, phase: Phase) {
         self.0.phase.set(phase);
+        self.0.caught_up.set(None);
         self.0.since.set(Instant::now());
         self.leave();
         if phase != Phase::Processing && self.close_reason().is_none() {

@@ -3,6 +3,7 @@
 //! connection's first request alone, and stops accepting when it has too many.
 
 mod activity;
+mod catch_up;
 mod descriptors;
 mod open;
 mod pieces;
@@ -10,6 +11,7 @@ mod server;
 mod stream;
 
 pub use activity::{Activity, CloseReason, ConnectionTimeouts};
+pub use catch_up::sleep_and_catch_up;
 pub use descriptors::{connections_within, raise_descriptor_limit};
 pub use open::{OpenConnection, OpenConnections};
 pub use pieces::Pieces;

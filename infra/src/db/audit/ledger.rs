@@ -82,7 +82,7 @@ impl Payment {
     /// The present state of a payment; `None` if there is none with this key.
     async fn present(pool: &Pool, key: &str) -> Result<Option<Self>, StoreFailure> {
         let Ok(id) = key.parse::<Uuid>() else { return Ok(None) };
-        pool.query(PAYMENT, [id.into()]).await?.first().map(Self::read).transpose()
+        pool.query(PAYMENT, |_| [id.into()]).await?.first().map(Self::read).transpose()
     }
 
     /// How the payment and its charge contradict each other. A pending payment may or may not be charged.

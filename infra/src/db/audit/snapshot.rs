@@ -141,7 +141,7 @@ impl<'a> Snapshot<'a> {
             LIMITS.within_deadline(savepoint.query_one_raw(bind)).await.map_err(store_failure)?;
         }
         let span = self.pool.operation_span("audit");
-        Ok(Scope::new(span, savepoint, tenant, self.pool, None).with_limits(LIMITS))
+        Ok(Scope::new(span, savepoint, (tenant, self.at), self.pool, None).with_limits(LIMITS))
     }
 
     /// A query without a tenant: over the catalog, or over a table whose rows the owner may see.

@@ -36,6 +36,16 @@ crate::events! {
     }
     moves OutboxMetrics { deliveries: |event, deliveries| deliveries.with([event.kind, "dead_lettered"]).inc(); }
 
+    /// A delivery ended after its lease had expired and another worker had taken the message. The outcome of that worker counts;
+    /// the receiver may have got the message twice.
+    pub struct OutboxLeaseLost<'a>: WARN "outbox_lease_lost" {
+        tenant_id: &'a dyn Display,
+        message_id: &'a dyn Display,
+        kind: &'a str,
+        attempt: u32,
+    }
+    moves OutboxMetrics { deliveries: |event, deliveries| deliveries.with([event.kind, "lease_lost"]).inc(); }
+
     /// An operator requeued dead letters.
     pub struct DeadLettersRequeued: INFO "dead_letters_requeued" { messages: u64 }
 

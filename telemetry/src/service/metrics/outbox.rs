@@ -30,7 +30,7 @@ impl OutboxMetrics {
             )?,
             deliveries: registrar.int_counter_vec(
                 "outbox_deliveries_total",
-                "Attempts to deliver a message, by kind and result (delivered, failed, dead_lettered).",
+                "Attempts to deliver a message, by kind and result (delivered, failed, dead_lettered, lease_lost).",
                 ["kind", "result"],
             )?,
         })
