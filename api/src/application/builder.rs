@@ -205,7 +205,9 @@ impl Builder {
         third_parties: ThirdParties,
     ) {
         let (database, outbox) = (&connections.database, self.metrics.outbox.clone());
-        self.worker = Some(Worker::new(database, third_parties, settings, self.faults.clone(), outbox));
+        let worker = Worker::new(database, third_parties, settings, self.faults.clone(), outbox);
+        connections.dependencies.add_worker(worker.progress());
+        self.worker = Some(worker);
     }
 
     /// Adds the management interface, which reports on all other parts and is therefore the last one.

@@ -151,6 +151,7 @@ impl Application {
         tokio::select! {
             () = stop => {}
             Some(ended) = serving.join_next() => bail!("a server stopped by itself: {ended:?}"),
+            Some(ended) = working.join_next() => bail!("background work stopped by itself: {ended:?}"),
         }
 
         ApplicationStopping {}.emit();

@@ -26,6 +26,8 @@ pub struct WorkerSettings {
     pub batch: u32,
     /// The maximum number of items that a job processes at the same time.
     pub concurrency: usize,
+    /// How long a job may complete no round before it counts as stalled, beyond the pause between its rounds.
+    pub stalled_after: Duration,
     /// How long idempotency keys are kept.
     pub idempotency_life: Duration,
 }
@@ -46,6 +48,7 @@ impl WorkerSettings {
             reconcile_lease: env.seconds("GLASSHOUSE_RECONCILE_LEASE_SECONDS", 30),
             batch: u32::try_from(batch).unwrap_or(50),
             concurrency: usize::try_from(concurrency).unwrap_or(8),
+            stalled_after: env.seconds("GLASSHOUSE_WORKER_STALLED_SECONDS", 60),
             idempotency_life: Duration::from_secs(hours * 3600),
         }
     }

@@ -2,7 +2,7 @@
 //! `/health/ready` for readiness (route traffic to the process only while it succeeds).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::draining::Draining;
+use crate::worker::Progress;
 
 /// The timeout of the check of one dependency.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,6 +37,7 @@ pub struct Dependencies(Arc<Inner>);
 struct Inner {
     database: Option<DatabaseMonitor>,
     redis: Option<Redis>,
+    worker: OnceLock<Progress>,
     /// Locked during a check, so that concurrent requests share it.
     last: Mutex<Option<Checked>>,
 }
@@ -59,7 +61,7 @@ impl Dependencies {
     /// The dependencies of a process that uses a database, and Redis if there is one.
     #[must_use]
     pub fn new(database: DatabaseMonitor, redis: Option<Redis>) -> Self {
-        Self(Arc::new(Inner { database: Some(database), redis, last: Mutex::default() }))
+        Self(Arc::new(Inner { database: Some(database), redis, ..Inner::default() }))
     }
 
     /// The database.
@@ -72,6 +74,18 @@ impl Dependencies {
     #[must_use]
     pub fn redis(&self) -> Option<&Redis> {
         self.0.redis.as_ref()
+    }
+
+    /// Adds the background jobs of this process.
+    pub fn add_worker(&self, progress: Progress) {
+        // A process has one worker.
+        let _ = self.0.worker.set(progress);
+    }
+
+    /// The progress of the background jobs.
+    #[must_use]
+    pub fn worker(&self) -> Option<&Progress> {
+        self.0.worker.get()
     }
 
     /// The verdicts of the last check, if it ended within the last second, and of a new one otherwise. Requests
@@ -98,7 +112,8 @@ impl Inner {
         };
         let redis = async { Some(verdict("redis", self.redis.as_ref()?.ping()).await) };
         let (database, redis) = futures_util::future::join(database, redis).await;
-        let checks = [("database", database), ("redis", redis)];
+        let worker = self.worker.get().map(worker_verdict);
+        let checks = [("database", database), ("redis", redis), ("worker", worker)];
         checks.into_iter().filter_map(|(name, verdict)| Some((name, verdict?))).collect()
     }
 }
@@ -118,6 +133,14 @@ async fn verdict<E: std::error::Error + 'static>(
             "error: timed out"
         }
     }
+}
+
+/// A job that hangs, or fails again and again, makes the process not ready.
+fn worker_verdict(progress: &Progress) -> &'static str {
+    let Some(job) = progress.stalled() else { return "ok" };
+    let verdict = job.stalled();
+    HealthCheckFailed { check: "worker", error: verdict }.emit();
+    verdict
 }
 
 async fn live() -> HttpResponse {

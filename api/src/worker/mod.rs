@@ -4,6 +4,7 @@
 mod batch;
 mod housekeeping;
 mod outbox_relay;
+mod progress;
 mod reconciler;
 
 use std::time::Duration;
@@ -21,9 +22,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+pub use self::progress::{Job, Progress};
+
 use self::batch::Terms;
 use crate::config::WorkerSettings;
 use crate::third_parties::ThirdParties;
+
+/// The maximum pause after a failed round.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// The background jobs of a process.
 #[derive(Clone, Debug)]
@@ -35,6 +41,7 @@ pub struct Worker {
     config: WorkerSettings,
     faults: Faults,
     metrics: OutboxMetrics,
+    progress: Progress,
 }
 
 impl Worker {
@@ -49,16 +56,51 @@ impl Worker {
     ) -> Self {
         let (queue, housekeeping) = (database.work_queue(), database.housekeeping());
         let notifier = LogNotifier::new(config.mail_folder.clone(), faults.clone());
-        Self { queue, housekeeping, third_parties, notifier, config, faults, metrics }
+        let progress = Progress::new(|job| pause_after(job, &config) + config.stalled_after);
+        Self { queue, housekeeping, third_parties, notifier, config, faults, metrics, progress }
     }
 
-    /// Runs all jobs until `stop` is cancelled. The item that is being processed is finished.
+    /// The progress of the jobs.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+
+    /// Runs all jobs until `stop` is cancelled. Items that are being processed are finished.
     pub async fn run(&self, stop: &CancellationToken) {
-        let config = &self.config;
-        let relay = repeat("outbox_relay", config.outbox_poll, stop, || self.relay_outbox(stop));
-        let reconciler = repeat("reconciler", config.reconcile_poll, stop, || self.reconcile_payments(stop));
-        let housekeeping = repeat("housekeeping", housekeeping::PERIOD, stop, || self.delete_expired());
+        let relay = self.repeat(Job::OutboxRelay, stop, || self.relay_outbox(stop));
+        let reconciler = self.repeat(Job::Reconciler, stop, || self.reconcile_payments(stop));
+        let housekeeping = self.repeat(Job::Housekeeping, stop, || self.delete_expired());
         futures_util::future::join3(relay, reconciler, housekeeping).await;
+    }
+
+    /// Runs rounds of a job in a loop, with a pause after each unless it had a full batch. A failed round is logged and
+    /// retried after a pause.
+    async fn repeat<F: Future<Output = Result<Round, StoreFailure>>>(
+        &self,
+        job: Job,
+        stop: &CancellationToken,
+        mut round: impl FnMut() -> F,
+    ) {
+        while !stop.is_cancelled() {
+            let mut pause = pause_after(job, &self.config);
+            match round().await {
+                Ok(round) => {
+                    self.progress.completed(job);
+                    if round == Round::Full {
+                        continue;
+                    }
+                }
+                Err(failure) => {
+                    BackgroundJobFailed { job: job.as_str(), error: &with_causes(&failure) }.emit();
+                    pause = pause.min(RETRY_PAUSE);
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
     }
 
     /// A lease of a batch, and the terms of processing it if it is requested now.
@@ -68,26 +110,12 @@ impl Worker {
     }
 }
 
-/// Runs rounds of a job in a loop, with a pause after each unless it had a full batch. A failed round is logged
-/// and retried after the pause.
-async fn repeat<F: Future<Output = Result<Round, StoreFailure>>>(
-    job: &'static str,
-    pause: Duration,
-    stop: &CancellationToken,
-    mut round: impl FnMut() -> F,
-) {
-    while !stop.is_cancelled() {
-        match round().await {
-            Ok(Round::Full) => continue,
-            Ok(Round::Done) => {}
-            Err(failure) => {
-                BackgroundJobFailed { job, error: &with_causes(&failure) }.emit();
-            }
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(pause) => {}
-        }
+/// The pause after a round of a job.
+const fn pause_after(job: Job, config: &WorkerSettings) -> Duration {
+    match job {
+        Job::OutboxRelay => config.outbox_poll,
+        Job::Reconciler => config.reconcile_poll,
+        Job::Housekeeping => housekeeping::PERIOD,
     }
 }
 

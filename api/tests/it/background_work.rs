@@ -3,7 +3,10 @@
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
-use crate::support::{Backend, NO_WORKER, TestApp, concurrently, connect, eventually, on_both, statuses};
+use crate::command_line::Stack;
+use crate::support::{
+    Backend, NO_WORKER, Scrape, TestApp, concurrently, connect, eventually, on_both, statuses,
+};
 
 on_both!(open_payments_do_not_wait_for_the_gateway_one_after_another);
 
@@ -72,4 +75,68 @@ async fn messages_do_not_wait_for_a_slow_delivery() {
     lock.execute_unprepared("SELECT pg_advisory_unlock(1)").await.unwrap();
     are_delivered(30).await;
     lock.close().await.unwrap();
+}
+
+/// A worker whose relay gets no lease: it waits for a lock, or every round of it fails.
+async fn a_stalled_job_is_reported(stall: &str, resume: &str) {
+    let settings = [
+        ("GLASSHOUSE_WORKER_STALLED_SECONDS", "2"),
+        ("GLASSHOUSE_SHUTDOWN_GRACE_SECONDS", "1"),
+        ("DATABASE_STATEMENT_TIMEOUT_MS", "600000"),
+    ];
+    let mut stack = Stack::start(settings).await;
+    let management = stack.worker.client("management_addr").await;
+    management.get("/health/ready").await.expect(200);
+    let operator = connect(&stack.database.superuser_url()).await;
+    let stalls = async || {
+        operator.execute_unprepared(stall).await.unwrap();
+        eventually("the worker is not ready", async || {
+            let ready = management.get("/health/ready").await;
+            (ready.status == 503).then(|| {
+                let checks = json!({ "database": "ok", "worker": "error: outbox_relay makes no progress" });
+                assert_eq!(ready.body["checks"], checks);
+            })
+        })
+        .await;
+    };
+    stalls().await;
+    eventually("the metrics report it", async || {
+        let scrape = Scrape::of(&management).await;
+        let age = |job| scrape.sum("worker_job_last_success_age_seconds", &format!("worker_job=\"{job}\""));
+        let is_up = |name| scrape.sum("dependency_up", &format!("dependency=\"{name}\"")) == 1.0;
+        let is_late = age("outbox_relay") >= 2.0 && age("reconciler") < age("outbox_relay");
+        (is_late && is_up("database") && !is_up("worker")).then_some(())
+    })
+    .await;
+    assert_eq!(stack.worker.logs("health_check_failed").await["check"], "worker");
+
+    operator.execute_unprepared(resume).await.unwrap();
+    eventually("the worker is ready again", async || {
+        (management.get("/health/ready").await.status == 200).then_some(())
+    })
+    .await;
+
+    stalls().await;
+    stack.worker.signal("TERM");
+    let ended = stack.worker.ends().await;
+    // A round that hangs is cut, and one that fails ends.
+    let hangs = stall.starts_with("BEGIN");
+    assert_eq!(ended.code, Some(i32::from(hangs)), "{}", ended.stderr);
+    assert_eq!(ended.stdout.contains("background_job_failed"), !hangs);
+    operator.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_hangs_is_reported() {
+    a_stalled_job_is_reported("BEGIN; LOCK TABLE outbox_messages", "ROLLBACK").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_always_fails_is_reported() {
+    let function = "FUNCTION lease_outbox_messages(timestamptz, timestamptz, integer)";
+    a_stalled_job_is_reported(
+        &format!("REVOKE EXECUTE ON {function} FROM glasshouse_service"),
+        &format!("GRANT EXECUTE ON {function} TO glasshouse_service"),
+    )
+    .await;
 }

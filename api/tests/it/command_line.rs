@@ -75,7 +75,7 @@ async fn serve_gateway_and_worker_work_together() {
 
     for (process, checks) in [
         (&mut stack.serve, json!({ "database": "ok", "redis": "ok" })),
-        (&mut stack.worker, json!({ "database": "ok" })),
+        (&mut stack.worker, json!({ "database": "ok", "worker": "ok" })),
         (&mut stack.gateway, json!({})),
     ] {
         let ready = process.client("management_addr").await.get("/health/ready").await.expect(200);

@@ -16,8 +16,8 @@ on_both!(both_listeners_report_liveness_and_readiness, the_management_listener_i
 async fn both_listeners_report_liveness_and_readiness(backend: Backend) {
     let app = TestApp::start(backend).await;
     let checks = match backend {
-        Backend::Embedded => json!({ "database": "ok" }),
-        Backend::Servers => json!({ "database": "ok", "redis": "ok" }),
+        Backend::Embedded => json!({ "database": "ok", "worker": "ok" }),
+        Backend::Servers => json!({ "database": "ok", "redis": "ok", "worker": "ok" }),
     };
     for listener in [app.anonymous(), app.management()] {
         assert_eq!(listener.get("/health/live").await.expect(200), json!({ "status": "ok" }));
@@ -79,7 +79,7 @@ async fn concurrent_health_checks_share_one_check() {
         client.get("/health/live").await.expect(200);
         client.get("/health/ready").await.expect(200)
     });
-    let ready = json!({ "status": "ready", "checks": { "database": "ok", "redis": "ok" } });
+    let ready = json!({ "status": "ready", "checks": { "database": "ok", "redis": "ok", "worker": "ok" } });
     assert!(join_all(requests).await.iter().all(|response| *response == ready));
     app.management().get("/metrics").await.expect(200);
 

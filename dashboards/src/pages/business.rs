@@ -1,4 +1,4 @@
-//! Business metrics: revenue, sign-ups, logins, orders, and the outbox.
+//! Business metrics: revenue, sign-ups, logins, orders, the outbox, and background jobs.
 
 use anyhow::Result;
 
@@ -123,7 +123,7 @@ fn users(alerts: &Alerts) -> Result<Row> {
 fn outbox(alerts: &Alerts) -> Result<Row> {
     let backlog = alerts.named("OutboxBacklog")?;
     Ok(Row::new("Outbox: confirmations and other messages", 8)
-        .panel(6, graph(
+        .panel(5, graph(
             Unit::Seconds,
             "Outbox oldest message age",
             "The delay of the oldest undelivered message. If it rises, check that the worker runs and that deliveries \
@@ -131,7 +131,7 @@ fn outbox(alerts: &Alerts) -> Result<Row> {
         )
             .query(Query::range("max(outbox_oldest_age_seconds)").legend("oldest"))
             .alert(backlog))
-        .panel(6, graph(
+        .panel(5, graph(
             Unit::Count,
             "Outbox backlog",
             "Undelivered messages. Rising while deliveries continue: the worker is too slow. Rising without deliveries: it \
@@ -139,7 +139,7 @@ fn outbox(alerts: &Alerts) -> Result<Row> {
         )
             .query(Query::range("max(outbox_pending)").legend("pending"))
             .related_alert(backlog))
-        .panel(6, graph(
+        .panel(4, graph(
             Unit::Count,
             "Dead letters",
             "Messages whose delivery was given up. They wait for `glasshouse dead-letters requeue`; remove the cause \
@@ -147,7 +147,7 @@ fn outbox(alerts: &Alerts) -> Result<Row> {
         )
             .query(Query::range("max(outbox_dead_letters)").legend("dead letters"))
             .alert(alerts.named("DeadLetters")?))
-        .panel(6, graph(
+        .panel(5, graph(
             Unit::PerSecond,
             "Outbox deliveries by result",
             "Failed deliveries are retried, and given up after the last attempt. If all fail, the receiver is down: search for the log records \
@@ -156,5 +156,14 @@ fn outbox(alerts: &Alerts) -> Result<Row> {
             .query(Query::range(
                 "sum by (kind, result) (rate(outbox_deliveries_total[$__rate_interval]))",
             ).legend("{{kind}} {{result}}"))
-            .related_alert(backlog)))
+            .related_alert(backlog))
+        .panel(5, graph(
+            Unit::Seconds,
+            "Time since the last round by job",
+            "Of each background job of the slowest worker. If it rises steadily, the job fails or hangs: see \
+             `background_job_failed` in Investigate, and the locks of the database. Housekeeping has one round in ten \
+             minutes.",
+        )
+            .query(Query::range("max by (worker_job) (worker_job_last_success_age_seconds)").legend("{{worker_job}}"))
+            .related_alert(alerts.named("NotReady")?)))
 }

@@ -48,7 +48,8 @@ fn availability(alerts: &Alerts) -> Result<Row> {
         .panel(10, status(
             "Dependencies up",
             "Whether each process can reach its database and its Redis. Without the database, the process is not ready and \
-             gets no traffic; without Redis, it serves without a cache.",
+             gets no traffic; without Redis, it serves without a cache. `worker` stands for its background jobs: it is down \
+             when one of them makes no progress.",
             "dependency_up{SELECTED}",
             "{{job}}: {{dependency}}",
         ).alert(alerts.named("NotReady")?))

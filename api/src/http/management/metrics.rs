@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::http::health::Dependencies;
 use crate::http::problem::Problem;
+use crate::worker::Progress;
 
 /// The gauges that are measured when Prometheus scrapes.
 #[derive(Clone, Debug)]
@@ -65,6 +66,7 @@ impl Parts {
         if let Some(database) = self.dependencies.database() {
             database.measure_pool();
         }
+        self.measure_worker();
         join4(
             self.measure_health(),
             self.measure_active_users(),
@@ -77,6 +79,13 @@ impl Parts {
     async fn measure_health(&self) {
         for (dependency, verdict) in self.dependencies.check().await.iter() {
             self.metrics.health.set_up(dependency, *verdict == "ok");
+        }
+    }
+
+    fn measure_worker(&self) {
+        let jobs = self.dependencies.worker().map(Progress::ages);
+        for (job, age) in jobs.into_iter().flatten() {
+            self.metrics.worker.set_last_success_age(job.as_str(), age);
         }
     }
 

@@ -12,7 +12,7 @@ pub struct HealthMetrics {
 
 impl HealthMetrics {
     pub(super) fn register(registrar: &mut Registrar) -> Result<Self, Error> {
-        let help = "1 if the dependency (database, redis) passes its health check, 0 if not.";
+        let help = "1 if the dependency (database, redis; worker: the background jobs) passes its health check, 0 if not.";
         Ok(Self { up: registrar.int_gauge_vec("dependency_up", help, ["dependency"])? })
     }
 

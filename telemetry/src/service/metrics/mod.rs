@@ -10,6 +10,7 @@ mod faults;
 mod health;
 mod outbound;
 mod outbox;
+mod worker;
 
 pub use admission::AdmissionMetrics;
 pub use business::{BusinessMetrics, ORDER_STATUSES, PAYMENT_OUTCOMES, Sale};
@@ -20,6 +21,7 @@ pub use faults::FaultMetrics;
 pub use health::HealthMetrics;
 pub use outbound::{CircuitBreakerMetrics, OutboundMetrics};
 pub use outbox::OutboxMetrics;
+pub use worker::WorkerMetrics;
 
 use crate::metrics::{
     CappedLabel, Error, HttpMetrics, MetricDefinition, Registrar, StandardMetrics, StandardMetricsSettings,
@@ -61,6 +63,8 @@ pub struct Metrics {
     pub redis_breaker: CircuitBreakerMetrics,
     /// The outbox and its relay.
     pub outbox: OutboxMetrics,
+    /// The background jobs.
+    pub worker: WorkerMetrics,
     /// Health of the dependencies.
     pub health: HealthMetrics,
     /// Injected faults.
@@ -90,6 +94,7 @@ impl Metrics {
             cache: CacheMetrics::register(all.group("cache"))?,
             redis_breaker: CircuitBreakerMetrics::register(all.group("cache"), "redis")?,
             outbox: OutboxMetrics::register(all.group("outbox"))?,
+            worker: WorkerMetrics::register(all.group("worker"))?,
             health: HealthMetrics::register(all.group("health"))?,
             faults: FaultMetrics::register(all.group("faults"))?,
             standard: StandardMetrics::new(registrar, standard)?,
