@@ -65,7 +65,9 @@ impl Worker {
             AfterFailure::Retry => {
                 OutboxDeliveryFailed { tenant_id, message_id, kind, attempt, error }.emit(&self.metrics);
                 let pause = backoff(attempt, rand::random());
-                store.postpone_delivery(message, pause).await?;
+                if store.postpone_delivery(message, pause).await? == Delivery::LeaseLost {
+                    lease_lost();
+                }
             }
             AfterFailure::GiveUp => {
                 if store.give_up_delivery(message, error).await? == Delivery::LeaseLost {

@@ -57,7 +57,7 @@ pub(crate) struct Charge {
 impl Row {
     /// The order as the domain sees it.
     pub(crate) fn order(self) -> Order {
-        draft(self.number).price(std::slice::from_ref(&*PRODUCT)).unwrap().in_state(self.order)
+        draft(self.number).price(std::slice::from_ref(&*PRODUCT), now()).unwrap().in_state(self.order)
     }
 
     /// The payment as the domain sees it.

@@ -35,7 +35,6 @@ pub(crate) fn draft(number: Number) -> OrderDraft {
         payment: payment_id(number),
         placed_by: user(),
         basket: Basket::new(vec![(PRODUCT.id, Quantity::new(1).unwrap())], 1).unwrap(),
-        created_at: now(),
     }
 }
 
