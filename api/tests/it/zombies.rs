@@ -54,7 +54,8 @@ async fn zombie_changes_nothing(faults: Value, most_sent: usize) {
     locked.execute_unprepared("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE").await.unwrap();
     app.database.query("UPDATE outbox_messages SET available_at = now() RETURNING id").await;
     let waiting = "SELECT count(*) AS n FROM pg_locks JOIN pg_class ON pg_class.oid = relation \
-                   WHERE relname = 'orders' AND NOT granted";
+                   WHERE relname = 'orders' AND NOT granted \
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     eventually("the worker delivers", async || (app.database.number(waiting).await == 1).then_some(())).await;
     zombie.signal("STOP");
     let expired = "SELECT count(*) AS n FROM outbox_messages WHERE available_at <= now() AND attempts = 1";
@@ -82,6 +83,12 @@ async fn zombie_changes_nothing(faults: Value, most_sent: usize) {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(!ended.stdout.contains("outbox_delivered") && !ended.stdout.contains("dead_lettered"));
     assert_eq!(outbox(&app.database).await, before);
+}
+
+/// It may send the message that it had begun a second time, and begins no other one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_worker_does_not_mark_what_another_one_delivered() {
+    zombie_changes_nothing(json!({}), 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
