@@ -12,6 +12,7 @@ use glasshouse_telemetry::http::{Observe, TracingLogger};
 use glasshouse_telemetry::profiles::{Format, RecordError, record};
 use serde::Deserialize;
 
+use crate::http::Draining;
 use crate::http::problem::{Problem, ProblemDocuments, query_config};
 use crate::http::public::middleware::RequestSpan;
 
@@ -32,29 +33,43 @@ const fn default_seconds() -> u64 {
     60
 }
 
-async fn flamegraph(query: web::Query<Recording>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let svg = record_cpu(*query, Format::Flamegraph, &request).await?;
+async fn flamegraph(
+    query: web::Query<Recording>,
+    draining: web::Data<Draining>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let svg = record_cpu(*query, Format::Flamegraph, &draining, &request).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_SECURITY_POLICY, FLAMEGRAPH_POLICY))
         .content_type("image/svg+xml")
         .body(svg))
 }
 
-async fn profile(query: web::Query<Recording>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let profile = record_cpu(*query, Format::Pprof, &request).await?;
+async fn profile(
+    query: web::Query<Recording>,
+    draining: web::Data<Draining>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let profile = record_cpu(*query, Format::Pprof, &draining, &request).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"profile.pb.gz\""))
         .content_type("application/octet-stream")
         .body(profile))
 }
 
-async fn record_cpu(query: Recording, format: Format, request: &HttpRequest) -> Result<Vec<u8>, Problem> {
+async fn record_cpu(
+    query: Recording,
+    format: Format,
+    draining: &Draining,
+    request: &HttpRequest,
+) -> Result<Vec<u8>, Problem> {
     if !(1..=MAX_SECONDS).contains(&query.seconds) {
         let detail = format!("seconds must be from 1 to {MAX_SECONDS}");
         return Err(Problem::bad_request("invalid_query", detail));
     }
     let recorded = tokio::select! {
         recorded = record(Duration::from_secs(query.seconds), format) => recorded,
+        () = process_stops(draining) => return Err(Problem::unavailable("stopping", "the process is stopping")),
         () = client_disconnects(request) => return Err(Problem::bad_request("client_left", "the client closed the connection")),
     };
     recorded.map_err(|error| match error {
@@ -70,7 +85,7 @@ async fn record_cpu(query: Recording, format: Format, request: &HttpRequest) -> 
     })
 }
 
-/// How often a recording checks whether its client is still connected.
+/// How often a recording checks whether the process stops, and whether its client is still connected.
 const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A duplicate of a client's socket, which is peeked and never read.
@@ -82,6 +97,13 @@ pub(crate) fn remember_connection(connection: &tokio::net::TcpStream, extensions
     // If this fails, a recording whose client disconnects continues to its end.
     if let Ok(descriptor) = connection.as_fd().try_clone_to_owned() {
         extensions.insert(Connection(TcpStream::from(descriptor)));
+    }
+}
+
+/// A process that stops waits for its requests, and does not wait minutes for a recording.
+async fn process_stops(draining: &Draining) {
+    while !draining.is_on() {
+        tokio::time::sleep(CHECK_INTERVAL).await;
     }
 }
 
