@@ -49,6 +49,9 @@ struct Arguments {
     /// How long each fault lasts, in seconds.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
+    /// Stop at the first finding.
+    #[arg(long)]
+    fail_fast: bool,
     /// Write the results to the section of this Markdown page between the marks `chaos:begin` and `chaos:end`.
     #[arg(long)]
     markdown: Option<PathBuf>,
@@ -77,6 +80,7 @@ async fn main() -> ExitCode {
         kills: if arguments.short { KILLS_IN_SHORT } else { arguments.kills },
         pauses: if arguments.short { PAUSES_IN_SHORT } else { arguments.pauses },
         only: arguments.only,
+        fail_fast: arguments.fail_fast,
         duration: Duration::from_secs(arguments.seconds),
     };
     match run::run(&arguments.binary, &plan, arguments.markdown.as_deref()).await {

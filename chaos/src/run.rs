@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) pauses: u32,
     /// Only faults whose name contains this text.
     pub(crate) only: Option<String>,
+    /// Whether the first finding ends the run.
+    pub(crate) fail_fast: bool,
     /// How long each fault lasts.
     pub(crate) duration: Duration,
 }
@@ -68,6 +70,9 @@ pub(crate) async fn run(binary: &Path, plan: &Plan, markdown: Option<&Path>) -> 
         let outcome = run.exercise(fault, plan.duration).await.with_context(|| fault.to_string())?;
         report::print(&format!("[{}/{}] {fault}: {outcome}", number + 1, schedule.len()));
         report.add(fault.kind(), outcome);
+        if plan.fail_fast && !report.is_clean() {
+            break;
+        }
     }
     report::print(&report.table());
     if let Some(page) = markdown {

@@ -186,6 +186,13 @@ async fn incomplete_bodies_give_their_memory_up_to_new_requests() {
         let begun = head("/v1/auth/login", "Content-Length: 60000") + &" ".repeat(59_999);
         stalled.push(connect(app.addresses.http.unwrap(), begun.as_bytes()).await);
     }
+    // One that arrives during a login would be rejected for want of a place.
+    eventually("all bodies are being received", async || {
+        let scrape = Scrape::of(&app.management()).await;
+        let (received, shed) = (scrape.sum("http_requests_in_flight", ""), scrape.sum("load_shed_total", ""));
+        (received + shed >= 4.0).then_some(())
+    })
+    .await;
     for _ in 0..3 {
         let body = login().to_string() + &" ".repeat(60_000);
         let request = app.anonymous().request(Method::POST, "/v1/auth/login");
