@@ -19,7 +19,7 @@ use crate::system::{Ledger, System};
 #[derive(Debug)]
 pub(crate) struct Books {
     ledger: Ledger,
-    /// The findings so far, by what was checked. What is lost stays lost, and is reported once.
+    /// The findings of the last check, by what was checked. What is lost stays lost, and is reported once.
     known: HashMap<String, u64>,
     /// The stock of all products when their shops opened.
     initial_stock: i64,
@@ -81,14 +81,14 @@ impl Books {
     /// The audit cannot be made.
     pub(crate) async fn check(&mut self, system: &System, journal: &Journal) -> Result<Vec<Finding>> {
         let found = self.find(system, journal).await?;
-        Ok(found.into_iter().filter_map(|finding| self.new_part(finding)).collect())
-    }
-
-    /// The part of a finding that was not found before.
-    fn new_part(&mut self, finding: Finding) -> Option<Finding> {
-        let known = self.known.insert(finding.check.clone(), finding.count).unwrap_or_default();
-        let count = finding.count.checked_sub(known).filter(|count| *count > 0)?;
-        Some(Finding { count, ..finding })
+        let counts = found.iter().map(|finding| (finding.check.clone(), finding.count)).collect();
+        let known = std::mem::replace(&mut self.known, counts);
+        let new_part = |finding: Finding| {
+            let before = known.get(&finding.check).copied().unwrap_or_default();
+            let count = finding.count.checked_sub(before).filter(|count| *count > 0)?;
+            Some(Finding { count, ..finding })
+        };
+        Ok(found.into_iter().filter_map(new_part).collect())
     }
 
     async fn find(&self, system: &System, journal: &Journal) -> Result<Vec<Finding>> {
@@ -105,17 +105,17 @@ impl Books {
             let text = format!("{count} payments or messages are unfinished after {REST_TIMEOUT:?}");
             findings.push(Finding::new(Kind::Stuck, "background_work_ends", count, text));
         }
-        // The audit knows that what customers were told is true. Here, it is also all that happened: a request that took
-        // effect twice would leave something that nobody was told.
-        let told = journal.told();
+        // The audit proves that what was acknowledged happened. This proves that nothing else did: a request that took effect
+        // twice is acknowledged once.
+        let acknowledged = journal.acknowledged();
         let (orders, moved) = (number(ORDERS).await?, number(RECEIVED).await? - self.initial_stock);
         superuser.close().await?;
-        if (orders, moved) != (told.orders, told.moved) {
+        if (orders, moved) != (acknowledged.orders, acknowledged.moved) {
             let text = format!(
-                "there are {orders} orders and {moved} moved units, and customers were told {told:?}"
+                "there are {orders} orders and {moved} moved units, of which are acknowledged {acknowledged:?}"
             );
-            let count = orders.abs_diff(told.orders) + moved.abs_diff(told.moved);
-            findings.push(Finding::new(Kind::Twice, "nothing_untold_happened", count, text));
+            let count = orders.abs_diff(acknowledged.orders) + moved.abs_diff(acknowledged.moved);
+            findings.push(Finding::new(Kind::Twice, "all_effects_are_acknowledged", count, text));
         }
         findings.extend(self.audit(system, journal.flush()?).await?);
         Ok(findings)

@@ -38,7 +38,7 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { requests, failed, acknowledged, .. } = self.counts;
+        let Counts { requests, failed, acknowledged } = self.counts;
         write!(f, "{requests} requests, {failed} failed, {acknowledged} acknowledged")?;
         write!(f, ", recovered in {:.1} s", self.recovery.as_secs_f64())?;
         if !self.took_effect {
@@ -56,6 +56,7 @@ impl fmt::Display for Outcome {
 struct Row {
     repetitions: u64,
     counts: Counts,
+    stuck: u64,
     lost: u64,
     twice: u64,
     other_findings: u64,
@@ -83,7 +84,7 @@ impl Report {
         row.counts.requests += outcome.counts.requests;
         row.counts.failed += outcome.counts.failed;
         row.counts.acknowledged += outcome.counts.acknowledged;
-        row.counts.stuck += outcome.counts.stuck + outcome.number_of(Kind::Stuck);
+        row.stuck += outcome.number_of(Kind::Stuck);
         row.lost += outcome.number_of(Kind::Lost);
         row.twice += outcome.number_of(Kind::Twice);
         row.other_findings += outcome.number_of(Kind::Other);
@@ -92,7 +93,7 @@ impl Report {
 
     /// Whether nothing was found.
     pub(crate) fn is_clean(&self) -> bool {
-        self.rows.values().all(|row| row.lost + row.twice + row.counts.stuck + row.other_findings == 0)
+        self.rows.values().all(|row| row.lost + row.twice + row.stuck + row.other_findings == 0)
     }
 
     /// The results as a Markdown table.
@@ -110,7 +111,7 @@ impl Report {
             total.counts.requests += row.counts.requests;
             total.counts.failed += row.counts.failed;
             total.counts.acknowledged += row.counts.acknowledged;
-            total.counts.stuck += row.counts.stuck;
+            total.stuck += row.stuck;
             total.lost += row.lost;
             total.twice += row.twice;
             total.other_findings += row.other_findings;
@@ -142,8 +143,8 @@ impl Report {
 
 impl Row {
     fn line(&self, kind: &str) -> String {
-        let Self { repetitions, counts, lost, twice, other_findings, worst_recovery } = self;
-        let Counts { requests, failed, acknowledged, stuck } = counts;
+        let Self { repetitions, counts, stuck, lost, twice, other_findings, worst_recovery } = self;
+        let Counts { requests, failed, acknowledged } = counts;
         format!(
             "| {kind} | {repetitions} | {requests} | {acknowledged} | {lost} | {twice} | {stuck} | \
              {other_findings} | {:.1} s | {failed} |",

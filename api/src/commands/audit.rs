@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::ValueEnum;
 use comfy_table::{Table, presets};
 use glasshouse_infra::db::audit::{Acknowledgements, AuditInput, Auditor, CheckResult, Report};
 use glasshouse_infra::db::{Database, DatabaseSettings};
 use glasshouse_infra::payment_gateway::ledger::{Ledger, LedgerAddress};
-use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
 use time::format_description::well_known::Rfc3339;
 
 use crate::config::{StorageSettings, read_outbox_retention, read_service_role};
@@ -97,8 +96,7 @@ async fn connect(settings: DatabaseSettings) -> anyhow::Result<Database> {
         slow_query: STATEMENT_TIMEOUT,
         ..settings
     };
-    let metrics = Metrics::new(MetricsSettings::default())?;
-    Database::connect(&settings, &metrics).await.context("database_connection_failed")
+    super::connect(&settings).await
 }
 
 /// The report for people: a row for each check, and its findings below.

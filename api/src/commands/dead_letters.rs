@@ -2,15 +2,11 @@
 
 use std::io::{self, Write};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use glasshouse_domain::id::MessageId;
-use glasshouse_infra::db::{Database, DeadLetters};
+use glasshouse_infra::db::DeadLetters;
 use glasshouse_telemetry::service::events::outbox::DeadLettersRequeued;
-use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
 use uuid::Uuid;
-
-use crate::config::StorageSettings;
-use crate::environment::{Reader, environment};
 
 /// What to do with dead letters.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -36,13 +32,7 @@ pub(crate) async fn run(command: DeadLettersCommand) -> anyhow::Result<()> {
     if let DeadLettersCommand::Requeue { all, ids } = &command {
         ensure!(*all || !ids.is_empty(), "nothing to requeue: pass the ids of messages, or --all");
     }
-    let mut env = Reader::new(environment);
-    let storage = StorageSettings::read(&mut env);
-    let storage = env.finish(storage)?;
-    let database = Database::connect(&storage.database, &Metrics::new(MetricsSettings::default())?)
-        .await
-        .context("database_connection_failed")?;
-    let dead_letters = DeadLetters::new(database);
+    let dead_letters = DeadLetters::new(super::connect_to_storage().await?);
     let result = match command {
         DeadLettersCommand::List { limit } => list(&dead_letters, limit).await,
         DeadLettersCommand::Requeue { ids, .. } => requeue(&dead_letters, &ids).await,

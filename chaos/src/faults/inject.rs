@@ -29,14 +29,23 @@ impl Fault {
     /// # Errors
     /// The fault cannot be injected or healed. The system is broken then.
     pub(crate) async fn happen(&self, system: &mut System, duration: Duration) -> Result<(bool, Instant)> {
-        let took_effect = match self {
+        let took_effect = self.last(system, duration).await?;
+        let ended = Instant::now();
+        system.restart_stopped().await?;
+        Ok((took_effect, ended))
+    }
+
+    /// Injects the fault, and ends it unless it leaves processes stopped. Returns whether it took effect.
+    async fn last(&self, system: &mut System, duration: Duration) -> Result<bool> {
+        match self {
+            Self::Nothing => sleep(duration).await,
             Self::KillAt(role, fail_point) => {
                 let kill = async |replica: &Replica| {
                     replica.kill()?;
                     sleep(RESTART_DELAY).await;
                     Ok(())
                 };
-                at_fail_point(system, *role, fail_point, kill).await?
+                return at_fail_point(system, *role, fail_point, kill).await;
             }
             Self::PauseAt(role, fail_point) => {
                 let pause = async |replica: &Replica| {
@@ -44,22 +53,8 @@ impl Fault {
                     sleep(PAUSE).await;
                     replica.resume()
                 };
-                at_fail_point(system, *role, fail_point, pause).await?
+                return at_fail_point(system, *role, fail_point, pause).await;
             }
-            _ => {
-                self.last(system, duration).await?;
-                true
-            }
-        };
-        let ended = Instant::now();
-        system.restart_stopped().await?;
-        Ok((took_effect, ended))
-    }
-
-    async fn last(&self, system: &mut System, duration: Duration) -> Result<()> {
-        match self {
-            Self::Nothing => sleep(duration).await,
-            Self::KillAt(..) | Self::PauseAt(..) => {}
             Self::KillAll(role) => {
                 system.with_role(*role).try_for_each(Replica::kill)?;
                 sleep(RESTART_DELAY).await;
@@ -113,15 +108,25 @@ impl Fault {
             }
             Self::Cut(role, server) => {
                 let proxies = proxies(system, *role, *server)?;
-                let deadline = Instant::now() + duration;
-                while Instant::now() < deadline {
+                again_and_again(duration, async || {
                     proxies.iter().for_each(|proxy| proxy.cut());
-                    sleep(AGAIN).await;
-                }
+                    Ok(())
+                })
+                .await?;
             }
         }
-        Ok(())
+        Ok(true)
     }
+}
+
+/// Repeats an action until the duration has passed.
+async fn again_and_again(duration: Duration, mut act: impl AsyncFnMut() -> Result<()>) -> Result<()> {
+    let deadline = Instant::now() + duration;
+    while Instant::now() < deadline {
+        act().await?;
+        sleep(AGAIN).await;
+    }
+    Ok(())
 }
 
 /// The proxies between the processes with a role and a server.
@@ -182,11 +187,7 @@ async fn postgres(fault: PostgresFault, system: &mut System, duration: Duration)
         PostgresFault::TerminateBackends => {
             let sql =
                 format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{SERVICE}'");
-            let deadline = Instant::now() + duration;
-            while Instant::now() < deadline {
-                postgres.execute(&[&sql]).await?;
-                sleep(AGAIN).await;
-            }
+            again_and_again(duration, async || postgres.execute(&[&sql]).await).await?;
         }
         PostgresFault::OutOfConnections => {
             let held = postgres.use_up_connections().await?;
@@ -235,11 +236,7 @@ async fn redis(fault: RedisFault, system: &mut System, duration: Duration) -> Re
             redis.signal(Signal::CONT)?;
         }
         RedisFault::Flush => {
-            let deadline = Instant::now() + duration;
-            while Instant::now() < deadline {
-                redis.command("FLUSHALL").await?;
-                sleep(AGAIN).await;
-            }
+            again_and_again(duration, async || redis.command("FLUSHALL").await).await?;
         }
         RedisFault::OutOfMemory => {
             redis.command("CONFIG SET maxmemory 1").await?;

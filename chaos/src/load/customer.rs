@@ -31,7 +31,7 @@ struct Action {
 }
 
 /// The longest time without a final answer. It is longer than any fault.
-const PATIENCE: Duration = Duration::from_secs(60);
+const ACTION_TIMEOUT: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The share of actions that are repeated after their final answer, as by an impatient customer.
@@ -134,7 +134,7 @@ impl Customer {
     }
 
     async fn send_until_final(&mut self, action: &Action) -> Option<Value> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + ACTION_TIMEOUT;
         let mut pause = FIRST_PAUSE;
         while Instant::now() < deadline {
             let api = self.some_api().clone();
@@ -150,7 +150,6 @@ impl Customer {
             tokio::time::sleep(pause.mul_f64(self.random.random_range(0.5..1.0))).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        self.counters.stuck.fetch_add(1, Ordering::Relaxed);
         self.journal.stuck(&action.key, &action.path);
         None
     }

@@ -1,4 +1,4 @@
-//! What the customers know: the acknowledged actions, in the format of `glasshouse audit`
+//! The acknowledged actions, in the format of `glasshouse audit`
 //! (docs/reliability.md).
 
 use std::fs::File;
@@ -21,13 +21,13 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 struct Entries {
     file: BufWriter<File>,
-    told: Told,
+    acknowledged: Acknowledged,
     complaints: Vec<Finding>,
 }
 
 /// Sums over the journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct Acknowledged {
     /// The number of orders.
     pub(crate) orders: i64,
     /// The units that were added to the stock of all products, less those that were removed.
@@ -37,7 +37,11 @@ pub(crate) struct Told {
 impl Journal {
     pub(crate) fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).with_context(|| path.display().to_string())?;
-        let entries = Entries { file: BufWriter::new(file), told: Told::default(), complaints: Vec::new() };
+        let entries = Entries {
+            file: BufWriter::new(file),
+            acknowledged: Acknowledged::default(),
+            complaints: Vec::new(),
+        };
         Ok(Self { path: path.to_owned(), entries: Mutex::new(entries) })
     }
 
@@ -47,9 +51,9 @@ impl Journal {
         Ok(&self.path)
     }
 
-    /// What customers were told up to now.
-    pub(crate) fn told(&self) -> Told {
-        self.lock().told
+    /// What was acknowledged up to now.
+    pub(crate) fn acknowledged(&self) -> Acknowledged {
+        self.lock().acknowledged
     }
 
     /// What customers observed that must not happen.
@@ -59,7 +63,7 @@ impl Journal {
 
     /// A new order, as it was answered.
     pub(crate) fn new_order(&self, tenant: &str, order: &Value) {
-        self.lock().told.orders += 1;
+        self.lock().acknowledged.orders += 1;
         self.changed_order(tenant, order);
     }
 
@@ -75,7 +79,7 @@ impl Journal {
 
     /// An acknowledged movement of stock.
     pub(super) fn stock_movement(&self, tenant: &str, key: &str, product: &str, delta: i64) {
-        self.lock().told.moved += delta;
+        self.lock().acknowledged.moved += delta;
         let movement = json!({ "idempotency_key": key, "product_id": product });
         self.write(&json!({ "tenant": tenant, "stock_movement": movement }));
     }

@@ -37,8 +37,6 @@ pub(crate) struct Counters {
     pub(crate) failed: AtomicU64,
     /// Actions whose final answer was a success.
     pub(crate) acknowledged: AtomicU64,
-    /// Actions without a final answer after all retries.
-    pub(crate) stuck: AtomicU64,
 }
 
 /// A snapshot of [`Counters`].
@@ -47,7 +45,6 @@ pub(crate) struct Counts {
     pub(crate) requests: u64,
     pub(crate) failed: u64,
     pub(crate) acknowledged: u64,
-    pub(crate) stuck: u64,
 }
 
 impl Counters {
@@ -57,7 +54,6 @@ impl Counters {
             requests: read(&self.requests),
             failed: read(&self.failed),
             acknowledged: read(&self.acknowledged),
-            stuck: read(&self.stuck),
         }
     }
 }
@@ -69,7 +65,6 @@ impl Counts {
             requests: self.requests - earlier.requests,
             failed: self.failed - earlier.failed,
             acknowledged: self.acknowledged - earlier.acknowledged,
-            stuck: self.stuck - earlier.stuck,
         }
     }
 }
