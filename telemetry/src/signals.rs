@@ -9,7 +9,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Metadata;
-use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -210,11 +210,13 @@ impl Signals {
         // Nor are there spans of libraries, whose fields bring text too.
         let own_spans =
             filter_fn(move |metadata: &Metadata<'_>| !metadata.is_span() || trusted.wrote(metadata));
-        let filter = filter.and(own_spans.with_max_level_hint(LevelFilter::TRACE));
+        let own_spans = own_spans.with_max_level_hint(LevelFilter::TRACE);
         let errors = settings.errors.as_ref().zip(error_transport);
         let errors = errors.map(|(errors, transport)| errors::start(errors, transport, origin, schema));
         let layers = spans.and_then(logs).and_then(errors);
-        tracing_subscriber::registry().with(layers.with_filter(filter)).try_init()?;
+        // The filters are layers of their own. As filters of `layers`, they would let a library that asks whether its event is
+        // enabled, and is told that it is not, take the next event of the thread with it: the answer is kept until then.
+        tracing_subscriber::registry().with(layers).with(own_spans).with(filter).try_init()?;
         panics::log_all();
         let receiver = settings.pyroscope.clone().zip(profile_client);
         let receiver =

@@ -108,6 +108,7 @@ async fn the_service_can_use_a_migrated_database() {
     for _ in 0..2 {
         let migrated = Process::run(&["migrate"], &settings([("DATABASE_MIGRATION_URL", &*owner)])).await;
         assert_eq!(migrated.code, Some(0), "{migrated:?}");
+        assert!(migrated.stdout.contains("database_migrated"), "{migrated:?}");
     }
     let seeded = Process::run(&["seed", "--demo"], &as_service).await;
     assert_eq!(seeded.code, Some(0), "{seeded:?}");
