@@ -10,6 +10,7 @@ use glasshouse_telemetry::{Telemetry, TelemetrySettings};
 use crate::commands;
 use crate::commands::audit::{self, AuditArgs};
 use crate::commands::dead_letters::DeadLettersCommand;
+use crate::commands::migrate::MigrateArgs;
 use crate::commands::seed::SeedArgs;
 use crate::commands::set_plan::SetPlanArgs;
 use crate::commands::telemetry_contract::ContractArgs;
@@ -36,8 +37,8 @@ enum Command {
     Worker,
     /// Run the payment-gateway simulator.
     Gateway,
-    /// Apply the pending database migrations.
-    Migrate,
+    /// Apply the pending database migrations, also while the service runs.
+    Migrate(MigrateArgs),
     /// Add tenants, users, products and orders.
     Seed(SeedArgs),
     /// Give a tenant another plan: sign-up yields `free`.
@@ -90,7 +91,7 @@ impl Command {
             Self::Serve => keep_running(ProcessKind::Serve),
             Self::Worker => keep_running(ProcessKind::Worker),
             Self::Gateway => keep_running(ProcessKind::Gateway),
-            Self::Migrate => run_once(commands::migrate::run()),
+            Self::Migrate(args) => run_once(commands::migrate::run(args)),
             Self::Seed(args) => run_once(commands::seed::run(args)),
             Self::SetPlan(args) => run_once(commands::set_plan::run(args)),
             Self::DeadLetters(command) => run_once(commands::dead_letters::run(command)),

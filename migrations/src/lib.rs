@@ -3,6 +3,7 @@
 //! Migrations follow expand and contract: the previous version of the service must run on the schema of the next
 //! one. A breaking change is split into two migrations, with a release between them.
 
+mod apply;
 mod m0001_tables;
 mod m0002_tenant_isolation;
 mod m0004_background_work;
@@ -16,16 +17,18 @@ mod tables;
 
 use std::time::Duration;
 
-pub use sea_orm_migration::MigratorTrait;
+pub use apply::apply;
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, TransactionTrait};
+use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection, EntityTrait};
+use sea_orm_migration::seaql_migrations::{Entity, Model};
+pub use sea_orm_migration::{DbErr, MigratorTrait};
+
+/// The last migration without which this version of the service does not work. It works with the later ones, and with those of
+/// the next version: migrations only expand the schema that it uses.
+pub const REQUIRED_MIGRATION: &str = "m0009_received_stock";
 
 /// The timeout of the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The limit of a statement, which may rewrite a large table. Set in the transaction rather than as a parameter of the
-/// session, which poolers such as PgBouncer reject.
-const STATEMENT_TIMEOUT: &str = "SET LOCAL statement_timeout = '1h'";
 
 /// Opens one connection for migrations, as the role that `url` names: the owner of the schema. A SQLite file that
 /// does not exist is created.
@@ -42,20 +45,6 @@ pub async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
         .map_sqlx_postgres_opts(|postgres| postgres.extra_float_digits(None))
         .map_sqlx_sqlite_opts(|sqlite| sqlite.create_if_missing(true));
     Database::connect(options).await
-}
-
-/// Applies the pending migrations. On Postgres they are one transaction: if one of them fails, none is applied.
-///
-/// # Errors
-/// When a migration fails.
-pub async fn apply(database: &DatabaseConnection) -> Result<(), DbErr> {
-    if database.get_database_backend() == DbBackend::Sqlite {
-        return Migrator::up(database, None).await;
-    }
-    let transaction = database.begin().await?;
-    transaction.execute_unprepared(STATEMENT_TIMEOUT).await?;
-    Migrator::up(&transaction, None).await?;
-    transaction.commit().await
 }
 
 /// The list of all migrations, oldest first.
@@ -75,5 +64,16 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_received_stock::Migration),
             Box::new(m0010_life_of_idempotency_keys::Migration),
         ]
+    }
+
+    /// The applied migrations. A later version of the service may have applied others, whose schema this version can use
+    /// too: a release is rolled back without its schema.
+    #[expect(clippy::disallowed_methods, reason = "the table belongs to no tenant")]
+    async fn get_migration_models<C: ConnectionTrait>(database: &C) -> Result<Vec<Model>, DbErr> {
+        Self::install(database).await?;
+        let known = Self::migrations();
+        let mut applied = Entity::find().all(database).await?;
+        applied.retain(|model| known.iter().any(|migration| migration.name() == model.version));
+        Ok(applied)
     }
 }

@@ -7,6 +7,7 @@ use anyhow::Context;
 use glasshouse_infra::db::{Database, DatabaseSettings};
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::redis::{Redis, RedisSettings};
+use glasshouse_migrations::REQUIRED_MIGRATION;
 use glasshouse_telemetry::service::events::cache::{RedisConnectionFailed, RedisConnectionOk};
 use glasshouse_telemetry::service::events::database::{DatabaseConnectionFailed, DatabaseConnectionOk};
 use glasshouse_telemetry::service::metrics::{CircuitBreakerMetrics, Metrics};
@@ -40,7 +41,7 @@ pub(super) async fn connect(
             let faults = faults.clone();
             move || faults.trigger_slow_query()
         });
-    database.check_isolation().await.context("database_check_failed")?;
+    database.check_schema(REQUIRED_MIGRATION).await.context("database_check_failed")?;
     DatabaseConnectionOk {}.emit();
     let redis = match redis {
         Some(settings) => Some(connect_redis(settings, metrics.redis_breaker.clone()).await?),

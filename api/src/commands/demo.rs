@@ -23,7 +23,7 @@ pub(crate) async fn run(config: Box<DemoConfig>) -> anyhow::Result<()> {
         create_private_folder(directory)
             .with_context(|| format!("GLASSHOUSE_DATA_DIR: cannot create {}", directory.display()))?;
     }
-    migrate::migrate(&config.storage.migration_address).await?;
+    migrate::migrate(&config.storage.migration_address, None).await?;
     let mail_folder = config.worker.mail_folder.clone();
     let order = prepare(&config.storage.database, &config.auth).await?;
     let application = Application::build(Config::Demo(config)).await?;

@@ -12,6 +12,7 @@ use glasshouse_domain::values::{Email, Name, Password, PasswordHash, Quantity, S
 use glasshouse_infra::clock;
 use glasshouse_infra::db::{Database, Seeder};
 use glasshouse_infra::passwords::{Argon2Hasher, HashingQueue};
+use glasshouse_migrations::REQUIRED_MIGRATION;
 use glasshouse_telemetry::service::events::process::DatabaseSeeded;
 use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
 use time::{Duration, OffsetDateTime};
@@ -45,7 +46,7 @@ pub(crate) async fn run(args: SeedArgs) -> anyhow::Result<()> {
     let metrics = Metrics::new(MetricsSettings::default())?;
     let database =
         Database::connect(&storage.database, &metrics).await.context("database_connection_failed")?;
-    database.check_isolation().await?;
+    database.check_schema(REQUIRED_MIGRATION).await?;
     let hasher = HashingQueue::new(hashing, metrics.admission)?.enter()?;
     let seeder = Seeder::new(database);
     if args.demo {

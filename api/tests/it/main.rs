@@ -50,6 +50,7 @@ mod lost_connections;
 mod malformed_requests;
 mod methods;
 mod metrics;
+mod migrations;
 mod new_passwords;
 mod openapi;
 mod outages;

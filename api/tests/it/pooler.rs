@@ -150,6 +150,38 @@ async fn tenants_stay_apart_while_their_transactions_share_connections() {
     futures_util::future::join_all(rounds).await;
 }
 
+/// What a transaction sets ends with it, however it ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_setting_reaches_another_client_of_the_pooler() {
+    let database = TestDatabase::create(Backend::Servers).await;
+    let Some(bouncer) = PgBouncer::start(&database.service_url()).await else { return };
+    let url = bouncer.url(&database.service_url());
+    let settings = [("DATABASE_URL", &*url), ("DATABASE_STATEMENT_TIMEOUT_MS", "4321")];
+    let app = TestApp::start_on(database, &settings).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(3).await;
+    let other = glasshouse_migrations::connect(&url).await.unwrap();
+    let leaked = "SELECT concat_ws(' ', current_setting('app.tenant_id', true), (SELECT max(sku) FROM products), \
+                  nullif(current_setting('statement_timeout'), '0')) AS leaked";
+    let leaked = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, leaked);
+    for _ in 0..30 {
+        let requests = async {
+            // Commits, a conflict, and a rejected body.
+            owner.order(&product, 1).await;
+            owner.get("/v1/orders").await.expect(200);
+            owner.order(&product, 0).await;
+        };
+        let look = async {
+            for _ in 0..5 {
+                let row = other.query_one_raw(leaked.clone()).await.unwrap().unwrap();
+                assert_eq!(row.try_get::<String>("", "leaked").unwrap(), "");
+            }
+        };
+        futures_util::future::join(requests, look).await;
+    }
+    other.close().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn migrations_run_through_a_pooler() {
     let database = TestDatabase::create_empty().await;

@@ -63,6 +63,12 @@ pub enum ConnectError {
     /// The tables do not exist, or the role has no privileges on them.
     #[error("the database has no schema that this role may use: run `glasshouse migrate` first")]
     NotMigrated,
+    /// The schema is that of a version which is too old.
+    #[error("the schema of the database lacks the migration {migration}: run `glasshouse migrate` first")]
+    Outdated {
+        /// The missing migration.
+        migration: &'static str,
+    },
 }
 
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -103,12 +109,12 @@ impl Database {
         Ok(Self { pool: Arc::new(pool) })
     }
 
-    /// Checks that row-level security applies to the role of this pool, and that the schema exists.
+    /// Checks that row-level security applies to the role of this pool, and that the schema includes a migration.
     ///
     /// # Errors
-    /// [`ConnectError::ExemptRole`] or [`ConnectError::NotMigrated`] when one of them is not the case, and
-    /// [`ConnectError::Unreachable`] when the database fails.
-    pub async fn check_isolation(&self) -> Result<(), ConnectError> {
+    /// [`ConnectError::ExemptRole`], [`ConnectError::NotMigrated`] or [`ConnectError::Outdated`] when one of them is not the
+    /// case, and [`ConnectError::Unreachable`] when the database fails.
+    pub async fn check_schema(&self, migration: &'static str) -> Result<(), ConnectError> {
         if self.pool.is_sqlite() {
             return Ok(());
         }
@@ -131,6 +137,10 @@ impl Database {
         if !row.try_get::<bool>("", "migrated")? {
             return Err(ConnectError::NotMigrated);
         }
+        let required = "SELECT 1 FROM seaql_migrations WHERE version = $1";
+        let required = Statement::from_sql_and_values(DbBackend::Postgres, required, [migration.into()]);
+        let query = self.pool.connection.query_one_raw(required);
+        self.pool.limits.within_deadline(query).await?.ok_or(ConnectError::Outdated { migration })?;
         Ok(())
     }
 }

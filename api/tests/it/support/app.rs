@@ -44,14 +44,22 @@ impl TestApp {
 
     /// Starts on an existing database.
     pub(crate) async fn start_on(database: TestDatabase, settings: &[(&str, &str)]) -> Self {
-        let application = Application::build(configuration(&database, settings)).await.unwrap();
+        Self::try_start_on(database, settings).await.unwrap()
+    }
+
+    /// Starts on an existing database, or returns why it does not start.
+    pub(crate) async fn try_start_on(
+        database: TestDatabase,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let application = Application::build(configuration(&database, settings)).await?;
         let addresses = application.addresses();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(application.run_until(async move {
             let _ = stopped.await;
         }));
         let http = reqwest::Client::new();
-        Self { addresses, database, http, stop: Some(stop), running: Some(running) }
+        Ok(Self { addresses, database, http, stop: Some(stop), running: Some(running) })
     }
 
     /// The error of a start that must fail.

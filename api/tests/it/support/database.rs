@@ -6,6 +6,8 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, Statement};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+use glasshouse_migrations::Migrator;
+
 use super::Backend;
 
 /// A migrated and empty database for one test. Clones share it; dropping the last one removes it.
@@ -183,7 +185,7 @@ fn service_defaults() -> String {
 
 async fn migrate(url: &str) {
     let connection = glasshouse_migrations::connect(url).await.unwrap();
-    glasshouse_migrations::apply(&connection).await.unwrap();
+    glasshouse_migrations::apply::<Migrator>(&connection, None, |_| {}).await.unwrap();
     connection.close().await.unwrap();
 }
 

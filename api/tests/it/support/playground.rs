@@ -15,7 +15,10 @@ pub(crate) struct Playground {
 
 impl Playground {
     pub(crate) async fn new(backend: Backend) -> Self {
-        let app = TestApp::start(backend).await;
+        Self::of(TestApp::start(backend).await).await
+    }
+
+    pub(crate) async fn of(app: TestApp) -> Self {
         let owner = app.new_tenant().await;
         let user = app.add_user(&owner, "member").await.get("/v1/users/me").await;
         let user = user["id"].as_str().unwrap().to_owned();

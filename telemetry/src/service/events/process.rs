@@ -36,6 +36,9 @@ crate::events! {
     /// `migrate` applied the missing migrations.
     pub struct DatabaseMigrated: INFO "database_migrated" {}
 
+    /// A migration could not get a lock in time, which a transaction of another client holds. `migrate` tries again.
+    pub struct DatabaseMigrationBlocked<'a>: WARN "database_migration_blocked" { error: &'a str }
+
     /// `seed` added its data.
     pub struct DatabaseSeeded: INFO "database_seeded" { demo: bool, tenants: u32, orders: u32 }
 
