@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use faults::Fault;
+use system::Binaries;
 
 /// Breaks the system under load, and proves that nothing is lost.
 #[derive(Clone, Debug, Parser)]
@@ -31,6 +32,10 @@ struct Arguments {
     /// The binary of the service.
     #[arg(long, default_value = "target/debug/glasshouse")]
     binary: PathBuf,
+    /// The binary of the previous version, with the schema of the migration before the last one. The run begins with it, and
+    /// upgrades under load. See scripts/chaos-upgrade.
+    #[arg(long)]
+    old_binary: Option<PathBuf>,
     /// Some faults of each part, once: about a minute.
     #[arg(long, conflicts_with_all = ["repetitions", "kills", "pauses"])]
     short: bool,
@@ -83,7 +88,8 @@ async fn main() -> ExitCode {
         fail_fast: arguments.fail_fast,
         duration: Duration::from_secs(arguments.seconds),
     };
-    match run::run(&arguments.binary, &plan, arguments.markdown.as_deref()).await {
+    let binaries = Binaries { new: arguments.binary, old: arguments.old_binary };
+    match run::run(&binaries, &plan, arguments.markdown.as_deref()).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

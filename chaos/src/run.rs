@@ -13,11 +13,11 @@ use rand::seq::SliceRandom;
 use tokio::time::sleep;
 
 use crate::books::{Books, Finding, Kind};
-use crate::faults::Fault;
+use crate::faults::{Fault, Upgrade};
 use crate::load::{Counters, Journal, Load, Shop};
 use crate::proxy::{FailPoint, Moment};
 use crate::report::{self, Outcome, Report};
-use crate::system::{Api, Role, System};
+use crate::system::{Api, Binaries, Role, System};
 
 /// What a run does.
 #[derive(Clone, Debug)]
@@ -52,14 +52,24 @@ const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// The system does not start, or a fault cannot be healed.
-pub(crate) async fn run(binary: &Path, plan: &Plan, markdown: Option<&Path>) -> Result<bool> {
+pub(crate) async fn run(binaries: &Binaries, plan: &Plan, markdown: Option<&Path>) -> Result<bool> {
     report::print(&format!("seed {}", plan.seed));
-    let mut run = Run::start(binary, plan.seed).await?;
+    let mut run = Run::start(binaries, plan.seed).await?;
     if run.system.balancer_address().is_none() {
         report::print("HAProxy is not installed, so rolling restarts fail requests: apt-get install haproxy");
     }
     let statements = run.warm_up().await?;
-    let schedule = schedule(plan, &statements);
+    let mut schedule = schedule(plan, &statements);
+    if binaries.old.is_some() {
+        // Everything else happens to this version.
+        schedule.retain(|fault| *fault != Fault::Upgrade(Upgrade::Schema));
+        schedule.insert(0, Fault::Upgrade(Upgrade::Release));
+    }
+    let impossible: BTreeSet<_> = schedule.iter().filter_map(|fault| fault.obstacle(&run.system)).collect();
+    schedule.retain(|fault| fault.obstacle(&run.system).is_none());
+    for obstacle in impossible {
+        report::print(&format!("some faults are left out: {obstacle}"));
+    }
     report::print(&format!(
         "{} statements, {} faults",
         statements.iter().map(|(_, statements)| statements.len()).sum::<usize>(),
@@ -109,6 +119,13 @@ fn schedule(plan: &Plan, statements: &[(Role, Vec<String>)]) -> Vec<Fault> {
         });
     }
     faults.shuffle(&mut random);
+    // The schema of this version comes before that of the next one.
+    let first = |upgrade| faults.iter().position(|fault| *fault == Fault::Upgrade(upgrade));
+    if let (Some(this), Some(next)) = (first(Upgrade::Schema), first(Upgrade::NextSchema))
+        && next < this
+    {
+        faults.swap(this, next);
+    }
     faults
 }
 
@@ -123,8 +140,8 @@ struct Run {
 }
 
 impl Run {
-    async fn start(binary: &Path, seed: u64) -> Result<Self> {
-        let system = System::start(binary).await?;
+    async fn start(binaries: &Binaries, seed: u64) -> Result<Self> {
+        let system = System::start(binaries).await?;
         let addresses = system.api_addresses();
         let mut shops = Vec::new();
         for slug in ["north", "south"] {
@@ -167,8 +184,12 @@ impl Run {
     /// Injects a fault under load, waits for the recovery, and checks the books.
     async fn exercise(&mut self, fault: &Fault, duration: Duration) -> Result<Outcome> {
         let before = self.counters.counts();
-        // A rolling restart is no fault for customers: the load balancer sends them to the other process.
-        let balancer = self.system.balancer_address().filter(|_| matches!(fault, Fault::RollingRestart(_)));
+        let balancer = self.system.balancer_address().filter(|_| fault.is_planned());
+        let is_pooled = matches!(fault, Fault::Pooler(_));
+        if is_pooled {
+            self.system.insert_pooler().await?;
+            self.recovery(Instant::now()).await?;
+        }
         let load = self.load(balancer);
         sleep(MARGIN).await;
         let (took_effect, ended) = fault.happen(&mut self.system, duration).await?;
@@ -177,10 +198,14 @@ impl Run {
         load.stop().await;
         let mut findings = self.books.check(&self.system, &self.journal).await?;
         findings.extend(self.journal.take_complaints());
+        if is_pooled {
+            self.system.remove_pooler()?;
+            self.recovery(Instant::now()).await?;
+        }
         let counts = self.counters.counts().since(before);
         if balancer.is_some() && counts.failed > 0 {
             let text = "requests failed behind the load balancer".to_owned();
-            findings.push(Finding::new(Kind::Other, "a_restart_is_no_failure", counts.failed, text));
+            findings.push(Finding::new(Kind::Other, "what_is_planned_fails_nothing", counts.failed, text));
         }
         Ok(Outcome { took_effect, counts, recovery, findings })
     }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use futures_util::future::select_all;
 use rustix::process::Signal;
 use tokio::time::{sleep, timeout};
 
+use super::upgrade::rolling_restart;
 use super::{Fault, PostgresFault, RedisFault, Server};
 use crate::proxy::{Condition, FailPoint, Misbehavior, Proxy};
 use crate::system::{Replica, Role, SERVICE, System};
@@ -14,12 +15,10 @@ use crate::system::{Replica, Role, SERVICE, System};
 /// The pause between repetitions of a fault that happens again and again.
 const AGAIN: Duration = Duration::from_millis(300);
 /// How long a process that was killed stays away.
-const RESTART_DELAY: Duration = Duration::from_millis(300);
+pub(super) const RESTART_DELAY: Duration = Duration::from_millis(300);
 /// Longer than the leases of background work, so that a worker takes over, and shorter than the time after which Postgres ends
 /// an idle transaction, so that the paused process goes on with its own.
 const PAUSE: Duration = Duration::from_millis(2500);
-/// Longer than the drain time and the grace of a shutdown.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a fail point is waited for. A statement that is rare under the load may not come.
 const FAIL_POINT_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -74,12 +73,9 @@ impl Fault {
                 sleep(RESTART_DELAY).await;
             }
             Self::RollingRestart(role) => {
-                for replica in system.replicas.iter_mut().filter(|replica| replica.role() == *role) {
-                    let code = replica.terminate(SHUTDOWN_TIMEOUT).await?;
-                    ensure!(code == Some(0), "{replica} ended with {code:?} after SIGTERM");
-                    replica.restart().await?;
-                }
+                rolling_restart(system, *role, Duration::ZERO).await?;
             }
+            Self::Upgrade(upgrade) => return upgrade.happen(system, duration).await,
             Self::Pause(role) => {
                 if let Some(replica) = system.with_role(*role).next() {
                     replica.pause()?;
@@ -87,6 +83,9 @@ impl Fault {
                     replica.resume()?;
                 }
             }
+            Self::Pooler(fault) => return fault.happen(system, duration).await,
+            Self::Disk(disk) => return disk.happen(system, duration).await,
+            Self::Clock(role, jump) => return jump.happen(system, *role, duration).await,
             Self::Postgres(fault) => postgres(*fault, system, duration).await?,
             Self::Redis(fault) => redis(*fault, system, duration).await?,
             Self::Gateway(misbehavior) => {
@@ -120,7 +119,10 @@ impl Fault {
 }
 
 /// Repeats an action until the duration has passed.
-async fn again_and_again(duration: Duration, mut act: impl AsyncFnMut() -> Result<()>) -> Result<()> {
+pub(super) async fn again_and_again(
+    duration: Duration,
+    mut act: impl AsyncFnMut() -> Result<()>,
+) -> Result<()> {
     let deadline = Instant::now() + duration;
     while Instant::now() < deadline {
         act().await?;

@@ -1,13 +1,21 @@
 //! What can break, and how it heals. Each fault is injected while the load runs, lasts for a while, and is healed from
 //! outside, as an operator or an orchestrator would.
 
+mod clock;
+mod disk;
 mod inject;
+mod pooler;
+mod upgrade;
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::proxy::{Condition, FailPoint, Misbehavior};
-use crate::system::Role;
+use crate::system::{Role, System, pool_mode};
+use clock::Jump;
+use disk::FullDisk;
+use pooler::PoolerFault;
+pub(crate) use upgrade::Upgrade;
 
 /// Something that breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,9 +35,17 @@ pub(crate) enum Fault {
     MachineDies(Role),
     /// Each process with this role is asked to end and started again, one after the other.
     RollingRestart(Role),
+    /// The schema or the service is replaced by another version.
+    Upgrade(Upgrade),
     /// A process with this role is paused for longer than its leases, while the other works.
     Pause(Role),
     Postgres(PostgresFault),
+    /// Something happens to a pooler, through which the service connects to Postgres meanwhile.
+    Pooler(PoolerFault),
+    /// A disk of Postgres is full.
+    Disk(FullDisk),
+    /// The clock of a process with this role jumps.
+    Clock(Role, Jump),
     Redis(RedisFault),
     Gateway(Misbehavior),
     /// The network between processes with a role and a server is in a condition.
@@ -93,6 +109,8 @@ impl Fault {
             Self::MachineDies(Role::Worker),
             Self::RollingRestart(Role::Api),
             Self::RollingRestart(Role::Worker),
+            Self::Upgrade(Upgrade::Schema),
+            Self::Upgrade(Upgrade::NextSchema),
             Self::Pause(Role::Api),
             Self::Pause(Role::Worker),
         ];
@@ -107,6 +125,11 @@ impl Fault {
             P::FailOver,
         ];
         faults.extend(postgres.map(Self::Postgres));
+        faults.extend(PoolerFault::ALL.map(Self::Pooler));
+        faults.extend([FullDisk::Data, FullDisk::Wal].map(Self::Disk));
+        for role in [Role::Api, Role::Worker] {
+            faults.extend([Jump::Forward, Jump::Back].map(|jump| Self::Clock(role, jump)));
+        }
         let redis = [R::Kill, R::Pause, R::Flush, R::OutOfMemory, R::ReadOnlyReplica];
         faults.extend(redis.map(Self::Redis));
         let gateway = [
@@ -144,6 +167,7 @@ impl Fault {
             Self::MachineDies(Role::Api),
             Self::RollingRestart(Role::Api),
             Self::RollingRestart(Role::Worker),
+            Self::Upgrade(Upgrade::NextSchema),
             Self::Pause(Role::Worker),
             Self::Postgres(PostgresFault::Kill),
             Self::Postgres(PostgresFault::ReadOnly),
@@ -152,6 +176,21 @@ impl Fault {
             Self::Gateway(Misbehavior::HalfResponse),
             Self::Network(Role::Api, Server::Postgres, Condition::Silent),
         ]
+    }
+
+    /// Why this fault cannot be injected into a system; `None` if it can.
+    pub(crate) fn obstacle(&self, system: &System) -> Option<&'static str> {
+        match self {
+            Self::Pooler(_) if pool_mode().is_none() => Some("PgBouncer is not installed"),
+            Self::Disk(_) if !system.postgres.disks_can_be_full() => Some("only root may mount a small disk"),
+            Self::Clock(..) if !system.clocks_can_jump() => Some("a C compiler on Linux makes clocks jump"),
+            _ => None,
+        }
+    }
+
+    /// Whether it is no fault for customers behind the load balancer, which sends them to a process that is ready.
+    pub(crate) const fn is_planned(&self) -> bool {
+        matches!(self, Self::RollingRestart(_) | Self::Upgrade(_))
     }
 
     /// The name of the kind in the report. Fail points of a role are one kind.
@@ -178,8 +217,12 @@ impl fmt::Display for Fault {
             Self::KillEverything => f.write_str("all processes of the service killed"),
             Self::MachineDies(role) => write!(f, "the machine of one {role} process dies"),
             Self::RollingRestart(role) => write!(f, "rolling restart of the {role} processes"),
+            Self::Upgrade(upgrade) => upgrade.fmt(f),
             Self::Pause(role) => write!(f, "one {role} process paused"),
             Self::Postgres(fault) => write!(f, "Postgres {fault}"),
+            Self::Pooler(fault) => fault.fmt(f),
+            Self::Disk(disk) => disk.fmt(f),
+            Self::Clock(role, jump) => write!(f, "clock of one {role} process {jump}"),
             Self::Redis(fault) => write!(f, "Redis {fault}"),
             Self::Gateway(misbehavior) => write!(f, "gateway {misbehavior}"),
             Self::Network(role, server, condition) => write!(f, "{role} to {server}: {condition}"),

@@ -143,6 +143,10 @@ impl Customer {
                 Ok((status, body)) if status.is_success() => return Some(body),
                 Ok((status, _)) if is_final(status) => return None,
                 Ok((status, _)) if status.is_client_error() => {}
+                Ok((StatusCode::INTERNAL_SERVER_ERROR, body)) => {
+                    self.counters.failed.fetch_add(1, Ordering::Relaxed);
+                    self.journal.internal_error(&action.path, &body);
+                }
                 Ok(_) | Err(_) => {
                     self.counters.failed.fetch_add(1, Ordering::Relaxed);
                 }

@@ -93,6 +93,12 @@ impl Journal {
         );
     }
 
+    /// Notes a response that tells customers of a defect, where a fault is only temporary.
+    pub(super) fn internal_error(&self, path: &str, body: &Value) {
+        let text = format!("POST {path} got 500: {body}");
+        self.complain(Kind::Other, "faults_are_temporary", text);
+    }
+
     /// Compares two answers to the same request.
     pub(super) fn compare(&self, key: &str, first: &Value, again: &Value) {
         for field in ["id", "total_minor", "amount_minor", "product_id"] {

@@ -2,9 +2,13 @@
 
 mod balancer;
 mod clients;
+mod clock;
+mod disk;
+mod pooler;
 mod postgres;
 mod redis;
 mod replica;
+mod schema;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,10 +18,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use futures_util::future::join_all;
 use glasshouse_drill::stack::{PortAllocator, ProcessSpec};
+use glasshouse_migrations::REQUIRED_MIGRATION;
 use tempfile::TempDir;
 
 use balancer::Balancer;
 pub(crate) use clients::{Api, Ledger};
+use clock::Clock;
+use pooler::Pooler;
+pub(crate) use pooler::pool_mode;
 pub(crate) use postgres::{Postgres, SERVICE};
 pub(crate) use redis::Redis;
 pub(crate) use replica::{Replica, Role};
@@ -29,8 +37,10 @@ pub(crate) struct System {
     pub(crate) postgres: Postgres,
     pub(crate) ports: PortAllocator,
     balancer: Option<Balancer>,
+    pooler: Option<Pooler>,
     gateway: Replica,
     binary: PathBuf,
+    old_binary: Option<PathBuf>,
     folder: TempDir,
 }
 
@@ -59,26 +69,44 @@ const SETTINGS: &[(&str, &str)] = &[
 
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The versions of the service.
+#[derive(Clone, Debug)]
+pub(crate) struct Binaries {
+    /// This version.
+    pub(crate) new: PathBuf,
+    /// The previous version, if the system begins with it.
+    pub(crate) old: Option<PathBuf>,
+}
+
+/// A version of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    Old,
+    New,
+}
+
 impl System {
-    /// Starts all processes with this binary of the service, and waits until they are ready.
-    pub(crate) async fn start(binary: &Path) -> Result<Self> {
-        let binary = binary.canonicalize().with_context(|| {
-            format!("{} does not exist: run `cargo build --workspace --bins`", binary.display())
-        })?;
+    /// Starts all processes, and waits until they are ready: this version on the oldest schema that it accepts, or the previous
+    /// version on its own.
+    pub(crate) async fn start(binaries: &Binaries) -> Result<Self> {
+        let binary = existing(&binaries.new)?;
+        let old_binary = binaries.old.as_deref().map(existing).transpose()?;
+        let first_binary = old_binary.as_ref().unwrap_or(&binary).clone();
         let folder = tempfile::Builder::new().prefix("glasshouse-chaos.").tempdir()?;
         let mut ports = PortAllocator::default();
         let postgres = Postgres::start(folder.path(), &mut ports).await?;
         let redis = Redis::start(folder.path(), ports.allocate()?).await?;
 
         let command = |name: &'static str| {
-            let mut spec = ProcessSpec::new(name, &binary).argument(name);
+            let mut spec = ProcessSpec::new(name, &first_binary).argument(name);
             spec.environment.extend(SETTINGS.iter().map(|(name, value)| (*name, (*value).to_owned())));
             spec.environment.insert("TMPDIR", folder.path().display().to_string());
             spec
         };
-        let mut migrate = command("migrate");
-        migrate.environment.insert("DATABASE_MIGRATION_URL", postgres.owner_url());
-        migrate.run(MIGRATION_TIMEOUT).await?;
+        match &old_binary {
+            Some(old) => migrate(&postgres, old, &[]).await?,
+            None => migrate(&postgres, &binary, &["--to", REQUIRED_MIGRATION]).await?,
+        }
 
         let gateway_address = ports.allocate()?;
         let mut gateway = command("gateway");
@@ -89,17 +117,27 @@ impl System {
             replica::Servers { postgres: &postgres, redis: redis.address(), gateway: gateway_address };
         let mut replicas = Vec::new();
         for (role, number) in [(Role::Api, 1), (Role::Api, 2), (Role::Worker, 1), (Role::Worker, 2)] {
-            let spec = command(role.command());
-            replicas.push(Replica::start(role, number, spec, &servers, &mut ports).await?);
+            let mut spec = command(role.command());
+            let clock = match number {
+                1 => Clock::give(folder.path(), role.command(), &mut spec)?,
+                _ => None,
+            };
+            replicas.push(Replica::start(role, number, spec, clock, &servers, &mut ports).await?);
         }
         let apis: Vec<_> = replicas.iter().filter_map(Replica::http).collect();
         let balancer = Balancer::start(folder.path(), ports.allocate()?, &apis).await?;
-        Ok(Self { replicas, redis, postgres, ports, balancer, gateway, binary, folder })
+        let pooler = None;
+        Ok(Self { replicas, redis, postgres, ports, balancer, pooler, gateway, binary, old_binary, folder })
     }
 
     /// The replicas with a role.
     pub(crate) fn with_role(&self, role: Role) -> impl Iterator<Item = &Replica> {
         self.replicas.iter().filter(move |replica| replica.role() == role)
+    }
+
+    /// Whether the first process of each role has a clock that can jump.
+    pub(crate) fn clocks_can_jump(&self) -> bool {
+        [Role::Api, Role::Worker].iter().all(|role| self.with_role(*role).any(|it| it.clock().is_some()))
     }
 
     /// The public addresses of the APIs.
@@ -131,6 +169,19 @@ impl System {
         command
     }
 
+    /// Lets all processes run this version from their next start on.
+    ///
+    /// # Errors
+    /// There is no binary of the previous version.
+    pub(crate) fn install(&mut self, version: Version) -> Result<()> {
+        let binary = match version {
+            Version::New => &self.binary,
+            Version::Old => self.old_binary.as_ref().context("there is no binary of the previous version")?,
+        };
+        self.replicas.iter_mut().for_each(|replica| replica.install(binary));
+        Ok(())
+    }
+
     /// Restarts every process of the service that does not run.
     ///
     /// # Errors
@@ -152,4 +203,18 @@ impl System {
         let waits = self.replicas.iter_mut().map(|replica| replica.wait_until_ready(timeout));
         join_all(waits).await.into_iter().collect()
     }
+}
+
+fn existing(binary: &Path) -> Result<PathBuf> {
+    binary
+        .canonicalize()
+        .with_context(|| format!("{} does not exist: run `cargo build --workspace --bins`", binary.display()))
+}
+
+/// Applies migrations with a binary of the service.
+async fn migrate(postgres: &Postgres, binary: &Path, arguments: &[&str]) -> Result<()> {
+    let spec = ProcessSpec::new("migrate", binary).argument("migrate");
+    let mut spec = arguments.iter().fold(spec, |spec, argument| spec.argument(argument));
+    spec.environment.insert("DATABASE_MIGRATION_URL", postgres.owner_url());
+    spec.run(MIGRATION_TIMEOUT).await.map(drop)
 }

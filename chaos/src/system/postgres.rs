@@ -12,10 +12,14 @@ use glasshouse_drill::stack::{Child, Output, PortAllocator, ProcessSpec, find_pr
 use rustix::process::{Pid, Signal, kill_process};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
+use super::disk::Disk;
+
 /// The login role of the service, which is neither owner nor superuser, and the owner of the schema.
 pub(crate) const SERVICE: &str = "chaos_service";
 const OWNER: &str = "chaos_owner";
 const DATABASE: &str = "glasshouse";
+/// Enough for the data of a run, and for two clusters during a fail-over.
+const DISK_MEGABYTES: u32 = 512;
 /// So few that a fault can use them up.
 const MAX_CONNECTIONS: u32 = 80;
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -27,6 +31,9 @@ pub(crate) struct Postgres {
     address: SocketAddr,
     child: Child,
     output: Output,
+    // They end after the server.
+    data_disk: Disk,
+    wal_disk: Disk,
 }
 
 /// The server programs, and the user that runs them.
@@ -72,18 +79,18 @@ impl Postgres {
         let programs = Programs::find()?;
         // The user of the server must be able to reach its files.
         fs::set_permissions(folder, Permissions::from_mode(0o755))?;
-        let home = folder.join("postgres");
-        fs::create_dir(&home)?;
-        fs::set_permissions(&home, Permissions::from_mode(0o777))?;
-        let data = home.join("primary");
+        let data_disk = Disk::create(folder.join("postgres-data"), DISK_MEGABYTES)?;
+        let wal_disk = Disk::create(folder.join("postgres-wal"), DISK_MEGABYTES)?;
+        let data = data_disk.path().join("primary");
         let initdb = programs.spec("initdb").flag("pgdata", data.display());
+        let initdb = initdb.flag("waldir", wal_disk.path().join("primary").display());
         let initdb = initdb.flag("username", "postgres").flag("auth", "trust").flag("encoding", "UTF8");
         initdb.flag("locale", "C").argument("--no-sync").run(TIMEOUT).await?;
 
         let address = ports.allocate()?;
         let output = Output::default();
         let child = spawn(&programs, &data, address, &output)?;
-        let mut postgres = Self { programs, data, address, child, output };
+        let mut postgres = Self { programs, data, address, child, output, data_disk, wal_disk };
         postgres.wait_until_ready().await?;
         postgres.create_roles().await?;
         Ok(postgres)
@@ -100,6 +107,26 @@ impl Postgres {
             superuser.execute_unprepared(&statement).await?;
         }
         Ok(superuser.close().await?)
+    }
+
+    /// The disk of the tables.
+    pub(crate) const fn data_disk(&self) -> &Disk {
+        &self.data_disk
+    }
+
+    /// The disk of the write-ahead log.
+    pub(crate) const fn wal_disk(&self) -> &Disk {
+        &self.wal_disk
+    }
+
+    /// Whether its disks are its own.
+    pub(crate) const fn disks_can_be_full(&self) -> bool {
+        self.data_disk.can_be_full() && self.wal_disk.can_be_full()
+    }
+
+    /// The last line of its log that contains a text, with its time.
+    pub(crate) fn last_logged(&self, text: &str) -> Option<String> {
+        self.output.lines_with(text).pop()
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {
@@ -159,8 +186,10 @@ impl Postgres {
     /// both. The new primary has another address.
     pub(crate) async fn fail_over(&mut self, ports: &mut PortAllocator) -> Result<()> {
         let address = ports.allocate()?;
-        let data = self.data.with_file_name(format!("standby-{}", address.port()));
+        let name = format!("standby-{}", address.port());
+        let data = self.data_disk.path().join(&name);
         let copy = self.programs.spec("pg_basebackup").flag("pgdata", data.display());
+        let copy = copy.flag("waldir", self.wal_disk.path().join(&name).display());
         let copy = copy.flag("host", self.address.ip()).flag("port", self.address.port());
         let copy = copy.flag("username", "postgres").argument("--checkpoint=fast");
         copy.argument("--write-recovery-conf").argument("--no-sync").run(TIMEOUT).await?;
@@ -178,8 +207,15 @@ impl Postgres {
         tokio::time::sleep(Duration::from_secs(1)).await;
         self.signal(Signal::KILL)?;
         // A killed postmaster leaves its backends for a moment. Dropping the child waits for the postmaster alone.
-        (self.child, self.data, self.address) = (standby, data, address);
-        self.promote().await
+        let former = std::mem::replace(&mut self.data, data);
+        (self.child, self.address) = (standby, address);
+        self.promote().await?;
+        for disk in [&self.data_disk, &self.wal_disk] {
+            let former = disk.path().join(former.file_name().context("the cluster has no name")?);
+            // A backend that has not ended yet may still create a file there. It only takes space.
+            let _ = fs::remove_dir_all(former);
+        }
+        Ok(())
     }
 
     async fn promote(&self) -> Result<()> {
@@ -216,7 +252,11 @@ impl Postgres {
         self.wait_until_ready().await
     }
 
-    async fn wait_until_ready(&mut self) -> Result<()> {
+    /// Waits until the server has recovered. Starts it again if it ended, as an orchestrator does.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) async fn wait_until_ready(&mut self) -> Result<()> {
         let connects = poll_until(TIMEOUT, async || {
             // The backends of a killed server still use its shared memory for a moment, and a new server refuses to
             // start until they are gone.
@@ -238,6 +278,7 @@ fn spawn(programs: &Programs, data: &Path, address: SocketAddr, output: &Output)
         ("port", address.port().to_string()),
         ("unix_socket_directories", String::new()),
         ("max_connections", MAX_CONNECTIONS.to_string()),
+        ("max_wal_size", "128MB".to_owned()),
         ("log_min_messages", "warning".to_owned()),
     ];
     let spec = programs.spec("postgres").argument("-D").argument(data);

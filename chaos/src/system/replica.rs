@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,10 @@ use anyhow::{Context, Result, bail};
 use glasshouse_drill::polling::poll_until;
 use glasshouse_drill::stack::{Child, Output, PortAllocator, ProcessSpec};
 use rustix::process::Signal;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 
-use super::Postgres;
+use super::{Clock, Postgres};
 use crate::proxy::{FailPoints, Proxy};
 
 /// What a process does.
@@ -59,6 +62,7 @@ pub(crate) struct Replica {
     http: Option<SocketAddr>,
     management: SocketAddr,
     links: Option<Links>,
+    clock: Option<Clock>,
 }
 
 /// How long a process may take to start.
@@ -70,6 +74,7 @@ impl Replica {
         role: Role,
         number: u32,
         mut spec: ProcessSpec,
+        clock: Option<Clock>,
         servers: &Servers<'_>,
         ports: &mut PortAllocator,
     ) -> Result<Self> {
@@ -95,7 +100,8 @@ impl Replica {
         let output = Output::default();
         let child = spec.spawn(output.clone())?;
         let http = (role == Role::Api).then_some(http);
-        let mut replica = Self { role, number, spec, output, child, http, management, links: Some(links) };
+        let links = Some(links);
+        let mut replica = Self { role, number, spec, output, child, http, management, links, clock };
         replica.wait_until_ready(START_TIMEOUT).await?;
         Ok(replica)
     }
@@ -105,8 +111,17 @@ impl Replica {
         spec.environment.insert("GLASSHOUSE_MANAGEMENT_ADDR", management.to_string());
         let output = Output::default();
         let child = spec.spawn(output.clone())?;
-        let mut replica =
-            Self { role: Role::Gateway, number: 1, spec, output, child, http: None, management, links: None };
+        let mut replica = Self {
+            role: Role::Gateway,
+            number: 1,
+            spec,
+            output,
+            child,
+            http: None,
+            management,
+            links: None,
+            clock: None,
+        };
         replica.wait_until_ready(START_TIMEOUT).await?;
         Ok(replica)
     }
@@ -133,6 +148,22 @@ impl Replica {
         self.links.as_ref().with_context(|| format!("{self} has no proxies"))
     }
 
+    /// The clock of the process, if it can jump.
+    pub(crate) const fn clock(&self) -> Option<&Clock> {
+        self.clock.as_ref()
+    }
+
+    /// The time by the clock of the process.
+    ///
+    /// # Errors
+    /// It does not respond.
+    pub(crate) async fn time(&self) -> Result<OffsetDateTime> {
+        let response = reqwest::get(format!("http://{}/health/live", self.management)).await?;
+        let date = response.headers().get("date").context("the response has no Date")?.to_str()?;
+        // Rfc2822 reads the zone GMT of HTTP too.
+        OffsetDateTime::parse(date, &Rfc2822).with_context(|| date.to_owned())
+    }
+
     pub(crate) fn is_running(&mut self) -> Result<bool> {
         Ok(self.child.exit_status()?.is_none())
     }
@@ -156,6 +187,11 @@ impl Replica {
     pub(crate) async fn terminate(&mut self, timeout: Duration) -> Result<Option<i32>> {
         self.child.signal(Signal::TERM)?;
         Ok(self.child.wait(timeout).await?.code())
+    }
+
+    /// Lets the process run another binary from its next start on.
+    pub(super) fn install(&mut self, binary: &Path) {
+        binary.clone_into(&mut self.spec.program);
     }
 
     /// Starts the process again, and waits until it is ready.
