@@ -13,8 +13,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use glasshouse_domain::id::TenantId;
 use glasshouse_infra::db::QueueDelay;
 use glasshouse_telemetry::service::metrics::AdmissionMetrics;
+
+use super::tenant_shares::TenantShares;
 
 /// The time between two adjustments: the interval of CoDel, longer than a transaction.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -47,6 +50,7 @@ struct Inner {
     metrics: AdmissionMetrics,
     in_flight: AtomicUsize,
     limit: AtomicUsize,
+    tenants: TenantShares,
     /// The highest number of in-flight requests since the last adjustment.
     peak: AtomicUsize,
     next_adjustment: Mutex<Instant>,
@@ -64,6 +68,10 @@ struct Rejections {
 #[derive(Debug)]
 pub struct InFlight(Concurrency);
 
+/// A request of a tenant that is in flight, until this is dropped.
+#[derive(Debug)]
+pub struct InFlightOfTenant(Concurrency, TenantId);
+
 impl Concurrency {
     /// A limit that adapts to `queue_delay`.
     #[must_use]
@@ -75,6 +83,7 @@ impl Concurrency {
             metrics,
             in_flight: AtomicUsize::new(0),
             limit: AtomicUsize::new(bounds.max),
+            tenants: TenantShares::default(),
             peak: AtomicUsize::new(0),
             next_adjustment: Mutex::new(Instant::now() + INTERVAL),
             rejections: Mutex::default(),
@@ -98,6 +107,26 @@ impl Concurrency {
         Some(InFlight(self.clone()))
     }
 
+    /// Whether a tenant may be over its share: it cannot while less than half of the places are taken.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.0.in_flight.load(Ordering::Relaxed) * 2 >= self.0.limit.load(Ordering::Relaxed)
+    }
+
+    /// Whether the next request of this tenant will be rejected, because the tenant has its share of the places.
+    #[must_use]
+    pub fn is_over_share(&self, tenant: TenantId) -> bool {
+        !self.0.tenants.permits(tenant, self.0.free())
+    }
+
+    /// Takes a place of a tenant's share for a request that has taken one of the limit; `None` if there is none.
+    #[must_use]
+    pub fn enter_as(&self, tenant: TenantId) -> Option<InFlightOfTenant> {
+        // The place that the request has taken was free for it.
+        let free = self.0.free() + 1;
+        self.0.tenants.take(tenant, free).then(|| InFlightOfTenant(self.clone(), tenant))
+    }
+
     /// Counts a rejected request. At most once a second it returns the number of rejections since it last returned one, so
     /// that a flood of requests is not a flood of log records.
     #[must_use]
@@ -118,7 +147,18 @@ impl Drop for InFlight {
     }
 }
 
+impl Drop for InFlightOfTenant {
+    fn drop(&mut self) {
+        self.0.0.tenants.give_back(self.1);
+    }
+}
+
 impl Inner {
+    /// The number of places that no request has taken.
+    fn free(&self) -> usize {
+        self.limit.load(Ordering::Relaxed).saturating_sub(self.in_flight.load(Ordering::Relaxed))
+    }
+
     /// Adjusts the limit once in an interval. It needs no timer: without requests it does not matter.
     fn adjust_if_due(&self, now: Instant) {
         // Another thread adjusts it.
