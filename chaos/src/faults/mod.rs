@@ -4,6 +4,7 @@
 mod clock;
 mod disk;
 mod inject;
+mod poison;
 mod pooler;
 mod upgrade;
 
@@ -52,6 +53,8 @@ pub(crate) enum Fault {
     Network(Role, Server, Condition),
     /// All connections between processes with a role and a server are closed, again and again.
     Cut(Role, Server),
+    /// Messages that no receiver takes.
+    PoisonMessages,
 }
 
 /// A server that processes connect to.
@@ -113,6 +116,7 @@ impl Fault {
             Self::Upgrade(Upgrade::NextSchema),
             Self::Pause(Role::Api),
             Self::Pause(Role::Worker),
+            Self::PoisonMessages,
         ];
         let postgres = [
             P::ImmediateRestart,
@@ -227,6 +231,7 @@ impl fmt::Display for Fault {
             Self::Gateway(misbehavior) => write!(f, "gateway {misbehavior}"),
             Self::Network(role, server, condition) => write!(f, "{role} to {server}: {condition}"),
             Self::Cut(role, server) => write!(f, "{role} to {server}: connections cut"),
+            Self::PoisonMessages => f.write_str("poison messages"),
         }
     }
 }
