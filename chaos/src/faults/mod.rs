@@ -186,7 +186,9 @@ impl Fault {
     pub(crate) fn obstacle(&self, system: &System) -> Option<&'static str> {
         match self {
             Self::Pooler(_) if pool_mode().is_none() => Some("PgBouncer is not installed"),
-            Self::Disk(_) if !system.postgres.disks_can_be_full() => Some("only root may mount a small disk"),
+            Self::Disk(_) if !system.postgres.disks_can_be_full() => {
+                Some("this user may not mount a small disk (unshare --mount)")
+            }
             Self::Clock(..) if !system.clocks_can_jump() => Some("a C compiler on Linux makes clocks jump"),
             _ => None,
         }
