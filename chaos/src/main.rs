@@ -5,16 +5,12 @@
 //! - [`load`]: customers who retry with the same idempotency key, and a journal of what was acknowledged.
 //! - [`faults`]: what can break, and how it heals.
 //! - [`run`]: injects faults by a seeded schedule, and checks the books after each. **Start reading here.**
-//! - [`demo`]: the same for the demo, which keeps its data in a SQLite file.
 //! - [`report`]: the results as a table.
 
 mod books;
-mod demo;
 mod faults;
 mod load;
-mod mounts;
 mod proxy;
-mod recovery;
 mod report;
 mod run;
 mod system;
@@ -24,7 +20,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use demo::DemoFault;
 use faults::Fault;
 use system::Binaries;
 
@@ -42,7 +37,7 @@ struct Arguments {
     #[arg(long)]
     old_binary: Option<PathBuf>,
     /// Some faults of each part, once: about a minute.
-    #[arg(long, conflicts_with_all = ["repetitions", "kills", "pauses", "demo_kills"])]
+    #[arg(long, conflicts_with_all = ["repetitions", "kills", "pauses"])]
     short: bool,
     /// How often each fault is injected.
     #[arg(long, default_value_t = 1)]
@@ -50,9 +45,6 @@ struct Arguments {
     /// How many processes are killed between two statements.
     #[arg(long, default_value_t = 60)]
     kills: u32,
-    /// How often the demo is killed.
-    #[arg(long, default_value_t = 20)]
-    demo_kills: u32,
     /// How many processes are paused between two statements.
     #[arg(long, default_value_t = 20)]
     pauses: u32,
@@ -75,18 +67,13 @@ struct Arguments {
 
 const KILLS_IN_SHORT: u32 = 8;
 const PAUSES_IN_SHORT: u32 = 2;
-const DEMO_KILLS_IN_SHORT: u32 = 2;
 
 // The kernel kills a child process when the thread that started it ends, so this thread starts all of them.
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    mounts::enter();
     if arguments.list {
         for fault in Fault::all() {
-            report::print(&fault.to_string());
-        }
-        for fault in DemoFault::ALL {
             report::print(&fault.to_string());
         }
         return ExitCode::SUCCESS;
@@ -94,10 +81,8 @@ async fn main() -> ExitCode {
     let plan = run::Plan {
         seed: arguments.seed.unwrap_or_else(|| rand::random::<u32>().into()),
         faults: if arguments.short { Fault::some_of_each_part() } else { Fault::all() },
-        demo_faults: DemoFault::ALL.to_vec(),
         repetitions: arguments.repetitions,
         kills: if arguments.short { KILLS_IN_SHORT } else { arguments.kills },
-        demo_kills: if arguments.short { DEMO_KILLS_IN_SHORT } else { arguments.demo_kills },
         pauses: if arguments.short { PAUSES_IN_SHORT } else { arguments.pauses },
         only: arguments.only,
         fail_fast: arguments.fail_fast,

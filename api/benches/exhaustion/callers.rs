@@ -1,5 +1,6 @@
 //! Callers who use the service as they should, while others attack it.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -18,11 +19,14 @@ const CALLERS: usize = 6;
 
 /// The requests of all callers.
 pub(crate) struct Callers {
-    /// The latency of each request; `None` if it failed.
-    requests: Vec<Option<Duration>>,
-    /// The latency of each request to the management port; `None` if it failed.
-    management: Vec<Option<Duration>>,
+    /// The outcome of each request.
+    requests: Vec<Outcome>,
+    /// The outcome of each request to the management port.
+    management: Vec<Outcome>,
 }
+
+/// The latency of a request that succeeded, or why it failed.
+type Outcome = Result<Duration, String>;
 
 impl Callers {
     /// Sends requests for a time: half of the callers over a connection of their own, half over new ones.
@@ -50,13 +54,29 @@ impl Callers {
         let p95 = latencies.get(latencies.len() * 95 / 100).or_else(|| latencies.last());
         p95.map_or(f64::NAN, |latency| latency.as_secs_f64() * 1000.0)
     }
+
+    /// Why requests failed, each reason with its count.
+    pub(crate) fn failures(&self) -> String {
+        let mut counts = BTreeMap::<&str, usize>::new();
+        for reason in self.requests.iter().filter_map(|outcome| outcome.as_ref().err()) {
+            *counts.entry(reason).or_default() += 1;
+        }
+        let listed: Vec<_> =
+            counts.into_iter().map(|(reason, count)| format!("{count} × {reason}")).collect();
+        format!(
+            "{} of {}: {}",
+            self.requests.iter().filter(|outcome| outcome.is_err()).count(),
+            self.requests.len(),
+            listed.join(", ")
+        )
+    }
 }
 
-fn percent(requests: &[Option<Duration>]) -> f64 {
+fn percent(requests: &[Outcome]) -> f64 {
     requests.iter().flatten().count() as f64 * 100.0 / requests.len() as f64
 }
 
-async fn call(service: &Service, caller: usize, end: Instant) -> Vec<Option<Duration>> {
+async fn call(service: &Service, caller: usize, end: Instant) -> Vec<Outcome> {
     let client = client(caller.is_multiple_of(2));
     let mut requests = Vec::new();
     while Instant::now() < end {
@@ -68,7 +88,7 @@ async fn call(service: &Service, caller: usize, end: Instant) -> Vec<Option<Dura
     requests
 }
 
-async fn operate(service: &Service, end: Instant) -> Vec<Option<Duration>> {
+async fn operate(service: &Service, end: Instant) -> Vec<Outcome> {
     let client = client(false);
     let mut requests = Vec::new();
     while Instant::now() < end {
@@ -84,9 +104,23 @@ fn client(keeps_connection: bool) -> Client {
     Client::builder().pool_max_idle_per_host(idle).timeout(TIMEOUT).build().unwrap()
 }
 
-async fn latency(request: reqwest::RequestBuilder) -> Option<Duration> {
+async fn latency(request: reqwest::RequestBuilder) -> Outcome {
     let begun = Instant::now();
-    let response = request.send().await.ok()?.error_for_status().ok()?;
-    response.bytes().await.ok()?;
-    Some(begun.elapsed())
+    let answer = async {
+        let response = request.send().await?;
+        let status = response.status();
+        anyhow::Ok((status, response.bytes().await?))
+    };
+    match answer.await {
+        Ok((status, _)) if status.is_success() => Ok(begun.elapsed()),
+        Ok((status, body)) => Err(format!("{status} {}", code(&body))),
+        // The innermost cause says what happened.
+        Err(error) => Err(error.root_cause().to_string()),
+    }
+}
+
+/// The code of a problem document.
+fn code(body: &[u8]) -> String {
+    let problem: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    problem["code"].as_str().unwrap_or_default().to_owned()
 }

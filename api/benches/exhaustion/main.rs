@@ -7,6 +7,7 @@
 #![allow(
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a measurement prints, and has failed if it cannot go on"
@@ -64,4 +65,5 @@ async fn measure(attack: &Attack) {
         callers.p95_ms(),
         callers.management_percent(),
     );
+    eprintln!("{}: failed {}", attack.name, callers.failures());
 }

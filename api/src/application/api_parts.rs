@@ -133,17 +133,13 @@ impl AdmissionParts {
 
 impl HandlerParts {
     pub(super) fn new(
-        auth: &AuthSettings,
         connections: &Connections,
+        hashing: HashingQueue,
         third_parties: ThirdParties,
         metrics: &Metrics,
-    ) -> anyhow::Result<Self> {
-        Ok(Self {
-            directory: connections.database.directory(),
-            hashing: HashingQueue::new(auth.hashing, metrics.admission.clone())?,
-            third_parties,
-            metrics: metrics.business.clone(),
-        })
+    ) -> Self {
+        let directory = connections.database.directory();
+        Self { directory, hashing, third_parties, metrics: metrics.business.clone() }
     }
 
     fn register(&self, app: &mut ServiceConfig) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::faults::Faults;
+use glasshouse_infra::passwords::HashingQueue;
 use glasshouse_infra::redis::{Redis, RedisSettings};
 use glasshouse_telemetry::service::events::process::ConnectionLimitSet;
 use glasshouse_telemetry::service::metrics::Metrics;
@@ -128,10 +129,11 @@ impl Builder {
         let (listener, bound) = bind(&http.address.to_string(), "GLASSHOUSE_HTTP_ADDR")?;
         self.addresses.http = Some(bound);
         let (faults, metrics, limits) = (&self.faults, &self.metrics, http.limits);
+        let hashing = HashingQueue::new(auth.hashing, metrics.admission.clone())?;
         let edge = EdgeParts {
             dependencies: connections.dependencies.clone(),
             draining: self.draining.clone(),
-            concurrency: self.concurrency(connections, limits),
+            concurrency: self.concurrency(connections, hashing.clone(), limits),
             bodies: Bodies {
                 limits: limits.body,
                 memory: BodyMemory::for_requests(limits.concurrent_requests, limits.body),
@@ -142,7 +144,7 @@ impl Builder {
             admission_metrics: metrics.admission.clone(),
         };
         let admission = AdmissionParts::new(auth, http.quotas, connections, faults, metrics);
-        let handlers = HandlerParts::new(auth, connections, third_parties, metrics)?;
+        let handlers = HandlerParts::new(connections, hashing, third_parties, metrics);
         self.active_users = Some(admission.active_users());
         let (parts, runtime) = (ApiParts { edge, admission, handlers }, metrics.standard.runtime.clone());
         let server = HttpServer {
@@ -157,13 +159,14 @@ impl Builder {
     }
 
     /// The limit of in-flight requests. The lowest one lets as many requests wait for the database as it has connections.
-    fn concurrency(&self, connections: &Connections, limits: Limits) -> Concurrency {
+    fn concurrency(&self, connections: &Connections, hashing: HashingQueue, limits: Limits) -> Concurrency {
         let bounds = ConcurrencyBounds {
             min: 2 * self.database_connections,
             max: limits.concurrent_requests,
             queue_target: limits.queue_target,
         };
-        Concurrency::new(bounds, connections.database.queue_delay(), self.metrics.admission.clone())
+        let metrics = self.metrics.admission.clone();
+        Concurrency::new(bounds, connections.database.queue_delay(), hashing, metrics)
     }
 
     /// A server of operators or of the simulator, with one thread.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use glasshouse_domain::login::{HashingFailed, LoginError, PasswordHasher, Verification, log_in};
 use glasshouse_domain::values::{Email, Password, PasswordHash, Slug};
@@ -11,14 +11,17 @@ use glasshouse_infra::passwords::{Argon2Hasher, HashingQueue, HashingSettings};
 use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use crate::support::{
     Backend, Client, PASSWORD, Process, Response, Scrape, TEST_SETTINGS, TestApp, TestDatabase, concurrently,
-    key, new_slug, on_both, settings, statuses,
+    eventually, key, new_slug, on_both, settings, statuses,
 };
 
 on_both!(
     a_full_queue_sheds_every_operation_that_hashes,
+    requests_that_wait_for_a_hash_take_no_places_of_others,
+    a_client_that_ignores_retry_after_waits,
     a_login_after_a_change_of_the_cost_hashes_the_password_again,
     an_unknown_user_costs_what_a_user_costs,
 );
@@ -68,6 +71,53 @@ async fn a_full_queue_sheds_every_operation_that_hashes(backend: Backend) {
         assert_eq!(statuses(&others), [(200, REQUESTS)].into(), "other requests do not wait");
     }
     anonymous.post("/v1/auth/login", login_body(slug, &email, PASSWORD)).await.expect(200);
+}
+
+/// Spawns a login, and waits until it is one of `in_flight` requests.
+async fn spawn_login(app: &TestApp, owner: &Client, in_flight: usize) -> JoinHandle<Response> {
+    let body = login_body(owner.tenant(), &format!("owner@{}.example", owner.tenant()), PASSWORD);
+    let client = app.anonymous();
+    let login = tokio::spawn(async move { client.post("/v1/auth/login", body).await });
+    eventually("the login is in flight", async || {
+        (in_flight_requests(app).await >= in_flight as f64).then_some(())
+    })
+    .await;
+    login
+}
+
+async fn in_flight_requests(app: &TestApp) -> f64 {
+    Scrape::of(&app.management()).await.sum("http_requests_in_flight", "")
+}
+
+async fn requests_that_wait_for_a_hash_take_no_places_of_others(backend: Backend) {
+    const PLACES: usize = 2;
+    let limits = [("GLASSHOUSE_MAX_CONCURRENT_REQUESTS", "2"), ("GLASSHOUSE_PASSWORD_HASHES", "1")];
+    let app = TestApp::start_with(backend, &[&EXPENSIVE[..], &limits].concat()).await;
+    let owner = app.new_tenant().await;
+    let mut logins = Vec::new();
+    for in_flight in 1..=PLACES + 3 {
+        logins.push(spawn_login(&app, &owner, in_flight).await);
+    }
+    owner.get("/v1/users/me").await.expect(200);
+    assert!(in_flight_requests(&app).await > PLACES as f64, "they are still in flight");
+    for login in logins {
+        login.await.unwrap().expect(200);
+    }
+}
+
+async fn a_client_that_ignores_retry_after_waits(backend: Backend) {
+    let queue = [("GLASSHOUSE_PASSWORD_HASHES", "1"), ("GLASSHOUSE_PASSWORD_HASH_QUEUE", "0")];
+    let app = TestApp::start_with(backend, &[&EXPENSIVE[..], &queue].concat()).await;
+    let owner = app.new_tenant().await;
+    let hashing = spawn_login(&app, &owner, 1).await;
+    let client = app.anonymous().with_own_connections();
+    let begun = Instant::now();
+    for _ in 0..2 {
+        let login = login_body(owner.tenant(), "ada@example.com", PASSWORD);
+        client.post("/v1/auth/login", login).await.expect_problem(503, "overloaded");
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(200), "{:?}", begun.elapsed());
+    hashing.abort();
 }
 
 /// In a process of its own, because all tests of this program share their memory.

@@ -22,8 +22,6 @@ pub(crate) enum Role {
     Api,
     Worker,
     Gateway,
-    /// Everything in one process.
-    Demo,
 }
 
 impl Role {
@@ -33,7 +31,6 @@ impl Role {
             Self::Api => "serve",
             Self::Worker => "worker",
             Self::Gateway => "gateway",
-            Self::Demo => "demo",
         }
     }
 }
@@ -86,7 +83,7 @@ impl Replica {
             postgres: Proxy::postgres(servers.postgres.address(), fail_points.clone()).await?,
             redis: match role {
                 Role::Api => Some(Proxy::opaque(servers.redis).await?),
-                Role::Worker | Role::Gateway | Role::Demo => None,
+                Role::Worker | Role::Gateway => None,
             },
             gateway: Proxy::gateway(servers.gateway).await?,
             fail_points,
@@ -109,14 +106,22 @@ impl Replica {
         Ok(replica)
     }
 
-    /// Starts the gateway or the demo.
-    pub(super) async fn server(role: Role, mut spec: ProcessSpec, management: SocketAddr) -> Result<Self> {
+    /// Starts the gateway.
+    pub(super) async fn server(mut spec: ProcessSpec, management: SocketAddr) -> Result<Self> {
         spec.environment.insert("GLASSHOUSE_MANAGEMENT_ADDR", management.to_string());
         let output = Output::default();
         let child = spec.spawn(output.clone())?;
-        let http = spec.environment.get("GLASSHOUSE_HTTP_ADDR").map(|address| address.parse()).transpose()?;
-        let mut replica =
-            Self { role, number: 1, spec, output, child, http, management, links: None, clock: None };
+        let mut replica = Self {
+            role: Role::Gateway,
+            number: 1,
+            spec,
+            output,
+            child,
+            http: None,
+            management,
+            links: None,
+            clock: None,
+        };
         replica.wait_until_ready(START_TIMEOUT).await?;
         Ok(replica)
     }
@@ -135,15 +140,10 @@ impl Replica {
         self.spec.environment.get("GLASSHOUSE_GATEWAY_ADDR")?.parse().ok()
     }
 
-    /// Where the metrics are.
-    pub(crate) fn metrics_url(&self) -> String {
-        format!("http://{}/metrics", self.management)
-    }
-
     /// The proxies of an API or a worker.
     ///
     /// # Errors
-    /// The gateway and the demo have none.
+    /// The gateway has none.
     pub(crate) fn links(&self) -> Result<&Links> {
         self.links.as_ref().with_context(|| format!("{self} has no proxies"))
     }
@@ -227,7 +227,6 @@ impl fmt::Display for Role {
             Self::Api => "API",
             Self::Worker => "worker",
             Self::Gateway => "gateway",
-            Self::Demo => "demo",
         })
     }
 }

@@ -52,7 +52,6 @@ mod tenant_store;
 mod transaction;
 mod users;
 mod work_queue;
-mod writable_file;
 
 pub use address::{DatabaseAddress, InvalidDatabaseAddress};
 pub(crate) use caller_check::CallerCheck;

@@ -69,6 +69,12 @@ impl HashingQueue {
         })))
     }
 
+    /// The number of requests in the queue, waiting and hashing.
+    #[must_use]
+    pub fn occupied(&self) -> usize {
+        self.0.size.saturating_sub(self.0.places.available_permits())
+    }
+
     /// Takes a place in the queue. Requests take it before they use the database, so that a flood of logins does not
     /// take its connections from other requests.
     ///

@@ -18,7 +18,8 @@ use crate::http::head::route_head_as_get;
 use crate::http::problem::{ProblemDocuments, document_bare_errors};
 use crate::http::public::docs::{self, Documentation};
 use crate::http::public::middleware::{
-    RequestSpan, believe_proxies, inject_faults, reject_repeated_headers, shed_early, shed_load, time_out,
+    RequestSpan, believe_proxies, inject_faults, reject_repeated_headers, shed_early, shed_load,
+    slow_down_retries, time_out,
 };
 use crate::http::public::{routes, v1};
 use crate::http::unknown_route::unknown_route;
@@ -65,6 +66,7 @@ pub(in crate::application) fn public_server(
             .wrap(Observe::new(parts.edge.http_metrics.clone()).errors(ProblemDocuments))
             .wrap(TracingLogger::<RequestSpan>::new())
             .wrap(from_fn(shed_early))
+            .wrap(from_fn(slow_down_retries))
             .wrap(from_fn(finish_response))
             .wrap(from_fn(believe_proxies))
             .wrap(hub_per_request())

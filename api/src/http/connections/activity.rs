@@ -24,6 +24,10 @@ const MIN_READ_RATE: u32 = 1024;
 /// response, which closes the connection; if the server closed first, it could lose the request that is on its way.
 const LAST_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long a connection that makes room waits for a request that may have arrived unread. Of many connections that are
+/// accepted at once, the last would otherwise close the first before its request was read.
+const LAST_LOOK: Duration = Duration::from_millis(20);
+
 /// How long a client may ignore `Retry-After`, and how long the rejection of its next request waits then. Clients that send the next
 /// request as soon as the last one was rejected would have the service do nothing but reject.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -53,6 +57,8 @@ struct State {
     caught_up: Cell<Option<Instant>>,
     /// The place among the connections that make room for others; `None` while a request is being processed.
     turn: Cell<Option<u64>>,
+    /// When it closes to make room for another connection, unless a request has arrived.
+    makes_room_at: Cell<Option<Instant>>,
     closed: Cell<Option<CloseReason>>,
     last_rejection: Cell<Option<Instant>>,
     waker: RefCell<Option<Waker>>,
@@ -92,6 +98,11 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// Whether the client was too late, which it is not before everything is read that arrived in time.
+    const fn is_deadline_of_client(self) -> bool {
+        !matches!(self, Self::MadeRoom | Self::Shutdown)
+    }
+
     /// The value of the metric's label.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -113,6 +124,7 @@ impl Activity {
             read_deadline: Cell::new(None),
             caught_up: Cell::new(None),
             turn: Cell::new(None),
+            makes_room_at: Cell::new(None),
             closed: Cell::new(None),
             last_rejection: Cell::new(None),
             waker: RefCell::new(None),
@@ -183,10 +195,10 @@ impl Activity {
         self.0.closed.get()
     }
 
-    /// Closes the connection, because another one needs its place.
+    /// Closes the connection because another one needs its place, unless a whole request is about to be read.
     pub(super) fn make_room(&self) {
         self.0.turn.set(None);
-        self.0.closed.set(Some(CloseReason::MadeRoom));
+        self.0.makes_room_at.set(Some(Instant::now() + LAST_LOOK));
         self.wake();
     }
 
@@ -199,8 +211,20 @@ impl Activity {
 
     /// Leaves the connections that are open.
     pub(super) fn leave(&self) {
+        self.lose_turn();
+        self.stay();
+    }
+
+    fn lose_turn(&self) {
         if let Some(turn) = self.0.turn.take() {
             self.0.connections.lose_turn(turn);
+        }
+    }
+
+    /// Makes no room any more.
+    fn stay(&self) {
+        if self.0.makes_room_at.take().is_some() {
+            self.0.connections.stay();
         }
     }
 
@@ -220,11 +244,12 @@ impl Activity {
             }
             drop(waker);
             let Some((deadline, reason)) = self.deadline() else { return Poll::Pending };
-            let deadline = deadline.max(self.0.caught_up.get().unwrap_or(deadline));
+            let caught_up = self.0.caught_up.get().filter(|_| reason.is_deadline_of_client());
+            let deadline = deadline.max(caught_up.unwrap_or(deadline));
             let now = Instant::now();
             if deadline <= now {
-                match self.0.caught_up.get() {
-                    None if reason != CloseReason::Shutdown => self.0.caught_up.set(Some(now + CATCH_UP)),
+                match caught_up {
+                    None if reason.is_deadline_of_client() => self.0.caught_up.set(Some(now + CATCH_UP)),
                     _ => self.0.closed.set(Some(reason)),
                 }
                 continue;
@@ -239,6 +264,9 @@ impl Activity {
     }
 
     fn deadline(&self) -> Option<(Instant, CloseReason)> {
+        if let Some(deadline) = self.0.makes_room_at.get() {
+            return Some((deadline, CloseReason::MadeRoom));
+        }
         let (since, timeouts) = (self.0.since.get(), self.0.timeouts);
         let of_reader = self.0.read_deadline.get().map(|deadline| (deadline, CloseReason::SlowReader));
         let of_phase = match self.0.phase.get() {
@@ -260,8 +288,10 @@ impl Activity {
         self.0.phase.set(phase);
         self.0.caught_up.set(None);
         self.0.since.set(Instant::now());
-        self.leave();
-        if phase != Phase::Processing && self.close_reason().is_none() {
+        self.lose_turn();
+        if phase == Phase::Processing {
+            self.stay();
+        } else if self.0.makes_room_at.get().is_none() && self.close_reason().is_none() {
             self.0.turn.set(Some(self.0.connections.take_turn(self)));
         }
     }

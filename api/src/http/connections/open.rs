@@ -27,6 +27,8 @@ struct Inner {
     of_server: ServerConnections,
     is_closing: Cell<bool>,
     count: Cell<usize>,
+    /// Those of them that are about to make room.
+    leaving: Cell<usize>,
     /// The connections that wait for their clients, by turn.
     waiting: RefCell<BTreeMap<u64, Activity>>,
     next_turn: Cell<u64>,
@@ -44,9 +46,16 @@ impl OpenConnections {
     /// Up to `capacity` connections, which are among those of a server.
     #[must_use]
     pub fn new(capacity: usize, metrics: Option<ConnectionMetrics>, of_server: ServerConnections) -> Self {
-        let (is_closing, count) = (Cell::new(false), Cell::new(0));
-        let (waiting, next_turn) = (RefCell::default(), Cell::new(0));
-        Self(Rc::new(Inner { capacity, metrics, of_server, is_closing, count, waiting, next_turn }))
+        Self(Rc::new(Inner {
+            capacity,
+            metrics,
+            of_server,
+            is_closing: Cell::new(false),
+            count: Cell::new(0),
+            leaving: Cell::new(0),
+            waiting: RefCell::default(),
+            next_turn: Cell::new(0),
+        }))
     }
 
     /// Waits until the connections of the server have to close, and lets those of this thread close when they are idle.
@@ -66,13 +75,8 @@ impl OpenConnections {
     /// Adds a connection. If there are too many, another one makes room.
     #[must_use]
     pub fn open(&self, timeouts: ConnectionTimeouts) -> OpenConnection {
-        if self.0.count.get() >= self.0.capacity
-            && let Some((_, oldest)) = self.pop_oldest()
-        {
-            oldest.make_room();
-            self.remove(CloseReason::MadeRoom);
-        }
         self.0.count.set(self.0.count.get() + 1);
+        self.make_room();
         if let Some(metrics) = &self.0.metrics {
             metrics.opened();
         }
@@ -91,19 +95,33 @@ impl OpenConnections {
         turn
     }
 
+    /// A connection that was about to make room is not any more: if it stays, another one has to.
+    pub(super) fn stay(&self) {
+        self.0.leaving.set(self.0.leaving.get().saturating_sub(1));
+        self.make_room();
+    }
+
+    /// If there are too many connections, lets one close.
+    fn make_room(&self) {
+        if self.0.count.get() - self.0.leaving.get() <= self.0.capacity {
+            return;
+        }
+        let oldest = self.0.waiting.borrow_mut().pop_first();
+        if let Some((_, oldest)) = oldest {
+            self.0.leaving.set(self.0.leaving.get() + 1);
+            oldest.make_room();
+        }
+    }
+
     /// Takes the place away.
     pub(super) fn lose_turn(&self, turn: u64) {
         self.0.waiting.borrow_mut().remove(&turn);
     }
 
-    fn pop_oldest(&self) -> Option<(u64, Activity)> {
-        self.0.waiting.borrow_mut().pop_first()
-    }
-
-    fn remove(&self, reason: impl Into<Option<CloseReason>>) {
+    fn remove(&self, reason: Option<CloseReason>) {
         self.0.count.set(self.0.count.get().saturating_sub(1));
         if let Some(metrics) = &self.0.metrics {
-            metrics.closed(reason.into().map(CloseReason::as_str));
+            metrics.closed(reason.map(CloseReason::as_str));
         }
     }
 }
@@ -130,12 +148,8 @@ impl OpenConnection {
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
+        self.connections.remove(self.activity.close_reason());
         self.activity.leave();
-        let reason = self.activity.close_reason();
-        // A connection that made room was removed when it did.
-        if reason != Some(CloseReason::MadeRoom) {
-            self.connections.remove(reason);
-        }
     }
 }
 
@@ -145,11 +159,19 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
+    const TIMEOUTS: ConnectionTimeouts =
+        ConnectionTimeouts { head: Duration::from_secs(5), keep_alive: Duration::from_secs(75) };
+
+    /// Whether the connection closes at once to make room.
+    async fn makes_room(connection: &OpenConnection) -> bool {
+        let mut timer = None;
+        let closes = poll_fn(|cx| connection.activity.poll_close(cx, &mut timer));
+        tokio::time::timeout(Duration::from_millis(100), closes).await == Ok(CloseReason::MadeRoom)
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_connection_that_waits_for_its_client_for_the_longest_time_makes_room() {
-        let timeouts =
-            ConnectionTimeouts { head: Duration::from_secs(5), keep_alive: Duration::from_secs(75) };
-        let connections = OpenConnections::new(3, None, ServerConnections::default());
+        let (timeouts, connections) = (TIMEOUTS, OpenConnections::new(3, None, ServerConnections::default()));
         let [processing, idle, slow] = [(); 3].map(|()| connections.open(timeouts));
         processing.activity.begin_request();
         processing.activity.begin_processing();
@@ -160,18 +182,41 @@ mod tests {
         idle.activity.answered(false);
 
         let first = connections.open(timeouts);
-        assert_eq!(slow.activity.close_reason(), Some(CloseReason::MadeRoom));
-        assert_eq!(idle.activity.close_reason(), None);
+        assert!(makes_room(&slow).await);
+        assert!(!makes_room(&idle).await);
+        drop(slow);
         first.activity.begin_request();
         let second = connections.open(timeouts);
-        assert_eq!(idle.activity.close_reason(), Some(CloseReason::MadeRoom));
+        assert!(makes_room(&idle).await);
+        drop(idle);
         let third = connections.open(timeouts);
-        assert_eq!(first.activity.close_reason(), Some(CloseReason::MadeRoom), "its body is incomplete");
-        assert_eq!(processing.activity.close_reason(), None, "a request that is being processed stays");
+        assert!(makes_room(&first).await, "its body is incomplete");
+        assert!(!makes_room(&processing).await, "a request that is being processed stays");
 
-        drop((slow, idle, first));
+        drop(first);
         assert_eq!(connections.0.count.get(), 3);
         drop((processing, second, third));
+        assert_eq!((connections.0.count.get(), connections.0.waiting.borrow().len()), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_whose_request_had_arrived_makes_no_room() {
+        let connections = OpenConnections::new(2, None, ServerConnections::default());
+        let [slow, complete] = [(); 2].map(|()| connections.open(TIMEOUTS));
+        let [third, fourth] = [(); 2].map(|()| connections.open(TIMEOUTS));
+        // Both were to make room before the server read from them.
+        slow.activity.received();
+        complete.activity.received();
+        complete.activity.begin_request();
+        complete.activity.begin_processing();
+        assert!(makes_room(&slow).await, "a part of a request is none");
+        assert!(!makes_room(&complete).await);
+        complete.activity.answered(false);
+        drop(slow);
+        let fifth = connections.open(TIMEOUTS);
+        assert!(makes_room(&third).await, "the one that waits for the longest time now");
+        assert!(!makes_room(&complete).await);
+        drop((complete, third, fourth, fifth));
         assert_eq!((connections.0.count.get(), connections.0.waiting.borrow().len()), (0, 0));
     }
 }
