@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Backend, Client, SHORT_TIMEOUTS, TestApp, eventually, key, on_both};
+use crate::support::{Backend, Client, SHORT_TIMEOUTS, Scrape, TestApp, eventually, key, on_both};
 
 on_both!(
     a_cancelled_order_frees_its_stock_at_once_and_is_never_charged,
@@ -62,6 +62,9 @@ async fn a_charge_that_precedes_its_cancellation_is_refunded(backend: Backend) {
     assert_eq!(app.status_at_gateway(&payment).await, "refunded");
     assert_eq!((owner.order_status(&order).await.as_str(), owner.stock(&product).await), ("cancelled", 10));
     assert_eq!((app.messages("order_paid").await, app.messages("order_refunded").await), (0, 1));
+    let scrape = Scrape::of(&app.management()).await;
+    let entered = |status: &str| scrape.sum("orders_total", &format!("status=\"{status}\""));
+    assert_eq!((entered("cancelled"), entered("refunded")), (1.0, 0.0), "the order was cancelled once");
 }
 
 /// The charge and the void race at the gateway; both outcomes must end in the same state.

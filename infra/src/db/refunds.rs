@@ -70,13 +70,13 @@ impl RefundStore for TenantStore {
     ) -> Result<Payment, StoreFailure> {
         self.repeated(|| async {
             let scope = self.write("complete_refund").await?;
-            let (payment, order) = scope.complete_refund(id).await?;
+            let Refund { payment, is_new, order_state } = scope.complete_refund(id).await?;
             if let Some(request) = request {
                 scope.record(request, &payment).await?;
             }
             scope.commit().await?;
-            if let Some(order) = order {
-                let order_status = Some(order.as_str());
+            if is_new {
+                let order_status = order_state.map(OrderState::as_str);
                 PaymentRefunded { payment_id: &payment.id, order_status }.emit(&self.pool().business);
             }
             Ok(payment)
@@ -85,28 +85,37 @@ impl RefundStore for TenantStore {
     }
 }
 
+/// The result of a completed refund.
+struct Refund {
+    payment: Payment,
+    /// Whether it was completed now, and not earlier.
+    is_new: bool,
+    /// The state that the order entered; `None` if it was cancelled, or refunded earlier.
+    order_state: Option<OrderState>,
+}
+
 impl Scope {
     /// Marks a payment as refunded, and its order too unless that was cancelled. The second time it changes
     /// nothing.
-    async fn complete_refund(&self, id: PaymentId) -> Result<(Payment, Option<OrderState>), StoreFailure> {
+    async fn complete_refund(&self, id: PaymentId) -> Result<Refund, StoreFailure> {
         let found = self.lock_payment_and_order(payment::Column::Id.eq(id.uuid())).await?;
         let (mut payment, order) =
             found.ok_or_else(|| StoreFailure::Unexpected(format!("payment {id} does not exist").into()))?;
         if !payment.state.can_become(PaymentState::Refunded) {
-            return Ok((payment, None));
+            return Ok(Refund { payment, is_new: false, order_state: None });
         }
         payment.state = PaymentState::Refunded;
         let update = self
             .update_by_id::<payment::Entity>(id.uuid())
             .col_expr(payment::Column::State, payment.state.as_str().into());
         self.run(update).await?;
-        let mut order_state: OrderState = order.state.parse()?;
-        if order_state.can_become(OrderState::Refunded) {
-            order_state = OrderState::Refunded;
-            self.set_order_state(payment.order, order_state).await?;
+        let state: OrderState = order.state.parse()?;
+        let order_state = state.can_become(OrderState::Refunded).then_some(OrderState::Refunded);
+        if let Some(state) = order_state {
+            self.set_order_state(payment.order, state).await?;
         }
         self.append_to_outbox(OutboxEvent::OrderRefunded { order: payment.order }).await?;
-        Ok((payment, Some(order_state)))
+        Ok(Refund { payment, is_new: true, order_state })
     }
 }
 
