@@ -1,5 +1,7 @@
 //! Refunds: returns the money of a succeeded payment to the customer.
 
+use tracing::{Instrument, info_span};
+
 use crate::failure::StoreFailure;
 use crate::id::PaymentId;
 use crate::idempotency::{Idempotent, IdempotentRequest, KeyReused};
@@ -66,7 +68,7 @@ pub async fn refund(
         Idempotent::Executed(payment) => payment,
         earlier => return Ok(earlier),
     };
-    match gateway.refund(payment).await {
+    match gateway.refund(payment).instrument(info_span!("refund_payment")).await {
         Ok(()) => Ok(Idempotent::Executed(store.complete_refund(payment, Some(request)).await?)),
         Err(failure) => {
             store.record_requested(&requested, &failure, request).await?;

@@ -99,6 +99,18 @@ impl RedisError {
             }
         }
     }
+
+    /// The span attribute `error.type`: the code of an error reply, such as `READONLY`, or why there is no reply.
+    fn kind(&self) -> &str {
+        match self {
+            Self::TimedOut(_) => "timeout",
+            Self::Pool(_) | Self::Connect(_) => "connection",
+            Self::Command(error) if error.is_timeout() => "timeout",
+            Self::Command(_) if self.is_outage() => "connection",
+            Self::Command(error) => error.code().unwrap_or("_OTHER"),
+            Self::CircuitOpen => "_OTHER",
+        }
+    }
 }
 
 /// One failure opens the circuit, because the next call would wait just as long. Once a second, a call in the background
@@ -191,11 +203,13 @@ impl Redis {
             otel.kind = "client",
             db.system.name = "redis",
             db.operation.name = operation,
+            error.type = tracing::field::Empty,
             otel.status_code = tracing::field::Empty,
         );
         let result = tokio::time::timeout(self.timeout, call.instrument(span.clone())).await;
         let result = result.unwrap_or(Err(RedisError::TimedOut(self.timeout)));
-        if result.is_err() {
+        if let Err(error) = &result {
+            span.record("error.type", error.kind());
             span.record("otel.status_code", "ERROR");
         }
         result
@@ -218,6 +232,17 @@ mod tests {
         {
             assert!(url.parse::<RedisAddress>().is_ok(), "{url}");
         }
+    }
+
+    #[test]
+    fn the_type_of_an_error_says_whether_there_was_a_reply() {
+        use deadpool_redis::redis::{ErrorKind, RedisError as ClientError, ServerErrorKind};
+
+        let lost = ClientError::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
+        let read_only = ClientError::from((ErrorKind::Server(ServerErrorKind::ReadOnly), "no writes"));
+        assert_eq!(RedisError::Command(lost).kind(), "connection");
+        assert_eq!(RedisError::Command(read_only).kind(), "READONLY");
+        assert_eq!(RedisError::TimedOut(Duration::from_secs(1)).kind(), "timeout");
     }
 
     #[test]

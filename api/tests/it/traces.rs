@@ -6,7 +6,9 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::command_line::{Stack, common, with};
-use crate::support::{CALLER, Client, Response, SpanReceiver, eventually, has_attribute, key, traceparent};
+use crate::support::{
+    CALLER, Client, Response, SpanReceiver, eventually, has_attribute, has_failed, key, traceparent,
+};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -78,6 +80,34 @@ async fn one_trace_spans_the_caller_both_services_and_the_confirmation() {
 
     let delivery = ours.span(TRACE, "deliver order_paid").await;
     assert_eq!(ours.span(TRACE, "send_confirmation").await.parent_span_id, delivery.span_id);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_that_stays_open_is_no_failed_request() {
+    let mut receiver = SpanReceiver::start().await;
+    let endpoint = receiver.endpoint();
+    let settings = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint),
+        ("GLASSHOUSE_PAYMENT_GATEWAY_TIMEOUT_MS", "200"),
+        ("GLASSHOUSE_PAYMENT_GATEWAY_ATTEMPTS", "1"),
+    ];
+    let mut stack = Stack::start(settings).await;
+    let (owner, product, gateway) = stack.shop().await;
+    let order = owner.order(&product, 1).await.expect(201);
+    let payments =
+        owner.get(&format!("/v1/orders/{}/payments", order["id"].as_str().unwrap())).await.expect(200);
+    let path = format!("/v1/payments/{}/refund", payments[0]["id"].as_str().unwrap());
+    gateway.send(Method::PUT, "/control", Some(json!({ "timeout_rate": 1.0 }))).await.expect(200);
+
+    let refund = owner.request(Method::POST, &path).header("Idempotency-Key", key()).json(&json!({}));
+    Response::of(refund.header("traceparent", traceparent(TRACE))).await.expect(202);
+    let root = receiver.span(TRACE, "POST /v1/payments/{id}/refund").await;
+    assert!(!has_failed(&root), "{root:?}");
+    let refund = receiver.span(TRACE, "refund_payment").await;
+    assert_eq!(refund.parent_span_id, root.span_id);
+    assert!(has_failed(&refund), "{refund:?}");
+    let call = receiver.span_with(TRACE, "POST /v1/charges/{key}/refund", &[("error.type", "timeout")]).await;
+    assert_eq!(call.parent_span_id, refund.span_id);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

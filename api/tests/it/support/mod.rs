@@ -34,7 +34,7 @@ pub(crate) use sentry::{Behavior, FakeSentry};
 pub(crate) use shop::{NO_WORKER, SHORT_TIMEOUTS, concurrently, statuses};
 #[cfg(target_os = "linux")]
 pub(crate) use skewed_clock::with_skewed_clock;
-pub(crate) use spans::{CALLER, SpanReceiver, has_attribute, new_trace, traceparent};
+pub(crate) use spans::{CALLER, SpanReceiver, has_attribute, has_failed, new_trace, traceparent};
 pub(crate) use tls::Authority;
 pub(crate) use wire::WireTap;
 

@@ -69,6 +69,11 @@ impl SpanReceiver {
     }
 }
 
+/// Whether a span has the status `error`.
+pub(crate) fn has_failed(span: &ExportedSpan) -> bool {
+    span.status.as_ref().is_some_and(|status| status.code == "STATUS_CODE_ERROR")
+}
+
 /// Whether a span has this attribute, in any of the types that the receiver may format it as.
 pub(crate) fn has_attribute(span: &ExportedSpan, attribute: &str, value: &str) -> bool {
     span.attributes.get(attribute).is_some_and(|found| found.contains(value))
@@ -90,6 +95,6 @@ fn copy(span: &ExportedSpan) -> ExportedSpan {
         dropped_events_count: 0,
         links: Vec::new(),
         dropped_links_count: 0,
-        status: None,
+        status: span.status.clone(),
     }
 }
