@@ -20,6 +20,7 @@
 //! - [`stack`]: the stack that drills run on, in containers or as processes.
 //! - [`speed`]: divides durations, so that two hours of alerting take four minutes.
 //! - [`receiver`]: the webhook receiver that Alertmanager delivers to.
+//! - [`exposition`]: the metrics of a process.
 //! - [`prometheus_api`] and [`alertmanager_api`]: HTTP clients. [`polling`]: waits for a condition.
 //! - [`panel_data`]: panels of dashboards without data.
 //! - [`correlation`]: follows the links from one signal to the next, as Grafana offers them.
@@ -30,6 +31,7 @@ pub mod catalogue;
 pub mod consistency;
 pub mod contract;
 pub mod correlation;
+pub mod exposition;
 pub mod grafana;
 pub mod panel_data;
 pub mod polling;

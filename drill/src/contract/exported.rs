@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::catalogue::Process;
+use crate::exposition::{Sample, samples};
 use crate::stack::Stack;
 
 /// The names of exported metrics, each with the names of its labels.
@@ -39,9 +40,8 @@ impl ExportedMetrics {
     /// # Errors
     /// A line is not a sample.
     pub fn add_scrape(&mut self, text: &str) -> Result<()> {
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            let (name, labels) = sample(line).with_context(|| format!("not a sample: {line}"))?;
-            self.add(name, labels);
+        for Sample { name, labels, .. } in samples(text)? {
+            self.add(name, labels.into_iter().map(|(label, _)| label));
         }
         Ok(())
     }
@@ -68,30 +68,4 @@ impl Default for ExportedMetrics {
         }
         exported
     }
-}
-
-/// The metric name and label names of a line such as `name{label="value"} 1`.
-fn sample(line: &str) -> Option<(&str, Vec<&str>)> {
-    let end = line.find(|c: char| c == '{' || c.is_whitespace())?;
-    let (name, mut rest) = line.split_at(end);
-    let mut labels = Vec::new();
-    if let Some(inside) = rest.strip_prefix('{') {
-        rest = inside;
-        while !rest.starts_with('}') {
-            let (label, value) = rest.split_once("=\"")?;
-            labels.push(label.trim_start_matches(',').trim());
-            rest = value.get(end_of_value(value)? + 1..)?;
-        }
-    }
-    Some((name, labels))
-}
-
-/// The position of the quote that ends the value of a label.
-fn end_of_value(value: &str) -> Option<usize> {
-    let mut is_escaped = false;
-    value.char_indices().find_map(|(at, character)| {
-        let ends = character == '"' && !is_escaped;
-        is_escaped = character == '\\' && !is_escaped;
-        ends.then_some(at)
-    })
 }

@@ -10,27 +10,68 @@ use serde::Deserialize;
 /// How many of the last lines are kept.
 const MAX_LINES: usize = 200;
 
-/// The captured output of a process: its last lines, and the time of the last log record of each event.
+/// The captured output of a process: its last lines, and how many log records it has of each kind.
 #[derive(Clone, Default)]
 pub struct Output(Arc<Mutex<Captured>>);
 
 #[derive(Default)]
 struct Captured {
     lines: VecDeque<String>,
-    events: HashMap<String, Instant>,
+    records: HashMap<RecordKind, Records>,
     open_pipes: usize,
 }
 
-/// A log record in JSON, of which only the event name is needed.
+/// What log records of the same event about the same thing have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RecordKind {
+    /// The name of the event.
+    pub event: String,
+    /// The level, such as `ERROR`.
+    pub level: String,
+    /// The dependency that the event is about, or the target of a library's record.
+    pub about: Option<String>,
+}
+
+/// The log records of one kind.
+#[derive(Clone, Debug)]
+pub struct Records {
+    /// How many there were.
+    pub count: u64,
+    /// The last one, as it was written.
+    pub text: String,
+    last: Instant,
+}
+
+/// The fields of a log record that make its kind.
 #[derive(Deserialize)]
 struct JsonRecord {
     message: String,
+    #[serde(default)]
+    level: String,
+    check: Option<String>,
+    dependency: Option<String>,
+    target: Option<String>,
+}
+
+impl From<JsonRecord> for RecordKind {
+    fn from(record: JsonRecord) -> Self {
+        let target = record.target.filter(|_| record.message == "library_record");
+        let about = record.check.or(record.dependency).or(target);
+        Self { event: record.message, level: record.level, about }
+    }
 }
 
 impl Output {
     /// When the last log record of this event was captured; `None` if there was none.
     pub fn last_event(&self, event: &str) -> Option<Instant> {
-        self.lock().events.get(event).copied()
+        let captured = self.lock();
+        let ours = captured.records.iter().filter(|(kind, _)| kind.event == event);
+        ours.map(|(_, records)| records.last).max()
+    }
+
+    /// The log records in JSON, by kind.
+    pub fn records(&self) -> HashMap<RecordKind, Records> {
+        self.lock().records.clone()
     }
 
     /// The last `count` lines.
@@ -74,8 +115,10 @@ impl Output {
     fn add(&self, line: &str) {
         let record = serde_json::from_str::<JsonRecord>(line).ok();
         let mut captured = self.lock();
-        if let Some(JsonRecord { message }) = record {
-            captured.events.insert(message, Instant::now());
+        if let Some(record) = record {
+            let kind = record.into();
+            let count = captured.records.get(&kind).map_or(0, |records: &Records| records.count) + 1;
+            captured.records.insert(kind, Records { count, text: line.to_owned(), last: Instant::now() });
         }
         if captured.lines.len() == MAX_LINES {
             captured.lines.pop_front();
@@ -104,5 +147,20 @@ mod tests {
         assert_eq!(output.lines().len(), MAX_LINES);
         assert!(output.last_event("slow_query").is_some() && output.last_event("order_placed").is_none());
         assert_eq!(output.lines_with("line 19").len(), 11, "19 and 190 to 199");
+    }
+
+    #[test]
+    fn log_records_are_counted_by_what_they_are_about() {
+        let output = Output::default();
+        for check in ["redis", "database", "redis"] {
+            output.add(&format!(r#"{{"level":"WARN","message":"health_check_failed","check":"{check}"}}"#));
+        }
+        let kind = |about: &str| RecordKind {
+            event: "health_check_failed".to_owned(),
+            level: "WARN".to_owned(),
+            about: Some(about.to_owned()),
+        };
+        let records = output.records();
+        assert_eq!((records[&kind("redis")].count, records[&kind("database")].count), (2, 1));
     }
 }

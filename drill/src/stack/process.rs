@@ -14,9 +14,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::output::Output;
 use crate::polling::poll_until;
 
-/// The timeout for a process to become ready.
-const READY_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// How a process is started. Of the drill's environment it inherits only `PATH` and `HOME` by default.
 #[derive(Clone, Debug)]
 pub struct ProcessSpec {
@@ -195,15 +192,19 @@ impl Child {
     ///
     /// # Errors
     /// The process exits first, or is not ready before the timeout.
-    pub(crate) async fn wait_until_ready(&mut self, mut is_ready: impl AsyncFnMut() -> bool) -> Result<()> {
-        let outcome = poll_until(READY_TIMEOUT, async || {
+    pub async fn wait_until_ready(
+        &mut self,
+        timeout: Duration,
+        mut is_ready: impl AsyncFnMut() -> bool,
+    ) -> Result<()> {
+        let outcome = poll_until(timeout, async || {
             let exited = self.exit_status()?;
             Ok(if exited.is_none() && is_ready().await { Some(None) } else { exited.map(Some) })
         });
         let problem = match outcome.await? {
             Some(None) => return Ok(()),
-            Some(Some(status)) => format!("exited during its start ({status})"),
-            None => format!("was not ready within {READY_TIMEOUT:?}"),
+            Some(Some(status)) => format!("exited before it was ready ({status})"),
+            None => format!("was not ready within {timeout:?}"),
         };
         bail!("{} {problem}:\n{}", self.name, self.output.tail(20));
     }
@@ -240,12 +241,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_process_that_exits_during_its_start_is_reported_with_its_output() {
+    async fn a_process_that_exits_before_it_is_ready_is_reported_with_its_output() {
         let spec =
             ProcessSpec::new("redis", "sh").argument("-c").argument("echo the port is taken >&2; exit 3");
         let mut child = spec.spawn(Output::default()).unwrap();
-        let error = child.wait_until_ready(async || false).await.unwrap_err().to_string();
-        assert!(error.starts_with("redis exited during its start"), "{error}");
+        let error =
+            child.wait_until_ready(Duration::from_secs(60), async || false).await.unwrap_err().to_string();
+        assert!(error.starts_with("redis exited before it was ready"), "{error}");
         assert!(error.contains("exit status: 3"), "{error}");
     }
 

@@ -1,12 +1,16 @@
 //! A process that can be stopped and restarted.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Result;
 
 use super::redis;
 use crate::stack::output::Output;
 use crate::stack::process::{Child, ProcessSpec};
+
+/// The timeout for a process to become ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A process that can be stopped and restarted. All its runs share one captured output.
 pub(super) struct ManagedProcess {
@@ -42,7 +46,7 @@ impl ManagedProcess {
     pub(super) async fn restart(&mut self) -> Result<()> {
         self.stop();
         let mut child = self.spec.spawn(self.output.clone())?;
-        child.wait_until_ready(async || self.probe.is_ready().await).await?;
+        child.wait_until_ready(READY_TIMEOUT, async || self.probe.is_ready().await).await?;
         self.child = Some(child);
         Ok(())
     }

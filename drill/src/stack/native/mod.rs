@@ -5,7 +5,7 @@ mod collector;
 mod managed_process;
 mod postgres;
 mod prometheus;
-mod redis;
+pub mod redis;
 mod service;
 
 use std::net::SocketAddr;
@@ -22,9 +22,11 @@ use super::ports::PortAllocator;
 use super::process::{ProcessSpec, ScenarioCommand};
 use crate::catalogue::{Component, Process};
 use crate::receiver::Receiver;
-use collector::{Collector, LastSpans};
+pub use collector::{Collector, SpanKind, Spans};
 use managed_process::{ManagedProcess, ReadinessProbe};
 use postgres::Postgres;
+pub use postgres::service_defaults;
+pub use prometheus::PrometheusOptions;
 use service::ServiceSpecs;
 
 /// The timeout of the migration.
@@ -43,7 +45,7 @@ pub(super) struct NativeStack {
     redis: ManagedProcess,
     collector: Option<Collector>,
     collector_address: SocketAddr,
-    last_spans: LastSpans,
+    spans: Spans,
     receiver: Receiver,
     postgres: Postgres,
     k6: PathBuf,
@@ -61,8 +63,8 @@ impl NativeStack {
     ) -> Result<Self> {
         let &StackContext { addresses, folder, .. } = context;
         let receiver = Receiver::start(addresses.receiver).await?;
-        let (collector_address, last_spans) = (ports.allocate()?, LastSpans::default());
-        let collector = Collector::start(collector_address, last_spans.clone())?;
+        let (collector_address, spans) = (ports.allocate()?, Spans::default());
+        let collector = Collector::start(collector_address, spans.clone())?;
         let postgres = Postgres::create(&options.postgres).await?;
         let redis_address = ports.allocate()?;
         let redis =
@@ -90,8 +92,15 @@ impl NativeStack {
         let probe = |address| ReadinessProbe::Http(format!("http://{address}/-/ready"));
         let alertmanager =
             ManagedProcess::start(alertmanager::spec(context)?, probe(addresses.alertmanager)).await?;
-        let prometheus =
-            ManagedProcess::start(prometheus::spec(context)?, probe(addresses.prometheus)).await?;
+        let targets = Process::ALL.map(|process| (process, vec![addresses.management(process)]));
+        let monitoring = PrometheusOptions {
+            project: context.project,
+            speed: context.speed,
+            address: addresses.prometheus,
+            targets: &targets,
+            alertmanager: Some(addresses.alertmanager),
+        };
+        let prometheus = ManagedProcess::start(monitoring.spec(folder)?, probe(addresses.prometheus)).await?;
         Ok(Self {
             prometheus,
             alertmanager,
@@ -101,7 +110,7 @@ impl NativeStack {
             redis,
             collector: Some(collector),
             collector_address,
-            last_spans,
+            spans,
             receiver,
             postgres,
             k6: options.k6.clone(),
@@ -129,7 +138,7 @@ impl NativeStack {
     }
 
     pub(super) fn has_span(&self, process: Process, span: &str, since: Instant) -> bool {
-        self.last_spans.last(process.service(), span).is_some_and(|at| at >= since)
+        self.spans.last(process.service(), span).is_some_and(|at| at >= since)
     }
 
     fn output(&self, process: Process) -> &Output {
@@ -161,7 +170,7 @@ impl NativeStack {
             Component::Api => self.api.restart().await,
             Component::Collector if self.collector.is_some() => Ok(()),
             Component::Collector => {
-                self.collector = Some(Collector::start(self.collector_address, self.last_spans.clone())?);
+                self.collector = Some(Collector::start(self.collector_address, self.spans.clone())?);
                 Ok(())
             }
         }

@@ -34,7 +34,7 @@ impl Postgres {
         let of_service = format!("LOGIN PASSWORD '{PASSWORD}' IN ROLE glasshouse_service");
         let statements = [
             role("glasshouse_service", "NOLOGIN", ""),
-            role(SERVICE, &of_service, &service_defaults()),
+            role(SERVICE, &of_service, &service_defaults(SERVICE)),
             role(OWNER, &format!("LOGIN PASSWORD '{PASSWORD}'"), ""),
             format!("CREATE DATABASE {database} OWNER {OWNER}"),
         ];
@@ -78,10 +78,10 @@ impl Postgres {
     }
 }
 
-/// The statements that give the service's login role its deployed defaults.
-fn service_defaults() -> String {
+/// The statements that give a login role of the service the defaults of its deployed role.
+pub fn service_defaults(role: &str) -> String {
     let defaults = DEPLOYED_ROLES.lines().filter(|line| line.starts_with("ALTER ROLE glasshouse_app SET "));
-    defaults.map(|line| line.replace("glasshouse_app", SERVICE)).collect()
+    defaults.map(|line| line.replace("glasshouse_app", role)).collect()
 }
 
 impl Drop for Postgres {

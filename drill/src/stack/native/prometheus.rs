@@ -6,51 +6,74 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use yaml_serde::{Mapping, Value};
 
-use crate::stack::addresses::Addresses;
+use crate::catalogue::Process;
+use crate::project::Project;
+use crate::speed::Speed;
 use crate::stack::monitoring_config;
-use crate::stack::options::StackContext;
 use crate::stack::process::ProcessSpec;
 
 /// The name of its data folder.
 pub(super) const DATA: &str = "prometheus-data";
 
-/// Writes the configuration and the rules, with the addresses of the stack, and returns the process that uses them.
-pub(super) fn spec(context: &StackContext<'_>) -> Result<ProcessSpec> {
-    let &StackContext { project, speed, addresses, folder } = context;
-    monitoring_config::write_rules(project, speed, &folder.join("rules"))?;
-    let mut config = monitoring_config::prometheus(project, speed)?;
-    redirect(&mut config, addresses, folder).context("the configuration of Prometheus")?;
-    let file = folder.join("prometheus.json");
-    monitoring_config::write(&config, &file)?;
-
-    let spec = ProcessSpec::installed("prometheus", &["prometheus"])?
-        .flag("config.file", file.display())
-        .flag("web.listen-address", addresses.prometheus)
-        .flag("storage.tsdb.path", folder.join(DATA).display())
-        .flag("log.level", "warn");
-    Ok(monitoring_config::prometheus_flags(speed).into_iter().fold(spec, ProcessSpec::argument))
+/// What Prometheus is given: the project's rules, and the processes to scrape.
+#[derive(Clone, Copy, Debug)]
+pub struct PrometheusOptions<'a> {
+    /// The repository with the rules and the configuration.
+    pub project: &'a Project,
+    /// The divisor of their durations.
+    pub speed: Speed,
+    /// Where Prometheus listens.
+    pub address: SocketAddr,
+    /// The management addresses of the instances of each process.
+    pub targets: &'a [(Process, Vec<SocketAddr>)],
+    /// Where alerts are sent, if anywhere.
+    pub alertmanager: Option<SocketAddr>,
 }
 
-/// Points the configuration to the rules, to Alertmanager and to the processes of the stack.
-fn redirect(config: &mut Value, addresses: &Addresses, folder: &Path) -> Result<()> {
-    let config = config.as_mapping_mut().context("the root is not a mapping")?;
-    config.insert("rule_files".into(), vec![format!("{}/rules/*.yml", folder.display())].into());
-    let alertmanager = mapping("static_configs", vec![targets(addresses.alertmanager)]);
-    config.insert("alerting".into(), mapping("alertmanagers", vec![alertmanager]));
-    config.remove("remote_write");
+impl PrometheusOptions<'_> {
+    /// Writes the configuration and the rules into a folder, and returns the process that uses them.
+    ///
+    /// # Errors
+    /// Prometheus is not installed, or a file cannot be read or written.
+    pub fn spec(&self, folder: &Path) -> Result<ProcessSpec> {
+        let &Self { project, speed, address, .. } = self;
+        monitoring_config::write_rules(project, speed, &folder.join("rules"))?;
+        let mut config = monitoring_config::prometheus(project, speed)?;
+        self.redirect(&mut config, folder).context("the configuration of Prometheus")?;
+        let file = folder.join("prometheus.json");
+        monitoring_config::write(&config, &file)?;
 
-    let jobs = config.get_mut("scrape_configs").and_then(Value::as_sequence_mut);
-    for job in jobs.into_iter().flatten() {
-        let process = monitoring_config::process_of(job).context("a job of another service")?;
-        let job = job.as_mapping_mut().context("a job is not a mapping")?;
-        job.remove("dns_sd_configs");
-        job.insert("static_configs".into(), vec![targets(addresses.management(process))].into());
+        let spec = ProcessSpec::installed("prometheus", &["prometheus"])?
+            .flag("config.file", file.display())
+            .flag("web.listen-address", address)
+            .flag("storage.tsdb.path", folder.join(DATA).display())
+            .flag("log.level", "warn");
+        Ok(monitoring_config::prometheus_flags(speed).into_iter().fold(spec, ProcessSpec::argument))
     }
-    Ok(())
+
+    /// Points the configuration to the rules, to Alertmanager and to the processes.
+    fn redirect(&self, config: &mut Value, folder: &Path) -> Result<()> {
+        let config = config.as_mapping_mut().context("the root is not a mapping")?;
+        config.insert("rule_files".into(), vec![format!("{}/rules/*.yml", folder.display())].into());
+        let receivers = self.alertmanager.map(|address| mapping("static_configs", vec![targets(&[address])]));
+        config.insert("alerting".into(), mapping("alertmanagers", receivers.into_iter().collect()));
+        config.remove("remote_write");
+
+        let jobs = config.get_mut("scrape_configs").and_then(Value::as_sequence_mut);
+        for job in jobs.into_iter().flatten() {
+            let process = monitoring_config::process_of(job).context("a job of another service")?;
+            let instances = self.targets.iter().filter(|(of, _)| *of == process);
+            let instances: Vec<_> = instances.flat_map(|(_, addresses)| addresses).copied().collect();
+            let job = job.as_mapping_mut().context("a job is not a mapping")?;
+            job.remove("dns_sd_configs");
+            job.insert("static_configs".into(), vec![targets(&instances)].into());
+        }
+        Ok(())
+    }
 }
 
-fn targets(address: SocketAddr) -> Value {
-    mapping("targets", vec![address.to_string().into()])
+fn targets(addresses: &[SocketAddr]) -> Value {
+    mapping("targets", addresses.iter().map(|address| address.to_string().into()).collect())
 }
 
 fn mapping(key: &str, values: Vec<Value>) -> Value {
@@ -60,7 +83,6 @@ fn mapping(key: &str, values: Vec<Value>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::Process;
     use crate::stack::ports::PortAllocator;
 
     #[test]
@@ -68,15 +90,25 @@ mod tests {
         let text = "scrape_configs: [{ job_name: glasshouse-worker, static_configs: [{ targets: ['worker:9000'] }] },
             { job_name: glasshouse-api, scrape_interval: 15s }]";
         let mut config: Value = yaml_serde::from_str(text).unwrap();
-        let addresses = Addresses::allocate(&mut PortAllocator::default()).unwrap();
-        redirect(&mut config, &addresses, Path::new("/f")).unwrap();
-        let target = |job: usize| config["scrape_configs"][job]["static_configs"][0]["targets"][0].clone();
-        let expected = |process| Value::from(addresses.management(process).to_string());
-        assert_eq!(target(0), expected(Process::Worker));
-        assert_eq!(target(1), expected(Process::Api));
+        let mut ports = PortAllocator::default();
+        let mut allocate = || ports.allocate().unwrap();
+        let (worker, apis, alertmanager) = (allocate(), [allocate(), allocate()], allocate());
+        let monitoring = PrometheusOptions {
+            project: &Project::new("/p"),
+            speed: Speed::NORMAL,
+            address: allocate(),
+            targets: &[(Process::Api, apis.to_vec()), (Process::Worker, vec![worker])],
+            alertmanager: Some(alertmanager),
+        };
+        monitoring.redirect(&mut config, Path::new("/f")).unwrap();
+        let target = |job: usize, number: usize| {
+            config["scrape_configs"][job]["static_configs"][0]["targets"][number].clone()
+        };
+        assert_eq!(target(0, 0), Value::from(worker.to_string()));
+        assert_eq!([target(1, 0), target(1, 1)], apis.map(|api| Value::from(api.to_string())));
         assert_eq!(config["scrape_configs"][1]["scrape_interval"], Value::from("15s"));
         assert_eq!(config["rule_files"][0], Value::from("/f/rules/*.yml"));
-        let alertmanager = &config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"][0];
-        assert_eq!(*alertmanager, Value::from(addresses.alertmanager.to_string()));
+        let receiver = &config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"][0];
+        assert_eq!(*receiver, Value::from(alertmanager.to_string()));
     }
 }

@@ -9,8 +9,11 @@ use tokio::net::TcpStream;
 
 use crate::stack::process::ProcessSpec;
 
-/// A Redis of its own for each stack, because drills stop it.
-pub(super) fn spec(address: SocketAddr, folder: &Path) -> Result<ProcessSpec> {
+/// A Redis of its own for each stack, because it is stopped.
+///
+/// # Errors
+/// Redis is not installed.
+pub fn spec(address: SocketAddr, folder: &Path) -> Result<ProcessSpec> {
     let spec = ProcessSpec::installed("redis", &["redis-server"])?;
     let spec = spec.argument("--port").argument(address.port().to_string());
     let spec = spec.argument("--bind").argument(address.ip().to_string());
@@ -18,7 +21,7 @@ pub(super) fn spec(address: SocketAddr, folder: &Path) -> Result<ProcessSpec> {
 }
 
 /// Whether the Redis at this address answers a PING.
-pub(super) async fn is_ready(address: SocketAddr) -> bool {
+pub async fn is_ready(address: SocketAddr) -> bool {
     ping(address).await.is_ok_and(|reply| reply == *b"+PONG")
 }
 
