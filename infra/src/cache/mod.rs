@@ -48,7 +48,7 @@ pub enum CacheError {
     /// Redis failed.
     #[error(transparent)]
     Redis(#[from] RedisError),
-    /// The entry was not written by this service for this key, or is older than its time to live.
+    /// The entry was not written by this service for this key.
     #[error("the cached entry is not authentic")]
     NotAuthentic,
     /// The cached value has another structure, because another version of the program wrote it.
@@ -101,8 +101,8 @@ impl Cache {
                     redis.call("GET", async |connection| connection.get(key).await).await?;
                 let Some(entry) = entry else { return Ok(None) };
                 let entry = std::str::from_utf8(&entry).map_err(|_| CacheError::NotAuthentic)?;
-                let json = seal.open(key, entry, clock::now()).ok_or(CacheError::NotAuthentic)?;
-                Ok(Some(serde_json::from_str(json)?))
+                let json = seal.open(key, entry, clock::now()).map_err(|_| CacheError::NotAuthentic)?;
+                Ok(json.map(serde_json::from_str).transpose()?)
             }
         }
     }

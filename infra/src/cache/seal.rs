@@ -10,6 +10,10 @@ use time::OffsetDateTime;
 #[derive(Clone)]
 pub(super) struct Seal(Hmac<Sha256>);
 
+/// The entry was not sealed with the key for its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotAuthentic;
+
 /// The purpose of the key, which keeps it apart from the key of tokens.
 const PURPOSE: &[u8] = b"glasshouse cache entries v1";
 
@@ -29,12 +33,27 @@ impl Seal {
         format!("{version}:{expiry}:{mac}:{json}")
     }
 
-    /// The JSON of an entry; `None` if it was not sealed with this key for this `key`, or has expired.
-    pub(super) fn open<'a>(&self, key: &str, entry: &'a str, now: OffsetDateTime) -> Option<&'a str> {
+    /// The JSON of an entry; `None` if it has expired. Redis deletes an entry a moment after that, because it was sealed
+    /// before Redis got it.
+    ///
+    /// # Errors
+    /// When it was not sealed with this key for this `key`.
+    pub(super) fn open<'a>(
+        &self,
+        key: &str,
+        entry: &'a str,
+        now: OffsetDateTime,
+    ) -> Result<Option<&'a str>, NotAuthentic> {
+        let (expiry, json) = self.verified(key, entry).ok_or(NotAuthentic)?;
+        Ok((milliseconds(now) < expiry).then_some(json))
+    }
+
+    /// The expiry and the JSON of an entry that was sealed with this key for this `key`.
+    fn verified<'a>(&self, key: &str, entry: &'a str) -> Option<(i128, &'a str)> {
         let mut parts = entry.splitn(4, ':');
         let (version, expiry, mac, json) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         self.mac(key, version, expiry, json).verify_slice(&from_hex(mac)?).ok()?;
-        (milliseconds(now) < expiry.parse().ok()?).then_some(json)
+        Some((expiry.parse().ok()?, json))
     }
 
     fn mac(&self, key: &str, version: &str, expiry: &str, json: &str) -> Hmac<Sha256> {
@@ -85,10 +104,10 @@ mod tests {
     #[test]
     fn an_entry_is_valid_for_its_key_until_it_expires() {
         let entry = seal("ours").close("user:1", 3, r#"{"role":"owner:admin"}"#, NOW + Duration::SECOND);
-        assert_eq!(seal("ours").open("user:1", &entry, NOW), Some(r#"{"role":"owner:admin"}"#));
-        assert_eq!(seal("ours").open("user:2", &entry, NOW), None, "another key");
-        assert_eq!(seal("theirs").open("user:1", &entry, NOW), None, "another secret");
-        assert_eq!(seal("ours").open("user:1", &entry, NOW + Duration::SECOND), None, "expired");
+        assert_eq!(seal("ours").open("user:1", &entry, NOW), Ok(Some(r#"{"role":"owner:admin"}"#)));
+        assert_eq!(seal("ours").open("user:2", &entry, NOW), Err(NotAuthentic), "another key");
+        assert_eq!(seal("theirs").open("user:1", &entry, NOW), Err(NotAuthentic), "another secret");
+        assert_eq!(seal("ours").open("user:1", &entry, NOW + Duration::SECOND), Ok(None), "expired");
     }
 
     #[test]
@@ -104,7 +123,7 @@ mod tests {
                 removed.remove(position);
                 for tampered in [changed, added, removed, entry[..position].to_owned()] {
                     assert!(
-                        tampered == entry || seal("ours").open("user:1", &tampered, NOW).is_none(),
+                        tampered == entry || seal("ours").open("user:1", &tampered, NOW).is_err(),
                         "{tampered}"
                     );
                 }
@@ -112,7 +131,7 @@ mod tests {
         }
         for garbage in ["", ":", ":::", "null", r#"{"role":"owner"}"#, "1:9999999999999:00:{}", "é:é:é:é"]
         {
-            assert_eq!(seal("ours").open("user:1", garbage, NOW), None, "{garbage}");
+            assert_eq!(seal("ours").open("user:1", garbage, NOW), Err(NotAuthentic), "{garbage}");
         }
     }
 }
