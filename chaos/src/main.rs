@@ -5,9 +5,11 @@
 //! - [`load`]: customers who retry with the same idempotency key, and a journal of what was acknowledged.
 //! - [`faults`]: what can break, and how it heals.
 //! - [`run`]: injects faults by a seeded schedule, and checks the books after each. **Start reading here.**
+//! - [`evidence`]: what the telemetry must show of each fault.
 //! - [`report`]: the results as a table.
 
 mod books;
+mod evidence;
 mod faults;
 mod load;
 mod proxy;
@@ -21,6 +23,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use faults::Fault;
+use glasshouse_drill::project::Project;
 use system::Binaries;
 
 /// Breaks the system under load, and proves that nothing is lost.
@@ -36,6 +39,9 @@ struct Arguments {
     /// upgrades under load. See scripts/chaos-upgrade.
     #[arg(long)]
     old_binary: Option<PathBuf>,
+    /// The root folder of the repository, with the rules of the alerts.
+    #[arg(long, default_value = ".")]
+    project: PathBuf,
     /// Some faults of each part, once: about a minute.
     #[arg(long, conflicts_with_all = ["repetitions", "kills", "pauses"])]
     short: bool,
@@ -57,12 +63,15 @@ struct Arguments {
     /// Stop at the first finding.
     #[arg(long)]
     fail_fast: bool,
-    /// Write the results to the section of this Markdown page between the marks `chaos:begin` and `chaos:end`.
+    /// Write the results into the section of this Markdown page between the marks `chaos:begin` and `chaos:end`.
     #[arg(long)]
     markdown: Option<PathBuf>,
     /// Print the names of the faults, and exit.
     #[arg(long)]
     list: bool,
+    /// Print what the telemetry shows of each fault as a Markdown table, and exit.
+    #[arg(long)]
+    evidence: bool,
 }
 
 const KILLS_IN_SHORT: u32 = 8;
@@ -78,6 +87,10 @@ async fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    if arguments.evidence {
+        report::print(&evidence::table());
+        return ExitCode::SUCCESS;
+    }
     let plan = run::Plan {
         seed: arguments.seed.unwrap_or_else(|| rand::random::<u32>().into()),
         faults: if arguments.short { Fault::some_of_each_part() } else { Fault::all() },
@@ -89,7 +102,8 @@ async fn main() -> ExitCode {
         duration: Duration::from_secs(arguments.seconds),
     };
     let binaries = Binaries { new: arguments.binary, old: arguments.old_binary };
-    match run::run(&binaries, &plan, arguments.markdown.as_deref()).await {
+    let project = Project::new(arguments.project);
+    match run::run(&binaries, &project, &plan, arguments.markdown.as_deref()).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::ops::AddAssign;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use anyhow::{Context, Result};
 use time::OffsetDateTime;
 
 use crate::books::{Finding, Kind};
+use crate::evidence;
 use crate::load::Counts;
 
 /// Writes a line to standard output.
@@ -52,13 +54,15 @@ impl fmt::Display for Outcome {
 }
 
 /// The outcomes of all faults of one kind.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Row {
     repetitions: u64,
     counts: Counts,
     stuck: u64,
     lost: u64,
     twice: u64,
+    leaks: u64,
+    telemetry: u64,
     other_findings: u64,
     worst_recovery: Duration,
 }
@@ -70,84 +74,118 @@ pub(crate) struct Report {
     rows: BTreeMap<String, Row>,
 }
 
-const BEGIN: &str = "<!-- chaos:begin -->";
-const END: &str = "<!-- chaos:end -->";
-
 impl Report {
     pub(crate) const fn new(seed: u64) -> Self {
         Self { seed, rows: BTreeMap::new() }
     }
 
-    pub(crate) fn add(&mut self, kind: String, outcome: Outcome) {
-        let row = self.rows.entry(kind).or_default();
-        row.repetitions += u64::from(outcome.took_effect);
-        row.counts.requests += outcome.counts.requests;
-        row.counts.failed += outcome.counts.failed;
-        row.counts.acknowledged += outcome.counts.acknowledged;
-        row.stuck += outcome.number_of(Kind::Stuck);
-        row.lost += outcome.number_of(Kind::Lost);
-        row.twice += outcome.number_of(Kind::Twice);
-        row.other_findings += outcome.number_of(Kind::Other);
-        row.worst_recovery = row.worst_recovery.max(outcome.recovery);
+    pub(crate) fn add(&mut self, kind: String, outcome: &Outcome) {
+        *self.rows.entry(kind).or_default() += Row::from(outcome);
     }
 
     /// Whether nothing was found.
     pub(crate) fn is_clean(&self) -> bool {
-        self.rows.values().all(|row| row.lost + row.twice + row.stuck + row.other_findings == 0)
+        self.total().findings() == 0
     }
 
     /// The results as a Markdown table.
     pub(crate) fn table(&self) -> String {
         let mut lines = vec![
-            "| fault | times | requests | acknowledged | lost | done twice | stuck | other findings | worst \
-             recovery | failed requests |"
+            "| fault | times | requests | acknowledged | lost | done twice | stuck | leaks | wrong telemetry | \
+             other findings | worst recovery | failed requests |"
                 .to_owned(),
-            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |".to_owned(),
+            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |".to_owned(),
         ];
-        let mut total = Row::default();
-        for (kind, row) in &self.rows {
-            lines.push(row.line(kind));
-            total.repetitions += row.repetitions;
-            total.counts.requests += row.counts.requests;
-            total.counts.failed += row.counts.failed;
-            total.counts.acknowledged += row.counts.acknowledged;
-            total.stuck += row.stuck;
-            total.lost += row.lost;
-            total.twice += row.twice;
-            total.other_findings += row.other_findings;
-            total.worst_recovery = total.worst_recovery.max(row.worst_recovery);
-        }
-        lines.push(total.line("**total**"));
+        lines.extend(self.rows.iter().map(|(kind, row)| row.line(kind)));
+        lines.push(self.total().line("**total**"));
         lines.join("\n")
     }
 
-    /// Writes the table with its seed, date and commit between the marks of a Markdown page.
+    fn total(&self) -> Row {
+        let mut total = Row::default();
+        self.rows.values().for_each(|row| total += *row);
+        total
+    }
+
+    /// Writes the table with its seed, date and commit, and the table of evidence, into the sections `chaos` and `evidence` of
+    /// a Markdown page.
     ///
     /// # Errors
-    /// The page cannot be read or written, or has no marks.
+    /// The page cannot be read or written, or has no such section.
     pub(crate) fn write_to(&self, page: &Path) -> Result<()> {
         let text = fs::read_to_string(page).with_context(|| page.display().to_string())?;
-        let marks = text.find(BEGIN).zip(text.find(END)).filter(|(begin, end)| begin < end);
-        let (begin, end) = marks.with_context(|| format!("{}: no {BEGIN} … {END}", page.display()))?;
-        let section = format!(
+        let results = format!(
             "Seed {}, {}, commit {}.\n\n{}",
             self.seed,
             OffsetDateTime::now_utc().date(),
             commit().as_deref().unwrap_or("unknown"),
             self.table()
         );
-        let text = format!("{}{BEGIN}\n\n{section}\n\n{}", &text[..begin], &text[end..]);
+        let text = with_section(&text, "chaos", &results)?;
+        let text = with_section(&text, "evidence", &evidence::table())?;
         fs::write(page, text).with_context(|| page.display().to_string())
     }
 }
 
+/// A Markdown page with another content between the marks `begin` and `end` of a section.
+fn with_section(page: &str, name: &str, content: &str) -> Result<String> {
+    let (begin, end) = (format!("<!-- {name}:begin -->"), format!("<!-- {name}:end -->"));
+    let (before, rest) = page.split_once(&begin).with_context(|| format!("no {begin}"))?;
+    let (_, after) = rest.split_once(&end).with_context(|| format!("no {end} after {begin}"))?;
+    Ok(format!("{before}{begin}\n\n{content}\n\n{end}{after}"))
+}
+
+impl From<&Outcome> for Row {
+    fn from(outcome: &Outcome) -> Self {
+        Self {
+            repetitions: outcome.took_effect.into(),
+            counts: outcome.counts,
+            stuck: outcome.number_of(Kind::Stuck),
+            lost: outcome.number_of(Kind::Lost),
+            twice: outcome.number_of(Kind::Twice),
+            leaks: outcome.number_of(Kind::Leak),
+            telemetry: outcome.number_of(Kind::Telemetry),
+            other_findings: outcome.number_of(Kind::Other),
+            worst_recovery: outcome.recovery,
+        }
+    }
+}
+
+impl AddAssign for Row {
+    fn add_assign(&mut self, other: Self) {
+        self.repetitions += other.repetitions;
+        self.counts += other.counts;
+        self.stuck += other.stuck;
+        self.lost += other.lost;
+        self.twice += other.twice;
+        self.leaks += other.leaks;
+        self.telemetry += other.telemetry;
+        self.other_findings += other.other_findings;
+        self.worst_recovery = self.worst_recovery.max(other.worst_recovery);
+    }
+}
+
 impl Row {
+    fn findings(&self) -> u64 {
+        self.lost + self.twice + self.stuck + self.leaks + self.telemetry + self.other_findings
+    }
+
     fn line(&self, kind: &str) -> String {
-        let Self { repetitions, counts, stuck, lost, twice, other_findings, worst_recovery } = self;
+        let Self {
+            repetitions,
+            counts,
+            stuck,
+            lost,
+            twice,
+            leaks,
+            telemetry,
+            other_findings,
+            worst_recovery,
+        } = self;
         let Counts { requests, failed, acknowledged } = counts;
         format!(
-            "| {kind} | {repetitions} | {requests} | {acknowledged} | {lost} | {twice} | {stuck} | \
-             {other_findings} | {:.1} s | {failed} |",
+            "| {kind} | {repetitions} | {requests} | {acknowledged} | {lost} | {twice} | {stuck} | {leaks} | \
+             {telemetry} | {other_findings} | {:.1} s | {failed} |",
             worst_recovery.as_secs_f64()
         )
     }

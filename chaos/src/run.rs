@@ -7,17 +7,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use futures_util::future::try_join;
+use glasshouse_drill::project::Project;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use tokio::time::sleep;
 
-use crate::books::{Books, Finding, Kind};
+use crate::books::{self, Books, Finding, Kind};
+use crate::evidence::Evidence;
 use crate::faults::{Fault, Upgrade};
 use crate::load::{Counters, Journal, Load, Shop};
 use crate::proxy::{FailPoint, Moment};
 use crate::report::{self, Outcome, Report};
-use crate::system::{Api, Binaries, Role, System};
+use crate::system::{Api, Binaries, Replica, Role, System};
 
 /// What a run does.
 #[derive(Clone, Debug)]
@@ -52,9 +55,14 @@ const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// The system does not start, or a fault cannot be healed.
-pub(crate) async fn run(binaries: &Binaries, plan: &Plan, markdown: Option<&Path>) -> Result<bool> {
+pub(crate) async fn run(
+    binaries: &Binaries,
+    project: &Project,
+    plan: &Plan,
+    markdown: Option<&Path>,
+) -> Result<bool> {
     report::print(&format!("seed {}", plan.seed));
-    let mut run = Run::start(binaries, plan.seed).await?;
+    let mut run = Run::start(binaries, project, plan.seed).await?;
     if run.system.balancer_address().is_none() {
         report::print("HAProxy is not installed, so rolling restarts fail requests: apt-get install haproxy");
     }
@@ -79,7 +87,7 @@ pub(crate) async fn run(binaries: &Binaries, plan: &Plan, markdown: Option<&Path
     for (number, fault) in schedule.iter().enumerate() {
         let outcome = run.exercise(fault, plan.duration).await.with_context(|| fault.to_string())?;
         report::print(&format!("[{}/{}] {fault}: {outcome}", number + 1, schedule.len()));
-        report.add(fault.kind(), outcome);
+        report.add(fault.kind(), &outcome);
         if plan.fail_fast && !report.is_clean() {
             break;
         }
@@ -136,12 +144,13 @@ struct Run {
     journal: Arc<Journal>,
     counters: Arc<Counters>,
     books: Books,
+    evidence: Evidence,
     seed: u64,
 }
 
 impl Run {
-    async fn start(binaries: &Binaries, seed: u64) -> Result<Self> {
-        let system = System::start(binaries).await?;
+    async fn start(binaries: &Binaries, project: &Project, seed: u64) -> Result<Self> {
+        let system = System::start(binaries, project).await?;
         let addresses = system.api_addresses();
         let mut shops = Vec::new();
         for slug in ["north", "south"] {
@@ -150,7 +159,15 @@ impl Run {
         let journal = Arc::new(Journal::create(&system.folder().join("journal.jsonl"))?);
         let initial_stock = shops.iter().map(Shop::initial_stock).sum();
         let books = Books::new(system.ledger()?, initial_stock);
-        Ok(Self { system, shops, journal, counters: Arc::default(), books, seed })
+        Ok(Self {
+            system,
+            shops,
+            journal,
+            counters: Arc::default(),
+            books,
+            evidence: Evidence::default(),
+            seed,
+        })
     }
 
     /// Starts the customers. If they go through the load balancer, no request of theirs may fail.
@@ -184,6 +201,7 @@ impl Run {
     /// Injects a fault under load, waits for the recovery, and checks the books.
     async fn exercise(&mut self, fault: &Fault, duration: Duration) -> Result<Outcome> {
         let before = self.counters.counts();
+        let telemetry = self.evidence.before(&self.system).await?;
         let balancer = self.system.balancer_address().filter(|_| fault.is_planned());
         let is_pooled = matches!(fault, Fault::Pooler(_));
         if is_pooled {
@@ -196,11 +214,16 @@ impl Run {
         let recovery = self.recovery(ended).await?;
         sleep(MARGIN).await;
         load.stop().await;
-        let mut findings = self.books.check(&self.system, &self.journal).await?;
+        let books = self.books.check(&self.system, &self.journal);
+        let (findings, unresolved) = try_join(books, self.evidence.resolved(&self.system)).await?;
+        let mut findings = [findings, unresolved].concat();
+        self.system.replicas.iter().for_each(Replica::forget_lost);
+        findings.extend(self.evidence.check(fault, took_effect, &self.system, &telemetry).await?);
         findings.extend(self.journal.take_complaints());
         if is_pooled {
             self.system.remove_pooler()?;
             self.recovery(Instant::now()).await?;
+            books::rest(&self.system).await?;
         }
         let counts = self.counters.counts().since(before);
         if balancer.is_some() && counts.failed > 0 {

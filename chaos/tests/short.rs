@@ -8,7 +8,11 @@ fn nothing_is_lost_in_a_short_run() {
     let chaos = Path::new(env!("CARGO_BIN_EXE_chaos"));
     let service = chaos.with_file_name("glasshouse");
     assert!(service.exists(), "first build the service: cargo build --workspace --bins");
-    let output = Command::new(chaos).arg("--short").arg("--binary").arg(service).output().unwrap();
+    let mut command = Command::new(chaos);
+    command
+        .args(["--short", "--project", concat!(env!("CARGO_MANIFEST_DIR"), "/.."), "--binary"])
+        .arg(service);
+    let output = command.output().unwrap();
     let report = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{report}");
     assert!(report.contains("| **total** |"), "{report}");

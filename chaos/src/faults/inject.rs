@@ -192,12 +192,16 @@ async fn postgres(fault: PostgresFault, system: &mut System, duration: Duration)
             again_and_again(duration, async || postgres.execute(&[&sql]).await).await?;
         }
         PostgresFault::OutOfConnections => {
-            let held = postgres.use_up_connections().await?;
-            // The service keeps the connections that it has: without them, it needs new ones.
-            for replica in &system.replicas {
-                replica.links()?.postgres.cut();
-            }
-            sleep(duration).await;
+            let mut held = Vec::new();
+            // The service keeps the connections that it has. It loses them, and others take them before it does.
+            again_and_again(duration, async || {
+                for replica in &system.replicas {
+                    replica.links()?.postgres.cut();
+                }
+                held.extend(postgres.use_up_connections().await?);
+                Ok(())
+            })
+            .await?;
             for connection in held {
                 connection.close().await?;
             }

@@ -14,7 +14,7 @@ use crate::proxy::{Condition, FailPoint, Misbehavior};
 use crate::system::{Role, System, pool_mode};
 use clock::Jump;
 use disk::FullDisk;
-use pooler::PoolerFault;
+pub(crate) use pooler::PoolerFault;
 pub(crate) use upgrade::Upgrade;
 
 /// Something that breaks.

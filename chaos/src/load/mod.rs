@@ -5,6 +5,7 @@ mod customer;
 mod journal;
 
 use std::net::SocketAddr;
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -55,6 +56,14 @@ impl Counters {
             failed: read(&self.failed),
             acknowledged: read(&self.acknowledged),
         }
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.failed += other.failed;
+        self.acknowledged += other.acknowledged;
     }
 }
 

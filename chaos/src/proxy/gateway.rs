@@ -70,7 +70,13 @@ pub(super) async fn forward(
 ) -> io::Result<()> {
     let mut link = link.clone();
     loop {
-        let Some(request) = read_message(client).await? else { return Ok(()) };
+        let mut unexpected = [0];
+        let request = tokio::select! {
+            request = read_message(client) => request?,
+            // The gateway ends an idle connection, and its client must learn it.
+            _ = server.peek(&mut unexpected) => return Ok(()),
+        };
+        let Some(request) = request else { return Ok(()) };
         link.pass(Direction::ToServer, request.len()).await?;
         let misbehavior = *misbehavior.borrow();
         let without_effect = match misbehavior {

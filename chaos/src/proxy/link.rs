@@ -63,16 +63,27 @@ impl Link {
         self.state.borrow().losses > self.losses
     }
 
-    /// Waits until this many bytes may pass; forever if the connection is lost.
+    /// Waits until the server knows that the connection was lost.
+    pub(super) async fn known_to_be_lost(&mut self) {
+        let losses = self.losses;
+        // The error is that the proxy was dropped.
+        let _ = self.state.wait_for(|state| state.known_losses > losses).await;
+    }
+
+    /// Waits until this many bytes may pass.
     ///
     /// # Errors
-    /// The connection must end.
+    /// The connection must end, or it was lost and the server knows it.
     pub(super) async fn pass(&mut self, direction: Direction, length: usize) -> io::Result<()> {
         let losses = self.losses;
-        let may_pass =
-            self.state.wait_for(|state| state.condition != Condition::Silent && state.losses <= losses);
-        let condition = may_pass.await.map_err(|_| io::ErrorKind::ConnectionAborted)?.condition;
-        match condition {
+        let may_pass = self.state.wait_for(|state| {
+            state.known_losses > losses || (state.condition != Condition::Silent && state.losses <= losses)
+        });
+        let state = *may_pass.await.map_err(|_| io::ErrorKind::ConnectionAborted)?;
+        if state.known_losses > losses {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        match state.condition {
             Condition::Healthy | Condition::Silent => {}
             Condition::Delayed(delay) => tokio::time::sleep(delay).await,
             Condition::Throttled(rate) => {

@@ -38,6 +38,8 @@ struct State {
     cuts: u64,
     /// How often all connections were lost. No data passes any more when this increases.
     losses: u64,
+    /// How many of the losses the server knows: it has closed its side of these connections.
+    known_losses: u64,
 }
 
 /// A proxy. Dropping it closes its connections.
@@ -70,8 +72,13 @@ impl Proxy {
     ) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let (state, watched) =
-            watch::channel(State { target, condition: Condition::Healthy, cuts: 0, losses: 0 });
+        let (state, watched) = watch::channel(State {
+            target,
+            condition: Condition::Healthy,
+            cuts: 0,
+            losses: 0,
+            known_losses: 0,
+        });
         let (misbehavior, watched_misbehavior) = watch::channel(Misbehavior::None);
         tokio::spawn(accept(listener, watched, protocol(watched_misbehavior)));
         Ok(Self { address, state, misbehavior })
@@ -96,6 +103,11 @@ impl Proxy {
     /// New connections are forwarded.
     pub(crate) fn lose(&self) {
         self.state.send_modify(|state| state.losses += 1);
+    }
+
+    /// Lets the server know of all lost connections, as its TCP keepalives would after half a minute.
+    pub(crate) fn forget_lost(&self) {
+        self.state.send_modify(|state| state.known_losses = state.losses);
     }
 
     /// Forwards new connections to another server, and closes those to the previous one.
@@ -136,7 +148,7 @@ async fn serve(client: TcpStream, state: watch::Receiver<State>, protocol: Proto
 async fn forward(
     mut client: TcpStream,
     target: SocketAddr,
-    link: Link,
+    mut link: Link,
     protocol: Protocol,
 ) -> io::Result<()> {
     let mut server = TcpStream::connect(target).await?;
@@ -153,7 +165,7 @@ async fn forward(
     };
     if link.is_lost() {
         // The server does not learn that the client ended.
-        std::future::pending::<()>().await;
+        link.known_to_be_lost().await;
     }
     result
 }

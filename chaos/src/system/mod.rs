@@ -4,6 +4,7 @@ mod balancer;
 mod clients;
 mod clock;
 mod disk;
+mod monitoring;
 mod pooler;
 mod postgres;
 mod redis;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures_util::future::join_all;
+use glasshouse_drill::project::Project;
 use glasshouse_drill::stack::{PortAllocator, ProcessSpec};
 use glasshouse_migrations::REQUIRED_MIGRATION;
 use tempfile::TempDir;
@@ -24,6 +26,7 @@ use tempfile::TempDir;
 use balancer::Balancer;
 pub(crate) use clients::{Api, Ledger};
 use clock::Clock;
+use monitoring::{Monitoring, Tracing};
 use pooler::Pooler;
 pub(crate) use pooler::pool_mode;
 pub(crate) use postgres::{Postgres, SERVICE};
@@ -36,6 +39,7 @@ pub(crate) struct System {
     pub(crate) redis: Redis,
     pub(crate) postgres: Postgres,
     pub(crate) ports: PortAllocator,
+    pub(crate) monitoring: Monitoring,
     balancer: Option<Balancer>,
     pooler: Option<Pooler>,
     gateway: Replica,
@@ -47,7 +51,7 @@ pub(crate) struct System {
 /// What all processes of the service are given.
 const SETTINGS: &[(&str, &str)] = &[
     ("GLASSHOUSE_LOG_FORMAT", "json"),
-    ("RUST_LOG", "warn"),
+    ("RUST_LOG", "info"),
     ("GLASSHOUSE_ARGON2_MEMORY_KIB", "64"),
     ("GLASSHOUSE_ARGON2_PASSES", "1"),
     ("GLASSHOUSE_TOKEN_SECONDS", "86400"),
@@ -87,8 +91,8 @@ pub(crate) enum Version {
 
 impl System {
     /// Starts all processes, and waits until they are ready: this version on the oldest schema that it accepts, or the previous
-    /// version on its own.
-    pub(crate) async fn start(binaries: &Binaries) -> Result<Self> {
+    /// version on its own. Prometheus has the rules of the project.
+    pub(crate) async fn start(binaries: &Binaries, project: &Project) -> Result<Self> {
         let binary = existing(&binaries.new)?;
         let old_binary = binaries.old.as_deref().map(existing).transpose()?;
         let first_binary = old_binary.as_ref().unwrap_or(&binary).clone();
@@ -96,11 +100,13 @@ impl System {
         let mut ports = PortAllocator::default();
         let postgres = Postgres::start(folder.path(), &mut ports).await?;
         let redis = Redis::start(folder.path(), ports.allocate()?).await?;
+        let tracing = Tracing::start(&mut ports)?;
 
         let command = |name: &'static str| {
             let mut spec = ProcessSpec::new(name, &first_binary).argument(name);
             spec.environment.extend(SETTINGS.iter().map(|(name, value)| (*name, (*value).to_owned())));
             spec.environment.insert("TMPDIR", folder.path().display().to_string());
+            spec.environment.insert("OTEL_EXPORTER_OTLP_ENDPOINT", tracing.endpoint());
             spec
         };
         match &old_binary {
@@ -126,8 +132,32 @@ impl System {
         }
         let apis: Vec<_> = replicas.iter().filter_map(Replica::http).collect();
         let balancer = Balancer::start(folder.path(), ports.allocate()?, &apis).await?;
+        let processes = replicas.iter().chain([&gateway]);
+        let monitoring = Monitoring::start(folder.path(), project, tracing, processes, &mut ports).await?;
         let pooler = None;
-        Ok(Self { replicas, redis, postgres, ports, balancer, pooler, gateway, binary, old_binary, folder })
+        Ok(Self {
+            replicas,
+            redis,
+            postgres,
+            ports,
+            monitoring,
+            balancer,
+            pooler,
+            gateway,
+            binary,
+            old_binary,
+            folder,
+        })
+    }
+
+    /// All processes of the service, the gateway included.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = &Replica> {
+        self.replicas.iter().chain([&self.gateway])
+    }
+
+    /// Whether the service connects to Postgres through a pooler.
+    pub(crate) const fn is_pooled(&self) -> bool {
+        self.pooler.is_some()
     }
 
     /// The replicas with a role.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use glasshouse_drill::polling::poll_until;
-use glasshouse_drill::stack::{Child, Output, PortAllocator, ProcessSpec, find_program};
+use glasshouse_drill::stack::{Child, Output, PortAllocator, ProcessSpec, find_program, service_defaults};
 use rustix::process::{Pid, Signal, kill_process};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
@@ -101,6 +101,7 @@ impl Postgres {
         for statement in [
             "CREATE ROLE glasshouse_service NOLOGIN".to_owned(),
             format!("CREATE ROLE {SERVICE} LOGIN IN ROLE glasshouse_service"),
+            service_defaults(SERVICE),
             format!("CREATE ROLE {OWNER} LOGIN"),
             format!("CREATE DATABASE {DATABASE} OWNER {OWNER}"),
         ] {

@@ -6,8 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use glasshouse_drill::polling::poll_until;
+use anyhow::{Context, Result};
 use glasshouse_drill::stack::{Child, Output, PortAllocator, ProcessSpec};
 use rustix::process::Signal;
 use time::OffsetDateTime;
@@ -17,7 +16,7 @@ use super::{Clock, Postgres};
 use crate::proxy::{FailPoints, Proxy};
 
 /// What a process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Role {
     Api,
     Worker,
@@ -135,6 +134,24 @@ impl Replica {
         self.http
     }
 
+    /// Lets the servers know of the connections that were lost when the machine of the process died.
+    pub(crate) fn forget_lost(&self) {
+        let links = self.links.iter();
+        let proxies =
+            links.flat_map(|links| [Some(&links.postgres), links.redis.as_ref(), Some(&links.gateway)]);
+        proxies.flatten().for_each(Proxy::forget_lost);
+    }
+
+    /// Where it serves metrics and health checks.
+    pub(crate) const fn management(&self) -> SocketAddr {
+        self.management
+    }
+
+    /// What it has written, over all restarts.
+    pub(crate) const fn output(&self) -> &Output {
+        &self.output
+    }
+
     /// Where the gateway listens.
     pub(super) fn gateway(&self) -> Option<SocketAddr> {
         self.spec.environment.get("GLASSHOUSE_GATEWAY_ADDR")?.parse().ok()
@@ -209,15 +226,9 @@ impl Replica {
     /// It has exited, or is not ready before the timeout.
     pub(crate) async fn wait_until_ready(&mut self, timeout: Duration) -> Result<()> {
         let url = format!("http://{}/health/ready", self.management);
-        let is_ready = poll_until(timeout, async || {
-            if let Some(status) = self.child.exit_status()? {
-                bail!("{} {} exited ({status}):\n{}", self.role, self.number, self.output.tail(20));
-            }
-            let response = reqwest::get(&url).await;
-            Ok(response.is_ok_and(|response| response.status().is_success()).then_some(()))
-        });
-        let is_ready = is_ready.await?;
-        is_ready.with_context(|| format!("{self} is not ready after {timeout:?}:\n{}", self.output.tail(20)))
+        let is_ready = async || reqwest::get(&url).await.is_ok_and(|response| response.status().is_success());
+        let name = self.to_string();
+        self.child.wait_until_ready(timeout, is_ready).await.context(name)
     }
 }
 
