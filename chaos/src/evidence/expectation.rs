@@ -2,6 +2,7 @@
 //! into docs/reliability.md.
 
 use std::fmt;
+use std::time::Duration;
 
 use glasshouse_drill::stack::{RecordKind, SpanKind};
 
@@ -97,7 +98,9 @@ impl Expectation {
 
 impl Metric {
     /// A query that returns a series with `job` if the metric showed this in the last `window`.
-    pub(super) fn query(self, window: &str) -> String {
+    pub(super) fn query(self, window: Duration) -> String {
+        let seconds = window.as_secs_f64();
+        let window = format!("{}ms", window.as_millis());
         match self {
             // A series that is new has no increase.
             Self::Increases(series) => {
@@ -112,7 +115,8 @@ impl Metric {
                 "sum by (job) (increase({histogram}_count[{window}])) \
                  > sum by (job) (increase({histogram}_bucket{{le=\"{bucket}\"}}[{window}])) + 0.5"
             ),
-            Self::Restarts => format!("changes(process_start_time_seconds[{window}]) > 0"),
+            // The start time is rounded to seconds.
+            Self::Restarts => format!("time() - process_start_time_seconds < {seconds} + 1"),
         }
     }
 }

@@ -73,9 +73,10 @@ impl Observation {
         system: &System,
         expectation: &Expectation,
     ) -> Result<Self> {
-        let window = format!("{}ms", instant.elapsed().as_millis());
+        let window = instant.elapsed();
         let prometheus = &system.monitoring.prometheus;
-        let query = format!("max by (alertname, alertstate) (max_over_time(ALERTS[{window}]))");
+        let milliseconds = window.as_millis();
+        let query = format!("max by (alertname, alertstate) (max_over_time(ALERTS[{milliseconds}ms]))");
         let alerts = prometheus.query(&query).await?.into_iter().filter_map(|sample| {
             let name = sample.metric.get("alertname")?.clone();
             let is_firing = sample.metric.get("alertstate")? == "firing";
@@ -84,7 +85,7 @@ impl Observation {
         let alerts = alerts.collect();
         let mut metrics = Vec::new();
         for metric in expectation.metrics {
-            let samples = prometheus.query(&metric.query(&window)).await?;
+            let samples = prometheus.query(&metric.query(window)).await?;
             let jobs = samples.iter().filter_map(|sample| sample.metric.get("job"));
             if jobs.into_iter().any(|job| expectation.is_reporter(job)) {
                 metrics.push(*metric);

@@ -41,6 +41,7 @@ fn list(items: &[impl Display]) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
     use glasshouse_drill::contract::{ExportedMetrics, TelemetryContract, violations};
     use glasshouse_drill::project::Project;
@@ -79,7 +80,10 @@ mod tests {
         }
         let metrics = expectations.iter().flat_map(|expectation| expectation.metrics);
         let queries: Vec<_> = metrics
-            .map(|metric| LocatedQuery { place: metric.to_string(), expression: metric.query("1s") })
+            .map(|metric| LocatedQuery {
+                place: metric.to_string(),
+                expression: metric.query(Duration::from_secs(1)),
+            })
             .collect();
         assert_eq!(violations(&queries, &[], &exported).unwrap(), Vec::<String>::new());
     }
