@@ -74,7 +74,7 @@ struct Arguments {
     evidence: bool,
 }
 
-const KILLS_IN_SHORT: u32 = 8;
+const KILLS_IN_SHORT: u32 = 6;
 const PAUSES_IN_SHORT: u32 = 2;
 
 // The kernel kills a child process when the thread that started it ends, so this thread starts all of them.
