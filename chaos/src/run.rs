@@ -227,7 +227,8 @@ impl Run {
         }
         let counts = self.counters.counts().since(before);
         if balancer.is_some() && counts.failed > 0 {
-            let text = "requests failed behind the load balancer".to_owned();
+            let last = self.counters.last_failure();
+            let text = format!("requests failed behind the load balancer, the last one with: {last}");
             findings.push(Finding::new(Kind::Other, "what_is_planned_fails_nothing", counts.failed, text));
         }
         Ok(Outcome { took_effect, counts, recovery, findings })

@@ -143,13 +143,13 @@ impl Customer {
                 Ok((status, body)) if status.is_success() => return Some(body),
                 Ok((status, _)) if is_final(status) => return None,
                 Ok((status, _)) if status.is_client_error() => {}
-                Ok((StatusCode::INTERNAL_SERVER_ERROR, body)) => {
-                    self.counters.failed.fetch_add(1, Ordering::Relaxed);
-                    self.journal.internal_error(&action.path, &body);
+                Ok((status, body)) => {
+                    if status == StatusCode::INTERNAL_SERVER_ERROR {
+                        self.journal.internal_error(&action.path, &body);
+                    }
+                    self.counters.count_failure(format!("POST {}: {status} {body}", action.path));
                 }
-                Ok(_) | Err(_) => {
-                    self.counters.failed.fetch_add(1, Ordering::Relaxed);
-                }
+                Err(error) => self.counters.count_failure(format!("POST {}: {error:?}", action.path)),
             }
             tokio::time::sleep(pause.mul_f64(self.random.random_range(0.5..1.0))).await;
             pause = (pause * 2).min(LONGEST_PAUSE);

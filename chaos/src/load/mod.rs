@@ -6,8 +6,8 @@ mod journal;
 
 use std::net::SocketAddr;
 use std::ops::AddAssign;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use rand::SeedableRng;
@@ -38,6 +38,8 @@ pub(crate) struct Counters {
     pub(crate) failed: AtomicU64,
     /// Actions whose final answer was a success.
     pub(crate) acknowledged: AtomicU64,
+    /// What the last request got that failed.
+    last_failure: Mutex<String>,
 }
 
 /// A snapshot of [`Counters`].
@@ -49,6 +51,17 @@ pub(crate) struct Counts {
 }
 
 impl Counters {
+    /// Counts a request without a response, or with 5xx.
+    fn count_failure(&self, what: String) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
+    /// What the last request got that failed.
+    pub(crate) fn last_failure(&self) -> String {
+        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts {

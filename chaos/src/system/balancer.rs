@@ -47,13 +47,14 @@ impl Balancer {
 }
 
 /// What a service of this kind is given in production: health checks more often than the drain time of a shutdown, and
-/// another server if one refuses the connection. Nothing that has reached a server is sent again.
+/// another server if one refuses the connection. Nothing that has reached a server is sent again. A check may take long:
+/// a process on a busy machine is not unavailable.
 fn configuration(address: SocketAddr, apis: &[SocketAddr]) -> String {
     let servers: String =
         (1..).zip(apis).map(|(number, api)| format!("    server api{number} {api}\n")).collect();
     format!(
-        "defaults\n    mode http\n    timeout connect 1s\n    timeout client 30s\n    timeout server 30s\n    \
-             option redispatch 1\n    retries 2\n\
+        "defaults\n    mode http\n    timeout connect 1s\n    timeout check 2s\n    \
+             timeout client 30s\n    timeout server 30s\n    option redispatch 1\n    retries 2\n\
          frontend public\n    bind {address}\n    default_backend apis\n\
          backend apis\n    option httpchk GET /health/ready\n    \
              default-server check inter 100ms fall 1 rise 1\n{servers}"
