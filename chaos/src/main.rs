@@ -5,14 +5,18 @@
 //! - [`load`]: customers who retry with the same idempotency key, and a journal of what was acknowledged.
 //! - [`faults`]: what can break, and how it heals.
 //! - [`run`]: injects faults by a seeded schedule, and checks the books after each. **Start reading here.**
+//! - [`demo`]: the same for the demo, which keeps its data in a SQLite file.
 //! - [`evidence`]: what the telemetry must show of each fault.
 //! - [`report`]: the results as a table.
 
 mod books;
+mod demo;
 mod evidence;
 mod faults;
 mod load;
+mod mounts;
 mod proxy;
+mod recovery;
 mod report;
 mod run;
 mod system;
@@ -22,6 +26,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use demo::DemoFault;
 use faults::Fault;
 use glasshouse_drill::project::Project;
 use system::Binaries;
@@ -43,7 +48,7 @@ struct Arguments {
     #[arg(long, default_value = ".")]
     project: PathBuf,
     /// Some faults of each part, once: about a minute.
-    #[arg(long, conflicts_with_all = ["repetitions", "kills", "pauses"])]
+    #[arg(long, conflicts_with_all = ["repetitions", "kills", "pauses", "demo_kills"])]
     short: bool,
     /// How often each fault is injected.
     #[arg(long, default_value_t = 1)]
@@ -51,6 +56,9 @@ struct Arguments {
     /// How many processes are killed between two statements.
     #[arg(long, default_value_t = 60)]
     kills: u32,
+    /// How often the demo is killed.
+    #[arg(long, default_value_t = 20)]
+    demo_kills: u32,
     /// How many processes are paused between two statements.
     #[arg(long, default_value_t = 20)]
     pauses: u32,
@@ -76,13 +84,18 @@ struct Arguments {
 
 const KILLS_IN_SHORT: u32 = 6;
 const PAUSES_IN_SHORT: u32 = 2;
+const DEMO_KILLS_IN_SHORT: u32 = 2;
 
 // The kernel kills a child process when the thread that started it ends, so this thread starts all of them.
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    mounts::enter();
     if arguments.list {
         for fault in Fault::all() {
+            report::print(&fault.to_string());
+        }
+        for fault in DemoFault::ALL {
             report::print(&fault.to_string());
         }
         return ExitCode::SUCCESS;
@@ -94,8 +107,10 @@ async fn main() -> ExitCode {
     let plan = run::Plan {
         seed: arguments.seed.unwrap_or_else(|| rand::random::<u32>().into()),
         faults: if arguments.short { Fault::some_of_each_part() } else { Fault::all() },
+        demo_faults: DemoFault::ALL.to_vec(),
         repetitions: arguments.repetitions,
         kills: if arguments.short { KILLS_IN_SHORT } else { arguments.kills },
+        demo_kills: if arguments.short { DEMO_KILLS_IN_SHORT } else { arguments.demo_kills },
         pauses: if arguments.short { PAUSES_IN_SHORT } else { arguments.pauses },
         only: arguments.only,
         fail_fast: arguments.fail_fast,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use futures_util::future::try_join;
 use glasshouse_drill::project::Project;
 use rand::SeedableRng;
@@ -15,12 +15,14 @@ use rand::seq::SliceRandom;
 use tokio::time::sleep;
 
 use crate::books::{self, Books, Finding, Kind};
+use crate::demo::{self, DemoFault};
 use crate::evidence::Evidence;
 use crate::faults::{Fault, Upgrade};
 use crate::load::{Counters, Journal, Load, Shop};
 use crate::proxy::{FailPoint, Moment};
+use crate::recovery::{MARGIN, RECOVERY_TIMEOUT, wait_for_order};
 use crate::report::{self, Outcome, Report};
-use crate::system::{Api, Binaries, Replica, Role, System};
+use crate::system::{Binaries, Replica, Role, System};
 
 /// What a run does.
 #[derive(Clone, Debug)]
@@ -30,10 +32,14 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     /// The faults apart from those at fail points.
     pub(crate) faults: Vec<Fault>,
+    /// The faults of the demo apart from kills.
+    pub(crate) demo_faults: Vec<DemoFault>,
     /// How often each fault is injected.
     pub(crate) repetitions: u32,
     /// How many processes are killed at fail points.
     pub(crate) kills: u32,
+    /// How often the demo is killed.
+    pub(crate) demo_kills: u32,
     /// How many processes are paused at fail points.
     pub(crate) pauses: u32,
     /// Only faults whose name contains this text.
@@ -46,10 +52,18 @@ pub(crate) struct Plan {
 
 /// The load before the first fault, which shows the statements that the processes send.
 const WARM_UP: Duration = Duration::from_secs(8);
-/// The load before and after each fault.
-const MARGIN: Duration = Duration::from_millis(500);
-/// How long the system may take until it works again after a fault.
-const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
+
+impl Plan {
+    /// Whether faults with this name are wanted.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|text| name.contains(text.as_str()))
+    }
+
+    /// Whether no fault of the servers is wanted.
+    fn is_of_demo(&self) -> bool {
+        self.kills == 0 && self.pauses == 0 && !self.faults.iter().any(|fault| self.names(&fault.kind()))
+    }
+}
 
 /// Runs the plan. Returns whether the books balanced after every fault.
 ///
@@ -62,6 +76,27 @@ pub(crate) async fn run(
     markdown: Option<&Path>,
 ) -> Result<bool> {
     report::print(&format!("seed {}", plan.seed));
+    let mut report = Report::new(plan.seed);
+    if !plan.is_of_demo() {
+        run_servers(binaries, project, plan, &mut report).await?;
+    }
+    if report.is_clean() || !plan.fail_fast {
+        demo::run(&binaries.new, plan, &mut report).await?;
+    }
+    report::print(&report.table());
+    if let Some(page) = markdown {
+        report.write_to(page)?;
+    }
+    Ok(report.is_clean())
+}
+
+/// Injects the faults of the plan that concern the processes of production and their servers.
+async fn run_servers(
+    binaries: &Binaries,
+    project: &Project,
+    plan: &Plan,
+    report: &mut Report,
+) -> Result<()> {
     let mut run = Run::start(binaries, project, plan.seed).await?;
     if run.system.balancer_address().is_none() {
         report::print("HAProxy is not installed, so rolling restarts fail requests: apt-get install haproxy");
@@ -83,7 +118,6 @@ pub(crate) async fn run(
         statements.iter().map(|(_, statements)| statements.len()).sum::<usize>(),
         schedule.len()
     ));
-    let mut report = Report::new(plan.seed);
     for (number, fault) in schedule.iter().enumerate() {
         let outcome = run.exercise(fault, plan.duration).await.with_context(|| fault.to_string())?;
         report::print(&format!("[{}/{}] {fault}: {outcome}", number + 1, schedule.len()));
@@ -92,11 +126,7 @@ pub(crate) async fn run(
             break;
         }
     }
-    report::print(&report.table());
-    if let Some(page) = markdown {
-        report.write_to(page)?;
-    }
-    Ok(report.is_clean())
+    Ok(())
 }
 
 /// The faults in the order of the seed.
@@ -121,11 +151,7 @@ fn schedule(plan: &Plan, statements: &[(Role, Vec<String>)]) -> Vec<Fault> {
     for _ in 0..plan.repetitions {
         faults.extend_from_slice(&plan.faults);
     }
-    if let Some(text) = &plan.only {
-        faults.retain(|fault| {
-            [fault.kind(), fault.to_string()].iter().any(|name| name.contains(text.as_str()))
-        });
-    }
+    faults.retain(|fault| plan.names(&fault.kind()) || plan.names(&fault.to_string()));
     faults.shuffle(&mut random);
     // The schema of this version comes before that of the next one.
     let first = |upgrade| faults.iter().position(|fault| *fault == Fault::Upgrade(upgrade));
@@ -238,35 +264,9 @@ impl Run {
     async fn recovery(&mut self, ended: Instant) -> Result<Duration> {
         let apis: Vec<_> = self.shops[0].apis().to_vec();
         for api in &apis {
-            self.wait_for_order(api).await?;
+            wait_for_order(&self.shops[0], api, &self.journal).await?;
         }
         self.system.wait_until_ready(RECOVERY_TIMEOUT).await?;
         Ok(ended.elapsed())
     }
-
-    /// Orders one piece until an order is paid. Retries a request without a final answer with the same key, as customers
-    /// do.
-    async fn wait_for_order(&self, api: &Api) -> Result<()> {
-        let deadline = Instant::now() + RECOVERY_TIMEOUT;
-        let (mut key, mut last) = (new_key(), String::new());
-        while Instant::now() < deadline {
-            match api.order(self.shops[0].product(), &key).await {
-                Ok((status, order)) if status.is_success() => {
-                    self.journal.new_order(self.shops[0].slug(), &order);
-                    if order["status"] == "paid" {
-                        return Ok(());
-                    }
-                    (key, last) = (new_key(), order.to_string());
-                }
-                Ok((status, body)) => last = format!("{status} {body}"),
-                Err(error) => last = error.to_string(),
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
-        bail!("no order could be placed within {RECOVERY_TIMEOUT:?}: {last}")
-    }
-}
-
-fn new_key() -> String {
-    uuid::Uuid::now_v7().to_string()
 }

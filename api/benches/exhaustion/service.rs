@@ -28,7 +28,7 @@ impl Service {
     /// Starts it with further settings, and with a limit of open descriptors, if there is one.
     pub(crate) async fn start(descriptors: Option<u32>, settings: &[(&str, &str)]) -> Self {
         let demo = Demo::start(descriptors, settings);
-        let token = demo.log_in("member@acme.example", "demo-password").await;
+        let token = demo.log_in("acme", "member@acme.example", "demo-password").await;
         Self { demo, token, kept_token: OnceLock::new() }
     }
 

@@ -3,7 +3,8 @@
 //! First clients that wait for each response find the peak. Then requests come at fixed rates, whatever the service does
 //! (the open model): the peak, twice and five times as many. Then a flood: 700 connections that send the next request as
 //! soon as they have a response, and do not wait as `Retry-After` asks. At last it measures how long the service needs until
-//! half of the peak is served as before. Prints a Markdown table of ratios, which depend less on the machine than the
+//! half of the peak is served as before. Then one tenant sends five times the peak, and another one little: how much longer
+//! do its requests take? Prints a Markdown table of ratios, which depend less on the machine than the
 //! numbers do; still, clients, service and database share its cores.
 //!
 //! Runs a demo on the Postgres of `TEST_DATABASE_URL` and the Redis of `TEST_REDIS_URL`, in a database of its own, and without
@@ -18,6 +19,7 @@
 #[path = "../support/demo.rs"]
 mod demo;
 mod load;
+mod neighbor;
 mod postgres;
 mod requests;
 
@@ -50,9 +52,9 @@ async fn main() {
     let length = Duration::from_secs(seconds);
     let database = TemporaryDatabase::create().await;
     let settings = database.as_ref().map(TemporaryDatabase::settings).unwrap_or_default();
-    let settings = settings.iter().map(|(name, value)| (*name, value.as_str())).chain(SETTINGS);
-    let demo = Demo::start(None, &settings.collect::<Vec<_>>());
-    let load = Load::new(demo.address, Requests::prepare(&demo).await);
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let demo = Demo::start(None, &[&settings[..], &SETTINGS].concat());
+    let load = Load::new(demo.address, Requests::prepare(&demo, "acme").await);
     load.closed(CLIENTS[0], length / 2).await; // warms up
 
     let build = if cfg!(debug_assertions) { "development build" } else { "release build" };
@@ -81,6 +83,13 @@ async fn main() {
     table.recovery(&load).await;
     println!();
     println!("resident memory: {memory} MiB before, {} MiB at its peak", demo.peak_memory());
+    println!();
+    let flood = table.peak * 5.0;
+    neighbor::print_header();
+    neighbor::measure(&demo, "no rate limits", flood, length).await;
+    drop(demo);
+    let limited = Demo::start(None, &settings);
+    neighbor::measure(&limited, "the rate limits of the plans", flood, length).await;
 }
 
 struct Table<'a> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::demo::Demo;
 
-/// The requests of a user of `acme`.
+/// The requests of a user.
 pub(crate) struct Requests {
     token: String,
     product: String,
@@ -15,9 +15,9 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Adds a product that is never sold out.
-    pub(crate) async fn prepare(demo: &Demo) -> Self {
-        let owner = demo.log_in("owner@acme.example", "demo-password").await;
+    /// Adds a product to a tenant that is never sold out, and returns the requests of the tenant's owner.
+    pub(crate) async fn prepare(demo: &Demo, tenant: &str) -> Self {
+        let owner = demo.log_in(tenant, &format!("owner@{tenant}.example"), "demo-password").await;
         let product = json!({ "sku": "OVERLOAD", "name": "Mug", "price_minor": 100, "currency": "USD", "stock": 1_000_000 });
         let added = Client::new().post(demo.url("/v1/products")).bearer_auth(&owner).json(&product);
         let added: Value = added.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();

@@ -64,9 +64,9 @@ impl Demo {
         format!("http://{}{path}", self.address)
     }
 
-    /// The token of a user of `acme`.
-    pub(crate) async fn log_in(&self, email: &str, password: &str) -> String {
-        let login = json!({ "tenant": "acme", "email": email, "password": password });
+    /// The token of a user of a tenant.
+    pub(crate) async fn log_in(&self, tenant: &str, email: &str, password: &str) -> String {
+        let login = json!({ "tenant": tenant, "email": email, "password": password });
         let response = Client::new().post(self.url("/v1/auth/login")).json(&login).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "login of {email}");
         response.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned()

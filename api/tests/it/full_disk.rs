@@ -14,7 +14,7 @@ use crate::support::{Client, PASSWORD, Process, concurrently, eventually, key, n
 const STOCK: i64 = 100_000;
 
 /// Where the demo keeps its data, and where space can be taken away and given back.
-enum Disk {
+pub(crate) enum Disk {
     /// A small file system in a mount namespace, which a process keeps alive.
     Small { folder: TempDir, namespace: Process },
     /// A folder. A limit of the process decides how large its files may become.
@@ -23,7 +23,7 @@ enum Disk {
 
 impl Disk {
     /// `None` where a user may not mount a file system in a namespace of their own.
-    async fn small() -> Option<Self> {
+    pub(crate) async fn small() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mount = "mount -t tmpfs -o size=12m glasshouse \"$0\" && echo mounted && exec sleep 600";
         let mut unshare = Command::new("unshare");
@@ -48,7 +48,7 @@ impl Disk {
         }
     }
 
-    fn start_demo(&self) -> Process {
+    pub(crate) fn start_demo(&self) -> Process {
         let binary = env!("CARGO_BIN_EXE_glasshouse");
         let (folder, mut command) = match self {
             Self::Small { folder, namespace } => {
@@ -87,6 +87,25 @@ impl Disk {
             Self::Small { .. } => drop(File::create(self.filler()).unwrap()),
             Self::Limited { .. } => limit_files_of(demo, "unlimited"),
         }
+    }
+
+    /// Makes a small file system read-only for files that are opened from now on.
+    pub(crate) fn make_read_only(&self) {
+        self.mount("mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\"");
+    }
+
+    /// Makes a small file system writable again for files that are opened from now on.
+    pub(crate) fn make_writable(&self) {
+        self.mount("umount --lazy \"$0\"");
+    }
+
+    /// Changes the mounts of the namespace.
+    fn mount(&self, script: &str) {
+        let Self::Small { folder, namespace } = self else { panic!("a folder is no file system") };
+        let mut nsenter = Command::new("nsenter");
+        nsenter.args(["--target", &namespace.id().to_string(), "--user", "--mount"]);
+        nsenter.args(["--preserve-credentials", "sh", "-c", script]).arg(folder.path());
+        assert!(nsenter.status().unwrap().success(), "{script}");
     }
 
     fn filler(&self) -> PathBuf {

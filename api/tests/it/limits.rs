@@ -106,10 +106,11 @@ async fn requests_above_the_concurrency_limit_are_shed(backend: Backend) {
         &[("GLASSHOUSE_MAX_CONCURRENT_REQUESTS", "2"), ("GLASSHOUSE_PAYMENT_GATEWAY_TIMEOUT_MS", "30000")],
     )
     .await;
-    let owner = app.new_tenant().await;
-    let product = owner.add_product(10).await;
+    // One tenant alone would get half of the places.
+    let (owner, other) = (app.new_tenant().await, app.new_tenant().await);
+    let (product, another) = (owner.add_product(10).await, other.add_product(10).await);
     app.gateway_behaves(json!({ "latency_ms": 3000 })).await;
-    let orders = [(); 2].map(|()| owner.spawn_order(&product));
+    let orders = [owner.spawn_order(&product), other.spawn_order(&another)];
 
     eventually("both orders are at the gateway", async || {
         let pending = "SELECT count(*) AS n FROM orders WHERE state = 'pending'";

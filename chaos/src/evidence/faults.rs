@@ -89,6 +89,14 @@ impl Fault {
             Self::Pooler(PoolerFault::Reload | PoolerFault::Exhausted) => masked(&[Part::Postgres]),
             Self::Pooler(_) | Self::Disk(_) => POSTGRES,
             // Time that decides comes from the database's clock; entries of the cache expire by that of the process.
+            Self::PoisonMessages => Expectation {
+                alerts: &["DeadLetters"],
+                metrics: &[Metric::Increases(r#"outbox_deliveries_total{result="dead_lettered"}"#)],
+                events: &[Event::Named("outbox_message_dead_lettered")],
+                reporters: &[Role::Worker],
+                parts: &[Part::Messages],
+                ..NOTHING
+            },
             Self::Clock(role, _) => Expectation { reporters: only(*role), ..masked(&[Part::Redis]) },
             Self::Postgres(fault) => postgres(*fault),
             Self::Redis(fault) => redis(*fault),
@@ -106,6 +114,7 @@ const fn only(role: Role) -> &'static [Role] {
         Role::Api => &[Role::Api],
         Role::Worker => &[Role::Worker],
         Role::Gateway => &[Role::Gateway],
+        Role::Demo => &[Role::Demo],
     }
 }
 

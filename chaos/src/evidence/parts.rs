@@ -15,13 +15,16 @@ pub(crate) enum Part {
     Redis,
     /// The payment gateway. Payments stay open, and no request fails.
     Gateway,
+    /// A message that no receiver takes.
+    Messages,
 }
 
 /// The spans around calls of the gateway.
 const GATEWAY_SPANS: [&str; 3] = ["charge_payment", "refund_payment", "reconcile_payment"];
 
 impl Part {
-    pub(super) const ALL: [Self; 4] = [Self::Process, Self::Postgres, Self::Redis, Self::Gateway];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Process, Self::Postgres, Self::Redis, Self::Gateway, Self::Messages];
 
     /// The alerts that may fire.
     pub(super) const fn alerts(self) -> &'static [&'static str] {
@@ -37,6 +40,7 @@ impl Part {
             ],
             Self::Redis => &["CacheHitRateLow", "CacheUnavailable"],
             Self::Gateway => &["PaymentGatewayFailing"],
+            Self::Messages => &["DeadLetters"],
         }
     }
 
@@ -76,6 +80,7 @@ impl Part {
                 Event::Named("payment_stays_open"),
                 Event::Named("refund_left_pending"),
             ],
+            Self::Messages => &[Event::Named("outbox_message_dead_lettered")],
         }
     }
 
@@ -99,6 +104,7 @@ impl Part {
             Self::Gateway => {
                 span.name.contains(" /v1/charges") || GATEWAY_SPANS.contains(&span.name.as_str())
             }
+            Self::Messages => span.name.starts_with("deliver "),
         }
     }
 }

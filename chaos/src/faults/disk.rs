@@ -17,18 +17,15 @@ pub(crate) enum FullDisk {
     Wal,
 }
 
-/// What Postgres logs of ENOSPC.
-const NO_SPACE: &str = "No space left on device";
-
 impl FullDisk {
-    /// Fills the disk, and gives the space back. Returns whether the server missed it.
+    /// Fills the disk, and gives the space back. Returns whether the server missed the space.
     pub(super) async fn happen(self, system: &mut System, duration: Duration) -> Result<bool> {
         let postgres = &mut system.postgres;
-        let complaint = postgres.last_logged(NO_SPACE);
-        let disk = match self {
-            Self::Data => postgres.data_disk(),
-            Self::Wal => postgres.wal_disk(),
+        let (disk, complaint) = match self {
+            Self::Data => (postgres.data_disk(), "could not extend file"),
+            Self::Wal => (postgres.wal_disk(), "PANIC"),
         };
+        let earlier = postgres.last_logged(complaint);
         disk.fill()?;
         again_and_again(duration, async || {
             // The server keeps a few segments of its log for later. It crashes when it has used them.
@@ -40,7 +37,7 @@ impl FullDisk {
         .await?;
         disk.free()?;
         postgres.wait_until_ready().await?;
-        Ok(postgres.last_logged(NO_SPACE) != complaint)
+        Ok(postgres.last_logged(complaint) != earlier)
     }
 }
 

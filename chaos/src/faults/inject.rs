@@ -7,6 +7,7 @@ use futures_util::future::select_all;
 use rustix::process::Signal;
 use tokio::time::{sleep, timeout};
 
+use super::poison::poison;
 use super::upgrade::rolling_restart;
 use super::{Fault, PostgresFault, RedisFault, Server};
 use crate::proxy::{Condition, FailPoint, Misbehavior, Proxy};
@@ -86,6 +87,7 @@ impl Fault {
             Self::Pooler(fault) => return fault.happen(system, duration).await,
             Self::Disk(disk) => return disk.happen(system, duration).await,
             Self::Clock(role, jump) => return jump.happen(system, *role, duration).await,
+            Self::PoisonMessages => poison(system, duration).await?,
             Self::Postgres(fault) => postgres(*fault, system, duration).await?,
             Self::Redis(fault) => redis(*fault, system, duration).await?,
             Self::Gateway(misbehavior) => {

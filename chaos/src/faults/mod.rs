@@ -4,6 +4,7 @@
 mod clock;
 mod disk;
 mod inject;
+mod poison;
 mod pooler;
 mod upgrade;
 
@@ -52,6 +53,8 @@ pub(crate) enum Fault {
     Network(Role, Server, Condition),
     /// All connections between processes with a role and a server are closed, again and again.
     Cut(Role, Server),
+    /// Messages that no receiver takes.
+    PoisonMessages,
 }
 
 /// A server that processes connect to.
@@ -113,6 +116,7 @@ impl Fault {
             Self::Upgrade(Upgrade::NextSchema),
             Self::Pause(Role::Api),
             Self::Pause(Role::Worker),
+            Self::PoisonMessages,
         ];
         let postgres = [
             P::ImmediateRestart,
@@ -182,7 +186,9 @@ impl Fault {
     pub(crate) fn obstacle(&self, system: &System) -> Option<&'static str> {
         match self {
             Self::Pooler(_) if pool_mode().is_none() => Some("PgBouncer is not installed"),
-            Self::Disk(_) if !system.postgres.disks_can_be_full() => Some("only root may mount a small disk"),
+            Self::Disk(_) if !system.postgres.disks_can_be_full() => {
+                Some("this user may not mount a small disk (unshare --mount)")
+            }
             Self::Clock(..) if !system.clocks_can_jump() => Some("a C compiler on Linux makes clocks jump"),
             _ => None,
         }
@@ -227,6 +233,7 @@ impl fmt::Display for Fault {
             Self::Gateway(misbehavior) => write!(f, "gateway {misbehavior}"),
             Self::Network(role, server, condition) => write!(f, "{role} to {server}: {condition}"),
             Self::Cut(role, server) => write!(f, "{role} to {server}: connections cut"),
+            Self::PoisonMessages => f.write_str("poison messages"),
         }
     }
 }

@@ -1,40 +1,44 @@
-//! A small disk, which can be full.
+//! A small disk, which can be full or read-only.
 
+use std::ffi::CString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
 
 /// A folder of its own file system, in memory. Dropping it unmounts it.
 #[derive(Debug)]
 pub(crate) struct Disk {
     path: PathBuf,
-    /// Without the privilege to mount, it is a plain folder.
-    is_mounted: bool,
+    /// The file that takes the space. It stays open, so that it can give it back while the file system is read-only. Without
+    /// the privilege to mount, the disk is a plain folder, and there is none.
+    filler: Option<File>,
 }
+
+const PAGE: u64 = 4096;
 
 impl Disk {
     /// Creates the folder, which every user may write to, and mounts a file system of `megabytes` there if this process may.
     pub(super) fn create(path: PathBuf, megabytes: u32) -> Result<Self> {
         fs::create_dir(&path).with_context(|| path.display().to_string())?;
         fs::set_permissions(&path, Permissions::from_mode(0o777))?;
-        let options = format!("size={megabytes}m,mode=0777");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &options, "glasshouse-chaos"]).arg(&path);
-        let status = mount.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        Ok(Self { path, is_mounted: status.is_ok_and(|status| status.success()) })
+        let options = CString::new(format!("size={megabytes}m,mode=0777"))?;
+        let mounted = mount("glasshouse-chaos", &path, "tmpfs", MountFlags::empty(), options.as_c_str());
+        let open = || OpenOptions::new().create(true).append(true).open(path.join("filler"));
+        let filler = mounted.is_ok().then(open).transpose()?;
+        Ok(Self { path, filler })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether it can be full. The disk of a plain folder belongs to others too.
-    pub(super) const fn can_be_full(&self) -> bool {
-        self.is_mounted
+    /// Whether it can be full or read-only. The disk of a plain folder belongs to others too.
+    pub(crate) const fn can_be_full(&self) -> bool {
+        self.filler.is_some()
     }
 
     /// Uses up all space.
@@ -42,7 +46,15 @@ impl Disk {
     /// # Errors
     /// It cannot be written to, for another reason than that it is full.
     pub(crate) fn fill(&self) -> Result<()> {
-        let mut filler = OpenOptions::new().create(true).append(true).open(self.filler())?;
+        self.fill_but(0)
+    }
+
+    /// Uses up all space but this number of pages of 4 KiB.
+    ///
+    /// # Errors
+    /// It cannot be written to, for another reason than that it is full.
+    pub(crate) fn fill_but(&self, pages: u64) -> Result<()> {
+        let mut filler = self.filler()?;
         for size in [1 << 16, 1 << 12] {
             let page = vec![0; size];
             loop {
@@ -53,7 +65,8 @@ impl Disk {
                 }
             }
         }
-        Ok(())
+        let length = filler.metadata()?.len();
+        filler.set_len(length.saturating_sub(pages * PAGE)).context("the disk cannot be freed")
     }
 
     /// Gives the space back.
@@ -61,19 +74,37 @@ impl Disk {
     /// # Errors
     /// It cannot be written to.
     pub(crate) fn free(&self) -> Result<()> {
-        File::create(self.filler()).map(drop).context("the disk cannot be freed")
+        self.filler()?.set_len(0).context("the disk cannot be freed")
     }
 
-    fn filler(&self) -> PathBuf {
-        self.path.join("filler")
+    /// Makes it read-only for files that are opened from now on.
+    ///
+    /// # Errors
+    /// It cannot be mounted again.
+    pub(crate) fn make_read_only(&self) -> Result<()> {
+        mount_bind(&self.path, &self.path).context("the disk cannot be mounted again")?;
+        let read_only = MountFlags::BIND | MountFlags::RDONLY;
+        mount_remount(&self.path, read_only, "").context("the disk cannot become read-only")
+    }
+
+    /// Makes it writable again for files that are opened from now on.
+    ///
+    /// # Errors
+    /// It is not read-only.
+    pub(crate) fn make_writable(&self) -> Result<()> {
+        unmount(&self.path, UnmountFlags::DETACH).context("the disk cannot become writable")
+    }
+
+    fn filler(&self) -> Result<&File> {
+        self.filler.as_ref().context("this user may not mount a file system")
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        if self.is_mounted {
+        if self.can_be_full() {
             // A process may still have a file open: the file system ends with the last one.
-            let _ = Command::new("umount").arg("--lazy").arg(&self.path).status();
+            let _ = unmount(&self.path, UnmountFlags::DETACH);
         }
     }
 }
@@ -92,7 +123,13 @@ mod tests {
         let write = || fs::write(disk.path().join("file"), [1; 8192]);
         disk.fill().unwrap();
         assert_eq!(write().unwrap_err().kind(), ErrorKind::StorageFull);
+        disk.fill_but(2).unwrap();
+        write().unwrap();
         disk.free().unwrap();
+        write().unwrap();
+        disk.make_read_only().unwrap();
+        assert_eq!(write().unwrap_err().kind(), ErrorKind::ReadOnlyFilesystem);
+        disk.make_writable().unwrap();
         write().unwrap();
         drop(disk);
         assert_eq!(fs::read_dir(folder.path().join("disk")).unwrap().count(), 0);

@@ -3,6 +3,7 @@
 mod balancer;
 mod clients;
 mod clock;
+mod demo;
 mod disk;
 mod monitoring;
 mod pooler;
@@ -21,17 +22,21 @@ use futures_util::future::join_all;
 use glasshouse_drill::project::Project;
 use glasshouse_drill::stack::{PortAllocator, ProcessSpec};
 use glasshouse_migrations::REQUIRED_MIGRATION;
+use sea_orm::DatabaseConnection;
 use tempfile::TempDir;
 
 use balancer::Balancer;
 pub(crate) use clients::{Api, Ledger};
 use clock::Clock;
+pub(crate) use demo::Demo;
 use monitoring::{Monitoring, Tracing};
 use pooler::Pooler;
 pub(crate) use pooler::pool_mode;
 pub(crate) use postgres::{Postgres, SERVICE};
 pub(crate) use redis::Redis;
 pub(crate) use replica::{Replica, Role};
+
+use crate::books::Audited;
 
 /// The running system. Dropping it kills all processes and removes their files.
 pub(crate) struct System {
@@ -102,10 +107,8 @@ impl System {
         let redis = Redis::start(folder.path(), ports.allocate()?).await?;
         let tracing = Tracing::start(&mut ports)?;
 
-        let command = |name: &'static str| {
-            let mut spec = ProcessSpec::new(name, &first_binary).argument(name);
-            spec.environment.extend(SETTINGS.iter().map(|(name, value)| (*name, (*value).to_owned())));
-            spec.environment.insert("TMPDIR", folder.path().display().to_string());
+        let command = |name| {
+            let mut spec = command(name, &first_binary, folder.path());
             spec.environment.insert("OTEL_EXPORTER_OTLP_ENDPOINT", tracing.endpoint());
             spec
         };
@@ -117,7 +120,7 @@ impl System {
         let gateway_address = ports.allocate()?;
         let mut gateway = command("gateway");
         gateway.environment.insert("GLASSHOUSE_GATEWAY_ADDR", gateway_address.to_string());
-        let gateway = Replica::server(gateway, ports.allocate()?).await?;
+        let gateway = Replica::server(Role::Gateway, gateway, ports.allocate()?).await?;
 
         let servers =
             replica::Servers { postgres: &postgres, redis: redis.address(), gateway: gateway_address };
@@ -190,15 +193,6 @@ impl System {
         self.folder.path()
     }
 
-    /// The operator's command that proves the books.
-    pub(crate) fn audit_command(&self) -> Command {
-        let mut command = Command::new(&self.binary);
-        command.arg("audit").env_clear().env("RUST_LOG", "error");
-        command.env("DATABASE_MIGRATION_URL", self.postgres.owner_url());
-        command.env("DATABASE_URL", self.postgres.service_url());
-        command
-    }
-
     /// Lets all processes run this version from their next start on.
     ///
     /// # Errors
@@ -247,4 +241,28 @@ async fn migrate(postgres: &Postgres, binary: &Path, arguments: &[&str]) -> Resu
     let mut spec = arguments.iter().fold(spec, |spec, argument| spec.argument(argument));
     spec.environment.insert("DATABASE_MIGRATION_URL", postgres.owner_url());
     spec.run(MIGRATION_TIMEOUT).await.map(drop)
+}
+
+impl Audited for System {
+    const CHECKS_NOT_MADE: usize = 0;
+
+    async fn connect(&self) -> Result<DatabaseConnection> {
+        self.postgres.superuser().await
+    }
+
+    fn audit_command(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.arg("audit").env_clear().env("RUST_LOG", "error");
+        command.env("DATABASE_MIGRATION_URL", self.postgres.owner_url());
+        command.env("DATABASE_URL", self.postgres.service_url());
+        command
+    }
+}
+
+/// A command of the binary, with the settings of all processes.
+fn command(name: &'static str, binary: &Path, folder: &Path) -> ProcessSpec {
+    let mut spec = ProcessSpec::new(name, binary).argument(name);
+    spec.environment.extend(SETTINGS.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    spec.environment.insert("TMPDIR", folder.display().to_string());
+    spec
 }

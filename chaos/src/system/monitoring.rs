@@ -73,7 +73,8 @@ impl Role {
     /// The process of the service.
     pub(crate) const fn process(self) -> Process {
         match self {
-            Self::Api => Process::Api,
+            // The demo is an API too. It has faults of its own, and no Prometheus.
+            Self::Api | Self::Demo => Process::Api,
             Self::Worker => Process::Worker,
             Self::Gateway => Process::Gateway,
         }

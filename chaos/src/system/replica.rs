@@ -21,6 +21,8 @@ pub(crate) enum Role {
     Api,
     Worker,
     Gateway,
+    /// Everything in one process.
+    Demo,
 }
 
 impl Role {
@@ -30,6 +32,7 @@ impl Role {
             Self::Api => "serve",
             Self::Worker => "worker",
             Self::Gateway => "gateway",
+            Self::Demo => "demo",
         }
     }
 }
@@ -82,7 +85,7 @@ impl Replica {
             postgres: Proxy::postgres(servers.postgres.address(), fail_points.clone()).await?,
             redis: match role {
                 Role::Api => Some(Proxy::opaque(servers.redis).await?),
-                Role::Worker | Role::Gateway => None,
+                Role::Worker | Role::Gateway | Role::Demo => None,
             },
             gateway: Proxy::gateway(servers.gateway).await?,
             fail_points,
@@ -105,22 +108,14 @@ impl Replica {
         Ok(replica)
     }
 
-    /// Starts the gateway.
-    pub(super) async fn server(mut spec: ProcessSpec, management: SocketAddr) -> Result<Self> {
+    /// Starts the gateway or the demo.
+    pub(super) async fn server(role: Role, mut spec: ProcessSpec, management: SocketAddr) -> Result<Self> {
         spec.environment.insert("GLASSHOUSE_MANAGEMENT_ADDR", management.to_string());
         let output = Output::default();
         let child = spec.spawn(output.clone())?;
-        let mut replica = Self {
-            role: Role::Gateway,
-            number: 1,
-            spec,
-            output,
-            child,
-            http: None,
-            management,
-            links: None,
-            clock: None,
-        };
+        let http = spec.environment.get("GLASSHOUSE_HTTP_ADDR").map(|address| address.parse()).transpose()?;
+        let mut replica =
+            Self { role, number: 1, spec, output, child, http, management, links: None, clock: None };
         replica.wait_until_ready(START_TIMEOUT).await?;
         Ok(replica)
     }
@@ -157,10 +152,15 @@ impl Replica {
         self.spec.environment.get("GLASSHOUSE_GATEWAY_ADDR")?.parse().ok()
     }
 
+    /// Where the metrics are.
+    pub(crate) fn metrics_url(&self) -> String {
+        format!("http://{}/metrics", self.management)
+    }
+
     /// The proxies of an API or a worker.
     ///
     /// # Errors
-    /// The gateway has none.
+    /// The gateway and the demo have none.
     pub(crate) fn links(&self) -> Result<&Links> {
         self.links.as_ref().with_context(|| format!("{self} has no proxies"))
     }
@@ -238,6 +238,7 @@ impl fmt::Display for Role {
             Self::Api => "API",
             Self::Worker => "worker",
             Self::Gateway => "gateway",
+            Self::Demo => "demo",
         })
     }
 }

@@ -20,6 +20,7 @@ use super::limits::Limits;
 use super::pool::{InjectedDelay, Pool};
 use super::queue_delay::QueueDelay;
 use super::suspicion::{Suspicion, responds};
+use super::writable_file::WritableFile;
 use super::{Database, sqlite_file, statements};
 use glasshouse_telemetry::service::metrics::Metrics;
 
@@ -83,11 +84,16 @@ impl Database {
     /// When the database cannot be reached.
     pub async fn connect(settings: &DatabaseSettings, metrics: &Metrics) -> Result<Self, ConnectError> {
         let suspicion = Suspicion::default();
-        let mut connection = match settings.address.options.clone() {
-            DriverOptions::Postgres(options) => postgres(*options, settings, suspicion.clone()).await?,
+        let (mut connection, file) = match settings.address.options.clone() {
+            DriverOptions::Postgres(options) => {
+                (postgres(*options, settings, suspicion.clone()).await?, None)
+            }
             DriverOptions::Sqlite(options) => {
-                sqlite_file::protect(options.get_filename())?;
-                sqlite(*options, settings, suspicion.clone()).await?
+                let path = options.get_filename().to_owned();
+                sqlite_file::protect(&path)?;
+                let connection = sqlite(*options, settings, suspicion.clone()).await?;
+                let file = WritableFile::new(&path, connection.get_sqlite_connection_pool().clone());
+                (connection, Some(file))
             }
         };
         statements::observe(&mut connection, settings.slow_query, metrics.database.clone());
@@ -96,6 +102,7 @@ impl Database {
         let pool = Pool {
             connection,
             suspicion,
+            file,
             limits: Limits { statement: settings.statement_timeout },
             sqlite_writer,
             queue_delay: QueueDelay::default(),

@@ -89,6 +89,8 @@ impl Meaning {
                 Self::Conflict | Self::Defect => Self::Unavailable,
                 meaning => meaning,
             },
+            // The file of a SQLite database is read-only.
+            DbErr::Conn(RuntimeErr::Internal(_)) => Self::Unavailable,
             DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => {
                 Self::of_driver(cause)
             }

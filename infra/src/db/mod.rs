@@ -52,6 +52,7 @@ mod tenant_store;
 mod transaction;
 mod users;
 mod work_queue;
+mod writable_file;
 
 pub use address::{DatabaseAddress, InvalidDatabaseAddress};
 pub(crate) use caller_check::CallerCheck;

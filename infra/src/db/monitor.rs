@@ -62,10 +62,13 @@ impl DatabaseMonitor {
     /// Checks that the database responds.
     ///
     /// # Errors
-    /// When it does not respond, or no connection is available.
+    /// When it does not respond, no connection is available, or it is a file that is read-only.
     pub async fn ping(&self) -> Result<(), StoreFailure> {
         let connection = &self.pool.connection;
-        let answer = self.pool.retried_once(|| connection.execute_unprepared("SELECT 1"));
+        let answer = self.pool.retried_once(|| async {
+            self.pool.check_file().await?;
+            connection.execute_unprepared("SELECT 1").await
+        });
         self.pool.with_timeout(answer).await.map(drop)
     }
 

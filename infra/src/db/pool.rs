@@ -17,6 +17,7 @@ use super::failure::store_failure;
 use super::limits::Limits;
 use super::queue_delay::QueueDelay;
 use super::suspicion::Suspicion;
+use super::writable_file::WritableFile;
 use crate::clock;
 use glasshouse_telemetry::service::metrics::{BusinessMetrics, DatabaseMetrics};
 
@@ -25,6 +26,8 @@ use glasshouse_telemetry::service::metrics::{BusinessMetrics, DatabaseMetrics};
 pub(crate) struct Pool {
     pub(super) connection: DatabaseConnection,
     pub(super) suspicion: Suspicion,
+    /// The file of the database. SQLite only.
+    pub(super) file: Option<WritableFile>,
     /// The limits of transactions. Postgres only.
     pub(super) limits: Limits,
     /// Serializes writers on SQLite, which allows one at a time: they queue here instead of polling its lock.
@@ -46,6 +49,14 @@ impl Pool {
     /// Whether the database is SQLite. Otherwise it is Postgres.
     pub(super) fn is_sqlite(&self) -> bool {
         self.connection.get_database_backend() == DbBackend::Sqlite
+    }
+
+    /// Checks that the file of a SQLite database can be written.
+    pub(super) async fn check_file(&self) -> Result<(), DbErr> {
+        match &self.file {
+            Some(file) => file.check().await,
+            None => Ok(()),
+        }
     }
 
     /// A client span by OpenTelemetry's semantic conventions for databases. It contains no values.
@@ -121,6 +132,7 @@ impl Pool {
         values: &impl Fn(OffsetDateTime) -> [Value; N],
     ) -> Result<(Vec<QueryResult>, OffsetDateTime), StoreFailure> {
         let (rows, now) = if self.is_sqlite() {
+            self.check_file().await.map_err(store_failure)?;
             let now = clock::now();
             (self.connection.query_all_raw(self.statement(sql, values(now))).await, now)
         } else {

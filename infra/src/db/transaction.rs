@@ -107,6 +107,7 @@ impl Pool {
         };
         let options =
             TransactionOptions { sqlite_transaction_mode: Some(mode), ..TransactionOptions::default() };
+        self.check_file().await?;
         let waiting = self.queue_delay.wait_for_connection();
         let begun = self.connection.begin_with_options(options).await;
         self.metrics.acquired(waiting.elapsed());

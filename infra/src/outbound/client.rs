@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::{BackoffBuilder, ExponentialBuilder};
 use glasshouse_telemetry::propagation;
 use glasshouse_telemetry::service::metrics::OutboundMetrics;
 use opentelemetry::propagation::Injector;
@@ -14,6 +14,7 @@ use tracing::Instrument;
 use url::Url;
 
 use super::circuit_breaker::{CircuitBreaker, CircuitBreakerSettings};
+use super::retry_budget::RetryBudget;
 
 /// How the client of a third party handles failures.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +30,14 @@ pub struct ClientSettings {
     pub circuit_breaker: CircuitBreakerSettings,
 }
 
-/// The client of one third party. Clones share the connections and the circuit breaker.
+/// The client of one third party. Clones share the connections, the circuit breaker and the budget of retries.
 #[derive(Clone, Debug)]
 pub struct OutboundClient {
     http: Client,
     url: Url,
     settings: ClientSettings,
     breaker: Arc<CircuitBreaker>,
+    retry_budget: Arc<RetryBudget>,
     metrics: OutboundMetrics,
 }
 
@@ -75,10 +77,12 @@ impl OutboundClient {
     pub fn new(url: Url, settings: ClientSettings, metrics: OutboundMetrics) -> Result<Self, reqwest::Error> {
         let http = Client::builder().timeout(settings.attempt_timeout).build()?;
         let breaker = Arc::new(CircuitBreaker::new(settings.circuit_breaker, metrics.breaker.clone()));
-        Ok(Self { http, url, settings, breaker, metrics })
+        let retry_budget = Arc::new(RetryBudget::new(Instant::now()));
+        Ok(Self { http, url, settings, breaker, retry_budget, metrics })
     }
 
-    /// Sends a call, to which `complete` adds headers and a body in memory, and retries it while attempts are left.
+    /// Sends a call, to which `complete` adds headers and a body in memory, and retries it while attempts and
+    /// the budget of retries are left.
     /// Returns the JSON body of the response; `None` stands for a 404.
     ///
     /// # Errors
@@ -97,17 +101,39 @@ impl OutboundClient {
                 request.try_clone().and_then(|copy| copy.build().ok()).ok_or(AttemptError::NotCloneable)?;
             self.execute(call, copy).await
         };
-        let retries = self.settings.attempts.saturating_sub(1);
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(self.settings.backoff)
-            .with_max_times(usize::try_from(retries).unwrap_or(usize::MAX))
-            .with_jitter();
-        let result = attempt.retry(backoff).when(AttemptError::is_retryable).await;
+        let result = self.with_retries(attempt).await;
         match &result {
             Err(failure) if failure.is_retryable() => self.breaker.failed(Instant::now()),
             _ => self.breaker.succeeded(),
         }
         result.map_err(CallFailure::from)
+    }
+
+    /// Repeats an attempt that fails in a way that may pass, as often as the settings and the budget permit.
+    async fn with_retries<T, F: Future<Output = Result<T, AttemptError>>>(
+        &self,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, AttemptError> {
+        let retries = self.settings.attempts.saturating_sub(1);
+        let mut delays = ExponentialBuilder::default()
+            .with_min_delay(self.settings.backoff)
+            .with_max_times(usize::try_from(retries).unwrap_or(usize::MAX))
+            .with_jitter()
+            .build();
+        self.retry_budget.add_call(Instant::now());
+        loop {
+            let result = attempt().await;
+            if !result.as_ref().is_err_and(AttemptError::is_retryable) {
+                return result;
+            }
+            let Some(delay) = delays.next() else { return result };
+            if !self.retry_budget.take(Instant::now()) {
+                self.metrics.retry_over_budget();
+                return result;
+            }
+            self.metrics.retried();
+            tokio::time::sleep(delay).await;
+        }
     }
 
     /// Sends a request once, in a client span whose context the third party continues.

@@ -27,12 +27,12 @@ pub(super) async fn readiness(service: &Service, end: Instant) {
 
 pub(super) async fn deactivate_a_user(service: &Service) {
     let client = Client::new();
-    let owner = service.log_in("owner@acme.example", "demo-password").await;
+    let owner = service.log_in("acme", "owner@acme.example", "demo-password").await;
     let user = json!({ "email": EMAIL, "password": PASSWORD, "role": "member" });
     let added = client.post(service.url("/v1/users")).bearer_auth(&owner).json(&user).send().await.unwrap();
     let etag = added.headers().get("etag").cloned();
     let user: Value = added.error_for_status().unwrap().json().await.unwrap();
-    let token = service.log_in(EMAIL, PASSWORD).await;
+    let token = service.log_in("acme", EMAIL, PASSWORD).await;
     service.keep_token(token);
     let url = service.url(&format!("/v1/users/{}", user["id"].as_str().unwrap()));
     let request = client.delete(url).bearer_auth(&owner);

@@ -16,9 +16,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use glasshouse_domain::id::TenantId;
 use glasshouse_infra::db::QueueDelay;
 use glasshouse_infra::passwords::HashingQueue;
 use glasshouse_telemetry::service::metrics::AdmissionMetrics;
+
+use super::tenant_shares::TenantShares;
 
 /// The time between two adjustments: the interval of CoDel, longer than a transaction.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -53,6 +56,7 @@ struct Inner {
     /// All requests in flight, with those in the queue for password hashes.
     in_flight: AtomicUsize,
     limit: AtomicUsize,
+    tenants: TenantShares,
     /// The highest number of in-flight requests since the last adjustment.
     peak: AtomicUsize,
     next_adjustment: Mutex<Instant>,
@@ -69,6 +73,10 @@ struct Rejections {
 /// A request that is in flight, until this is dropped.
 #[derive(Debug)]
 pub struct InFlight(Concurrency);
+
+/// A request of a tenant that is in flight, until this is dropped.
+#[derive(Debug)]
+pub struct InFlightOfTenant(Concurrency, TenantId);
 
 impl Concurrency {
     /// A limit that adapts to `queue_delay`, of requests that are not in the queue `hashing`.
@@ -87,6 +95,7 @@ impl Concurrency {
             metrics,
             in_flight: AtomicUsize::new(0),
             limit: AtomicUsize::new(bounds.max),
+            tenants: TenantShares::default(),
             peak: AtomicUsize::new(0),
             next_adjustment: Mutex::new(Instant::now() + INTERVAL),
             rejections: Mutex::default(),
@@ -97,7 +106,7 @@ impl Concurrency {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.0.adjust_if_due(Instant::now());
-        self.0.counted(self.0.in_flight.load(Ordering::Relaxed)) >= self.0.limit.load(Ordering::Relaxed)
+        self.0.taken() >= self.0.limit.load(Ordering::Relaxed)
     }
 
     /// Takes a place; `None` if there is none.
@@ -108,6 +117,26 @@ impl Concurrency {
         let before = self.0.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, has_room).ok()?;
         self.0.peak.fetch_max(self.0.counted(before) + 1, Ordering::Relaxed);
         Some(InFlight(self.clone()))
+    }
+
+    /// Whether a tenant may be over its share: it cannot while less than half of the places are taken.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.0.taken() * 2 >= self.0.limit.load(Ordering::Relaxed)
+    }
+
+    /// Whether the next request of this tenant will be rejected, because the tenant has its share of the places.
+    #[must_use]
+    pub fn is_over_share(&self, tenant: TenantId) -> bool {
+        !self.0.tenants.permits(tenant, self.0.free())
+    }
+
+    /// Takes a place of a tenant's share for a request that has taken one of the limit; `None` if there is none.
+    #[must_use]
+    pub fn enter_as(&self, tenant: TenantId) -> Option<InFlightOfTenant> {
+        // The place that the request has taken was free for it.
+        let free = self.0.free() + 1;
+        self.0.tenants.take(tenant, free).then(|| InFlightOfTenant(self.clone(), tenant))
     }
 
     /// Counts a rejected request. At most once a second it returns the number of rejections since it last returned one, so
@@ -130,10 +159,26 @@ impl Drop for InFlight {
     }
 }
 
+impl Drop for InFlightOfTenant {
+    fn drop(&mut self) {
+        self.0.0.tenants.give_back(self.1);
+    }
+}
+
 impl Inner {
     /// How many of the requests in flight count.
     fn counted(&self, in_flight: usize) -> usize {
         in_flight.saturating_sub(self.hashing.occupied())
+    }
+
+    /// The number of places that requests have taken.
+    fn taken(&self) -> usize {
+        self.counted(self.in_flight.load(Ordering::Relaxed))
+    }
+
+    /// The number of places that no request has taken.
+    fn free(&self) -> usize {
+        self.limit.load(Ordering::Relaxed).saturating_sub(self.taken())
     }
 
     /// Adjusts the limit once in an interval. It needs no timer: without requests it does not matter.
@@ -144,7 +189,7 @@ impl Inner {
             return;
         }
         *next = now + INTERVAL;
-        let in_flight = self.counted(self.in_flight.load(Ordering::Relaxed));
+        let in_flight = self.taken();
         let peak = self.peak.swap(in_flight, Ordering::Relaxed).max(in_flight);
         let is_queueing = self.queue_delay.take_shortest() > self.bounds.queue_target;
         let limit = self.bounds.next(self.limit.load(Ordering::Relaxed), peak, is_queueing);

@@ -6,6 +6,7 @@ pub mod docs;
 pub mod extract;
 pub mod middleware;
 pub mod routes;
+mod tenant_shares;
 pub mod v1;
 
 pub use client_address::ClientAddress;

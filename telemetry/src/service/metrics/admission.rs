@@ -22,12 +22,12 @@ impl AdmissionMetrics {
     pub(super) fn register(registrar: &mut Registrar, tenants: CappedLabel) -> Result<Self, Error> {
         let shed = registrar.int_counter_vec(
             "load_shed_total",
-            "Requests rejected by load shedding, by reason (concurrency: too many in flight; memory: too many bodies; \
-             password_hashing: too many waiting for a hash).",
+            "Requests rejected by load shedding, by reason (concurrency: too many in flight; tenant: too many of \
+             one tenant in flight; memory: too many bodies; password_hashing: too many waiting for a hash).",
             ["reason"],
         )?;
         // Created at zero, so that an alert sees the increase of the first rejection.
-        for reason in ["concurrency", "memory", "password_hashing"] {
+        for reason in ["concurrency", "tenant", "memory", "password_hashing"] {
             shed.with([reason]);
         }
         let api_calls = registrar.int_counter_vec(

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use prometheus::{Error, IntGauge};
 
-use crate::metrics::{HistogramVec, Registrar};
+use crate::metrics::{HistogramVec, IntCounterVec, Registrar};
 
 /// Attempts to call one third party, and the circuit breaker of its client.
 #[derive(Clone, Debug)]
 pub struct OutboundMetrics {
     duration: HistogramVec<2>,
+    retries: IntCounterVec<1>,
     /// The circuit breaker.
     pub breaker: CircuitBreakerMetrics,
 }
@@ -21,6 +22,9 @@ pub struct CircuitBreakerMetrics {
     dependency: &'static str,
     pub(crate) circuit_open: IntGauge,
 }
+
+const SENT: &str = "sent";
+const OVER_BUDGET: &str = "over_budget";
 
 impl OutboundMetrics {
     /// Registers the metrics of a third party; `name` is in snake case, such as `payment_gateway`. The series of its
@@ -40,14 +44,35 @@ impl OutboundMetrics {
                 ),
                 ["operation", "outcome"],
             )?,
+            retries: registrar.int_counter_vec(
+                &format!("{name}_retries_total"),
+                &format!(
+                    "Retries of failed calls to the {title}, by result (sent; over_budget: not sent, because retries are \
+                     limited to a ratio of the calls)."
+                ),
+                ["result"],
+            )?,
             breaker: CircuitBreakerMetrics::register(registrar, name)?,
         };
+        for result in [SENT, OVER_BUDGET] {
+            metrics.retries.with([result]);
+        }
         for operation in operations {
             for outcome in ["ok", "error", "timeout"] {
                 metrics.duration.with([operation, outcome]);
             }
         }
         Ok(metrics)
+    }
+
+    /// Counts a retry.
+    pub fn retried(&self) {
+        self.retries.with([SENT]).inc();
+    }
+
+    /// Counts a retry that was not sent, because the budget was used up.
+    pub fn retry_over_budget(&self) {
+        self.retries.with([OVER_BUDGET]).inc();
     }
 
     /// Observes one attempt.

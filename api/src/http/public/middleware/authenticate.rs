@@ -65,7 +65,7 @@ pub async fn authenticate(
 }
 
 /// The claims of the request's token; `None` without a token.
-fn claims(tokens: &Tokens, request: &ServiceRequest) -> Result<Option<Claims>, Problem> {
+pub(super) fn claims(tokens: &Tokens, request: &ServiceRequest) -> Result<Option<Claims>, Problem> {
     let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
     let token = value.to_str().ok().and_then(bearer_token).ok_or_else(not_bearer)?;
     Ok(Some(tokens.verify(token)?))

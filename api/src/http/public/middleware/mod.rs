@@ -3,7 +3,8 @@
 //! [`Observe`](glasshouse_telemetry::http::Observe), [`document_bare_errors`](crate::http::problem::document_bare_errors),
 //! [`Compress`](actix_web::middleware::Compress), [`receive_body`](crate::http::body::receive_body), `shed_load`, `time_out`,
 //! `inject_faults` (where faults are enabled), `reject_repeated_headers`,
-//! [`route_head_as_get`](crate::http::head::route_head_as_get), and below `/v1` also `authenticate` and `limit_rate`.
+//! [`route_head_as_get`](crate::http::head::route_head_as_get), and below `/v1` also `share_places`, `authenticate` and
+//! `limit_rate`.
 
 mod authenticate;
 mod believe_proxies;
@@ -11,6 +12,7 @@ mod inject_faults;
 mod limit_rate;
 mod reject_repeated;
 mod request_span;
+mod share_places;
 mod shed_load;
 mod time_out;
 
@@ -20,5 +22,6 @@ pub use inject_faults::inject_faults;
 pub use limit_rate::limit_rate;
 pub use reject_repeated::reject_repeated_headers;
 pub use request_span::RequestSpan;
+pub use share_places::share_places;
 pub use shed_load::{shed_early, shed_load, slow_down_retries};
 pub use time_out::time_out;

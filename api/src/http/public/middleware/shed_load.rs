@@ -8,11 +8,13 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
+use glasshouse_infra::tokens::Tokens;
 use glasshouse_telemetry::http::RejectedRequest;
 use glasshouse_telemetry::metrics::HttpMetrics;
 use glasshouse_telemetry::service::events::load_shedding::LoadShed;
 use glasshouse_telemetry::service::metrics::AdmissionMetrics;
 
+use super::authenticate::claims;
 use crate::http::connections::Activity;
 use crate::http::problem::Problem;
 use crate::http::public::concurrency::Concurrency;
@@ -36,22 +38,24 @@ pub async fn slow_down_retries(
     Ok(response)
 }
 
-/// Rejects requests while the concurrency limit is reached, before anything is spent on them: they have no span, no log
-/// record of their own, and nobody reads their bodies. Under overload most requests may end here.
+/// Rejects requests while the concurrency limit is reached, and those of a tenant that has its share of the places, before
+/// anything but the signature of a token is spent on them: they have no span, no log record of their own, and nobody reads
+/// their bodies. Under overload most requests may end here.
 ///
 /// # Errors
 /// When the next middleware fails.
 pub async fn shed_early(
     concurrency: web::Data<Concurrency>,
+    tokens: web::Data<Tokens>,
     metrics: web::Data<AdmissionMetrics>,
     http_metrics: web::Data<HttpMetrics>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if is_health_check(&request) || !concurrency.is_full() {
+    let Some(reason) = reason_to_shed(&concurrency, &tokens, &request) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
-    }
-    metrics.shed("concurrency");
+    };
+    metrics.shed(reason);
     if let Some(refused) = concurrency.count_rejection(Instant::now()) {
         LoadShed { refused }.emit();
     }
@@ -59,6 +63,26 @@ pub async fn shed_early(
     let mut response = overloaded().response(rejected.id());
     rejected.finish(response.headers_mut());
     Ok(request.into_response(response))
+}
+
+/// Why a request must be rejected; `None` if it need not.
+fn reason_to_shed(
+    concurrency: &Concurrency,
+    tokens: &Tokens,
+    request: &ServiceRequest,
+) -> Option<&'static str> {
+    if is_health_check(request) {
+        return None;
+    }
+    if concurrency.is_full() {
+        return Some("concurrency");
+    }
+    if !concurrency.is_crowded() {
+        return None;
+    }
+    // A token that is not valid is rejected later.
+    let claims = claims(tokens, request).ok().flatten()?;
+    concurrency.is_over_share(claims.tenant()).then_some("tenant")
 }
 
 /// Takes a place of the concurrency limit for the request, which was received as a whole. If the limit was reached in the
@@ -86,6 +110,6 @@ fn is_health_check(request: &ServiceRequest) -> bool {
     request.path().starts_with("/health/")
 }
 
-fn overloaded() -> Problem {
+pub(super) fn overloaded() -> Problem {
     Problem::unavailable("overloaded", "too many in-flight requests: retry")
 }

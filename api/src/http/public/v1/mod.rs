@@ -19,7 +19,7 @@ use actix_web::web;
 use utoipa_actix_web::scope::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::middleware::{authenticate, limit_rate};
+use super::middleware::{authenticate, limit_rate, share_places};
 use crate::http::unknown_route::unknown_route;
 
 /// All routes below `/v1`. The middleware that is wrapped last runs first.
@@ -53,6 +53,7 @@ pub fn routes(config: &mut ServiceConfig) {
             .service(payments::refund_payment)
             .service(reports::report_revenue)
             .wrap(from_fn(limit_rate))
-            .wrap(from_fn(authenticate)),
+            .wrap(from_fn(authenticate))
+            .wrap(from_fn(share_places)),
     );
 }
