@@ -55,6 +55,8 @@ struct State {
     read_deadline: Cell<Option<Instant>>,
     /// Until when the server reads what arrived before a deadline that has passed.
     caught_up: Cell<Option<Instant>>,
+    /// Whether a request was received as a whole.
+    is_used: Cell<bool>,
     /// The place among the connections that make room for others; `None` while a request is being processed.
     turn: Cell<Option<u64>>,
     /// When it closes to make room for another connection, unless a request has arrived.
@@ -123,6 +125,7 @@ impl Activity {
             since: Cell::new(Instant::now()),
             read_deadline: Cell::new(None),
             caught_up: Cell::new(None),
+            is_used: Cell::new(false),
             turn: Cell::new(None),
             makes_room_at: Cell::new(None),
             closed: Cell::new(None),
@@ -173,6 +176,12 @@ impl Activity {
     /// A request was received as a whole. From now on its connection makes no room for others.
     pub fn begin_processing(&self) {
         self.enter(Phase::Processing);
+        self.0.is_used.set(true);
+    }
+
+    /// Whether a request was received as a whole.
+    pub(super) fn is_used(&self) -> bool {
+        self.0.is_used.get()
     }
 
     /// A request was answered, with a response that closes the connection or not.
@@ -217,7 +226,7 @@ impl Activity {
 
     fn lose_turn(&self) {
         if let Some(turn) = self.0.turn.take() {
-            self.0.connections.lose_turn(turn);
+            self.0.connections.lose_turn(self, turn);
         }
     }
 

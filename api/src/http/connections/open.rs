@@ -1,6 +1,7 @@
 //! The open connections of a server thread, and which of them make room for new ones.
 
 use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -14,9 +15,12 @@ use super::activity::{Activity, CloseReason, ConnectionTimeouts};
 use super::server::ServerConnections;
 use super::stream::WatchedStream;
 
-/// The open connections of a server thread. When there are too many, the one closes that has waited for its client for
-/// the longest time: for a request, for the rest of one, or for the client to read a response. Connections whose requests
-/// are being processed stay. So clients that hold connections cannot keep others out.
+/// The open connections of a server thread. When there are too many, one closes that waits for its client: for a request, for
+/// the rest of one, or for the client to read a response. Connections whose requests are being processed stay. So clients
+/// that hold connections cannot keep others out.
+///
+/// Of those that wait, some have served a request and some have not. The larger group gives up the one that has waited for
+/// the longest time: connections without a request cannot push out those that are in use, nor the other way around.
 #[derive(Clone, Debug)]
 pub struct OpenConnections(Rc<Inner>);
 
@@ -29,9 +33,17 @@ struct Inner {
     count: Cell<usize>,
     /// Those of them that are about to make room.
     leaving: Cell<usize>,
-    /// The connections that wait for their clients, by turn.
-    waiting: RefCell<BTreeMap<u64, Activity>>,
+    waiting: RefCell<Waiting>,
     next_turn: Cell<u64>,
+}
+
+/// The connections that wait for their clients, by turn.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Those that have not served a request.
+    unused: BTreeMap<u64, Activity>,
+    /// Those that have.
+    used: BTreeMap<u64, Activity>,
 }
 
 /// An open connection. Dropping it gives its place to others.
@@ -62,9 +74,8 @@ impl OpenConnections {
     pub async fn close_with_server(self) {
         self.0.of_server.closing().await;
         self.0.is_closing.set(true);
-        for activity in self.0.waiting.borrow().values() {
-            activity.wake();
-        }
+        let waiting = self.0.waiting.borrow();
+        waiting.unused.values().chain(waiting.used.values()).for_each(Activity::wake);
     }
 
     /// Whether the connections have to close.
@@ -91,7 +102,7 @@ impl OpenConnections {
     pub(super) fn take_turn(&self, activity: &Activity) -> u64 {
         let turn = self.0.next_turn.get();
         self.0.next_turn.set(turn + 1);
-        self.0.waiting.borrow_mut().insert(turn, activity.clone());
+        self.0.waiting.borrow_mut().group_of(activity).insert(turn, activity.clone());
         turn
     }
 
@@ -106,16 +117,16 @@ impl OpenConnections {
         if self.0.count.get() - self.0.leaving.get() <= self.0.capacity {
             return;
         }
-        let oldest = self.0.waiting.borrow_mut().pop_first();
-        if let Some((_, oldest)) = oldest {
+        let oldest = self.0.waiting.borrow_mut().pop_oldest();
+        if let Some(oldest) = oldest {
             self.0.leaving.set(self.0.leaving.get() + 1);
             oldest.make_room();
         }
     }
 
     /// Takes the place away.
-    pub(super) fn lose_turn(&self, turn: u64) {
-        self.0.waiting.borrow_mut().remove(&turn);
+    pub(super) fn lose_turn(&self, activity: &Activity, turn: u64) {
+        self.0.waiting.borrow_mut().group_of(activity).remove(&turn);
     }
 
     fn remove(&self, reason: Option<CloseReason>) {
@@ -123,6 +134,19 @@ impl OpenConnections {
         if let Some(metrics) = &self.0.metrics {
             metrics.closed(reason.map(CloseReason::as_str));
         }
+    }
+}
+
+impl Waiting {
+    fn group_of(&mut self, activity: &Activity) -> &mut BTreeMap<u64, Activity> {
+        if activity.is_used() { &mut self.used } else { &mut self.unused }
+    }
+
+    fn pop_oldest(&mut self) -> Option<Activity> {
+        // Of two groups of the same size, the one whose oldest has waited longer.
+        let rank = |group: &BTreeMap<u64, Activity>| (group.len(), Reverse(group.keys().next().copied()));
+        let group = if rank(&self.used) > rank(&self.unused) { &mut self.used } else { &mut self.unused };
+        group.pop_first().map(|(_, activity)| activity)
     }
 }
 
@@ -162,6 +186,20 @@ mod tests {
     const TIMEOUTS: ConnectionTimeouts =
         ConnectionTimeouts { head: Duration::from_secs(5), keep_alive: Duration::from_secs(75) };
 
+    fn waiting(connections: &OpenConnections) -> usize {
+        let waiting = connections.0.waiting.borrow();
+        waiting.used.len() + waiting.unused.len()
+    }
+
+    /// A connection that has served a request.
+    fn used(connections: &OpenConnections) -> OpenConnection {
+        let connection = connections.open(TIMEOUTS);
+        connection.activity.begin_request();
+        connection.activity.begin_processing();
+        connection.activity.answered(false);
+        connection
+    }
+
     /// Whether the connection closes at once to make room.
     async fn makes_room(connection: &OpenConnection) -> bool {
         let mut timer = None;
@@ -196,7 +234,26 @@ mod tests {
         drop(first);
         assert_eq!(connections.0.count.get(), 3);
         drop((processing, second, third));
-        assert_eq!((connections.0.count.get(), connections.0.waiting.borrow().len()), (0, 0));
+        assert_eq!((connections.0.count.get(), waiting(&connections)), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_without_a_request_do_not_push_out_those_in_use_nor_the_other_way_around() {
+        let connections = OpenConnections::new(8, None, ServerConnections::default());
+        let in_use = [used(&connections), used(&connections)];
+        let held: Vec<_> = (0..100).map(|_| connections.open(TIMEOUTS)).collect();
+        assert!(makes_room(&held[0]).await && makes_room(&held[93]).await && !makes_room(&held[94]).await);
+        for connection in &in_use {
+            assert!(!makes_room(connection).await);
+        }
+        drop((in_use, held));
+
+        let new = [connections.open(TIMEOUTS), connections.open(TIMEOUTS)];
+        let held: Vec<_> = (0..100).map(|_| used(&connections)).collect();
+        assert!(makes_room(&held[0]).await && makes_room(&held[93]).await && !makes_room(&held[94]).await);
+        for connection in &new {
+            assert!(!makes_room(connection).await);
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -217,6 +274,6 @@ mod tests {
         assert!(makes_room(&third).await, "the one that waits for the longest time now");
         assert!(!makes_room(&complete).await);
         drop((complete, third, fourth, fifth));
-        assert_eq!((connections.0.count.get(), connections.0.waiting.borrow().len()), (0, 0));
+        assert_eq!((connections.0.count.get(), waiting(&connections)), (0, 0));
     }
 }
