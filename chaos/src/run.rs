@@ -91,12 +91,7 @@ pub(crate) async fn run(
 }
 
 /// Injects the faults of the plan that concern the processes of production and their servers.
-async fn run_servers(
-    binaries: &Binaries,
-    project: &Project,
-    plan: &Plan,
-    report: &mut Report,
-) -> Result<()> {
+async fn run_servers(binaries: &Binaries, project: &Project, plan: &Plan, report: &mut Report) -> Result<()> {
     let mut run = Run::start(binaries, project, plan.seed).await?;
     if run.system.balancer_address().is_none() {
         report::print("HAProxy is not installed, so rolling restarts fail requests: apt-get install haproxy");
