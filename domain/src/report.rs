@@ -1,9 +1,27 @@
 //! Reports: aggregates over the orders of a tenant.
 
 use time::Date;
+use time::macros::format_description;
 
 use crate::failure::StoreFailure;
 use crate::values::{Currency, Money};
+
+/// A text is not a day of a report.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a day such as 2026-01-31")]
+pub struct DayError;
+
+/// Parses a day, written as `YYYY-MM-DD`, in the years 1 to 9999.
+///
+/// # Errors
+/// [`DayError`] for any other text.
+pub fn parse_day(text: &str) -> Result<Date, DayError> {
+    // Ten characters: the format alone allows a sign.
+    let day = Date::parse(text, format_description!("[year]-[month]-[day]"));
+    let day = day.ok().filter(|_| text.len() == 10).ok_or(DayError)?;
+    // Postgres has no timestamps before 4713 BC.
+    if day.year() > 0 { Ok(day) } else { Err(DayError) }
+}
 
 /// A range of days in UTC; both ends are included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +108,23 @@ mod tests {
     use time::macros::date;
 
     use super::*;
+
+    #[test]
+    fn a_day_has_ten_characters_and_is_one_of_the_calendar() {
+        assert_eq!(parse_day("2024-02-29"), Ok(date!(2024 - 02 - 29)));
+        for text in [
+            "",
+            "2025-02-29",
+            "2026-1-1",
+            "+2026-01-01",
+            "-001-01-01",
+            "0000-01-01",
+            "2026-01-01 ",
+            "20260101",
+        ] {
+            assert_eq!(parse_day(text), Err(DayError), "{text}");
+        }
+    }
 
     #[test]
     fn a_period_is_ordered_and_limited() {

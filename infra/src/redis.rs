@@ -39,7 +39,7 @@ pub enum InvalidRedisAddress {
         "must be a URL such as redis://HOST:6379 or rediss://HOST:6379 (with TLS): {0} (in a password, write \
          characters other than letters, digits, - and _ as %XX)"
     )]
-    Url(deadpool_redis::redis::RedisError),
+    Url(String),
     /// The server would not be verified.
     #[error("must not end in #insecure: to trust a certificate authority of your own, set SSL_CERT_FILE")]
     Insecure,
@@ -52,7 +52,7 @@ impl FromStr for RedisAddress {
     type Err = InvalidRedisAddress;
 
     fn from_str(text: &str) -> Result<Self, InvalidRedisAddress> {
-        let info = text.into_connection_info().map_err(InvalidRedisAddress::Url)?;
+        let info = text.into_connection_info().map_err(|error| InvalidRedisAddress::Url(problem(&error)))?;
         match info.addr() {
             ConnectionAddr::TcpTls { insecure: true, .. } => return Err(InvalidRedisAddress::Insecure),
             ConnectionAddr::TcpTls { .. } => tls::check_system_certificates()?,
@@ -60,6 +60,13 @@ impl FromStr for RedisAddress {
         }
         Ok(Self(Box::new(info)))
     }
+}
+
+/// What is wrong with a URL, without the detail of the error, which is a part of the URL.
+fn problem(error: &deadpool_redis::redis::RedisError) -> String {
+    let message = error.to_string();
+    let detail = error.detail().map(|detail| format!(": {detail}"));
+    detail.and_then(|detail| message.strip_suffix(&detail).map(str::to_owned)).unwrap_or(message)
 }
 
 impl fmt::Debug for RedisAddress {
@@ -255,6 +262,7 @@ mod tests {
             "redis://:hunter2@0.0.0.0",
             "redis://:hunter2@cache/one",
             "rediss://:hunter2@cache#insecure",
+            "redis://cache?protocol=resp3:hunter2",
             "hunter2",
         ] {
             let error = url.parse::<RedisAddress>().unwrap_err().to_string();

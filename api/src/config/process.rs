@@ -70,6 +70,8 @@ impl FromStr for ListenAddress {
             let of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
             host.starts_with(|c: char| c.is_ascii_alphabetic())
                 && host.chars().all(of_name)
+                // A sign is part of a number for Rust, and not for those who connect.
+                && port.bytes().all(|digit| digit.is_ascii_digit())
                 && port.parse::<u16>().is_ok()
         });
         if is_address || is_name { Ok(Self(text.to_owned())) } else { Err(InvalidListenAddress) }
@@ -135,9 +137,17 @@ mod tests {
         for text in ["127.0.0.1:9000", "[::1]:0", "api-management:9000", "localhost:0"] {
             assert_eq!(text.parse::<ListenAddress>().unwrap().as_str(), text);
         }
-        for text in
-            ["9000", "127.0.0.1", ":9000", "1.2.3:9000", "api:65536", "api:", "http://api:9000", "::1:9000"]
-        {
+        for text in [
+            "9000",
+            "127.0.0.1",
+            ":9000",
+            "1.2.3:9000",
+            "api:65536",
+            "api:",
+            "api:+80",
+            "http://api:9000",
+            "::1:9000",
+        ] {
             assert!(text.parse::<ListenAddress>().is_err(), "{text}");
         }
     }

@@ -49,11 +49,21 @@ impl FromStr for TrustedProxies {
 }
 
 fn network(item: &str) -> Result<IpNet, InvalidProxies> {
-    let address = || Some(IpNet::from(item.parse::<IpAddr>().ok()?.to_canonical()));
-    match item.parse().ok().or_else(address) {
+    let address = || Some(IpNet::from(item.parse::<IpAddr>().ok()?));
+    match item.parse().ok().or_else(address).map(canonical) {
         Some(everything) if everything.prefix_len() == 0 => Err(InvalidProxies::Everything(everything)),
         Some(network) => Ok(network),
         None => Err(InvalidProxies::NotANetwork(item.to_owned())),
+    }
+}
+
+/// A network of IPv4 addresses in IPv6 notation, such as `::ffff:10.0.0.0/104`, in its own notation, in which addresses are
+/// compared.
+fn canonical(network: IpNet) -> IpNet {
+    let (address, length) = (network.network().to_canonical(), network.prefix_len());
+    match length.checked_sub(96).filter(|_| address.is_ipv4() && network.addr().is_ipv6()) {
+        Some(length) => IpNet::new(address, length).unwrap_or(network),
+        None => network,
     }
 }
 
@@ -70,6 +80,12 @@ mod tests {
         for address in ["11.0.0.1", "192.0.2.8", "::2", "2001:db9::1"] {
             assert!(!trusted.contains(address.parse().unwrap()), "{address}");
         }
+        let mapped: TrustedProxies = "::ffff:10.0.0.0/104,::ffff:192.0.2.7".parse().unwrap();
+        for (address, is_trusted) in
+            [("10.1.2.3", true), ("::ffff:10.1.2.3", true), ("192.0.2.7", true), ("11.0.0.1", false)]
+        {
+            assert_eq!(mapped.contains(address.parse().unwrap()), is_trusted, "{address}");
+        }
         assert!(!TrustedProxies::default().contains(IpAddr::from([127, 0, 0, 1])));
     }
 
@@ -79,7 +95,7 @@ mod tests {
             let invalid = text.parse::<TrustedProxies>();
             assert!(matches!(invalid, Err(InvalidProxies::NotANetwork(_))), "{text}: {invalid:?}");
         }
-        for text in ["0.0.0.0/0", "10.0.0.0/8,::/0"] {
+        for text in ["0.0.0.0/0", "10.0.0.0/8,::/0", "::ffff:0:0/96"] {
             let invalid = text.parse::<TrustedProxies>();
             assert!(matches!(invalid, Err(InvalidProxies::Everything(_))), "{text}: {invalid:?}");
         }

@@ -35,7 +35,9 @@ impl AllowedHosts {
         Self { address: address.ip(), names }
     }
 
-    fn accepts(&self, authority: &str) -> bool {
+    /// Whether the listener may be addressed by this authority, `host [ ":" port ]`.
+    #[must_use]
+    pub fn accepts(&self, authority: &str) -> bool {
         match Host::of(authority) {
             Some(Host::Name(name)) => name == "localhost" || self.names.contains(&name),
             // A process that listens on all addresses does not know them. No page can take over an address.

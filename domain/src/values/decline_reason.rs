@@ -17,7 +17,9 @@ impl DeclineReason {
     pub fn from_gateway(text: &str) -> Self {
         let printable: String = text.chars().filter(|c| !c.is_control()).collect();
         let reason: String = printable.trim().chars().take(Self::MAX_CHARS).collect();
-        if reason.is_empty() { Self("unknown".to_owned()) } else { Self(reason) }
+        // The cut may leave whitespace at the end.
+        let reason = reason.trim_end();
+        Self(if reason.is_empty() { "unknown" } else { reason }.to_owned())
     }
 
     /// A reason from the database.
@@ -46,6 +48,7 @@ mod tests {
     #[test]
     fn any_reason_of_the_gateway_becomes_short_and_printable() {
         let long = "x".repeat(1000);
+        let gap = format!("do not honor{:100}x", "");
         for (sent, stored) in [
             ("insufficient_funds", "insufficient_funds"),
             (" do not honor ", "do not honor"),
@@ -53,6 +56,7 @@ mod tests {
             ("", "unknown"),
             ("\u{0} \n", "unknown"),
             (&long, &long[..DeclineReason::MAX_CHARS]),
+            (&gap, "do not honor"),
         ] {
             assert_eq!(DeclineReason::from_gateway(sent).as_str(), stored, "{sent:?}");
         }

@@ -5,6 +5,8 @@
 
 mod seal;
 
+pub use seal::Seal;
+
 use std::time::Duration;
 
 use deadpool_redis::redis::{AsyncCommands, Script};
@@ -13,7 +15,6 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use self::seal::Seal;
 use crate::clock;
 use crate::faults::Faults;
 use crate::redis::{Redis, RedisError};

@@ -8,25 +8,27 @@ use time::OffsetDateTime;
 
 /// The key that authenticates entries. It does not appear in `Debug`.
 #[derive(Clone)]
-pub(super) struct Seal(Hmac<Sha256>);
+pub struct Seal(Hmac<Sha256>);
 
 /// The entry was not sealed with the key for its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NotAuthentic;
+pub struct NotAuthentic;
 
 /// The purpose of the key, which keeps it apart from the key of tokens.
 const PURPOSE: &[u8] = b"glasshouse cache entries v1";
 
 impl Seal {
     /// Derives the key from a secret that all processes share.
-    pub(super) fn new(secret: &SecretString) -> Self {
+    #[must_use]
+    pub fn new(secret: &SecretString) -> Self {
         let derived = hmac(secret.expose_secret().as_bytes()).chain_update(PURPOSE).finalize().into_bytes();
         Self(hmac(&derived))
     }
 
     /// The entry `VERSION:EXPIRY:MAC:JSON`. The code covers the key of the entry, the version, the expiry (in
     /// milliseconds since the Unix epoch) and the value: an entry is not valid under another key, or after its time.
-    pub(super) fn close(&self, key: &str, version: u32, json: &str, expiry: OffsetDateTime) -> String {
+    #[must_use]
+    pub fn close(&self, key: &str, version: u32, json: &str, expiry: OffsetDateTime) -> String {
         let expiry = milliseconds(expiry);
         let mac = self.mac(key, &version.to_string(), &expiry.to_string(), json).finalize().into_bytes();
         let mac: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -38,7 +40,7 @@ impl Seal {
     ///
     /// # Errors
     /// When it was not sealed with this key for this `key`.
-    pub(super) fn open<'a>(
+    pub fn open<'a>(
         &self,
         key: &str,
         entry: &'a str,
@@ -76,10 +78,16 @@ fn milliseconds(time: OffsetDateTime) -> i128 {
     time.unix_timestamp_nanos() / 1_000_000
 }
 
+/// The bytes of hexadecimal digits as [`Seal::close`] writes them, which has one form for each code: no capital letters.
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks_exact(2);
-    let is_whole = digits.remainder().is_empty();
-    let bytes = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    let digit = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let pairs = text.as_bytes().chunks_exact(2);
+    let is_whole = pairs.remainder().is_empty();
+    let bytes = pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?));
     bytes.collect::<Option<Vec<_>>>().filter(|_| is_whole)
 }
 
@@ -114,7 +122,9 @@ mod tests {
     fn no_byte_of_an_entry_can_be_changed_added_or_removed() {
         let entry = seal("ours").close("user:1", 12, r#"{"role":"member"}"#, NOW + Duration::SECOND);
         for position in 0..entry.len() {
-            for other in ['0', '1', ':', 'x'] {
+            // `+` and capital letters are digits to many parsers of numbers.
+            let capital = entry[position..].chars().next().map_or('A', |c| c.to_ascii_uppercase());
+            for other in ['0', '1', ':', 'x', '+', capital] {
                 let mut changed = entry.clone();
                 changed.replace_range(position..=position, &other.to_string());
                 let mut added = entry.clone();

@@ -6,11 +6,11 @@ pub mod wire;
 
 use glasshouse_domain::id::PaymentId;
 use glasshouse_domain::payment::{ChargeOutcome, GatewayFailure, PaymentGateway};
-use glasshouse_domain::values::{DeclineReason, Money};
+use glasshouse_domain::values::Money;
 use glasshouse_telemetry::service::events::payment_gateway::PaymentGatewayTimeout;
 use reqwest::{Method, RequestBuilder};
 
-use self::wire::{Charge, ChargeRequest, ChargeStatus, IDEMPOTENCY_KEY};
+use self::wire::{Charge, ChargeRequest, IDEMPOTENCY_KEY};
 use crate::outbound::{Call, CallFailure, OutboundClient};
 
 /// The client. Clones share the connections and the circuit breaker.
@@ -35,7 +35,7 @@ impl GatewayClient {
         if let Err(CallFailure::TimedOut) = result {
             PaymentGatewayTimeout { payment_id: &payment }.emit();
         }
-        Ok(result.map_err(failure)?.map(outcome))
+        Ok(result.map_err(failure)?.map(Charge::outcome))
     }
 }
 
@@ -73,16 +73,6 @@ impl PaymentGateway for GatewayClient {
 /// The outcome of a charge that must exist.
 fn existing(outcome: Option<ChargeOutcome>) -> Result<ChargeOutcome, GatewayFailure> {
     outcome.ok_or_else(|| GatewayFailure::Unavailable("the payment gateway has no such charge".into()))
-}
-
-fn outcome(charge: Charge) -> ChargeOutcome {
-    match charge.status {
-        ChargeStatus::Succeeded | ChargeStatus::Refunded => ChargeOutcome::Succeeded,
-        ChargeStatus::Declined => {
-            let reason = DeclineReason::from_gateway(&charge.decline_reason.unwrap_or_default());
-            ChargeOutcome::Declined { reason }
-        }
-    }
 }
 
 fn failure(failure: CallFailure) -> GatewayFailure {

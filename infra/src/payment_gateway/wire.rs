@@ -8,6 +8,8 @@
 //! | `POST /v1/charges/{key}/refund` | 200 [`Charge`], or 409 if there is nothing to refund |
 //! | `GET /v1/ledger?after={key}&limit={number}` | 200 [`LedgerPage`] |
 
+use glasshouse_domain::payment::ChargeOutcome;
+use glasshouse_domain::values::DeclineReason;
 use serde::{Deserialize, Serialize};
 
 /// The header with the key of a charge.
@@ -35,6 +37,20 @@ pub struct Charge {
     pub status: ChargeStatus,
     /// The reason of a declined charge.
     pub decline_reason: Option<String>,
+}
+
+impl Charge {
+    /// What it means for the payment.
+    #[must_use]
+    pub fn outcome(self) -> ChargeOutcome {
+        match self.status {
+            ChargeStatus::Succeeded | ChargeStatus::Refunded => ChargeOutcome::Succeeded,
+            ChargeStatus::Declined => {
+                let reason = DeclineReason::from_gateway(&self.decline_reason.unwrap_or_default());
+                ChargeOutcome::Declined { reason }
+            }
+        }
+    }
 }
 
 /// A page of the ledger.

@@ -10,7 +10,7 @@ pub(super) const DECODER_BYTES: usize = 80 * 1024;
 
 /// A body as it arrives. It never holds more than its limit, neither of the bytes that were received nor of those
 /// that they inflate to: a body of a few kilobytes can inflate to gigabytes.
-pub(super) struct Inflater {
+pub struct Inflater {
     decoder: Decoder,
     received: usize,
     limit: usize,
@@ -18,7 +18,7 @@ pub(super) struct Inflater {
 
 /// Why a body cannot be received.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum InflateError {
+pub enum InflateError {
     /// The body exceeds the limit.
     #[error("the body is too large")]
     TooLarge,
@@ -58,7 +58,7 @@ fn content_coding(headers: &HeaderMap) -> Option<ContentEncoding> {
 
 impl Inflater {
     /// Inflates a body with these headers to at most `limit` bytes; `None` if its coding is not accepted.
-    pub(super) fn new(headers: &HeaderMap, limit: usize) -> Option<Self> {
+    pub fn new(headers: &HeaderMap, limit: usize) -> Option<Self> {
         let output = Limited { bytes: Vec::new(), limit };
         let decoder = match content_coding(headers)? {
             ContentEncoding::Identity => Decoder::Identity(output),
@@ -73,7 +73,7 @@ impl Inflater {
     ///
     /// # Errors
     /// When the body exceeds the limit or is malformed.
-    pub(super) fn write(&mut self, part: &[u8]) -> Result<(), InflateError> {
+    pub fn write(&mut self, part: &[u8]) -> Result<(), InflateError> {
         self.received += part.len();
         // A coding can also be without end and content, such as a series of empty blocks.
         if self.received > self.limit {
@@ -100,7 +100,7 @@ impl Inflater {
     ///
     /// # Errors
     /// When it exceeds the limit or is incomplete.
-    pub(super) fn finish(self) -> Result<Vec<u8>, InflateError> {
+    pub fn finish(self) -> Result<Vec<u8>, InflateError> {
         let output = match self.decoder {
             Decoder::Identity(output) => Ok(output),
             Decoder::Gzip(decoder) => decoder.finish(),

@@ -4,6 +4,7 @@
 mod inflate;
 mod memory;
 
+pub use inflate::{InflateError, Inflater};
 pub use memory::BodyMemory;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -18,7 +19,6 @@ use futures_util::StreamExt;
 use glasshouse_telemetry::http::RequestClock;
 use glasshouse_telemetry::service::metrics::AdmissionMetrics;
 
-use self::inflate::{InflateError, Inflater};
 use self::memory::BodyShare;
 use super::CODINGS;
 use super::connections::{Activity, sleep_and_catch_up};

@@ -26,6 +26,34 @@ impl ClientAddress {
         self.0
     }
 
+    /// The client behind a peer, and its scheme if that is known to differ from the connection's.
+    ///
+    /// A report is a list of hops, to which each proxy appends the one that it was called by. So it is read from its end, up
+    /// to the first hop that is no trusted proxy: that is the client. Where reports contradict each other, a client sent one
+    /// of them and a proxy passed it through, so neither is believed.
+    #[must_use]
+    pub fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> (Self, Option<Scheme>) {
+        let peer = peer.to_canonical();
+        if !trusted.contains(peer) {
+            return (Self(peer), None);
+        }
+        let is_proxy = |hop: IpAddr| trusted.contains(hop);
+        let forwarded = list(headers, &header::FORWARDED);
+        let hops = rfc7239::parse(&forwarded).map(|hop| {
+            let hop = hop.ok()?;
+            Some((hop.forwarded_for?.ip()?.to_canonical(), hop.protocol.and_then(scheme)))
+        });
+        let standard = hops.rev().find(|hop| !hop.is_some_and(|(hop, _)| is_proxy(hop))).flatten();
+        let last = |name| items(&list(headers, name)).map(address).rfind(|hop| !hop.is_some_and(is_proxy));
+        let addresses =
+            [standard.map(|hop| hop.0), last(&X_FORWARDED_FOR).flatten(), last(&X_REAL_IP).flatten()];
+        let schemes = [
+            standard.and_then(|hop| hop.1),
+            items(&list(headers, &X_FORWARDED_PROTO)).next_back().and_then(scheme),
+        ];
+        (Self(agreed(addresses).unwrap_or(peer)), agreed(schemes))
+    }
+
     /// The addresses that one client can choose from: its IPv4 address alone, or the /64 network of its IPv6 address.
     /// Limits by address count by it.
     #[must_use]
@@ -54,33 +82,6 @@ pub(super) fn is_report(name: &HeaderName) -> bool {
     name == header::FORWARDED || name == X_REAL_IP || name.as_str().starts_with("x-forwarded-")
 }
 
-/// The client behind a peer, and its scheme if that is known to differ from the connection's.
-///
-/// A report is a list of hops, to which each proxy appends the one that it was called by. So it is read from its end, up
-/// to the first hop that is no trusted proxy: that is the client. Where reports contradict each other, a client sent one
-/// of them and a proxy passed it through, so neither is believed.
-pub(super) fn client(
-    peer: IpAddr,
-    headers: &HeaderMap,
-    trusted: &TrustedProxies,
-) -> (ClientAddress, Option<Scheme>) {
-    let peer = peer.to_canonical();
-    if !trusted.contains(peer) {
-        return (ClientAddress(peer), None);
-    }
-    let forwarded = lines(headers, &header::FORWARDED).join(",");
-    let hops = rfc7239::parse(&forwarded).map(|hop| {
-        let hop = hop.ok()?;
-        Some((hop.forwarded_for?.ip()?.to_canonical(), hop.protocol.and_then(scheme)))
-    });
-    let is_proxy = |hop: IpAddr| trusted.contains(hop);
-    let standard = hops.rev().find(|hop| !hop.is_some_and(|(hop, _)| is_proxy(hop))).flatten();
-    let last = |name| items(headers, name).into_iter().map(address).rfind(|hop| !hop.is_some_and(is_proxy));
-    let addresses = [standard.map(|hop| hop.0), last(&X_FORWARDED_FOR).flatten(), last(&X_REAL_IP).flatten()];
-    let schemes = [standard.and_then(|hop| hop.1), items(headers, &X_FORWARDED_PROTO).pop().and_then(scheme)];
-    (ClientAddress(agreed(addresses).unwrap_or(peer)), agreed(schemes))
-}
-
 /// The value that all reports give that give one.
 fn agreed<T: Copy + PartialEq>(reports: impl IntoIterator<Item = Option<T>>) -> Option<T> {
     let mut values = reports.into_iter().flatten();
@@ -88,13 +89,15 @@ fn agreed<T: Copy + PartialEq>(reports: impl IntoIterator<Item = Option<T>>) -> 
     values.all(|value| value == first).then_some(first)
 }
 
-/// The values of all headers of this name. One that is no text is empty, as it must not vanish from a list.
-fn lines<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
-    headers.get_all(name).map(|value| value.to_str().unwrap_or_default()).collect()
+/// All headers of this name, which are one list. U+FFFD replaces what is no text: bytes that a client sent must not hide what a
+/// proxy appended to them.
+fn list(headers: &HeaderMap, name: &HeaderName) -> String {
+    let lines = headers.get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    lines.collect::<Vec<_>>().join(",")
 }
 
-fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
-    lines(headers, name).into_iter().flat_map(|line| line.split(',')).map(str::trim).collect()
+fn items(list: &str) -> impl DoubleEndedIterator<Item = &str> {
+    list.split(',').map(str::trim)
 }
 
 /// An address, which some proxies write with a port.
@@ -128,7 +131,7 @@ mod tests {
             headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
         let trusted = "10.0.0.0/8,2001:db8:1::/48".parse().unwrap();
-        let (address, scheme) = client(peer.parse().unwrap(), &headers, &trusted);
+        let (address, scheme) = ClientAddress::behind(peer.parse().unwrap(), &headers, &trusted);
         (address.ip().to_string(), scheme)
     }
 
@@ -182,6 +185,20 @@ mod tests {
         ] {
             let expected = if report.1 == "for=\"203.0.113.7" { CLIENT } else { PROXY };
             assert_eq!(found(PROXY, &[report]).0, expected, "{report:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_do_not_hide_what_a_proxy_appended() {
+        let trusted = "10.0.0.0/8".parse().unwrap();
+        for (name, line) in [
+            (X_FORWARDED_FOR, &b"\xff, 203.0.113.7"[..]),
+            (X_FORWARDED_FOR, b"192.0.2.1, gr\xf6\xdfe, 203.0.113.7, 10.0.0.2"),
+            (header::FORWARDED, b"for=\xff, for=203.0.113.7"),
+        ] {
+            let headers = [(name, HeaderValue::from_bytes(line).unwrap())].into_iter().collect();
+            let (address, _) = ClientAddress::behind(PROXY.parse().unwrap(), &headers, &trusted);
+            assert_eq!(address.ip().to_string(), CLIENT, "{}", line.escape_ascii());
         }
     }
 

@@ -66,16 +66,17 @@ pub enum AcknowledgementsError {
     },
 }
 
-/// A line. Other fields are ignored, so that a client can write the bodies of responses as they are.
-#[derive(Deserialize)]
-struct Line {
+/// What a client was told: one line of the file. Other fields are ignored, so that a client can write the bodies of responses
+/// as they are.
+#[derive(Debug, Deserialize)]
+pub struct Acknowledgement {
     /// The slug.
     tenant: String,
     #[serde(flatten)]
     acknowledged: Acknowledged,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Acknowledged {
     Order(AcknowledgedOrder),
@@ -83,7 +84,7 @@ enum Acknowledged {
     StockMovement(AcknowledgedMovement),
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct AcknowledgedOrder {
     id: Uuid,
     status: OrderState,
@@ -92,14 +93,14 @@ struct AcknowledgedOrder {
     items: Vec<AcknowledgedItem>,
 }
 
-#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 struct AcknowledgedItem {
     product_id: Uuid,
     quantity: i32,
     unit_price_minor: i64,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct AcknowledgedPayment {
     id: Uuid,
     status: PaymentState,
@@ -109,7 +110,7 @@ struct AcknowledgedPayment {
 }
 
 /// A stock movement has no id. Its idempotency key stands for it until the key expires.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct AcknowledgedMovement {
     idempotency_key: String,
     product_id: Uuid,
@@ -132,11 +133,33 @@ impl Acknowledgements {
         let mut batch: BTreeMap<String, Vec<Acknowledged>> = BTreeMap::new();
         for line in self.lines.by_ref().take(BATCH) {
             self.number += 1;
-            let line: Line = serde_json::from_str(&line?)
+            let line = Acknowledgement::parse(&line?)
                 .map_err(|cause| AcknowledgementsError::Line { number: self.number, cause })?;
             batch.entry(line.tenant).or_default().push(line.acknowledged);
         }
         Ok(batch)
+    }
+}
+
+impl Acknowledgement {
+    /// Parses a line.
+    ///
+    /// # Errors
+    /// When it is not JSON, or lacks a field.
+    pub fn parse(line: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(line)
+    }
+
+    /// The slug of the tenant.
+    #[must_use]
+    pub fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    /// What a finding would be about: the id of the order or payment, or the idempotency key of the stock movement.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        self.acknowledged.subject()
     }
 }
 

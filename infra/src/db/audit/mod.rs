@@ -17,7 +17,7 @@ mod rows;
 mod snapshot;
 mod stock;
 
-pub use acknowledgements::{Acknowledgements, AcknowledgementsError};
+pub use acknowledgements::{Acknowledgement, Acknowledgements, AcknowledgementsError};
 pub use check::Check;
 pub use report::{CheckReport, CheckResult, Finding, Report};
 

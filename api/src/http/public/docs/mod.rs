@@ -5,6 +5,7 @@ mod openapi;
 mod static_file;
 
 pub use openapi::{OPENAPI_PATH, openapi, openapi_for, outcomes};
+pub use static_file::StaticFile;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,7 +16,6 @@ use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use utoipa_swagger_ui::{Config, SwaggerFile, serve};
 
-use self::static_file::StaticFile;
 use crate::config::Limits;
 use crate::http::problem::Problem;
 

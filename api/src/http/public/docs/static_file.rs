@@ -19,7 +19,7 @@ const MAX_AGE: u32 = 300;
 
 /// A file with its representation in each encoding.
 #[derive(Debug)]
-pub(super) struct StaticFile {
+pub struct StaticFile {
     content_type: HeaderValue,
     /// The beginning of the hash of the content.
     version: String,
@@ -30,14 +30,15 @@ pub(super) struct StaticFile {
 
 impl StaticFile {
     /// A file with this content.
-    pub(super) fn new(content_type: HeaderValue, content: Bytes) -> Self {
+    #[must_use]
+    pub fn new(content_type: HeaderValue, content: Bytes) -> Self {
         let hash = Sha256::digest(&content);
         let version = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         Self { content_type, version, identity: content, gzip: OnceLock::new(), deflate: OnceLock::new() }
     }
 
     /// The response to a request for this file: 304 if the client has it already.
-    pub(super) fn respond(&self, request: &HttpRequest) -> HttpResponse {
+    pub fn respond(&self, request: &HttpRequest) -> HttpResponse {
         let (encoding, body) = self.representation(negotiated(request));
         // Representations in different encodings have different strong tags (RFC 9110, section 8.8.3.3).
         let etag = EntityTag::new_strong(format!("{}-{}", self.version, encoding.as_str()));

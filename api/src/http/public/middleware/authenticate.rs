@@ -94,8 +94,10 @@ fn throttled(retry_after: Duration) -> Problem {
     Problem::too_many_attempts(detail, retry_after)
 }
 
-/// The name of the scheme is case-insensitive (RFC 9110, section 11.1).
-fn bearer_token(value: &str) -> Option<&str> {
+/// The token in the value of a header `Authorization`; `None` if its scheme is another one. The name of the scheme is
+/// case-insensitive (RFC 9110, section 11.1).
+#[must_use]
+pub fn bearer_token(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -8,7 +8,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 
 use crate::config::TrustedProxies;
-use crate::http::public::client_address::{client, is_report};
+use crate::http::public::client_address::{ClientAddress, is_report};
 
 /// Finds the client's address ([`ClientAddress`](crate::http::public::ClientAddress)) and scheme, and removes the headers
 /// in which proxies report them: code behind it, such as `ConnectionInfo`, would believe any client. It is outside of the
@@ -23,7 +23,7 @@ pub async fn believe_proxies<B: MessageBody>(
 ) -> Result<ServiceResponse<B>, Error> {
     // Every TCP connection has a peer.
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    let (address, scheme) = client(peer, request.headers(), &trusted);
+    let (address, scheme) = ClientAddress::behind(peer, request.headers(), &trusted);
     request.extensions_mut().insert(address);
     if let Some(scheme) = scheme {
         request.extensions_mut().insert(scheme);

@@ -16,7 +16,7 @@ mod share_places;
 mod shed_load;
 mod time_out;
 
-pub use authenticate::authenticate;
+pub use authenticate::{authenticate, bearer_token};
 pub use believe_proxies::believe_proxies;
 pub use inject_faults::inject_faults;
 pub use limit_rate::limit_rate;

@@ -1,10 +1,8 @@
 //! `/v1/reports`: revenue by day.
 
 use actix_web::{get, web};
-use glasshouse_domain::report::{DailyRevenue, Period};
+use glasshouse_domain::report::{DailyRevenue, Period, parse_day};
 use serde::{Deserialize, Serialize};
-use time::Date;
-use time::macros::format_description;
 use utoipa::{IntoParams, ToSchema};
 
 use super::schemas;
@@ -26,19 +24,10 @@ pub(super) struct PeriodQuery {
 impl PeriodQuery {
     fn parse(&self) -> Result<Period, Problem> {
         let mut fields = Fields::default();
-        let from = fields.take("from", day(&self.from).ok_or("must be a day such as 2026-01-01"));
-        let to = fields.take("to", day(&self.to).ok_or("must be a day such as 2026-01-31"));
+        let (from, to) = (fields.take("from", parse_day(&self.from)), fields.take("to", parse_day(&self.to)));
         let (Some(from), Some(to)) = (from, to) else { return Err(fields.problem()) };
         Period::new(from, to).map_err(|error| Fields::only("to", error))
     }
-}
-
-fn day(text: &str) -> Option<Date> {
-    // Ten characters: the format alone allows a sign.
-    let day =
-        Date::parse(text, format_description!("[year]-[month]-[day]")).ok().filter(|_| text.len() == 10)?;
-    // Postgres has no timestamps before 4713 BC.
-    (day.year() > 0).then_some(day)
 }
 
 /// The revenue of one day in one currency. An order counts on the day on which it was placed.
