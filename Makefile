@@ -1,7 +1,7 @@
 # Shortcuts: each target runs a tool that also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos trace-context bench-telemetry exhaustion overload lint lint-format lint-clippy lint-docs alerting \
+.PHONY: help demo test chaos fuzz trace-context bench-telemetry exhaustion overload lint lint-format lint-clippy lint-docs alerting \
 	drills drill drill-stack drill-program deny openapi openapi-lint schemathesis contract dashboards dashboards-check follow-a-trace \
 	stack clean-stack
 
@@ -13,7 +13,7 @@ demo: ## Run everything in one process, on SQLite; needs a Rust toolchain and a 
 
 test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 	scripts/install-check-tools target/check-tools
-	cargo test --locked --workspace --lib --bins --test catalogue --test dashboards --test model --test shop --test stack
+	cargo test --locked --workspace --lib --bins --test catalogue --test dashboards --test model --test parsers --test shop --test stack
 	cargo test --locked --workspace --doc
 	cargo test --locked --workspace --test it --no-run
 	scripts/install-chaos-tools
@@ -40,6 +40,15 @@ chaos: ## Break every part of the system under load, and prove that nothing is l
 	scripts/install-chaos-tools
 	cargo build --locked --workspace --bin chaos --test it
 	target/debug/chaos $(CHAOS)
+
+# `make fuzz FUZZ='--seconds 300 --target cursor --target token'`; FUZZ=--help lists the options.
+FUZZ ?=
+
+fuzz: ## Fuzz every parser, guided by coverage (about 20 minutes; the short form is part of `test`)
+	scripts/install-fuzz-tools
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/scripts/rustc-with-coverage \
+		cargo build --locked --profile fuzz --package glasshouse-fuzz --features libfuzzer --bin fuzz
+	target/fuzz/fuzz $(FUZZ)
 
 lint: lint-format lint-clippy lint-docs ## Check formatting, Clippy lints and the documentation
 

@@ -1,0 +1,62 @@
+//! Authenticated entries of the cache in Redis. The input is an entry, or behind `!` the key and the value of one that is sealed
+//! and then tampered with.
+
+use glasshouse_infra::cache::Seal;
+use time::{Duration, OffsetDateTime};
+
+use crate::Target;
+use crate::check::text;
+
+pub(super) const TARGET: Target = Target {
+    name: "cache_entry",
+    seeds: &[
+        "1:9999999999999:00:{}",
+        "!7x\nuser:1\n{\"role\":\"owner:admin\"}",
+        "!0:\n\u{0}\nnull",
+        "::::",
+        "é:é:é:é",
+    ],
+    dictionary: &[":", "!", "\n", "\u{0}", "00", "ff", "-1"],
+    run,
+};
+
+const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
+
+thread_local! {
+    static SEAL: Seal = Seal::new(&"0123456789abcdef0123456789abcdef".into());
+}
+
+fn run(input: &[u8]) {
+    let Some(text) = text(input) else { return };
+    let Some(parts) = text.strip_prefix('!') else {
+        assert_eq!(
+            SEAL.with(|seal| seal.open("user:1", text, NOW).map(str::len)),
+            None,
+            "nobody has sealed it"
+        );
+        return;
+    };
+    let mut lines = parts.splitn(3, '\n');
+    let (Some(change), Some(key), Some(json)) = (lines.next(), lines.next(), lines.next()) else { return };
+    let version = u32::try_from(change.len()).unwrap_or_default();
+    let entry = SEAL.with(|seal| seal.close(key, version, json, NOW + Duration::MILLISECOND));
+    let open = |key: &str, entry: &str, now| SEAL.with(|seal| seal.open(key, entry, now).map(str::to_owned));
+    assert_eq!(open(key, &entry, NOW).as_deref(), Some(json));
+    assert_eq!(open(key, &entry, NOW + Duration::MILLISECOND), None, "it has expired");
+    // A key of ours has no zero byte.
+    if !key.contains('\0') {
+        assert_eq!(open(&format!("{key}{change}:"), &entry, NOW), None, "it is of another key");
+    }
+    let tampered = tampered(&entry, change);
+    assert!(tampered == entry || open(key, &tampered, NOW).is_none(), "{tampered:?} instead of {entry:?}");
+}
+
+/// The entry with the character at a position, which is the number in front, replaced by the rest.
+fn tampered(entry: &str, change: &str) -> String {
+    let digits = change.len() - change.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let position = change[..digits].parse::<usize>().unwrap_or_default();
+    let mut tampered: Vec<char> = entry.chars().collect();
+    let position = position % tampered.len();
+    tampered.splice(position..=position, change[digits..].chars());
+    tampered.into_iter().collect()
+}
