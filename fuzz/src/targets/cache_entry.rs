@@ -1,7 +1,7 @@
 //! Authenticated entries of the cache in Redis. The input is an entry, or behind `!` the key and the value of one that is sealed
 //! and then tampered with.
 
-use glasshouse_infra::cache::Seal;
+use glasshouse_infra::cache::{NotAuthentic, Seal};
 use time::{Duration, OffsetDateTime};
 
 use crate::Target;
@@ -28,27 +28,26 @@ thread_local! {
 
 fn run(input: &[u8]) {
     let Some(text) = text(input) else { return };
+    let open = |key: &str, entry: &str, now| {
+        SEAL.with(|seal| seal.open(key, entry, now).map(|json| json.map(str::to_owned)))
+    };
     let Some(parts) = text.strip_prefix('!') else {
-        assert_eq!(
-            SEAL.with(|seal| seal.open("user:1", text, NOW).map(str::len)),
-            None,
-            "nobody has sealed it"
-        );
-        return;
+        return assert_eq!(open("user:1", text, NOW), Err(NotAuthentic), "nobody has sealed it");
     };
     let mut lines = parts.splitn(3, '\n');
     let (Some(change), Some(key), Some(json)) = (lines.next(), lines.next(), lines.next()) else { return };
     let version = u32::try_from(change.len()).unwrap_or_default();
     let entry = SEAL.with(|seal| seal.close(key, version, json, NOW + Duration::MILLISECOND));
-    let open = |key: &str, entry: &str, now| SEAL.with(|seal| seal.open(key, entry, now).map(str::to_owned));
-    assert_eq!(open(key, &entry, NOW).as_deref(), Some(json));
-    assert_eq!(open(key, &entry, NOW + Duration::MILLISECOND), None, "it has expired");
+    assert_eq!(open(key, &entry, NOW), Ok(Some(json.to_owned())));
+    assert_eq!(open(key, &entry, NOW + Duration::MILLISECOND), Ok(None), "it has expired");
     // A key of ours has no zero byte.
     if !key.contains('\0') {
-        assert_eq!(open(&format!("{key}{change}:"), &entry, NOW), None, "it is of another key");
+        let other = format!("{key}{change}:");
+        assert_eq!(open(&other, &entry, NOW), Err(NotAuthentic), "it is of another key");
     }
     let tampered = tampered(&entry, change);
-    assert!(tampered == entry || open(key, &tampered, NOW).is_none(), "{tampered:?} instead of {entry:?}");
+    let is_rejected = open(key, &tampered, NOW) == Err(NotAuthentic);
+    assert!(tampered == entry || is_rejected, "{tampered:?} instead of {entry:?}");
 }
 
 /// The entry with the character at a position, which is the number in front, replaced by the rest.

@@ -13,7 +13,7 @@ use glasshouse_fuzz::targets::ALL;
 use mutation::Mutator;
 
 /// The number of mutations of each target.
-const EXECUTIONS: usize = 10_000;
+const EXECUTIONS: usize = 4000;
 const SEED: u64 = 20_261_126;
 
 /// The first input for which a property does not hold. The panic has printed which.

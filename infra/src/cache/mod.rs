@@ -5,7 +5,7 @@
 
 mod seal;
 
-pub use seal::Seal;
+pub use seal::{NotAuthentic, Seal};
 
 use std::time::Duration;
 
