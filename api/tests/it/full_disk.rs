@@ -91,7 +91,11 @@ impl Disk {
 
     /// Makes a small file system read-only for files that are opened from now on.
     pub(crate) fn make_read_only(&self) {
-        self.mount("mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\"");
+        // A mount in use cannot become read-only, so it is mounted elsewhere first. A mount of a read-only one is read-only.
+        self.mount(
+            "view=$(mktemp -d) && mount --bind \"$0\" \"$view\" && mount -o remount,bind,ro \"$view\" && \
+             mount --bind \"$view\" \"$0\" && umount --lazy \"$view\" && rmdir \"$view\"",
+        );
     }
 
     /// Makes a small file system writable again for files that are opened from now on.

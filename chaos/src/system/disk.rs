@@ -82,9 +82,14 @@ impl Disk {
     /// # Errors
     /// It cannot be mounted again.
     pub(crate) fn make_read_only(&self) -> Result<()> {
-        mount_bind(&self.path, &self.path).context("the disk cannot be mounted again")?;
-        let read_only = MountFlags::BIND | MountFlags::RDONLY;
-        mount_remount(&self.path, read_only, "").context("the disk cannot become read-only")
+        // A mount in use cannot become read-only, so it is mounted elsewhere first. A mount of a read-only one is read-only.
+        let view = self.path.with_extension("view");
+        fs::create_dir_all(&view)?;
+        mount_bind(&self.path, &view).context("the disk cannot be mounted again")?;
+        let is_read_only = mount_remount(&view, MountFlags::BIND | MountFlags::RDONLY, "")
+            .and_then(|()| mount_bind(&view, &self.path));
+        unmount(&view, UnmountFlags::DETACH)?;
+        is_read_only.context("the disk cannot become read-only")
     }
 
     /// Makes it writable again for files that are opened from now on.
