@@ -68,6 +68,9 @@ struct Arguments {
     /// How long each fault lasts, in seconds.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
+    /// Do not check the telemetry after each fault: on a machine with other work, a scrape or an export may come too late.
+    #[arg(long)]
+    without_telemetry: bool,
     /// Stop at the first finding.
     #[arg(long)]
     fail_fast: bool,
@@ -115,6 +118,7 @@ async fn main() -> ExitCode {
         only: arguments.only,
         fail_fast: arguments.fail_fast,
         duration: Duration::from_secs(arguments.seconds),
+        checks_telemetry: !arguments.without_telemetry,
     };
     let binaries = Binaries { new: arguments.binary, old: arguments.old_binary };
     let project = Project::new(arguments.project);

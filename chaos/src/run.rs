@@ -48,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) fail_fast: bool,
     /// How long each fault lasts.
     pub(crate) duration: Duration,
+    /// Whether the telemetry is checked after each fault.
+    pub(crate) checks_telemetry: bool,
 }
 
 /// The load before the first fault, which shows the statements that the processes send.
@@ -92,7 +94,7 @@ pub(crate) async fn run(
 
 /// Injects the faults of the plan that concern the processes of production and their servers.
 async fn run_servers(binaries: &Binaries, project: &Project, plan: &Plan, report: &mut Report) -> Result<()> {
-    let mut run = Run::start(binaries, project, plan.seed).await?;
+    let mut run = Run::start(binaries, project, plan).await?;
     if run.system.balancer_address().is_none() {
         report::print("HAProxy is not installed, so rolling restarts fail requests: apt-get install haproxy");
     }
@@ -166,11 +168,12 @@ struct Run {
     counters: Arc<Counters>,
     books: Books,
     evidence: Evidence,
+    checks_telemetry: bool,
     seed: u64,
 }
 
 impl Run {
-    async fn start(binaries: &Binaries, project: &Project, seed: u64) -> Result<Self> {
+    async fn start(binaries: &Binaries, project: &Project, plan: &Plan) -> Result<Self> {
         let system = System::start(binaries, project).await?;
         let addresses = system.api_addresses();
         let mut shops = Vec::new();
@@ -187,7 +190,8 @@ impl Run {
             counters: Arc::default(),
             books,
             evidence: Evidence::default(),
-            seed,
+            checks_telemetry: plan.checks_telemetry,
+            seed: plan.seed,
         })
     }
 
@@ -236,10 +240,17 @@ impl Run {
         sleep(MARGIN).await;
         load.stop().await;
         let books = self.books.check(&self.system, &self.journal);
-        let (findings, unresolved) = try_join(books, self.evidence.resolved(&self.system)).await?;
-        let mut findings = [findings, unresolved].concat();
+        let mut findings = if self.checks_telemetry {
+            let (findings, unresolved) = try_join(books, self.evidence.resolved(&self.system)).await?;
+            [findings, unresolved].concat()
+        } else {
+            books.await?
+        };
         self.system.replicas.iter().for_each(Replica::forget_lost);
-        findings.extend(self.evidence.check(fault, took_effect, &self.system, &telemetry).await?);
+        if self.checks_telemetry {
+            findings.extend(self.evidence.check(fault, took_effect, &self.system, &telemetry).await?);
+        }
+        findings.extend(self.evidence.leaks(&self.system).await?);
         findings.extend(self.journal.take_complaints());
         if is_pooled {
             self.system.remove_pooler()?;

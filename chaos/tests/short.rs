@@ -10,7 +10,13 @@ fn nothing_is_lost_in_a_short_run() {
     assert!(service.exists(), "first build the service: cargo build --workspace --bins");
     let mut command = Command::new(chaos);
     command
-        .args(["--short", "--project", concat!(env!("CARGO_MANIFEST_DIR"), "/.."), "--binary"])
+        .args([
+            "--short",
+            "--without-telemetry",
+            "--project",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/.."),
+            "--binary",
+        ])
         .arg(service);
     let output = command.output().unwrap();
     let report = String::from_utf8_lossy(&output.stdout);

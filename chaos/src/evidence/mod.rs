@@ -75,7 +75,7 @@ impl Evidence {
     /// # Errors
     /// A process does not respond, or Prometheus, Postgres or Redis fails.
     pub(crate) async fn check(
-        &mut self,
+        &self,
         fault: &Fault,
         took_effect: bool,
         system: &System,
@@ -103,12 +103,14 @@ impl Evidence {
                 .into_iter()
                 .map(|text| unexpected("counters_match_the_books", text)),
         );
-        findings.extend(self.leaks(system).await?);
         Ok(findings)
     }
 
     /// What the system still holds that it did not hold before the first fault.
-    async fn leaks(&mut self, system: &System) -> Result<Vec<Finding>> {
+    ///
+    /// # Errors
+    /// A process does not respond, or Postgres or Redis fails.
+    pub(crate) async fn leaks(&mut self, system: &System) -> Result<Vec<Finding>> {
         let Some(baseline) = &self.baseline else {
             self.baseline = Some(Held::read(system).await?);
             return Ok(Vec::new());
