@@ -115,8 +115,10 @@ impl Metric {
                 "sum by (job) (increase({histogram}_count[{window}])) \
                  > sum by (job) (increase({histogram}_bucket{{le=\"{bucket}\"}}[{window}])) + 0.5"
             ),
-            // The start time is rounded to seconds.
-            Self::Restarts => format!("time() - process_start_time_seconds < {seconds} + 1"),
+            // The start time is rounded to seconds. A process that was not scraped since the window began has no change.
+            Self::Restarts => format!(
+                "changes(process_start_time_seconds[{window}]) > 0 or time() - process_start_time_seconds < {seconds} + 1"
+            ),
         }
     }
 }

@@ -225,7 +225,10 @@ impl AttemptError {
     fn is_retryable(&self) -> bool {
         match self {
             Self::Http(error) => !error.is_builder(),
-            Self::Status(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            // A server that closes an unused connection may respond 408 to a request that it has not read (RFC 9110, section
+            // 15.5.9).
+            Self::Status(StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS) => true,
+            Self::Status(status) => status.is_server_error(),
             Self::NotCloneable => false,
         }
     }
@@ -266,6 +269,17 @@ mod tests {
     fn url(base: &str, template: &'static str, parameters: &[&str]) -> String {
         let call = Call { operation: "test", method: &Method::GET, template, parameters };
         call.url(&base.parse().unwrap()).into()
+    }
+
+    #[test]
+    fn a_status_that_may_pass_is_retried() {
+        let is_retried = |status| AttemptError::Status(StatusCode::from_u16(status).unwrap()).is_retryable();
+        for status in [408, 429, 500, 502, 503, 504] {
+            assert!(is_retried(status), "{status}");
+        }
+        for status in [400, 401, 403, 409, 410, 413, 422] {
+            assert!(!is_retried(status), "{status}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod argon2id;
 mod memory;
+mod threads;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::memory::{Memory, MemoryPool};
+use self::threads::HashingThreads;
 
 /// The cost parameters of Argon2id, and the limits of the queue.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +44,7 @@ struct Queue {
     places: Arc<Semaphore>,
     /// One for each concurrent hash.
     turns: Arc<Semaphore>,
+    threads: HashingThreads,
     memory: MemoryPool,
     metrics: AdmissionMetrics,
 }
@@ -55,7 +58,7 @@ impl HashingQueue {
     /// A queue of hashes with these cost parameters.
     ///
     /// # Errors
-    /// When the parameters are out of Argon2's range.
+    /// When the parameters are out of Argon2's range, or the threads cannot be created.
     pub fn new(settings: HashingSettings, metrics: AdmissionMetrics) -> Result<Self, HashingFailed> {
         let HashingSettings { memory_kib, passes, max_concurrent, max_waiting } = settings;
         let size = max_concurrent + max_waiting;
@@ -64,6 +67,7 @@ impl HashingQueue {
             size,
             places: Arc::new(Semaphore::new(size)),
             turns: Arc::new(Semaphore::new(max_concurrent)),
+            threads: HashingThreads::new(max_concurrent).map_err(failed)?,
             memory: MemoryPool::default(),
             metrics,
         })))
@@ -112,7 +116,7 @@ impl Drop for Place {
 }
 
 impl Argon2Hasher {
-    /// Waits for a turn, and runs `work` on a blocking thread. The place is kept until the work ends, even if the
+    /// Waits for a turn, and runs `work` on a thread for hashes. The place is kept until the work ends, even if the
     /// request is dropped before.
     async fn run_blocking<T: Send + 'static>(
         &self,
@@ -126,7 +130,7 @@ impl Argon2Hasher {
             // A panic on the blocking thread is reported in the span of its request.
             span.in_scope(|| memory.lend(|memory| work(argon2, memory)))
         };
-        tokio::task::spawn_blocking(work).await.map_err(failed)?
+        self.0.queue.threads.run(work).await.map_err(failed)?
     }
 }
 
