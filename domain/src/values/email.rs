@@ -26,12 +26,13 @@ impl Email {
     /// Parses a new address, such as `ada@example.com`. Surrounding whitespace is removed.
     ///
     /// # Errors
-    /// [`EmailError`] unless the text is an address without a display name and with a dot in its domain.
+    /// [`EmailError`] unless the text is an address without a display name, without control characters (RFC 5322 permits a tab
+    /// in quotes), and with a dot in its domain.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let plain = Options::default().without_display_text().without_domain_literal().with_required_tld();
-        let text = in_lower_case(text);
-        EmailAddress::parse_with_options(&text, plain).map_err(|_| EmailError)?;
-        Ok(Self(text))
+        let email = Self::parse_existing(text)?;
+        EmailAddress::parse_with_options(&email.0, plain).map_err(|_| EmailError)?;
+        Ok(email)
     }
 
     /// Parses the address with which a user logs in: normalized like a new one, but not validated, because an earlier
@@ -126,6 +127,7 @@ mod tests {
             "ada@localhost",
             "Ada <ada@example.com>",
             "a b@example.com",
+            "\"a b\t\"@example.com",
             &long,
         ] {
             assert_eq!(Email::parse(text), Err(EmailError), "{text}");
