@@ -226,7 +226,10 @@ impl Run {
     /// Injects a fault under load, waits for the recovery, and checks the books.
     async fn exercise(&mut self, fault: &Fault, duration: Duration) -> Result<Outcome> {
         let before = self.counters.counts();
-        let telemetry = self.evidence.before(&self.system).await?;
+        let telemetry = match self.checks_telemetry {
+            true => Some(self.evidence.before(&self.system).await?),
+            false => None,
+        };
         let balancer = self.system.balancer_address().filter(|_| fault.is_planned());
         let is_pooled = matches!(fault, Fault::Pooler(_));
         if is_pooled {
@@ -247,8 +250,8 @@ impl Run {
             books.await?
         };
         self.system.replicas.iter().for_each(Replica::forget_lost);
-        if self.checks_telemetry {
-            findings.extend(self.evidence.check(fault, took_effect, &self.system, &telemetry).await?);
+        if let Some(before) = &telemetry {
+            findings.extend(self.evidence.check(fault, took_effect, &self.system, before).await?);
         }
         findings.extend(self.evidence.leaks(&self.system).await?);
         findings.extend(self.journal.take_complaints());

@@ -22,7 +22,7 @@ const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '500ms'";
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a migration tries to get its locks.
-const LOCK_PATIENCE: Duration = Duration::from_secs(600);
+const LOCK_RETRY_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A lock could not be had in time (55P03), or only at the cost of a deadlock (40P01).
 const BLOCKED: [&str; 2] = ["55P03", "40P01"];
@@ -46,10 +46,10 @@ pub async fn apply<M: MigratorTrait>(
         }
         return Ok(());
     }
-    let mut deadline = Instant::now() + LOCK_PATIENCE;
+    let mut deadline = Instant::now() + LOCK_RETRY_TIMEOUT;
     loop {
         match apply_next::<M>(database, last).await {
-            Ok(true) => deadline = Instant::now() + LOCK_PATIENCE,
+            Ok(true) => deadline = Instant::now() + LOCK_RETRY_TIMEOUT,
             Ok(false) => return Ok(()),
             Err(error) if is_blocked(&error) && Instant::now() < deadline => {
                 on_blocked(&error);

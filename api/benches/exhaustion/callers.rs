@@ -61,14 +61,10 @@ impl Callers {
         for reason in self.requests.iter().filter_map(|outcome| outcome.as_ref().err()) {
             *counts.entry(reason).or_default() += 1;
         }
+        let failed: usize = counts.values().sum();
         let listed: Vec<_> =
             counts.into_iter().map(|(reason, count)| format!("{count} × {reason}")).collect();
-        format!(
-            "{} of {}: {}",
-            self.requests.iter().filter(|outcome| outcome.is_err()).count(),
-            self.requests.len(),
-            listed.join(", ")
-        )
+        format!("{failed} of {}: {}", self.requests.len(), listed.join(", "))
     }
 }
 

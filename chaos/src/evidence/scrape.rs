@@ -26,8 +26,7 @@ impl Scrape {
     }
 
     async fn new(process: &Replica) -> Result<Self> {
-        let url = format!("http://{}/metrics", process.management());
-        let text = reqwest::get(url).await?.error_for_status()?.text().await?;
+        let text = reqwest::get(process.metrics_url()).await?.error_for_status()?.text().await?;
         let samples = samples(&text)?.into_iter().map(|sample| {
             let labels = sample.labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             (sample.name.to_owned(), labels.collect(), sample.value)

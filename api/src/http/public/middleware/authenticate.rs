@@ -64,11 +64,16 @@ pub async fn authenticate(
     Ok(response.map_into_boxed_body())
 }
 
-/// The claims of the request's token; `None` without a token.
+/// The claims of the request's token; `None` without a token. Several middlewares ask for them, and the signature is verified once.
 pub(super) fn claims(tokens: &Tokens, request: &ServiceRequest) -> Result<Option<Claims>, Problem> {
+    if let Some(claims) = request.extensions().get::<Claims>() {
+        return Ok(Some(*claims));
+    }
     let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
     let token = value.to_str().ok().and_then(bearer_token).ok_or_else(not_bearer)?;
-    Ok(Some(tokens.verify(token)?))
+    let claims = tokens.verify(token)?;
+    request.extensions_mut().insert(claims);
+    Ok(Some(claims))
 }
 
 /// The token's user with its current role and plan: the token holds neither.

@@ -39,8 +39,8 @@ pub async fn slow_down_retries(
 }
 
 /// Rejects requests while the concurrency limit is reached, and those of a tenant that has its share of the places, before
-/// anything but the signature of a token is spent on them: they have no span, no log record of their own, and nobody reads
-/// their bodies. Under overload most requests may end here.
+/// anything but the signature of a token is spent on them: they have no span and no log record of their own, and their
+/// bodies are not read. Under overload most requests may end here.
 ///
 /// # Errors
 /// When the next middleware fails.
