@@ -13,6 +13,7 @@ mod m0007_caller_authority;
 mod m0008_password_resets;
 mod m0009_received_stock;
 mod m0010_life_of_idempotency_keys;
+mod m0011_begin_scope;
 mod tables;
 
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub use sea_orm_migration::{DbErr, MigratorTrait};
 
 /// The last migration without which this version of the service does not work. It works with the later ones, and with those of
 /// the next version: migrations only expand the schema that it uses.
-pub const REQUIRED_MIGRATION: &str = "m0009_received_stock";
+pub const REQUIRED_MIGRATION: &str = "m0011_begin_scope";
 
 /// The timeout of the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,6 +64,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_password_resets::Migration),
             Box::new(m0009_received_stock::Migration),
             Box::new(m0010_life_of_idempotency_keys::Migration),
+            Box::new(m0011_begin_scope::Migration),
         ]
     }
 

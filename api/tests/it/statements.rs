@@ -29,7 +29,6 @@ struct Scene {
     product: String,
 }
 
-const SCOPE: [&str; 2] = ["BEGIN", "set tenant"];
 const RESERVE: [&str; 5] = [
     "INSERT idempotent_requests",
     "UPDATE products",
@@ -45,9 +44,9 @@ const SETTLE: [&str; 5] = [
     "UPDATE idempotent_requests",
 ];
 
-/// One transaction with these statements.
+/// One transaction with these statements. The first round trip also binds it to the tenant, and looks up the caller.
 fn transaction(statements: &[&'static str]) -> Vec<&'static str> {
-    [&SCOPE, statements, &["COMMIT"]].concat()
+    [&["BEGIN"], statements, &["COMMIT"]].concat()
 }
 
 /// The statements of every operation, with the caller in the cache.

@@ -238,9 +238,10 @@ impl MessageReader {
     }
 }
 
-/// The beginning of a statement, without line breaks.
+/// The beginning of a statement, without line breaks. The arguments of a call differ each time, and are left out.
 fn label(sql: &[u8]) -> String {
     let text = String::from_utf8_lossy(sql);
+    let text = if text.contains("CALL ") { text.split('(').next().unwrap_or_default() } else { &text };
     let words: Vec<_> = text.split_whitespace().collect();
     words.join(" ").chars().take(LABEL).collect()
 }
@@ -259,7 +260,7 @@ mod tests {
         let data = [
             [&8_u32.to_be_bytes()[..], &SSL_REQUEST.to_be_bytes()].concat(),
             [&9_u32.to_be_bytes()[..], &196_608_u32.to_be_bytes(), b"\0"].concat(),
-            message(b'Q', b"BEGIN\0"),
+            message(b'Q', b"BEGIN; CALL begin_scope('1', NULL)\0"),
             message(b'P', b"s1\0UPDATE orders\n  SET state = $1\0\0\0"),
             message(b'B', b"\0s1\0\0\0\0\0\0\0"),
             message(b'E', b"\0\0\0\0\0"),
@@ -277,7 +278,7 @@ mod tests {
                 }
             }
             assert_eq!(forwarded, data);
-            assert_eq!(statements, ["BEGIN", "UPDATE orders SET state = $1", "COMMIT"]);
+            assert_eq!(statements, ["BEGIN; CALL begin_scope", "UPDATE orders SET state = $1", "COMMIT"]);
         }
     }
 }

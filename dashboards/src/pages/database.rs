@@ -36,8 +36,8 @@ fn pool(alerts: &Alerts) -> Result<Row> {
         .panel(8, graph(
             Unit::Seconds,
             "Connection acquire latency (p95)",
-            "The wait for a connection, including BEGIN. The line is the alert threshold. If it rises while the pool has \
-             idle connections, Postgres itself is slow.",
+            "The wait for a connection. The line is the alert threshold. If it rises while the pool has \
+             idle connections, Postgres is slow to accept or to check connections.",
         )
             .query(Query::range(percentile(
                 "0.95",

@@ -5,23 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlxPostgresConnector,
-    SqlxSqliteConnector, Statement,
-};
-use sqlx::pool::PoolOptions;
-use sqlx::postgres::PgConnectOptions;
+use sea_orm::{DbBackend, DbErr, Statement};
+use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection};
 use tokio::sync::Semaphore;
 
 use super::address::{DatabaseAddress, DriverOptions};
+use super::connections::{Connections, PoolSettings};
 use super::limits::Limits;
 use super::pool::{InjectedDelay, Pool};
 use super::queue_delay::QueueDelay;
-use super::suspicion::{Suspicion, responds};
+use super::statements::Observer;
+use super::suspicion::Suspicion;
 use super::writable_file::WritableFile;
-use super::{Database, sqlite_file, statements};
+use super::{Database, sqlite_file};
 use glasshouse_telemetry::service::metrics::Metrics;
 
 /// The address, pool size and timeouts of the database.
@@ -74,9 +71,6 @@ pub enum ConnectError {
 
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The timeout of the check of a released connection, on which a statement may still run whose request was cancelled.
-const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
-
 impl Database {
     /// Opens a pool, and checks that one connection works.
     ///
@@ -84,26 +78,28 @@ impl Database {
     /// When the database cannot be reached.
     pub async fn connect(settings: &DatabaseSettings, metrics: &Metrics) -> Result<Self, ConnectError> {
         let suspicion = Suspicion::default();
-        let (mut connection, file) = match settings.address.options.clone() {
+        let limits = Limits { statement: settings.statement_timeout };
+        let (options, path) = match settings.address.options.clone() {
             DriverOptions::Postgres(options) => {
-                (postgres(*options, settings, suspicion.clone()).await?, None)
+                (DriverOptions::Postgres(Box::new(options.disable_statement_logging())), None)
             }
             DriverOptions::Sqlite(options) => {
                 let path = options.get_filename().to_owned();
                 sqlite_file::protect(&path)?;
-                let connection = sqlite(*options, settings, suspicion.clone()).await?;
-                let file = WritableFile::new(&path, connection.get_sqlite_connection_pool().clone());
-                (connection, Some(file))
+                (DriverOptions::Sqlite(Box::new(sqlite(*options))), Some(path))
             }
         };
-        statements::observe(&mut connection, settings.slow_query, metrics.database.clone());
-        let is_sqlite = connection.get_database_backend() == DbBackend::Sqlite;
+        let observer = Observer { slow: settings.slow_query, metrics: metrics.database.clone() };
+        let size = PoolSettings::new(settings.pool_size, settings.acquire_timeout);
+        let connections = Connections::open(options, size, limits, suspicion.clone(), observer).await?;
+        let file = path.map(|path| WritableFile::new(&path, connections.clone()));
+        let is_sqlite = connections.backend() == DbBackend::Sqlite;
         let sqlite_writer = is_sqlite.then(|| Arc::new(Semaphore::new(1)));
         let pool = Pool {
-            connection,
+            connections,
             suspicion,
             file,
-            limits: Limits { statement: settings.statement_timeout },
+            limits,
             sqlite_writer,
             queue_delay: QueueDelay::default(),
             reconcile_after: settings.reconcile_after,
@@ -131,8 +127,8 @@ impl Database {
                              WHERE oid = to_regclass('users')), false) AS owns, \
                    coalesce(has_table_privilege(to_regclass('outbox_messages'), 'INSERT'), false) AS migrated";
         let statement = Statement::from_string(DbBackend::Postgres, sql);
-        let query = self.pool.connection.query_one_raw(statement);
-        let row = self.pool.limits.within_deadline(query).await?.ok_or(ConnectError::NotMigrated)?;
+        let rows = self.pool.without_transaction(statement).await?;
+        let row = rows.first().ok_or(ConnectError::NotMigrated)?;
         let role: String = row.try_get("", "role")?;
         let exempt = |reason| Err(ConnectError::ExemptRole { role, reason });
         if row.try_get("", "bypasses")? {
@@ -146,62 +142,14 @@ impl Database {
         }
         let required = "SELECT 1 FROM seaql_migrations WHERE version = $1";
         let required = Statement::from_sql_and_values(DbBackend::Postgres, required, [migration.into()]);
-        let query = self.pool.connection.query_one_raw(required);
-        self.pool.limits.within_deadline(query).await?.ok_or(ConnectError::Outdated { migration })?;
-        Ok(())
+        let is_applied = !self.pool.without_transaction(required).await?.is_empty();
+        if is_applied { Ok(()) } else { Err(ConnectError::Outdated { migration }) }
     }
 }
 
-fn pool_options<DB: sqlx::Database>(settings: &DatabaseSettings, suspicion: Suspicion) -> PoolOptions<DB> {
-    // A connection that does not respond is replaced within the same wait.
-    let check_timeout = settings.acquire_timeout / 4;
-    let released = suspicion.clone();
-    PoolOptions::new()
-        .max_connections(settings.pool_size)
-        .acquire_timeout(settings.acquire_timeout)
-        .test_before_acquire(false)
-        .before_acquire(move |connection, open| {
-            let (is_outdated, is_suspect) = (suspicion.outdates(open.age), suspicion.covers(open.idle_for));
-            Box::pin(async move {
-                Ok(!is_outdated && (!is_suspect || responds(connection, check_timeout).await?))
-            })
-        })
-        // sqlx checks a released connection too, but without a timeout: a connection that was dropped silently (by a
-        // firewall, or a machine that lost power) would occupy its place in the pool until the kernel gives up on it,
-        // about 15 minutes later.
-        .after_release(move |connection: &mut DB::Connection, open| {
-            let is_outdated = released.outdates(open.age);
-            let timeout = if released.is_recent() { check_timeout } else { RELEASE_TIMEOUT };
-            Box::pin(async move {
-                let is_usable = !is_outdated && responds(connection, timeout).await?;
-                // SQLite rolls a transaction back by itself when the disk is full or fails. The ROLLBACK of the driver
-                // then fails, and for the driver that transaction stays open: it would begin the next ones as savepoints
-                // inside another transaction, and their commits would not be durable.
-                Ok(is_usable && !connection.is_in_transaction())
-            })
-        })
-}
-
-/// Connects to Postgres, or to a pooler in front of it. The only parameters of the session are those that every pooler
-/// keeps track of; the limits of statements are set in each transaction.
-async fn postgres(
-    options: PgConnectOptions,
-    settings: &DatabaseSettings,
-    suspicion: Suspicion,
-) -> Result<DatabaseConnection, DbErr> {
-    let pool = pool_options(settings, suspicion)
-        .connect_with(options.disable_statement_logging())
-        .await
-        .map_err(connect_error)?;
-    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
-}
-
-async fn sqlite(
-    options: SqliteConnectOptions,
-    settings: &DatabaseSettings,
-    suspicion: Suspicion,
-) -> Result<DatabaseConnection, DbErr> {
-    let options = options
+/// The options of a SQLite connection.
+fn sqlite(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
         .disable_statement_logging()
         .create_if_missing(true)
         .foreign_keys(true)
@@ -212,11 +160,5 @@ async fn sqlite(
         .synchronous(SqliteSynchronous::Full)
         // On macOS, a sync without this one leaves the data in the cache of the drive.
         .pragma("fullfsync", "ON")
-        .busy_timeout(SQLITE_BUSY_TIMEOUT);
-    let pool = pool_options(settings, suspicion).connect_with(options).await.map_err(connect_error)?;
-    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
-}
-
-fn connect_error(error: sqlx::Error) -> DbErr {
-    DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
+        .busy_timeout(SQLITE_BUSY_TIMEOUT)
 }

@@ -27,20 +27,12 @@ impl ConnectionHolder {
     pub async fn hold(&self, count: u64) {
         let mut held = Vec::new();
         for _ in 0..count {
-            match self.take().await {
+            // It has no transaction, which Postgres would end.
+            match self.pool.acquire().await {
                 Ok(connection) => held.push(connection),
                 Err(error) => FaultCouldNotHoldConnection { error: &error }.emit(),
             }
         }
         std::future::pending::<()>().await;
-    }
-
-    /// Takes a connection. It has no transaction, which Postgres would end.
-    async fn take(&self) -> Result<Box<dyn Send>, sqlx::Error> {
-        let connection = &self.pool.connection;
-        if self.pool.is_sqlite() {
-            return Ok(Box::new(connection.get_sqlite_connection_pool().acquire().await?));
-        }
-        Ok(Box::new(connection.get_postgres_connection_pool().acquire().await?))
     }
 }

@@ -1,10 +1,9 @@
 //! The limits of statements and transactions.
 //!
 //! The server's limits have no effect on a connection that was lost without a word, by a firewall or with the machine at its
-//! other end: no answer comes. So every statement has a deadline in this process too, and so have `COMMIT` and, in the
-//! check of a released connection, `ROLLBACK`.
+//! other end: no answer comes. So every statement has a deadline in this process too, and so have `COMMIT` and `ROLLBACK`.
 //!
-//! Each transaction on Postgres sets its limits for itself, in a statement that it sends anyway. As parameters of the session
+//! Each transaction on Postgres sets its limits for itself, together with `BEGIN`. As parameters of the session
 //! they would be lost behind a pooler such as PgBouncer, which gives each transaction another session, or rejects the
 //! parameters.
 
@@ -12,17 +11,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqlxError, Statement};
-use time::OffsetDateTime;
+use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
 /// How long a transaction may wait for its next statement. After it, Postgres rolls it back: a process that is frozen, or
 /// cut off, does not keep its locks. It is shorter than the default timeout of a statement, so that a statement that waits
 /// for such a lock gets it. The service itself needs milliseconds between two statements.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(3);
-
-/// The column with the time of the database. A transaction reads it together with its limits, and decides by it: the clocks of
-/// processes may be wrong, and differ from each other.
-pub(super) const NOW: &str = "clock_timestamp() AS now";
 
 /// How much longer than the server this process waits for a statement. The server is to end it first, because its error
 /// says why.
@@ -46,22 +40,14 @@ impl Limits {
         answer.unwrap_or_else(|_elapsed| Err(no_answer()))
     }
 
-    /// The columns of a `SELECT` that sets the limits until the end of the transaction. They contain numbers alone.
-    pub(super) fn as_columns(self) -> String {
-        format!(
-            "set_config('statement_timeout', '{}', true), \
-             set_config('idle_in_transaction_session_timeout', '{}', true)",
-            self.statement.as_millis(),
-            IDLE_IN_TRANSACTION.as_millis()
-        )
+    /// The timeout of a statement for the server, in milliseconds.
+    pub(super) const fn statement_ms(self) -> u128 {
+        self.statement.as_millis()
     }
 
-    /// Sets the limits of a transaction without a tenant. Returns the time of the database.
-    pub(super) async fn set(self, transaction: &DatabaseTransaction) -> Result<OffsetDateTime, DbErr> {
-        let sql = format!("SELECT {}, {NOW}", self.as_columns());
-        let row = transaction.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
-        let missing = || DbErr::RecordNotFound("the time of the database".to_owned());
-        row.ok_or_else(missing)?.try_get("", "now")
+    /// How long a transaction may wait for its next statement, in milliseconds.
+    pub(super) const fn idle_ms(self) -> u128 {
+        IDLE_IN_TRANSACTION.as_millis()
     }
 }
 

@@ -21,7 +21,9 @@ pub mod audit;
 mod caller_check;
 mod checkout;
 mod connect;
+mod connection;
 mod connection_holder;
+mod connections;
 mod dead_letters;
 mod directory;
 mod entity;
@@ -31,11 +33,13 @@ mod idempotency;
 mod limits;
 mod meaning;
 mod monitor;
+mod open_transaction;
 mod orders;
 mod outbox;
 mod password_resets;
 mod plans;
 mod pool;
+mod pooled_connection;
 mod products;
 mod queue_delay;
 mod refunds;
@@ -131,7 +135,7 @@ impl Database {
 
     /// Closes all connections. Waits until those in use are released.
     pub async fn close(&self) {
-        if let Err(error) = self.pool.connection.close_by_ref().await {
+        if let Err(error) = self.pool.connections.close().await {
             DatabaseCloseFailed { error: &error }.emit();
         }
     }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_telemetry::events::Critical;
 use glasshouse_telemetry::service::events::database::{DatabaseConnectionLost, DatabaseConnectionOk};
-use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
 
 use super::Pool;
+use super::connections::Sizes;
 use super::pool::{DialectSql, get};
 
 /// Measures the database and its pool. It gives no access to rows.
@@ -64,18 +64,20 @@ impl DatabaseMonitor {
     /// # Errors
     /// When it does not respond, no connection is available, or it is a file that is read-only.
     pub async fn ping(&self) -> Result<(), StoreFailure> {
-        let connection = &self.pool.connection;
         let answer = self.pool.retried_once(|| async {
             self.pool.check_file().await?;
-            connection.execute_unprepared("SELECT 1").await
+            let mut connection = self.pool.acquire().await?;
+            connection.execute_unprepared("SELECT 1").await?;
+            connection.give_back();
+            Ok(())
         });
-        self.pool.with_timeout(answer).await.map(drop)
+        self.pool.with_timeout(answer).await
     }
 
     /// Records the result of a health check. Emits `database_connection_lost` when the database stops answering, and
     /// `database_connection_ok` when it answers again.
     pub fn record_health(&self, is_up: bool) {
-        let (open, idle, max) = self.pool_size();
+        let Sizes { open, idle, max } = self.pool.connections.sizes();
         if !is_up && idle == 0 && open >= max {
             // The check waited for a connection of an exhausted pool, which says nothing about the database.
             return;
@@ -89,21 +91,8 @@ impl DatabaseMonitor {
 
     /// Updates the pool's gauges.
     pub fn measure_pool(&self) {
-        let (open, idle, max) = self.pool_size();
+        let Sizes { open, idle, max } = self.pool.connections.sizes();
         self.pool.metrics.set_pool(open, idle, max);
-    }
-
-    /// The numbers of open and of idle connections, and the maximum.
-    fn pool_size(&self) -> (u32, u32, u32) {
-        let connection = &self.pool.connection;
-        let (open, idle, max) = if self.pool.is_sqlite() {
-            let pool = connection.get_sqlite_connection_pool();
-            (pool.size(), pool.num_idle(), pool.options().get_max_connections())
-        } else {
-            let pool = connection.get_postgres_connection_pool();
-            (pool.size(), pool.num_idle(), pool.options().get_max_connections())
-        };
-        (open, u32::try_from(idle).unwrap_or(u32::MAX), max)
     }
 
     /// The outbox messages of all tenants that are not delivered.

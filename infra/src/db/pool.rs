@@ -6,17 +6,17 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement,
-    TransactionTrait, TryGetable, Value,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, TryGetable, Value};
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::connections::Connections;
 use super::failure::store_failure;
 use super::limits::Limits;
+use super::pooled_connection::PooledConnection;
 use super::queue_delay::QueueDelay;
 use super::suspicion::Suspicion;
+use super::transaction::Binding;
 use super::writable_file::WritableFile;
 use crate::clock;
 use glasshouse_telemetry::service::metrics::{BusinessMetrics, DatabaseMetrics};
@@ -24,7 +24,7 @@ use glasshouse_telemetry::service::metrics::{BusinessMetrics, DatabaseMetrics};
 /// The connections of this process, and the settings and metrics of their transactions.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
-    pub(super) connection: DatabaseConnection,
+    pub(super) connections: Connections,
     pub(super) suspicion: Suspicion,
     /// The file of the database. SQLite only.
     pub(super) file: Option<WritableFile>,
@@ -48,7 +48,7 @@ pub(crate) struct Pool {
 impl Pool {
     /// Whether the database is SQLite. Otherwise it is Postgres.
     pub(super) fn is_sqlite(&self) -> bool {
-        self.connection.get_database_backend() == DbBackend::Sqlite
+        self.connections.backend() == DbBackend::Sqlite
     }
 
     /// Checks that the file of a SQLite database can be written.
@@ -134,18 +134,35 @@ impl Pool {
         let (rows, now) = if self.is_sqlite() {
             self.check_file().await.map_err(store_failure)?;
             let now = clock::now();
-            (self.connection.query_all_raw(self.statement(sql, values(now))).await, now)
+            (self.without_transaction(self.statement(sql, values(now))).await, now)
         } else {
-            let (transaction, now) = self.retried_once(|| self.begin_limited()).await?;
-            let statement = self.statement(sql, values(now));
+            let begin = self.retried_once(|| self.begin_postgres(Binding::None));
+            let (transaction, bound) = begin.await?;
+            let statement = self.statement(sql, values(bound.now));
             let rows = async {
                 let rows = transaction.query_all_raw(statement).await?;
                 transaction.commit().await?;
                 Ok(rows)
             };
-            (rows.await, now)
+            (rows.await, bound.now)
         };
         Ok((rows.map_err(|error| self.suspicion.failure(error))?, now))
+    }
+
+    /// Runs a query outside of a transaction.
+    pub(super) async fn without_transaction(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let mut connection = self.acquire().await?;
+        let rows = connection.all(statement).await?;
+        connection.give_back();
+        Ok(rows)
+    }
+
+    /// Takes a connection.
+    pub(super) async fn acquire(&self) -> Result<PooledConnection, DbErr> {
+        let waiting = self.queue_delay.wait_for_connection();
+        let acquired = self.connections.acquire(self.limits).await;
+        self.metrics.acquired(waiting.elapsed());
+        acquired
     }
 
     /// Runs a statement without a tenant whose rows, if it returns any, are of no interest.
@@ -157,15 +174,8 @@ impl Pool {
         self.query(sql, values).await.map(drop)
     }
 
-    /// Begins a transaction without a tenant, with its limits. Returns the time of the database with it.
-    async fn begin_limited(&self) -> Result<(DatabaseTransaction, OffsetDateTime), DbErr> {
-        let transaction = self.connection.begin().await?;
-        let now = self.limits.set(&transaction).await?;
-        Ok((transaction, now))
-    }
-
     fn statement<const N: usize>(&self, sql: DialectSql, values: [Value; N]) -> Statement {
-        let backend = self.connection.get_database_backend();
+        let backend = self.connections.backend();
         let sql = if self.is_sqlite() { sql.sqlite } else { sql.postgres };
         Statement::from_sql_and_values(backend, sql, values)
     }

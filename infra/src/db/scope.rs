@@ -1,53 +1,44 @@
 //! The transaction of one tenant and its statements. All queries start from [`Scope::find`] or [`Scope::update`], which
 //! filter by the tenant. Clippy forbids sea-orm's unscoped forms everywhere else (see `clippy.toml`).
 
+use std::sync::Arc;
+
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::TenantId;
 use glasshouse_domain::page::{Page, PageRequest};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    Insert, IntoActiveModel, ModelTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Related, Select,
-    SelectTwoRequired, Statement, UpdateMany, Value,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, Insert, IntoActiveModel,
+    ModelTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Related, Select, SelectTwoRequired,
+    Statement, UpdateMany, Value,
 };
 use time::OffsetDateTime;
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::Pool;
 use super::entity::{IdentifiedEntity, TenantEntity};
 use super::failure::{Constraint, violated_constraint};
-use super::limits::Limits;
+use super::open_transaction::OpenTransaction;
 use super::suspicion::Suspicion;
 
 /// One transaction of one tenant. Dropped without [`Scope::commit`], it is rolled back.
 pub(super) struct Scope {
     /// The client span of all its statements.
     span: Span,
-    transaction: DatabaseTransaction,
+    transaction: Arc<OpenTransaction>,
     tenant: TenantId,
     now: OffsetDateTime,
-    limits: Limits,
     suspicion: Suspicion,
-    /// The write permit of SQLite. Declared last, so that it is released after the transaction ends.
-    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Scope {
     pub(super) fn new(
         span: Span,
-        transaction: DatabaseTransaction,
+        transaction: Arc<OpenTransaction>,
         (tenant, now): (TenantId, OffsetDateTime),
         pool: &Pool,
-        permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        let (limits, suspicion) = (pool.limits, pool.suspicion.clone());
-        Self { span, transaction, tenant, now, limits, suspicion, _permit: permit }
-    }
-
-    /// The same transaction with other limits of its statements.
-    pub(super) fn with_limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
+        Self { span, transaction, tenant, now, suspicion: pool.suspicion.clone() }
     }
 
     /// The time at which this transaction began, by the clock of the database. What is stored or decided in it uses this
@@ -130,7 +121,7 @@ impl Scope {
         &self,
         query: Select<E>,
     ) -> Result<Option<E::Model>, StoreFailure> {
-        self.within(query.one(&self.transaction)).await
+        self.within(query.one(&*self.transaction)).await
     }
 
     /// All rows of a query, as types of the domain.
@@ -148,7 +139,7 @@ impl Scope {
         &self,
         query: Select<E>,
     ) -> Result<Vec<E::Model>, StoreFailure> {
-        self.within(query.all(&self.transaction)).await
+        self.within(query.all(&*self.transaction)).await
     }
 
     /// The first pair of rows of a query.
@@ -160,7 +151,7 @@ impl Scope {
         E: TenantEntity,
         R: TenantEntity,
     {
-        self.within(query.one(&self.transaction)).await
+        self.within(query.one(&*self.transaction)).await
     }
 
     /// All rows of a query in SQL, in which `$1` is this tenant and `values` are numbered from `$2`.
@@ -176,7 +167,7 @@ impl Scope {
 
     /// Runs an update. Returns the number of rows that it changed.
     pub(super) async fn run<E: TenantEntity>(&self, update: UpdateMany<E>) -> Result<u64, StoreFailure> {
-        Ok(self.within(update.exec(&self.transaction)).await?.rows_affected)
+        Ok(self.within(update.exec(&*self.transaction)).await?.rows_affected)
     }
 
     /// Runs an update. Returns the rows that it changed, as they are afterwards.
@@ -186,7 +177,7 @@ impl Scope {
         E::Model: IntoActiveModel<E::ActiveModel>,
         T: TryFrom<E::Model, Error = Corrupt>,
     {
-        let rows = self.within(update.exec_with_returning(&self.transaction)).await?;
+        let rows = self.within(update.exec_with_returning(&*self.transaction)).await?;
         rows.into_iter().map(|row| T::try_from(row).map_err(StoreFailure::from)).collect()
     }
 
@@ -201,7 +192,7 @@ impl Scope {
         E::Model: IntoActiveModel<E::ActiveModel>,
         T: TryFrom<E::Model, Error = Corrupt>,
     {
-        match self.checked(update.exec_with_returning(&self.transaction)).await? {
+        match self.checked(update.exec_with_returning(&*self.transaction)).await? {
             Ok(rows) => {
                 let rows = rows.into_iter().map(|row| T::try_from(row).map_err(StoreFailure::from));
                 Ok(Ok(rows.collect::<Result<_, _>>()?))
@@ -218,7 +209,7 @@ impl Scope {
         M::Entity: TenantEntity,
     {
         let rows = rows.into_iter().map(|row| self.own(row));
-        self.within(Insert::many(rows).exec_without_returning(&self.transaction)).await?;
+        self.within(Insert::many(rows).exec_without_returning(&*self.transaction)).await?;
         Ok(())
     }
 
@@ -229,15 +220,13 @@ impl Scope {
         <M::Entity as EntityTrait>::ActiveModel: ActiveModelTrait<Entity = M::Entity> + Send,
         M::Entity: TenantEntity,
     {
-        let insertion = Insert::one(self.own(row)).exec_without_returning(&self.transaction);
+        let insertion = Insert::one(self.own(row)).exec_without_returning(&*self.transaction);
         Ok(self.checked(insertion).await?.map(drop))
     }
 
     /// Commits the transaction.
     pub(super) async fn commit(self) -> Result<(), StoreFailure> {
-        let Self { span, transaction, limits, suspicion, .. } = self;
-        let commit = limits.within_deadline(transaction.commit());
-        commit.instrument(span).await.map_err(|error| suspicion.failure(error))
+        self.within(self.transaction.commit()).await
     }
 
     /// A row as an insertion of all its columns, with this tenant as its owner.
@@ -252,9 +241,8 @@ impl Scope {
         row
     }
 
-    /// Runs a statement inside this transaction's span, with a deadline.
+    /// Runs a statement inside this transaction's span.
     async fn within<T>(&self, statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, StoreFailure> {
-        let statement = self.limits.within_deadline(statement);
         statement.instrument(self.span.clone()).await.map_err(|error| self.failure(error))
     }
 
@@ -263,7 +251,6 @@ impl Scope {
         &self,
         statement: impl Future<Output = Result<T, DbErr>>,
     ) -> Result<Result<T, Constraint>, StoreFailure> {
-        let statement = self.limits.within_deadline(statement);
         match statement.instrument(self.span.clone()).await {
             Ok(result) => Ok(Ok(result)),
             Err(error) => violated_constraint(&error).map(Err).ok_or_else(|| self.failure(error)),

@@ -1,12 +1,12 @@
 //! Telemetry of every statement: a metric, a child span of the transaction's span, and an event if it is slow. The text
 //! of a statement has placeholders instead of values, so no value leaves the process.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
+use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{Span as _, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, global};
-use sea_orm::metric::Info;
-use sea_orm::{DatabaseConnection, DbBackend};
+use sea_orm::DbBackend;
 
 use glasshouse_telemetry::service::events::database::SlowQuery;
 use glasshouse_telemetry::service::metrics::DatabaseMetrics;
@@ -17,54 +17,68 @@ const SLOW_QUERY_CHARS: usize = 200;
 /// The maximum length of a statement on its span, in characters. Long column lists are truncated.
 const SPAN_QUERY_CHARS: usize = 1000;
 
-/// Observes the statements of a pool. A statement that takes longer than `slow` is logged.
-pub(super) fn observe(connection: &mut DatabaseConnection, slow: Duration, metrics: DatabaseMetrics) {
-    connection.set_metric_callback(move |statement| {
-        let is_slow = statement.elapsed > slow;
-        metrics.queried(statement.elapsed);
-        record_span(statement);
-        if is_slow {
-            let duration = statement.elapsed.as_secs_f64();
-            SlowQuery { duration, query: &truncated(statement, SLOW_QUERY_CHARS) }.emit(&metrics);
-        }
-    });
+/// Observes the statements of a pool.
+#[derive(Debug)]
+pub(super) struct Observer {
+    /// The duration above which a statement is logged.
+    pub(super) slow: Duration,
+    pub(super) metrics: DatabaseMetrics,
 }
 
-/// Records the span of a finished statement. sea-orm has no callback for the start of a statement.
-fn record_span(statement: &Info<'_>) {
+impl Observer {
+    /// Runs a statement, and observes it.
+    pub(super) async fn observe<T, E>(
+        &self,
+        backend: DbBackend,
+        sql: &str,
+        statement: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let span = start_span(backend, sql);
+        let started = Instant::now();
+        let result = statement.await;
+        let elapsed = started.elapsed();
+        self.metrics.queried(elapsed);
+        if let Some(mut span) = span {
+            if result.is_err() {
+                span.set_status(Status::error("the statement failed"));
+            }
+            span.end();
+        }
+        if elapsed > self.slow {
+            let query = &truncated(sql, SLOW_QUERY_CHARS);
+            SlowQuery { duration: elapsed.as_secs_f64(), query }.emit(&self.metrics);
+        }
+        result
+    }
+}
+
+/// Starts the span of a statement, if its trace is sampled.
+fn start_span(backend: DbBackend, sql: &str) -> Option<BoxedSpan> {
     let transaction = Context::current();
     if !transaction.span().span_context().is_sampled() {
-        return;
+        return None;
     }
-    let system = match statement.statement.db_backend {
+    let system = match backend {
         DbBackend::Postgres => "postgresql",
         _ => "sqlite",
     };
-    let operation = operation(&statement.statement.sql);
+    let operation = operation(sql);
     let attributes = [
         KeyValue::new("db.system.name", system),
         KeyValue::new("db.operation.name", operation.clone()),
-        KeyValue::new("db.query.text", truncated(statement, SPAN_QUERY_CHARS)),
+        KeyValue::new("db.query.text", truncated(sql, SPAN_QUERY_CHARS)),
     ];
-    let ended = SystemTime::now();
     let tracer = global::tracer("glasshouse");
-    let mut span = tracer
-        .span_builder(operation)
-        .with_kind(SpanKind::Client)
-        .with_start_time(ended.checked_sub(statement.elapsed).unwrap_or(ended))
-        .with_attributes(attributes)
-        .start_with_context(&tracer, &transaction);
-    if statement.failed {
-        span.set_status(Status::error("the statement failed"));
-    }
-    span.end_with_timestamp(ended);
+    let span = tracer.span_builder(operation).with_kind(SpanKind::Client).with_attributes(attributes);
+    Some(span.start_with_context(&tracer, &transaction))
 }
 
 /// The first keyword of a statement, such as `SELECT`.
 fn operation(sql: &str) -> String {
-    sql.split_whitespace().next().unwrap_or_default().to_ascii_uppercase()
+    let keyword = sql.split(|c: char| !c.is_ascii_alphabetic()).find(|word| !word.is_empty());
+    keyword.unwrap_or_default().to_ascii_uppercase()
 }
 
-fn truncated(statement: &Info<'_>, chars: usize) -> String {
-    statement.statement.sql.chars().take(chars).collect()
+fn truncated(sql: &str, chars: usize) -> String {
+    sql.chars().take(chars).collect()
 }

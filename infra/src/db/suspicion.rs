@@ -5,15 +5,14 @@
 //! all suspect that were idle at that time. Each is checked once, and replaced if it does not respond.
 //!
 //! A connection to a server that accepts no writes does respond: after a failover it leads to the former primary for as
-//! long as it lives. So one that turns out to be read-only makes all outdated that are open at that time.
+//! long as it lives. And where a firewall has lost its state, each check takes until its timeout. So one that turns out to be
+//! read-only, or does not respond to its check, makes all outdated that are open at that time.
 
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use glasshouse_domain::failure::StoreFailure;
 use sea_orm::DbErr;
-use sqlx::Connection;
 
 use super::failure::store_failure;
 use super::meaning::Meaning;
@@ -33,8 +32,8 @@ pub(super) struct Suspicion(Arc<Mutex<Findings>>);
 struct Findings {
     /// When a connection last turned out to be broken.
     broken: Option<Instant>,
-    /// When a connection last turned out to be read-only.
-    read_only: Option<Instant>,
+    /// When a connection last turned out to be read-only, or did not respond to its check.
+    outdating: Option<Instant>,
 }
 
 impl Suspicion {
@@ -60,16 +59,11 @@ impl Suspicion {
     }
 
     /// Makes all connections outdated that are open now.
-    fn outdate(&self) {
+    pub(super) fn outdate(&self) {
         let mut findings = self.findings();
-        if findings.read_only.is_none_or(|found| found.elapsed() >= REPLACEMENT_INTERVAL) {
-            findings.read_only = Some(Instant::now());
+        if findings.outdating.is_none_or(|found| found.elapsed() >= REPLACEMENT_INTERVAL) {
+            findings.outdating = Some(Instant::now());
         }
-    }
-
-    /// Whether a connection turned out to be broken a moment ago.
-    pub(super) fn is_recent(&self) -> bool {
-        self.findings().broken.is_some_and(|found| found.elapsed() <= MAX_TRUSTED_IDLE)
     }
 
     /// Whether a connection that was idle for `idle_for` is to be checked.
@@ -80,22 +74,11 @@ impl Suspicion {
 
     /// Whether a connection that is open for `age` is to be replaced.
     pub(super) fn outdates(&self, age: Duration) -> bool {
-        self.findings().read_only.is_some_and(|found| found.elapsed() <= age)
+        self.findings().outdating.is_some_and(|found| found.elapsed() <= age)
     }
 
     fn findings(&self) -> MutexGuard<'_, Findings> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Checks that a connection responds in time.
-pub(super) async fn responds(
-    connection: &mut impl Connection,
-    timeout: Duration,
-) -> Result<bool, sqlx::Error> {
-    match tokio::time::timeout(timeout, connection.ping()).await {
-        Ok(response) => response.map(|()| true),
-        Err(_elapsed) => Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())),
     }
 }
 
@@ -108,9 +91,7 @@ mod tests {
         let (suspicion, idle) = (Suspicion::default(), Duration::from_millis(500));
         assert!(!suspicion.covers(idle));
         assert!(suspicion.covers(MAX_TRUSTED_IDLE));
-        assert!(!suspicion.is_recent());
         suspicion.raise();
-        assert!(suspicion.is_recent());
         assert!(suspicion.covers(idle));
         assert!(!suspicion.covers(Duration::ZERO), "it was used since");
     }

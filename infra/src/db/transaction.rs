@@ -1,21 +1,21 @@
 //! Begins a transaction in the scope of one tenant.
 
+use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{TenantId, UserId};
 use glasshouse_domain::values::Slug;
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait, Value,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
 use time::OffsetDateTime;
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::Pool;
 use super::caller_check::CurrentAuthority;
-use super::limits::NOW;
+use super::open_transaction::OpenTransaction;
 use super::scope::Scope;
 use crate::clock;
 use glasshouse_telemetry::propagation;
@@ -36,20 +36,27 @@ pub(super) enum TenantKey<'a> {
 
 /// What a transaction is bound to.
 #[derive(Clone, Copy)]
-enum Binding<'a> {
+pub(super) enum Binding<'a> {
+    /// No tenant. Row-level security hides all rows.
+    None,
     Tenant(TenantKey<'a>),
     /// The tenant of a caller, whose authority is looked up in the same statement.
     Caller(TenantId, UserId),
 }
 
-/// What the statement that binds a transaction returns.
-struct Bound {
-    tenant: TenantId,
+/// What the beginning of a transaction returns.
+pub(super) struct Bound {
+    /// The nil id, if there is no such tenant.
+    pub(super) tenant: TenantId,
     /// The time of the database. SQLite has no clock but that of this process.
-    now: OffsetDateTime,
+    pub(super) now: OffsetDateTime,
     /// The role and session generation of an active [`Binding::Caller`].
     caller: Option<(String, i32)>,
 }
+
+/// The name of the beginning of a transaction on Postgres in telemetry. The procedure binds the transaction to a tenant, sets
+/// its limits, and reads the clock.
+const BEGIN_SCOPE: &str = "BEGIN; CALL begin_scope(...)";
 
 impl Pool {
     /// Begins a transaction of one tenant, and the client span `operation` of all its statements. For a tenant that
@@ -85,94 +92,96 @@ impl Pool {
     ) -> Result<(Scope, Option<CurrentAuthority>), StoreFailure> {
         let permit = match access {
             Access::Read => None,
-            Access::Write => self.sqlite_write_permit().await?,
+            Access::Write => self.sqlite_write_permit().await?.map(Arc::new),
         };
-        let begin = self.retried_once(|| self.try_begin(access, binding));
+        let begin = self.retried_once(|| async {
+            if self.is_sqlite() {
+                return self.begin_sqlite(access, binding, permit.clone()).await;
+            }
+            let begun = self.begin_postgres(binding).await?;
+            if let Some(delay) = self.injected_delay.next() {
+                sleep_in_database(&begun.0, delay).await?;
+            }
+            Ok(begun)
+        });
         let (transaction, bound) = self.with_timeout(begin).await?;
-        let scope = Scope::new(span, transaction, (bound.tenant, bound.now), self, permit);
+        let scope = Scope::new(span, Arc::new(transaction), (bound.tenant, bound.now), self);
         let Some((role, sessions)) = bound.caller else { return Ok((scope, None)) };
         Ok((scope, Some((role.parse()?, sessions.into()))))
     }
 
-    async fn try_begin(
+    async fn begin_sqlite(
         &self,
         access: Access,
         binding: Binding<'_>,
-    ) -> Result<(DatabaseTransaction, Bound), DbErr> {
-        // A deferred SQLite transaction that writes later can fail immediately with SQLITE_BUSY, regardless of the busy
-        // timeout. Write transactions therefore begin as writers.
-        let mode = match access {
-            Access::Read => SqliteTransactionMode::Deferred,
-            Access::Write => SqliteTransactionMode::Immediate,
-        };
-        let options =
-            TransactionOptions { sqlite_transaction_mode: Some(mode), ..TransactionOptions::default() };
+        permit: Option<Arc<OwnedSemaphorePermit>>,
+    ) -> Result<(OpenTransaction, Bound), DbErr> {
         self.check_file().await?;
-        let waiting = self.queue_delay.wait_for_connection();
-        let begun = self.connection.begin_with_options(options).await;
-        self.metrics.acquired(waiting.elapsed());
-        drop(waiting);
-        let transaction = begun?;
-        let bound = match binding {
-            Binding::Tenant(key) if self.is_sqlite() => {
-                let tenant = sqlite_tenant(&transaction, key).await?;
-                Bound { tenant, now: clock::now(), caller: None }
-            }
-            Binding::Caller(tenant, user) if self.is_sqlite() => {
-                let caller = sqlite_authority(&transaction, tenant, user).await?;
-                Bound { tenant, now: clock::now(), caller }
-            }
-            binding => self.set_tenant(&transaction, binding).await?,
+        let transaction = OpenTransaction::on(DbBackend::Sqlite, self.acquire().await?, permit);
+        // A deferred transaction that writes later can fail immediately with SQLITE_BUSY, regardless of the busy timeout.
+        // Write transactions therefore begin as writers.
+        let begin = match access {
+            Access::Read => "BEGIN DEFERRED",
+            Access::Write => "BEGIN IMMEDIATE",
         };
-        if let Some(delay) = self.injected_delay.next() {
-            sleep_in_database(&transaction, delay).await?;
-        }
-        Ok((transaction, bound))
+        transaction.execute_unprepared(begin).await?;
+        let (tenant, caller) = match binding {
+            Binding::None => (Uuid::nil().into(), None),
+            Binding::Tenant(key) => (sqlite_tenant(&transaction, key).await?, None),
+            Binding::Caller(tenant, user) => (tenant, sqlite_authority(&transaction, tenant, user).await?),
+        };
+        Ok((transaction, Bound { tenant, now: clock::now(), caller }))
     }
 
-    /// Binds the transaction to a tenant, sets its limits, and reads the time. From then on, row-level security shows only this tenant's
-    /// rows.
-    async fn set_tenant(
+    /// Begins a transaction, binds it to a tenant, sets its limits, and reads the time, in one round trip. From then on,
+    /// row-level security shows only this tenant's rows.
+    pub(super) async fn begin_postgres(
         &self,
-        transaction: &DatabaseTransaction,
         binding: Binding<'_>,
-    ) -> Result<Bound, DbErr> {
-        let (id, key) = match binding {
-            Binding::Tenant(TenantKey::Slug(slug)) => ("tenant_id_by_slug($1)::text", slug.to_string()),
-            Binding::Tenant(TenantKey::Id(tenant)) | Binding::Caller(tenant, _) => ("$1", tenant.to_string()),
-        };
-        let limits = self.limits.as_columns();
-        let settings = format!(
-            "SELECT {limits}, {NOW}, set_config('application_name', $2, true), set_config('app.tenant_id', {id}, true) AS tenant"
-        );
-        let sql = match binding {
-            Binding::Tenant(_) => settings,
-            // The argument of the function makes Postgres evaluate the settings before it.
-            Binding::Caller(..) => format!(
-                "SELECT tenant, now, caller.role, caller.session_generation FROM ({settings}) AS settings \
-                 LEFT JOIN LATERAL caller_authority(tenant::uuid, $3) AS caller ON true"
-            ),
-        };
-        // Correlates `pg_stat_activity` and the log of the server with the trace.
-        let application_name = match propagation::trace_id() {
-            Some(trace_id) => format!("glasshouse/{trace_id}"),
-            None => "glasshouse".to_owned(),
-        };
-        let mut values: Vec<Value> = vec![key.into(), application_name.into()];
-        if let Binding::Caller(_, user) = binding {
-            values.push(user.uuid().into());
-        }
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-        let row = transaction.query_one_raw(statement).await?;
+    ) -> Result<(OpenTransaction, Bound), DbErr> {
+        let transaction = OpenTransaction::on(DbBackend::Postgres, self.acquire().await?, None);
+        let row = transaction.first_unprepared(BEGIN_SCOPE, self.begin_scope(binding)).await?;
         let row = row.ok_or_else(|| DbErr::RecordNotFound("the binding of a transaction".to_owned()))?;
-        let tenant: Option<String> = row.try_get("", "tenant")?;
-        let tenant = tenant.and_then(|id| id.parse().ok()).unwrap_or_else(|| TenantId::from(Uuid::nil()));
-        let caller = match binding {
-            Binding::Tenant(_) => None,
-            Binding::Caller(..) => authority(&row)?,
-        };
-        Ok(Bound { tenant, now: row.try_get("", "now")?, caller })
+        let tenant: Option<Uuid> = row.try_get("", "tenant")?;
+        let micros: i64 = row.try_get("", "now_us")?;
+        let now = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000)
+            .map_err(|error| DbErr::Type(error.to_string()))?;
+        let caller = authority(&row)?;
+        Ok((transaction, Bound { tenant: tenant.unwrap_or_else(Uuid::nil).into(), now, caller }))
     }
+
+    /// The statements that begin a transaction. Several statements in one round trip cannot be prepared, so their values are
+    /// part of the text: numbers, ids, and text in hexadecimal digits.
+    fn begin_scope(&self, binding: Binding<'_>) -> String {
+        let id = |id: Uuid| format!("'{id}'");
+        let none = || "NULL".to_owned();
+        let (slug, caller, tenant) = match binding {
+            Binding::None => (none(), none(), none()),
+            Binding::Tenant(TenantKey::Id(tenant)) => (none(), none(), id(tenant.uuid())),
+            Binding::Tenant(TenantKey::Slug(slug)) => (text(slug.as_str()), none(), none()),
+            Binding::Caller(tenant, user) => (none(), id(user.uuid()), id(tenant.uuid())),
+        };
+        let (statement_ms, idle_ms) = (self.limits.statement_ms(), self.limits.idle_ms());
+        // Correlates `pg_stat_activity` and the log of the server with the trace.
+        let application = match propagation::trace_id() {
+            Some(trace_id) => text(&format!("glasshouse/{trace_id}")),
+            None => text("glasshouse"),
+        };
+        let limits = format!("'{statement_ms}', '{idle_ms}'");
+        format!(
+            "BEGIN; CALL begin_scope({limits}, {application}, {slug}, {caller}, {tenant}, NULL, NULL, NULL)"
+        )
+    }
+}
+
+/// An expression of SQL for a text, whatever it contains.
+fn text(text: &str) -> String {
+    let mut digits = String::with_capacity(2 * text.len());
+    for byte in text.bytes() {
+        // Writing to a string does not fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    format!("convert_from(decode('{digits}', 'hex'), 'UTF8')")
 }
 
 /// The role and the session generation in a row; `None` if it has none.
@@ -183,7 +192,7 @@ fn authority(row: &QueryResult) -> Result<Option<(String, i32)>, DbErr> {
 }
 
 /// Looks up the tenant. SQLite has no row-level security: the filters of [`Scope`] alone isolate tenants.
-async fn sqlite_tenant(transaction: &DatabaseTransaction, tenant: TenantKey<'_>) -> Result<TenantId, DbErr> {
+async fn sqlite_tenant(transaction: &OpenTransaction, tenant: TenantKey<'_>) -> Result<TenantId, DbErr> {
     let slug = match tenant {
         TenantKey::Id(tenant) => return Ok(tenant),
         TenantKey::Slug(slug) => slug.to_string(),
@@ -197,7 +206,7 @@ async fn sqlite_tenant(transaction: &DatabaseTransaction, tenant: TenantKey<'_>)
 
 /// Looks up the authority of an active user.
 async fn sqlite_authority(
-    transaction: &DatabaseTransaction,
+    transaction: &OpenTransaction,
     tenant: TenantId,
     user: UserId,
 ) -> Result<Option<(String, i32)>, DbErr> {
@@ -209,7 +218,7 @@ async fn sqlite_authority(
 }
 
 /// Executes a statement with this duration, for fault injection.
-async fn sleep_in_database(transaction: &DatabaseTransaction, delay: Duration) -> Result<(), DbErr> {
+async fn sleep_in_database(transaction: &OpenTransaction, delay: Duration) -> Result<(), DbErr> {
     let (sql, seconds) = ("SELECT pg_sleep($1)", delay.as_secs_f64());
     let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [seconds.into()]);
     transaction.execute_raw(statement).await?;

@@ -10,17 +10,18 @@ use std::sync::Arc;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use sea_orm::{DbErr, RuntimeErr};
-use sqlx::SqlitePool;
+
+use super::connections::Connections;
 
 /// The file of a database, and the connections to it.
 #[derive(Clone, Debug)]
 pub(super) struct WritableFile {
     path: Arc<Path>,
-    connections: SqlitePool,
+    connections: Connections,
 }
 
 impl WritableFile {
-    pub(super) fn new(path: &Path, connections: SqlitePool) -> Self {
+    pub(super) fn new(path: &Path, connections: Connections) -> Self {
         Self { path: path.into(), connections }
     }
 
@@ -32,10 +33,8 @@ impl WritableFile {
         if !matches!(access(&*self.path, Access::WRITE_OK), Err(Errno::ROFS | Errno::ACCESS | Errno::PERM)) {
             return Ok(());
         }
-        while let Some(idle) = self.connections.try_acquire() {
-            // The file cannot be changed, so a connection that does not close well leaves nothing behind.
-            let _closed = idle.close().await;
-        }
+        // The file cannot be changed, so a connection that does not close well leaves nothing behind.
+        let _closed = self.connections.close_idle().await;
         let error = format!("the database file {} is read-only: make it writable", self.path.display());
         Err(DbErr::Conn(RuntimeErr::Internal(error)))
     }

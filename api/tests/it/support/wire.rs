@@ -44,9 +44,7 @@ impl WireTap {
         self.url.as_str()
     }
 
-    /// The round trips since the last call, in short: `INSERT orders`, `SELECT users`, `BEGIN`, `prepare`.
-    ///
-    /// The pool's check of a returned connection is left out: no request waits for it.
+    /// The round trips since the last call, in short: `INSERT orders`, `SELECT users`, `BEGIN`, `prepare`, `ping`.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.statements.lock().unwrap())
     }
@@ -73,9 +71,9 @@ async fn forward(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, log: Arc
             // The client now waits for a response: to a statement, to a Parse, or to a lone Sync, which is how the
             // pool checks a connection.
             Some(b'S') => {
-                let waited_for = bound.take().map(|sql: String| in_short(&sql));
-                let waited_for = waited_for.or(parsed.then(|| "prepare".to_owned()));
-                log.lock().unwrap().extend(waited_for);
+                let check = if parsed { "prepare" } else { "ping" };
+                let waited_for = bound.take().map_or(check.to_owned(), |sql: String| in_short(&sql));
+                log.lock().unwrap().push(waited_for);
                 parsed = false;
             }
             Some(_) => {}
@@ -104,9 +102,6 @@ fn texts(body: &[u8]) -> Vec<String> {
 
 /// The verb and the table of a statement; the whole statement, if it selects from no table.
 fn in_short(sql: &str) -> String {
-    if sql.contains("set_config('app.tenant_id'") {
-        return "set tenant".to_owned();
-    }
     let words: Vec<_> = sql.split([' ', '\n']).filter(|word| !word.is_empty()).collect();
     let after = |keyword: &str| {
         let found = words.iter().position(|word| *word == keyword).map(|position| words[position + 1]);
@@ -117,6 +112,6 @@ fn in_short(sql: &str) -> String {
         "SELECT" => format!("SELECT {}", after("FROM")),
         "INSERT" => format!("INSERT {}", after("INTO")),
         "UPDATE" => format!("UPDATE {}", after("UPDATE")),
-        verb => verb.to_owned(),
+        verb => verb.trim_end_matches(';').to_owned(),
     }
 }

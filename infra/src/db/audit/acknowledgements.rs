@@ -322,9 +322,7 @@ pub(super) async fn compare(
                 None => Stored::default(),
                 Some(tenant) => {
                     let scope = snapshot.scope(tenant).await?;
-                    let stored = Stored::read(&scope, &acknowledged).await?;
-                    scope.commit().await?;
-                    stored
+                    Stored::read(&scope, &acknowledged).await?
                 }
             };
             for acknowledged in acknowledged {

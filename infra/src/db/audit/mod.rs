@@ -193,7 +193,6 @@ impl Audit {
             sql.run(&scope, &tenant.slug, self.bounds, outcome).await?;
         }
         revenue::compare(&scope, &tenant.slug, self.outcomes.of(revenue::CHECK)).await?;
-        scope.commit().await?;
         Ok(rows)
     }
 

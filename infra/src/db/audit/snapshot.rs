@@ -3,14 +3,12 @@
 //! It reads the rows of tenants as everything else does: in the [`Scope`] of one tenant at a time, whose row-level security
 //! applies to the owner too. It opens these scopes within its own transaction, so that all of them see the same state.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::TenantId;
-use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, QueryResult, Statement,
-    TransactionOptions, TransactionTrait, Value,
-};
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -19,13 +17,14 @@ use crate::clock;
 use crate::db::Pool;
 use crate::db::failure::store_failure;
 use crate::db::limits::Limits;
+use crate::db::open_transaction::OpenTransaction;
 use crate::db::pool::get;
 use crate::db::scope::Scope;
 
 /// A transaction that sees one state of the database and cannot change it.
 pub(super) struct Snapshot<'a> {
     pool: &'a Pool,
-    transaction: DatabaseTransaction,
+    transaction: Arc<OpenTransaction>,
     at: OffsetDateTime,
 }
 
@@ -66,17 +65,14 @@ const SQLITE_SCHEMA: &str =
 impl<'a> Snapshot<'a> {
     /// Takes a snapshot.
     pub(super) async fn take(pool: &'a Pool) -> Result<Self, AuditError> {
-        let options = match pool.is_sqlite() {
+        let connection = pool.connections.acquire(LIMITS).await.map_err(store_failure)?;
+        let transaction = Arc::new(OpenTransaction::on(pool.connections.backend(), connection, None));
+        let begin = match pool.is_sqlite() {
             // A transaction of SQLite is a snapshot from its first read on.
-            true => TransactionOptions::default(),
-            false => TransactionOptions {
-                isolation_level: Some(IsolationLevel::RepeatableRead),
-                access_mode: Some(AccessMode::ReadOnly),
-                ..TransactionOptions::default()
-            },
+            true => "BEGIN DEFERRED",
+            false => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
-        let begin = pool.limits.within_deadline(pool.connection.begin_with_options(options));
-        let transaction = begin.await.map_err(store_failure)?;
+        transaction.execute_unprepared(begin).await.map_err(store_failure)?;
         let mut snapshot = Self { pool, transaction, at: clock::now() };
         if pool.is_sqlite() {
             snapshot.transaction.execute_unprepared("PRAGMA query_only = ON").await.map_err(store_failure)?;
@@ -131,17 +127,14 @@ impl<'a> Snapshot<'a> {
         rows.first().map(|row| get(row, "slug")).transpose()
     }
 
-    /// The rows of one tenant in this snapshot.
+    /// The rows of one tenant in this snapshot, until the next call. The transaction ends with the snapshot.
     pub(super) async fn scope(&self, tenant: TenantId) -> Result<Scope, StoreFailure> {
-        let savepoint = LIMITS.within_deadline(self.transaction.begin()).await.map_err(store_failure)?;
         if !self.is_sqlite() {
             let sql = "SELECT set_config('app.tenant_id', $1, true)";
-            let values = [tenant.to_string().into()];
-            let bind = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-            LIMITS.within_deadline(savepoint.query_one_raw(bind)).await.map_err(store_failure)?;
+            self.query(sql, [tenant.to_string().into()]).await?;
         }
         let span = self.pool.operation_span("audit");
-        Ok(Scope::new(span, savepoint, (tenant, self.at), self.pool, None).with_limits(LIMITS))
+        Ok(Scope::new(span, self.transaction.clone(), (tenant, self.at), self.pool))
     }
 
     /// A query without a tenant: over the catalog, or over a table whose rows the owner may see.
@@ -152,11 +145,11 @@ impl<'a> Snapshot<'a> {
     ) -> Result<Vec<QueryResult>, StoreFailure> {
         let backend = self.transaction.get_database_backend();
         let statement = Statement::from_sql_and_values(backend, sql, values);
-        LIMITS.within_deadline(self.transaction.query_all_raw(statement)).await.map_err(store_failure)
+        self.transaction.query_all_raw(statement).await.map_err(store_failure)
     }
 
     /// Ends the transaction.
     pub(super) async fn end(self) -> Result<(), StoreFailure> {
-        LIMITS.within_deadline(self.transaction.rollback()).await.map_err(store_failure)
+        self.transaction.commit().await.map_err(store_failure)
     }
 }

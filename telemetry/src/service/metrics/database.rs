@@ -31,7 +31,7 @@ impl DatabaseMetrics {
             max: registrar.int_gauge("database_connections_max", "Maximum size of the database pool.")?,
             acquire_wait: registrar.histogram(
                 "database_acquire_wait_seconds",
-                "Time that a transaction waited for a connection and its BEGIN, in seconds, timeouts included.",
+                "Time that a transaction waited for a connection, in seconds, timeouts included.",
             )?,
             duration: registrar
                 .histogram("database_query_duration_seconds", "Duration of one query, in seconds.")?,

@@ -1,0 +1,109 @@
+//! A connection that is in use, with the limits and the telemetry of its statements.
+
+use std::io;
+use std::sync::Arc;
+
+use deadpool::managed::Object;
+use sea_orm::{DbErr, ExecResult, QueryResult, RuntimeErr, SqlxError, Statement, Values};
+
+use super::connection::Connection;
+use super::connections::Connector;
+use super::limits::Limits;
+use super::meaning::Meaning;
+use super::statements::Observer;
+
+/// A connection that is in use. Unless it is given back, it is closed when this is dropped: what its session still does is
+/// not known then. One that turns out to be lost is closed at once.
+pub(super) struct PooledConnection {
+    /// `None` when it turned out to be lost, or is given back.
+    connection: Option<Object<Connector>>,
+    limits: Limits,
+    observer: Arc<Observer>,
+}
+
+impl PooledConnection {
+    pub(super) const fn new(connection: Object<Connector>, limits: Limits, observer: Arc<Observer>) -> Self {
+        Self { connection: Some(connection), limits, observer }
+    }
+
+    /// Gives the connection back to the pool. Its session has no open transaction.
+    pub(super) fn give_back(mut self) {
+        drop(self.connection.take());
+    }
+
+    /// Runs a statement. Returns the number of rows that it changed.
+    pub(super) async fn execute(&mut self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let (sql, values) = parts(statement);
+        self.run(&sql.clone(), DbErr::Exec, async |connection| connection.execute(sql, values).await).await
+    }
+
+    /// The first row of a query.
+    pub(super) async fn first(&mut self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let (sql, values) = parts(statement);
+        self.run(&sql.clone(), DbErr::Query, async |connection| connection.first(sql, values).await).await
+    }
+
+    /// All rows of a query.
+    pub(super) async fn all(&mut self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let (sql, values) = parts(statement);
+        self.run(&sql.clone(), DbErr::Query, async |connection| connection.all(sql, values).await).await
+    }
+
+    /// Runs one or several statements that are not prepared, in one round trip.
+    pub(super) async fn execute_unprepared(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
+        let text = Arc::from(sql);
+        self.run(sql, DbErr::Exec, async |connection| connection.execute_unprepared(text).await).await
+    }
+
+    /// The first row of one or several statements that are not prepared, in one round trip. `name` is what telemetry shows of
+    /// them: they contain values.
+    pub(super) async fn first_unprepared(
+        &mut self,
+        name: &str,
+        sql: String,
+    ) -> Result<Option<QueryResult>, DbErr> {
+        self.run(name, DbErr::Query, async |connection| connection.first_unprepared(sql.into()).await).await
+    }
+
+    /// Runs a statement with a deadline, and observes it.
+    async fn run<T>(
+        &mut self,
+        sql: &str,
+        error: fn(RuntimeErr) -> DbErr,
+        statement: impl AsyncFnOnce(&mut Connection) -> Result<T, SqlxError>,
+    ) -> Result<T, DbErr> {
+        let Some(connection) = &mut self.connection else { return Err(closed()) };
+        let backend = connection.backend();
+        let answer = async {
+            let result = statement(connection).await;
+            result.map_err(|cause| error(RuntimeErr::SqlxError(Arc::new(cause))))
+        };
+        let result = self.observer.observe(backend, sql, self.limits.within_deadline(answer)).await;
+        if result.as_ref().is_err_and(|error| Meaning::of(error) == Meaning::Disconnected) {
+            self.close();
+        }
+        result
+    }
+
+    /// Closes the connection, and makes room in the pool.
+    fn close(&mut self) {
+        drop(self.connection.take().map(Object::take));
+    }
+}
+
+/// The text of a statement, and its values.
+fn parts(statement: Statement) -> (Arc<str>, Values) {
+    (statement.sql.into(), statement.values.unwrap_or_else(|| Values(Vec::new())))
+}
+
+impl Drop for PooledConnection {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// An earlier statement turned out to have lost the connection.
+fn closed() -> DbErr {
+    let cause = io::Error::new(io::ErrorKind::NotConnected, "the connection is closed");
+    DbErr::Query(RuntimeErr::SqlxError(Arc::new(SqlxError::Io(cause))))
+}
