@@ -67,7 +67,7 @@ async fn one_trace_spans_the_caller_both_services_and_the_confirmation() {
     assert!(has_attribute(&reserve, "db.system.name", "postgresql"), "{:?}", reserve.attributes);
 
     let statement = [("db.query.text", "placed_by")];
-    let insert = ours.span_with(TRACE, "INSERT", &statement).await;
+    let insert = ours.span_with(TRACE, "WITH", &statement).await;
     assert_eq!(insert.parent_span_id, reserve.span_id);
     let claim = ours.span_with(TRACE, "INSERT", &[("db.query.text", "idempotent_requests")]).await;
     assert_eq!(claim.parent_span_id, reserve.span_id);

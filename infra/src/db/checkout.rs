@@ -31,7 +31,7 @@ impl CheckoutStore for TenantStore {
             }
             let products = reserve_stock(&scope, draft).await?;
             let order = draft.price(&products, scope.now())?;
-            scope.insert_order(&order, draft.payment, self.pool().reconcile_after).await?;
+            scope.insert_order(&order, draft.payment, self.pool().reconcile_after);
             scope.commit().await?;
             OrderPlaced { order_id: &order.id }.emit(&self.pool().business);
             Ok(Idempotent::Executed(order))
@@ -51,7 +51,7 @@ impl CheckoutStore for TenantStore {
             let order = match response {
                 Some(PendingResponse { order, request }) => {
                     let order = order.clone().in_state(settled.order_state);
-                    scope.record(request, &order).await?;
+                    scope.record(request, &order);
                     Some(order)
                 }
                 None if settled.has_revenue() => scope.order(settled.order).await?,
@@ -74,7 +74,7 @@ impl CheckoutStore for TenantStore {
         PaymentLeftPending { order_id: &order.id, payment_id: &payment, error: failure }.emit();
         self.repeated(|| async {
             let scope = self.write("record_pending").await?;
-            scope.record(request, order).await?;
+            scope.record(request, order);
             scope.commit().await
         })
         .await

@@ -102,12 +102,8 @@ impl Scope {
         Ok(earlier.response().map_or(Claim::InProgress(earlier_subject), Claim::Completed))
     }
 
-    /// Records the response, which repeated requests get again.
-    pub(super) async fn record<T>(
-        &self,
-        request: &IdempotentRequest<T>,
-        result: &T,
-    ) -> Result<(), StoreFailure> {
+    /// Records the response at the commit. Repeated requests get it again.
+    pub(super) fn record<T>(&self, request: &IdempotentRequest<T>, result: &T) {
         let response = (request.render)(result);
         let update = self
             .update::<Entity>()
@@ -115,8 +111,7 @@ impl Scope {
             .col_expr(Column::Body, Expr::value(response.body))
             .filter(Column::UserId.eq(request.user.uuid()))
             .filter(Column::Key.eq(request.key.as_str()));
-        self.run(update).await?;
-        Ok(())
+        self.update_at_commit(update);
     }
 }
 

@@ -57,6 +57,7 @@ mod transaction;
 mod users;
 mod work_queue;
 mod writable_file;
+mod writes;
 
 pub use address::{DatabaseAddress, InvalidDatabaseAddress};
 pub(crate) use caller_check::CallerCheck;

@@ -105,17 +105,12 @@ impl Scope {
         self.all_rows(query.order_by_asc(order_item::Column::ProductId)).await
     }
 
-    /// Writes a new order, its items and its pending payment, with one statement for each table.
-    pub(super) async fn insert_order(
-        &self,
-        order: &Order,
-        payment: PaymentId,
-        reconcile_after: Duration,
-    ) -> Result<(), StoreFailure> {
+    /// Writes a new order, its items and its pending payment at the commit.
+    pub(super) fn insert_order(&self, order: &Order, payment: PaymentId, reconcile_after: Duration) {
         let rows = NewOrderRows::new(self.tenant().uuid(), order, payment, reconcile_after);
-        self.insert([rows.order]).await?;
-        self.insert(rows.items).await?;
-        self.insert([rows.payment]).await
+        self.insert_at_commit([rows.order]);
+        self.insert_at_commit(rows.items);
+        self.insert_at_commit([rows.payment]);
     }
 
     /// The payment that matches `filter` and its order, locked until the end of this transaction.
@@ -128,13 +123,12 @@ impl Scope {
         self.one_pair(query).await?.map(payment_and_order).transpose()
     }
 
-    /// Sets the state of an order.
-    pub(super) async fn set_order_state(&self, id: OrderId, state: OrderState) -> Result<(), StoreFailure> {
+    /// Sets the state of an order at the commit.
+    pub(super) fn set_order_state(&self, id: OrderId, state: OrderState) {
         let update = self
             .update_by_id::<order::Entity>(id.uuid())
             .col_expr(order::Column::State, state.as_str().into());
-        self.run(update).await?;
-        Ok(())
+        self.update_at_commit(update);
     }
 }
 

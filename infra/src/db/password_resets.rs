@@ -57,7 +57,7 @@ impl Directory {
             // That a slug is taken is no secret: a sign-up shows it too.
             if scope.has_tenant() {
                 let email = email.clone();
-                scope.append_to_outbox(OutboxEvent::PasswordResetRequested { email }).await?;
+                scope.append_to_outbox(OutboxEvent::PasswordResetRequested { email })?;
             }
             scope.commit().await
         };

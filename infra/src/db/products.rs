@@ -141,7 +141,7 @@ impl TenantStore {
                 StockMovement::In(_) => add_stock(&scope, id, movement.delta()).await?,
                 StockMovement::Out(_) => remove_stock(&scope, id, movement.delta()).await?,
             };
-            scope.record(request, &product).await?;
+            scope.record(request, &product);
             scope.commit().await?;
             Ok(Idempotent::Executed(product))
         })

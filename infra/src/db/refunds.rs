@@ -41,7 +41,7 @@ impl RefundStore for TenantStore {
                 .update_by_id::<payment::Entity>(id.uuid())
                 .col_expr(payment::Column::RefundRequestedAt, Expr::value(payment.refund_requested_at))
                 .col_expr(payment::Column::ReconcileAt, Expr::value(reconcile_at));
-            scope.run(update).await?;
+            scope.update_at_commit(update);
             scope.commit().await?;
             Ok(Idempotent::Executed(payment))
         })
@@ -57,7 +57,7 @@ impl RefundStore for TenantStore {
         RefundLeftPending { payment_id: &payment.id, error: failure }.emit();
         self.repeated(|| async {
             let scope = self.write("record_requested").await?;
-            scope.record(request, payment).await?;
+            scope.record(request, payment);
             scope.commit().await
         })
         .await
@@ -72,7 +72,7 @@ impl RefundStore for TenantStore {
             let scope = self.write("complete_refund").await?;
             let Refund { payment, is_new, order_state } = scope.complete_refund(id).await?;
             if let Some(request) = request {
-                scope.record(request, &payment).await?;
+                scope.record(request, &payment);
             }
             scope.commit().await?;
             if is_new {
@@ -108,13 +108,13 @@ impl Scope {
         let update = self
             .update_by_id::<payment::Entity>(id.uuid())
             .col_expr(payment::Column::State, payment.state.as_str().into());
-        self.run(update).await?;
+        self.update_at_commit(update);
         let state: OrderState = order.state.parse()?;
         let order_state = state.can_become(OrderState::Refunded).then_some(OrderState::Refunded);
         if let Some(state) = order_state {
-            self.set_order_state(payment.order, state).await?;
+            self.set_order_state(payment.order, state);
         }
-        self.append_to_outbox(OutboxEvent::OrderRefunded { order: payment.order }).await?;
+        self.append_to_outbox(OutboxEvent::OrderRefunded { order: payment.order })?;
         Ok(Refund { payment, is_new: true, order_state })
     }
 }
@@ -136,14 +136,14 @@ impl CancelStore for TenantStore {
             let order = scope.with_items(row).await?;
             canceller.check(&order)?;
             let order = order.in_state(OrderState::Cancelled);
-            scope.set_order_state(id, order.state).await?;
+            scope.set_order_state(id, order.state);
             scope.release_stock(&order).await?;
             // The payment is due immediately, so that the reconciler voids it.
             let update = scope
                 .update_by_id::<payment::Entity>(payment.id.uuid())
                 .col_expr(payment::Column::ReconcileAt, Expr::value(scope.now()));
-            scope.run(update).await?;
-            scope.record(request, &order).await?;
+            scope.update_at_commit(update);
+            scope.record(request, &order);
             scope.commit().await?;
             OrderCancelled { order_id: &order.id }.emit(&self.pool().business);
             Ok(Idempotent::Executed(order))

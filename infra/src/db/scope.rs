@@ -7,9 +7,9 @@ use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::TenantId;
 use glasshouse_domain::page::{Page, PageRequest};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, Insert, IntoActiveModel,
-    ModelTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Related, Select, SelectTwoRequired,
-    Statement, UpdateMany, Value,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait, Insert,
+    IntoActiveModel, ModelTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, Related,
+    Select, SelectTwoRequired, Statement, UpdateMany, Value,
 };
 use time::OffsetDateTime;
 use tracing::{Instrument, Span};
@@ -20,6 +20,7 @@ use super::entity::{IdentifiedEntity, TenantEntity};
 use super::failure::{Constraint, violated_constraint};
 use super::open_transaction::OpenTransaction;
 use super::suspicion::Suspicion;
+use super::writes::{Write, Writes};
 
 /// One transaction of one tenant. Dropped without [`Scope::commit`], it is rolled back.
 pub(super) struct Scope {
@@ -29,6 +30,7 @@ pub(super) struct Scope {
     tenant: TenantId,
     now: OffsetDateTime,
     suspicion: Suspicion,
+    writes: Writes,
 }
 
 impl Scope {
@@ -38,7 +40,7 @@ impl Scope {
         (tenant, now): (TenantId, OffsetDateTime),
         pool: &Pool,
     ) -> Self {
-        Self { span, transaction, tenant, now, suspicion: pool.suspicion.clone() }
+        Self { span, transaction, tenant, now, suspicion: pool.suspicion.clone(), writes: Writes::default() }
     }
 
     /// The time at which this transaction began, by the clock of the database. What is stored or decided in it uses this
@@ -170,6 +172,11 @@ impl Scope {
         Ok(self.within(update.exec(&*self.transaction)).await?.rows_affected)
     }
 
+    /// Makes an update with the commit, together with other writes. No query of this transaction sees it.
+    pub(super) fn update_at_commit<E: TenantEntity>(&self, update: UpdateMany<E>) {
+        self.writes.add(Write::update(E::default().table_name(), update.into_query()));
+    }
+
     /// Runs an update. Returns the rows that it changed, as they are afterwards.
     pub(super) async fn run_returning<E, T>(&self, update: UpdateMany<E>) -> Result<Vec<T>, StoreFailure>
     where
@@ -213,6 +220,17 @@ impl Scope {
         Ok(())
     }
 
+    /// Adds rows of one table with the commit, together with other writes. No query of this transaction sees them.
+    pub(super) fn insert_at_commit<M>(&self, rows: impl IntoIterator<Item = M>)
+    where
+        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
+        <M::Entity as EntityTrait>::ActiveModel: ActiveModelTrait<Entity = M::Entity>,
+        M::Entity: TenantEntity,
+    {
+        let rows = rows.into_iter().map(|row| self.own(row));
+        self.writes.add(Write::insert(M::Entity::default().table_name(), Insert::many(rows).into_query()));
+    }
+
     /// Adds a row. Returns the constraint of a business rule that it violates, if there is one.
     pub(super) async fn insert_checked<M>(&self, row: M) -> Result<Result<(), Constraint>, StoreFailure>
     where
@@ -224,8 +242,9 @@ impl Scope {
         Ok(self.checked(insertion).await?.map(drop))
     }
 
-    /// Commits the transaction.
+    /// Makes the writes that wait for it, and commits the transaction.
     pub(super) async fn commit(self) -> Result<(), StoreFailure> {
+        self.within(self.writes.send(&*self.transaction)).await?;
         self.within(self.transaction.commit()).await
     }
 

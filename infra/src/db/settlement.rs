@@ -70,7 +70,7 @@ fn sales<'a>(tenant_id: &'a str, order: &'a Order) -> Vec<Sale<'a>> {
 }
 
 impl Scope {
-    /// Settles a payment and its order. Idempotent: a settled payment stays unchanged.
+    /// Settles a payment and its order, at the commit. Idempotent: a settled payment stays unchanged.
     pub(super) async fn settle(
         &self,
         id: PaymentId,
@@ -82,29 +82,29 @@ impl Scope {
         let order_state: OrderState = order.state.parse()?;
         let settlement = Settlement::decide(payment.state, order_state, outcome);
         if let Some(state) = settlement.payment_state() {
-            self.settle_payment(id, state, outcome, settlement.requires_refund()).await?;
+            self.settle_payment(id, state, outcome, settlement.requires_refund());
         }
         if let Some(state) = settlement.order_state() {
-            self.set_order_state(payment.order, state).await?;
+            self.set_order_state(payment.order, state);
         }
         if settlement.releases_stock() {
             let order = self.with_items(order).await?;
             self.release_stock(&order).await?;
         }
         if let Some(event) = settlement.event(payment.order) {
-            self.append_to_outbox(event).await?;
+            self.append_to_outbox(event)?;
         }
         let order_state = settlement.order_state().unwrap_or(order_state);
         Ok(Settled { settlement, payment: id, order: payment.order, order_state })
     }
 
-    async fn settle_payment(
+    fn settle_payment(
         &self,
         id: PaymentId,
         state: PaymentState,
         outcome: &ChargeOutcome,
         requires_refund: bool,
-    ) -> Result<(), StoreFailure> {
+    ) {
         let mut update = self
             .update_by_id::<payment::Entity>(id.uuid())
             .col_expr(payment::Column::State, state.as_str().into());
@@ -116,8 +116,7 @@ impl Scope {
                 .col_expr(payment::Column::RefundRequestedAt, Expr::value(self.now()))
                 .col_expr(payment::Column::ReconcileAt, Expr::value(self.now()));
         }
-        self.run(update).await?;
-        Ok(())
+        self.update_at_commit(update);
     }
 
     /// Releases the stock that an order reserved.
@@ -127,10 +126,11 @@ impl Scope {
         Ok(())
     }
 
-    /// Adds a message for the relay, in the transaction of the change that it reports.
-    pub(super) async fn append_to_outbox(&self, event: OutboxEvent) -> Result<(), StoreFailure> {
+    /// Adds a message for the relay, with the commit of the change that it reports.
+    pub(super) fn append_to_outbox(&self, event: OutboxEvent) -> Result<(), StoreFailure> {
         let message = outbox_message::Model::new(self.tenant(), &event, self.now())?;
-        self.insert([message]).await
+        self.insert_at_commit([message]);
+        Ok(())
     }
 }
 

@@ -100,8 +100,13 @@ fn texts(body: &[u8]) -> Vec<String> {
     parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect()
 }
 
-/// The verb and the table of a statement; the whole statement, if it selects from no table.
+/// The verb and the table of a statement, or of each part of a statement that writes to several; the whole statement, if it
+/// selects from no table.
 fn in_short(sql: &str) -> String {
+    if sql.starts_with("WITH ") {
+        let parts = sql.split(" AS (").skip(1).map(in_short);
+        return parts.collect::<Vec<_>>().join(", ");
+    }
     let words: Vec<_> = sql.split([' ', '\n']).filter(|word| !word.is_empty()).collect();
     let after = |keyword: &str| {
         let found = words.iter().position(|word| *word == keyword).map(|position| words[position + 1]);

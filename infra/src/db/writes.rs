@@ -1,0 +1,129 @@
+//! Writes that a transaction sends together, with its commit: one statement on Postgres, which costs it about half of what one
+//! statement for each table does.
+
+use std::sync::{Mutex, PoisonError};
+
+use sea_orm::sea_query::{
+    CommonTableExpression, Expr, InsertStatement, SelectStatement, UpdateStatement, WithClause, WithQuery,
+};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+
+/// The writes of a transaction that wait for its commit.
+#[derive(Debug, Default)]
+pub(super) struct Writes(Mutex<Vec<Write>>);
+
+/// A change of one table whose result is of no interest.
+#[derive(Debug)]
+pub(super) struct Write {
+    table: &'static str,
+    change: Change,
+}
+
+#[derive(Debug)]
+enum Change {
+    Insert(InsertStatement),
+    Update(UpdateStatement),
+}
+
+impl Write {
+    pub(super) const fn insert(table: &'static str, statement: InsertStatement) -> Self {
+        Self { table, change: Change::Insert(statement) }
+    }
+
+    pub(super) const fn update(table: &'static str, statement: UpdateStatement) -> Self {
+        Self { table, change: Change::Update(statement) }
+    }
+}
+
+impl Writes {
+    pub(super) fn add(&self, write: Write) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(write);
+    }
+
+    /// Sends all of them, in their order.
+    pub(super) async fn send(&self, connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+        let writes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        // SQLite has no writes within a query, and no network that they would have to pass.
+        let is_one_statement = connection.get_database_backend() == DbBackend::Postgres;
+        for writes in groups(writes) {
+            if writes.len() > 1 && is_one_statement {
+                connection.execute(&together(writes)).await?;
+                continue;
+            }
+            for write in writes {
+                match write.change {
+                    Change::Insert(statement) => connection.execute(&statement).await?,
+                    Change::Update(statement) => connection.execute(&statement).await?,
+                };
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The writes that can be one statement. Its parts do not see each other, and change a row only once: a write to a table that
+/// another one of them writes to begins the next statement.
+fn groups(writes: Vec<Write>) -> Vec<Vec<Write>> {
+    let mut groups: Vec<Vec<Write>> = Vec::new();
+    for write in writes {
+        match groups.last_mut() {
+            Some(group) if group.iter().all(|other| other.table != write.table) => group.push(write),
+            _ => groups.push(vec![write]),
+        }
+    }
+    groups
+}
+
+/// One statement that makes all writes. Constraints are checked at its end.
+fn together(writes: Vec<Write>) -> WithQuery {
+    let mut with = WithClause::new();
+    for (number, write) in writes.into_iter().enumerate() {
+        let mut part = CommonTableExpression::new();
+        part.table_name(format!("write_{number}"));
+        match write.change {
+            Change::Insert(statement) => part.query(statement),
+            Change::Update(statement) => part.query(statement),
+        };
+        with.cte(part);
+    }
+    with.query(SelectStatement::new().expr(Expr::val(1)).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::sea_query::PostgresQueryBuilder;
+
+    use super::*;
+
+    fn insert(table: &'static str, id: i32) -> Write {
+        let mut statement = InsertStatement::new();
+        statement.into_table(table).columns(["id"]).values_panic([id.into()]);
+        Write::insert(table, statement)
+    }
+
+    fn update(table: &'static str, state: &str) -> Write {
+        let statement = UpdateStatement::new().table(table).value("state", state).to_owned();
+        Write::update(table, statement)
+    }
+
+    #[test]
+    fn writes_to_several_tables_are_one_statement() {
+        let statement = together(vec![insert("orders", 1), update("payments", "paid")]);
+        assert_eq!(
+            statement.to_string(PostgresQueryBuilder),
+            r#"WITH "write_0" AS (INSERT INTO "orders" ("id") VALUES (1)) , "write_1" AS (UPDATE "payments" SET "state" = 'paid') SELECT 1"#
+        );
+    }
+
+    #[test]
+    fn two_writes_to_one_table_are_two_statements_in_their_order() {
+        let writes = ["orders", "payments", "orders", "products", "payments", "orders"];
+        let tables = groups(writes.into_iter().map(|table| update(table, "paid")).collect());
+        let tables: Vec<Vec<_>> =
+            tables.iter().map(|group| group.iter().map(|write| write.table).collect()).collect();
+        assert_eq!(
+            tables,
+            [vec!["orders", "payments"], vec!["orders", "products", "payments"], vec!["orders"]]
+        );
+    }
+}
