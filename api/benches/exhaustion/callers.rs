@@ -73,12 +73,16 @@ fn percent(requests: &[Outcome]) -> f64 {
 }
 
 async fn call(service: &Service, caller: usize, end: Instant) -> Vec<Outcome> {
-    let client = client(caller.is_multiple_of(2));
+    let keeps_connection = caller.is_multiple_of(2);
+    let client = client(keeps_connection);
     let mut requests = Vec::new();
     while Instant::now() < end {
         let path = ["/v1/products", "/v1/users/me", "/v1/orders?limit=5"][requests.len() % 3];
         let request = client.get(service.url(path)).bearer_auth(&service.token);
-        requests.push(latency(request).await);
+        let outcome = latency(request).await;
+        requests.push(outcome.map_err(|reason| {
+            format!("{reason} ({})", if keeps_connection { "kept connection" } else { "new connection" })
+        }));
         tokio::time::sleep(PAUSE).await;
     }
     requests

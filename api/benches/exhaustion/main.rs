@@ -17,6 +17,7 @@ mod attacks;
 mod callers;
 mod service;
 
+use std::thread;
 use std::time::Duration;
 
 use self::attacks::{ATTACKS, Attack};
@@ -29,35 +30,51 @@ const QUIET: Duration = Duration::from_secs(3);
 /// How long an attack lasts.
 const ATTACK: Duration = Duration::from_secs(10);
 
-#[actix_web::main]
-async fn main() {
+fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let build = if cfg!(debug_assertions) { "development build" } else { "release build" };
-    println!("{build}, {} cores", std::thread::available_parallelism().unwrap());
+    println!("{build}, {} cores", thread::available_parallelism().unwrap());
     println!();
     println!(
-        "| attack | resident memory before | at its peak | 5 s after | requests of others that succeed | their p95 before | during | management port answers |"
+        "| attack | requests or connections of it | resident memory before | at its peak | 5 s after | requests of others that succeed | their p95 before | during | management port answers |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for attack in ATTACKS {
         if wanted.is_empty() || wanted.iter().any(|name| name == attack.name) {
-            measure(&attack).await;
+            measure(&attack);
         }
     }
 }
 
-async fn measure(attack: &Attack) {
-    let service = Service::start(attack.descriptors, attack.settings).await;
-    attack.prepare(&service).await;
-    let quiet = Callers::run(&service, QUIET).await;
+/// Lets the service and its callers go first on the cores that they share with the attackers, who have machines of their own.
+fn give_way() {
+    rustix::process::nice(19).unwrap();
+}
+
+/// Runs a task on this thread.
+fn block_on<T>(task: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(task)
+}
+
+fn measure(attack: &Attack) {
+    let service = block_on(Service::start(attack.descriptors, attack.settings));
+    block_on(attack.prepare(&service));
+    let quiet = block_on(Callers::run(&service, QUIET));
     let before = service.memory();
     service.reset_peak_memory();
-    let (callers, ()) = tokio::join!(Callers::run(&service, ATTACK), attack.run(&service, ATTACK));
+    let (repetitions, callers) = thread::scope(|scope| {
+        let attack = scope.spawn(|| {
+            give_way();
+            block_on(attack.run(&service, ATTACK))
+        });
+        let callers = block_on(Callers::run(&service, ATTACK));
+        (attack.join().unwrap(), callers)
+    });
     let peak = service.peak_memory();
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    block_on(async { tokio::time::sleep(Duration::from_secs(5)).await });
     println!(
-        "| {} | {before} MiB | {peak} MiB | {} MiB | {:.1} % | {:.0} ms | {:.0} ms | {:.0} % |",
+        "| {} | {repetitions} | {before} MiB | {peak} MiB | {} MiB | {:.1} % | {:.0} ms | {:.0} ms | {:.0} % |",
         attack.description,
         service.memory(),
         callers.succeeded_percent(),

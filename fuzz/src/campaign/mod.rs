@@ -32,8 +32,8 @@ struct Arguments {
     /// Runs a target on one input again, such as the file of a finding.
     #[arg(long, value_name = "FILE")]
     repeat: Option<PathBuf>,
-    /// Write the results to the section of this Markdown page between the marks `fuzz:begin` and `fuzz:end`.
-    #[arg(long)]
+    /// Write the results of all targets to the section of this Markdown page between the marks `fuzz:begin` and `fuzz:end`.
+    #[arg(long, conflicts_with = "targets")]
     markdown: Option<PathBuf>,
     /// Print the names of the targets, and exit.
     #[arg(long)]

@@ -38,6 +38,10 @@ fn run(input: &[u8]) {
         assert!(!key.is_empty() && key.chars().all(is_token), "{key:?} is no token");
         assert!(text.contains(key.as_str()) || text.contains('%'), "{key:?} was not sent");
     }
+    let count = text.split(['\n', ',']).count();
+    for (key, value) in text.split(['\n', ',']).filter_map(plain_member).filter(|_| count <= 64) {
+        assert!(found.contains_key(key), "{key}={value} is lost");
+    }
     // OpenTelemetry's propagator encodes neither percent signs nor properties. The service injects no baggage.
     let is_plain = |text: &str| !text.contains('%');
     let properties =
@@ -50,6 +54,13 @@ fn run(input: &[u8]) {
     let again = PROPAGATOR.with(|propagator| propagator.extract(&injected));
     let is_too_long = injected.get("baggage").is_some_and(|written| written.len() > 8192);
     assert!(is_too_long || members(&again) == found, "{found:?} was injected as {injected:?}");
+}
+
+/// A member that every reader of the specification accepts.
+fn plain_member(member: &str) -> Option<(&str, &str)> {
+    let (key, value) = member.split_once('=')?;
+    let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_plain(key) && is_plain(value)).then_some((key, value))
 }
 
 fn members(context: &Context) -> HashMap<String, String> {

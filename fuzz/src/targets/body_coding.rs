@@ -25,7 +25,7 @@ pub(super) const TARGET: Target = Target {
 };
 
 /// The maximum size of a body, in bytes.
-const LIMIT: usize = 256;
+const LIMIT: usize = 64;
 
 fn run(input: &[u8]) {
     let Some(end) = input.iter().position(|byte| *byte == b'\n') else { return };

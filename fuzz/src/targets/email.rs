@@ -13,6 +13,7 @@ pub(super) const TARGET: Target = Target {
         "andre\u{301}@b.example",
         "\"a b\"@example.com",
         "İ@example.com",
+        "H\u{331}@example.com",
         "ada@[127.0.0.1]",
         "Ada <ada@example.com>",
         "ada@localhost",

@@ -17,6 +17,7 @@ pub(super) const TARGET: Target = Target {
         r#"{"latency_ms":20,"error_rate":0.5,"timeout_rate":0,"decline_rate":1}"#,
         r#"{"latency_ms":60001}"#,
         r#"{"error_rate":-0.0,"decline_rate":1e-300}"#,
+        r#"{"timeout_rate":1.5}"#,
         "{}",
     ],
     dictionary: &[

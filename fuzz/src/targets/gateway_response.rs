@@ -12,6 +12,7 @@ pub(super) const TARGET: Target = Target {
         r#"{"key":"018f3c2a","amount_minor":1250,"currency":"USD","status":"succeeded","decline_reason":null}"#,
         r#"{"key":"k","amount_minor":-1,"currency":"","status":"declined","decline_reason":" do not honor\n","more":{}}"#,
         r#"{"key":"k","amount_minor":1e2,"currency":"USD","status":"refunded"}"#,
+        r#"{"key":"k","amount_minor":100,"currency":"EUR","status":"refunded","decline_reason":null}"#,
         r#"{"charges":[{"key":"a","amount_minor":0,"currency":"","status":"declined"}],"evicted":0}"#,
         r#"{"amount_minor":9223372036854775807,"currency":"\ud83d\ude00"}"#,
     ],

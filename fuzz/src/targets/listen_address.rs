@@ -17,6 +17,7 @@ pub(super) const TARGET: Target = Target {
         "api",
         "-a:1",
         ":1",
+        "api:+1",
     ],
     dictionary: &[":", "[::1]", "0.0.0.0", "+", "-", ".", "65535"],
     run,

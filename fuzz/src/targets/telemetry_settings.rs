@@ -13,6 +13,7 @@ pub(super) const TARGET: Target = Target {
         "OTEL_SERVICE_NAME=shop\nOTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=staging,zone = b%2Cc",
         "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4317\nOTEL_SDK_DISABLED=true",
         "OTEL_TRACES_SAMPLER=parentbased_traceidratio\nOTEL_TRACES_SAMPLER_ARG=0.1",
+        "OTEL_TRACES_SAMPLER=traceidratio\nOTEL_TRACES_SAMPLER_ARG=1.5\nSENTRY_TRACES_SAMPLE_RATE=-0.5",
         "RUST_LOG=warn,shop=debug\nOTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS=GET,POST",
         "SENTRY_DSN=https://hunter2@sentry.invalid/1\nSENTRY_TRACES_SAMPLE_RATE=1e-3",
         "PYROSCOPE_SERVER_ADDRESS=http://pyroscope:4040",

@@ -13,7 +13,7 @@ use super::repeat_until;
 use crate::service::Service;
 
 /// 62 MB of zeros are 60 KB in gzip.
-pub(super) async fn inflating(service: &Service, end: Instant) {
+pub(super) async fn inflating(service: &Service, end: Instant) -> usize {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(&vec![0; 62_000_000]).unwrap();
     let (body, client) = (encoder.finish().unwrap(), Client::new());
@@ -21,10 +21,10 @@ pub(super) async fn inflating(service: &Service, end: Instant) {
         let request = client.post(service.url("/v1/auth/login")).header("Content-Type", "application/json");
         request.header("Content-Encoding", "gzip").body(body.clone()).send().await
     })
-    .await;
+    .await
 }
 
-pub(super) async fn slow(service: &Service, end: Instant) {
+pub(super) async fn slow(service: &Service, end: Instant) -> usize {
     let head = "POST /v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                 Content-Length: 60000\r\n\r\n";
     repeat_until(end, 540, async |_| {
@@ -39,5 +39,5 @@ pub(super) async fn slow(service: &Service, end: Instant) {
             }
         }
     })
-    .await;
+    .await
 }

@@ -10,7 +10,7 @@ use super::repeat_until;
 use crate::service::Service;
 
 /// Each connection sends a whole request first, as the head of a connection's first request is limited by most servers.
-pub(super) async fn slow_heads(service: &Service, end: Instant) {
+pub(super) async fn slow_heads(service: &Service, end: Instant) -> usize {
     repeat_until(end, 540, async |_| {
         let mut connection = TcpStream::connect(service.address).await?;
         connection.write_all(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
@@ -26,11 +26,11 @@ pub(super) async fn slow_heads(service: &Service, end: Instant) {
         }
         Ok::<_, io::Error>(())
     })
-    .await;
+    .await
 }
 
 /// Pipelines requests for more than fits into the buffers of the sockets, and reads nothing.
-pub(super) async fn slow_readers(service: &Service, end: Instant) {
+pub(super) async fn slow_readers(service: &Service, end: Instant) -> usize {
     let requests = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(8);
     repeat_until(end, 540, async |_| {
         let mut connection = TcpStream::connect(service.address).await?;
@@ -41,14 +41,14 @@ pub(super) async fn slow_readers(service: &Service, end: Instant) {
         }
         Ok::<_, io::Error>(())
     })
-    .await;
+    .await
 }
 
 /// Each connection is opened again as soon as it is closed.
-pub(super) async fn idle(service: &Service, end: Instant) {
+pub(super) async fn idle(service: &Service, end: Instant) -> usize {
     repeat_until(end, 3000, async |_| {
         let mut connection = TcpStream::connect(service.address).await?;
         connection.read(&mut [0; 1024]).await
     })
-    .await;
+    .await
 }

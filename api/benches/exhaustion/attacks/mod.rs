@@ -95,8 +95,8 @@ impl Attack {
         }
     }
 
-    /// Attacks the service for a time.
-    pub(crate) async fn run(&self, service: &Service, length: Duration) {
+    /// Attacks the service for a time. Returns how often a client began anew: with a request, or with a connection.
+    pub(crate) async fn run(&self, service: &Service, length: Duration) -> usize {
         let end = Instant::now() + length;
         match self.kind {
             Kind::InflatingBodies => bodies::inflating(service, end).await,
@@ -113,16 +113,24 @@ impl Attack {
     }
 }
 
-/// Runs this many clients, each of which repeats what it does until the end. One that fails takes a short rest.
-async fn repeat_until<T, E>(end: Instant, clients: usize, action: impl AsyncFn(usize) -> Result<T, E>) {
+/// Runs this many clients, each of which repeats what it does until the end. One that fails takes a short rest. Returns the number
+/// of all repetitions.
+async fn repeat_until<T, E>(
+    end: Instant,
+    clients: usize,
+    action: impl AsyncFn(usize) -> Result<T, E>,
+) -> usize {
     let client = async |n| {
+        let mut repetitions = 0;
         while Instant::now() < end {
+            repetitions += 1;
             let rest = tokio::time::sleep_until(end.into());
             let failed = tokio::select! { outcome = action(n) => outcome.is_err(), () = rest => false };
             if failed {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
+        repetitions
     };
-    join_all((0..clients).map(client)).await;
+    join_all((0..clients).map(client)).await.into_iter().sum()
 }

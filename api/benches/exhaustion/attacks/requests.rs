@@ -11,18 +11,18 @@ use crate::service::Service;
 const EMAIL: &str = "leaver@acme.example";
 const PASSWORD: &str = "a password of a leaver";
 
-pub(super) async fn swagger_ui(service: &Service, end: Instant) {
+pub(super) async fn swagger_ui(service: &Service, end: Instant) -> usize {
     let client = Client::new();
     repeat_until(end, 200, async |_| {
         let request = client.get(service.url("/docs/swagger-ui-bundle.js")).header("Accept-Encoding", "gzip");
         request.send().await?.bytes().await
     })
-    .await;
+    .await
 }
 
-pub(super) async fn readiness(service: &Service, end: Instant) {
+pub(super) async fn readiness(service: &Service, end: Instant) -> usize {
     let client = Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
-    repeat_until(end, 3000, async |_| client.get(service.url("/health/ready")).send().await).await;
+    repeat_until(end, 3000, async |_| client.get(service.url("/health/ready")).send().await).await
 }
 
 pub(super) async fn deactivate_a_user(service: &Service) {
@@ -40,10 +40,10 @@ pub(super) async fn deactivate_a_user(service: &Service) {
     request.send().await.unwrap().error_for_status().unwrap();
 }
 
-pub(super) async fn deactivated_user(service: &Service, end: Instant) {
+pub(super) async fn deactivated_user(service: &Service, end: Instant) -> usize {
     let client = Client::new();
     repeat_until(end, 40, async |_| {
         client.get(service.url("/v1/users/me")).bearer_auth(service.kept_token()).send().await
     })
-    .await;
+    .await
 }

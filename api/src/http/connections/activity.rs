@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use super::catch_up::CATCH_UP;
+use super::close_reason::CloseReason;
 use super::open::OpenConnections;
 
 /// How long a client may go on without reading once the server waits to close the connection.
@@ -82,40 +83,6 @@ enum Phase {
     KeptAlive,
     /// The last request was answered, and the connection is about to close.
     Closing,
-}
-
-/// Why the server closes a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseReason {
-    /// The head of a request did not arrive in time.
-    HeadTimeout,
-    /// There was no request for too long.
-    IdleTimeout,
-    /// The client did not read a response in time.
-    SlowReader,
-    /// It made room for another connection.
-    MadeRoom,
-    /// The server shuts down, and the connection was idle.
-    Shutdown,
-}
-
-impl CloseReason {
-    /// Whether the client was too late, which it is not before everything is read that arrived in time.
-    const fn is_deadline_of_client(self) -> bool {
-        !matches!(self, Self::MadeRoom | Self::Shutdown)
-    }
-
-    /// The value of the metric's label.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::HeadTimeout => "head_timeout",
-            Self::IdleTimeout => "idle_timeout",
-            Self::SlowReader => "slow_reader",
-            Self::MadeRoom => "made_room",
-            Self::Shutdown => "shutdown",
-        }
-    }
 }
 
 impl Activity {
@@ -282,8 +249,8 @@ impl Activity {
             // The next head waits until the client has read the response.
             Phase::Head if of_reader.is_some() => None,
             Phase::New | Phase::KeptAlive if self.0.connections.is_closing() => {
-                let patience = LAST_REQUEST_TIMEOUT.min(timeouts.keep_alive);
-                Some((since + patience, CloseReason::Shutdown))
+                let timeout = LAST_REQUEST_TIMEOUT.min(timeouts.keep_alive);
+                Some((since + timeout, CloseReason::Shutdown))
             }
             Phase::New | Phase::Head => Some((since + timeouts.head, CloseReason::HeadTimeout)),
             Phase::KeptAlive => Some((since + timeouts.keep_alive, CloseReason::IdleTimeout)),

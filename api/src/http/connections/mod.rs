@@ -4,14 +4,16 @@
 
 mod activity;
 mod catch_up;
+mod close_reason;
 mod descriptors;
 mod open;
 mod pieces;
 mod server;
 mod stream;
 
-pub use activity::{Activity, CloseReason, ConnectionTimeouts};
+pub use activity::{Activity, ConnectionTimeouts};
 pub use catch_up::sleep_and_catch_up;
+pub use close_reason::CloseReason;
 pub use descriptors::{connections_within, raise_descriptor_limit};
 pub use open::{OpenConnection, OpenConnections};
 pub use pieces::Pieces;

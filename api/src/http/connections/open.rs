@@ -11,7 +11,8 @@ use glasshouse_telemetry::service::metrics::ConnectionMetrics;
 use tokio::net::TcpStream;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::activity::{Activity, CloseReason, ConnectionTimeouts};
+use super::activity::{Activity, ConnectionTimeouts};
+use super::close_reason::CloseReason;
 use super::server::ServerConnections;
 use super::stream::WatchedStream;
 
