@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test chaos fuzz trace-context bench-telemetry exhaustion overload lint lint-format lint-clippy lint-docs alerting \
-	drills drill drill-stack drill-program deny openapi openapi-lint schemathesis contract dashboards dashboards-check follow-a-trace \
+	drills drill drill-stack drill-program deny openapi openapi-lint schemathesis contract dashboards mixin dashboards-check follow-a-trace \
 	stack clean-stack
 
 help: ## List these targets
@@ -91,6 +91,12 @@ contract: ## Generate docs/telemetry-contract.json and the tables in docs/teleme
 
 dashboards: ## Generate grafana/dashboards
 	cargo run --locked --bin dashboards
+
+# Where `make mixin` writes.
+MIXIN ?= target/mixin
+
+mixin: ## Export dashboards for import into any Grafana, and a mixin of dashboards and rules
+	cargo run --locked --bin dashboards -- export $(MIXIN)
 
 dashboards-check: ## Run every dashboard query against the stack's Prometheus, while average-load runs
 	cargo run --locked --bin drill -- dashboards

@@ -1,4 +1,4 @@
-//! Reads the alerts from `deploy/prometheus/rules` and the catalogue.
+//! Reads the alerts from `deploy/prometheus/rules` and the catalogue, and the expressions that they compare.
 
 use anyhow::{Context, Result};
 use glasshouse_drill::catalogue::Catalogue;
@@ -6,11 +6,17 @@ use glasshouse_drill::project::{Project, kebab_case};
 use glasshouse_drill::promql::{Condition, conditions, parse};
 use glasshouse_drill::rules::{Rule, RuleFiles};
 
+use crate::inhibitions::Inhibitions;
 use crate::model::{Alert, Threshold};
+use crate::series::Series;
 
-/// All alerts, in the order of the rules.
+/// All alerts, in the order of the rules, and the series that they use.
 #[derive(Clone, Debug)]
-pub struct Alerts(Vec<Alert>);
+pub struct Alerts {
+    alerts: Vec<Alert>,
+    series: Series,
+    inhibitions: Inhibitions,
+}
 
 impl Alerts {
     /// Reads the rules and the catalogue.
@@ -21,7 +27,40 @@ impl Alerts {
         let catalogue = Catalogue::read(&project.catalogue())?;
         let rules = RuleFiles::read(&project.rules())?.rules()?;
         let alerts = rules.iter().filter(|rule| rule.alert.is_some());
-        Ok(Self(alerts.map(|rule| alert(rule, &catalogue)).collect::<Result<_>>()?))
+        let alerts = alerts.map(|rule| alert(rule, &catalogue)).collect::<Result<_>>()?;
+        Ok(Self {
+            alerts,
+            series: Series::read(project)?,
+            inhibitions: Inhibitions::read(&project.alertmanager_config())?,
+        })
+    }
+
+    /// The inhibitions of Alertmanager.
+    pub fn inhibitions(&self) -> &Inhibitions {
+        &self.inhibitions
+    }
+
+    /// The series that rules and dashboards use.
+    pub fn series(&self) -> &Series {
+        &self.series
+    }
+
+    /// The left side of the first condition of an alert, in terms of metrics, so that every variable filters it.
+    ///
+    /// # Errors
+    /// The rules have no such alert.
+    pub fn value(&self, name: &str) -> Result<String> {
+        self.value_of(name, 0)
+    }
+
+    /// As [`value`](Self::value), of another condition, counted from 0.
+    ///
+    /// # Errors
+    /// The rules have no such alert, or it has no such condition.
+    pub fn value_of(&self, name: &str, condition: usize) -> Result<String> {
+        let value = self.named(name)?.values.get(condition);
+        let value = value.with_context(|| format!("{name} has no condition {condition}"))?;
+        Ok(self.series.expand(value))
     }
 
     /// The alert with this name.
@@ -29,7 +68,7 @@ impl Alerts {
     /// # Errors
     /// The rules have no such alert.
     pub fn named(&self, name: &str) -> Result<&Alert> {
-        self.0
+        self.alerts
             .iter()
             .find(|alert| alert.name == name)
             .with_context(|| format!("the rules have no alert {name}"))
@@ -37,7 +76,7 @@ impl Alerts {
 
     /// All alerts, in the order of the rules.
     pub fn iter(&self) -> impl Iterator<Item = &Alert> {
-        self.0.iter()
+        self.alerts.iter()
     }
 }
 
@@ -50,13 +89,19 @@ fn alert(rule: &Rule, catalogue: &Catalogue) -> Result<Alert> {
     Ok(Alert {
         summary: annotation("summary"),
         severity: label("severity"),
-        dashboard: annotation("dashboard_url").rsplit('/').next().unwrap_or_default().to_owned(),
+        dashboard: uid(&annotation("dashboard_url")),
         runbook: kebab_case(&name),
         scenario: entry.with_context(|| format!("{name}: not in the catalogue"))?.scenario.clone(),
-        value: conditions.first().map_or_else(|| rule.expr.clone(), |first| first.value.to_string()),
+        values: conditions.iter().map(|condition| condition.value.to_string()).collect(),
         thresholds: conditions.iter().map(threshold).collect(),
         name,
     })
+}
+
+/// The uid in the URL of a dashboard, such as `https://grafana.example.org/d/glasshouse-overview?var-job=x`.
+fn uid(url: &str) -> String {
+    let path = url.split('?').next().unwrap_or_default();
+    path.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// The threshold of a condition. `== 0` applies to values that should be 1, and `== 1` to values that should be 0.

@@ -2,14 +2,22 @@
 //!
 //! - [`pages`]: the dashboards. **Start reading here.**
 //! - [`model`]: the typed building blocks of a dashboard.
+//! - [`series`]: filters every query by the variables of its dashboard.
+//! - [`export`]: dashboards and rules for another monitoring stack.
 //! - [`alerts`]: the alerts with their thresholds, read from the rules, so that a panel turns red where its alert fires.
 //!
 //! Of `glasshouse-drill` it uses what reads the repository (project, catalogue, rules, PromQL, data sources), and nothing
 //! that runs a stack.
 
 pub mod alerts;
+pub mod export;
+pub mod inhibitions;
+pub mod lint;
 pub mod model;
 pub mod pages;
+pub mod series;
+
+mod promql_text;
 
 use std::path::{Path, PathBuf};
 
@@ -24,12 +32,15 @@ use glasshouse_drill::project::Project;
 /// The rules or the catalogue cannot be read, or a dashboard shows an unknown alert.
 pub fn files(root: &Path) -> Result<Vec<(PathBuf, String)>> {
     let project = Project::new(root);
-    let dashboards = pages::all(&Alerts::read(&project)?)?;
-    let file = |dashboard: &model::Dashboard| {
+    let alerts = Alerts::read(&project)?;
+    let dashboards = pages::all(&alerts)?;
+    let mut files =
+        vec![(project.dashboards().join(".lint"), lint::configuration(&dashboards, alerts.series())?)];
+    for dashboard in &dashboards {
         let text = serde_json::to_string_pretty(&dashboard.to_json())? + "\n";
-        Ok((project.dashboards().join(dashboard.file_name()), text))
-    };
-    dashboards.iter().map(file).collect()
+        files.push((project.dashboards().join(dashboard.file_name()), text));
+    }
+    Ok(files)
 }
 
 /// Writes the files of `grafana/dashboards`.

@@ -75,6 +75,25 @@ impl RuleFiles {
         Ok(rules)
     }
 
+    /// The groups of all files as JSON, with the rules for which `is_wanted` is true.
+    ///
+    /// # Errors
+    /// A file has something that is not JSON, such as a key that is not text.
+    pub fn groups(&self, is_wanted: impl Fn(&serde_json::Value) -> bool) -> Result<Vec<serde_json::Value>> {
+        let mut groups = Vec::new();
+        for (name, file) in &self.0 {
+            let mut file = serde_json::to_value(file).with_context(|| name.clone())?;
+            for group in file["groups"].as_array_mut().into_iter().flatten() {
+                if let Some(rules) = group["rules"].as_array_mut() {
+                    rules.retain(&is_wanted);
+                }
+                groups.push(group.take());
+            }
+        }
+        groups.retain(|group| group["rules"].as_array().is_some_and(|rules| !rules.is_empty()));
+        Ok(groups)
+    }
+
     /// The names of all alerts.
     pub fn alerts(&self) -> Result<Vec<String>> {
         Ok(self.rules()?.into_iter().filter_map(|rule| rule.alert).collect())

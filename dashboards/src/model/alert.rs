@@ -17,8 +17,8 @@ pub struct Alert {
     pub runbook: String,
     /// The scenario that causes the alert.
     pub scenario: String,
-    /// The left side of its first condition, in PromQL.
-    pub value: String,
+    /// The left sides of its conditions, in PromQL.
+    pub values: Vec<String>,
     /// The thresholds of its conditions, in the order of the rule.
     pub thresholds: Vec<Threshold>,
 }

@@ -7,6 +7,7 @@ use super::alert::Alert;
 use super::panel::Panel;
 use super::row::Row;
 use super::variable::Variable;
+use crate::series::Series;
 
 /// The tag of all our dashboards, which their links select.
 const TAG: &str = "glasshouse";
@@ -19,6 +20,8 @@ pub struct Dashboard {
     description: String,
     variables: Vec<Variable>,
     rows: Vec<Row>,
+    range: &'static str,
+    refresh: &'static str,
 }
 
 impl Dashboard {
@@ -30,7 +33,16 @@ impl Dashboard {
             description: description.to_owned(),
             variables: Vec::new(),
             rows: Vec::new(),
+            range: "30m",
+            refresh: "10s",
         }
+    }
+
+    /// Sets the time range until now that is shown at first, such as `24h`. A longer one is refreshed every minute.
+    #[must_use]
+    pub fn range(mut self, range: &'static str) -> Self {
+        (self.range, self.refresh) = (range, "1m");
+        self
     }
 
     /// Adds a variable.
@@ -59,6 +71,24 @@ impl Dashboard {
         self.row(missing.into_iter().fold(row, |row, alert| row.panel(12, Panel::of_alert(alert))))
     }
 
+    /// Filters all PromQL by the variables, where a metric has their labels.
+    #[must_use]
+    pub fn filtered(mut self, series: &Series) -> Self {
+        let filters: Vec<_> = self.variables.iter().filter_map(Variable::filter).collect();
+        self.rows.iter_mut().flat_map(Row::panels_mut).for_each(|panel| panel.filter(series, &filters));
+        self
+    }
+
+    /// All panels, from top to bottom.
+    pub fn panels(&self) -> impl Iterator<Item = &Panel> {
+        self.rows.iter().flat_map(Row::panels)
+    }
+
+    /// The title.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
     /// The name of the file.
     pub fn file_name(&self) -> String {
         format!("{}.json", self.uid)
@@ -76,10 +106,10 @@ impl Dashboard {
             "schemaVersion": 41,
             "editable": false, // the files are written from code
             "graphTooltip": 1, // a crosshair that all panels share
-            "refresh": "10s",
-            "time": { "from": "now-30m", "to": "now" },
+            "refresh": self.refresh,
+            "time": { "from": format!("now-{}", self.range), "to": "now" },
             "timezone": "browser",
-            "templating": { "list": self.variables.iter().map(Variable::to_json).collect::<Vec<_>>() },
+            "templating": { "list": self.all_variables() },
             "annotations": { "list": annotations() },
             "links": [{
                 "type": "dashboards",
@@ -92,6 +122,16 @@ impl Dashboard {
             }],
             "panels": panels,
         })
+    }
+
+    /// The variables, after those of the data sources. Annotations always need Prometheus.
+    fn all_variables(&self) -> Vec<Value> {
+        let is_used = |source: &DataSource| {
+            *source == DataSource::Prometheus || self.panels().any(|panel| panel.uses(*source))
+        };
+        let all = [DataSource::Prometheus, DataSource::Loki, DataSource::Tempo, DataSource::Pyroscope];
+        let sources = all.into_iter().filter(is_used).map(Variable::data_source);
+        sources.chain(self.variables.iter().cloned()).map(|variable| variable.to_json()).collect()
     }
 }
 
@@ -143,7 +183,7 @@ mod tests {
             dashboard: dashboard.to_owned(),
             runbook: "disk-full".to_owned(),
             scenario: "disk-full".to_owned(),
-            value: "disk_used".to_owned(),
+            values: vec!["disk_used".to_owned()],
             thresholds: Vec::new(),
         }
     }

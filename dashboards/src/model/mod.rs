@@ -4,6 +4,7 @@
 
 mod alert;
 mod dashboard;
+mod links;
 mod panel;
 mod panel_json;
 mod query;

@@ -1,12 +1,14 @@
 //! A panel and its settings.
 
 use glasshouse_drill::grafana::FAULT_ONLY;
+use glasshouse_drill::grafana::data_source::DataSource;
 use serde_json::{Value, json};
 
 use super::alert::Alert;
 use super::query::Query;
-use super::threshold::{ColoredThreshold, Threshold};
+use super::threshold::{ColoredThreshold, States, Threshold};
 use super::unit::Unit;
+use crate::series::{Filter, Series};
 
 /// How a panel shows the results of its queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +51,17 @@ pub struct Panel {
     pub(super) queries: Vec<Query>,
     pub(super) alerts: Vec<Alert>,
     pub(super) threshold: Option<ColoredThreshold>,
+    pub(super) states: Option<States>,
     pub(super) min: Option<f64>,
     pub(super) max: Option<f64>,
     pub(super) no_value: Option<String>,
     pub(super) links: Vec<Value>,
+    pub(super) data_links: Vec<Value>,
+    pub(super) linked_sources: Vec<DataSource>,
+    pub(super) has_legend_values: bool,
+    pub(super) has_name: bool,
+    pub(super) unfiltered: Option<&'static str>,
+    pub(super) fixed_window: Option<&'static str>,
     pub(super) overrides: Vec<Value>,
     pub(super) transformations: Vec<Value>,
     pub(super) text: String,
@@ -69,10 +78,17 @@ impl Panel {
             queries: Vec::new(),
             alerts: Vec::new(),
             threshold: None,
+            states: None,
             min: (unit != Unit::None).then_some(0.0),
             max: None,
             no_value: None,
             links: Vec::new(),
+            data_links: Vec::new(),
+            linked_sources: Vec::new(),
+            has_legend_values: false,
+            has_name: false,
+            unfiltered: None,
+            fixed_window: None,
             overrides: Vec::new(),
             transformations: Vec::new(),
             text: String::new(),
@@ -88,7 +104,7 @@ impl Panel {
     pub(super) fn of_alert(alert: &Alert) -> Self {
         let description = "The value that the alert compares with its threshold, which is the line.";
         Self::new(Visualization::TimeSeries, Unit::Count, &alert.name, description)
-            .query(Query::range(&alert.value))
+            .query(Query::range(alert.values.first().cloned().unwrap_or_default()))
             .alert(alert)
     }
 
@@ -133,6 +149,26 @@ impl Panel {
         self
     }
 
+    /// Colors values by state: those below the first step have the color `lowest`, and each step begins at its value.
+    #[must_use]
+    pub fn states(mut self, lowest: &'static str, steps: &[(f64, &'static str)]) -> Self {
+        self.states = Some(States::new(lowest, steps));
+        self
+    }
+
+    /// As [`states`](Self::states), for a value column of a table, given by the letter of its query.
+    #[must_use]
+    pub fn column_states(self, query: &str, lowest: &'static str, steps: &[(f64, &'static str)]) -> Self {
+        self.override_fields(
+            "byName",
+            &format!("Value #{query}"),
+            &[
+                ("thresholds", json!({ "mode": "absolute", "steps": States::new(lowest, steps).to_json() })),
+                ("custom.cellOptions", json!({ "type": "color-text" })),
+            ],
+        )
+    }
+
     /// Sets the maximum of the axis.
     #[must_use]
     pub fn max(mut self, max: f64) -> Self {
@@ -168,11 +204,70 @@ impl Panel {
         self.override_fields("byType", "number", &[("custom.scaleDistribution", scale), ("min", json!(1))])
     }
 
-    /// Adds a link to another dashboard.
+    /// Shows the newest value of each series in the legend.
     #[must_use]
-    pub fn dashboard_link(mut self, title: &str, uid: &str) -> Self {
-        self.links.push(json!({ "title": title, "url": format!("/d/{uid}?${{__url_time_range}}") }));
+    pub fn legend_values(mut self) -> Self {
+        self.has_legend_values = true;
         self
+    }
+
+    /// Shows the name of the series beside its value.
+    #[must_use]
+    pub fn named_value(mut self) -> Self {
+        self.has_name = true;
+        self
+    }
+
+    /// Leaves the queries as they are, for a reason that the exclusions of dashboard-linter state.
+    #[must_use]
+    pub fn unfiltered(mut self, reason: &'static str) -> Self {
+        self.unfiltered = Some(reason);
+        self
+    }
+
+    /// Keeps the windows of its rates, for a reason that the exclusions of dashboard-linter state.
+    #[must_use]
+    pub fn fixed_window(mut self, reason: &'static str) -> Self {
+        self.fixed_window = Some(reason);
+        self
+    }
+
+    /// The title.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The PromQL of its queries.
+    pub fn promql(&self) -> impl Iterator<Item = &str> {
+        self.queries.iter().filter_map(Query::as_promql)
+    }
+
+    /// Why its queries are not filtered by the variables, if they are not.
+    pub fn unfiltered_reason(&self) -> Option<&'static str> {
+        self.unfiltered
+    }
+
+    /// Why the windows of its rates are not `$__rate_interval`, if they are not.
+    pub fn window_reason(&self) -> Option<String> {
+        let alert = self.alerts.first().filter(|_| self.has_threshold());
+        let of_alert = alert
+            .map(|alert| format!("The window is that of {}, whose threshold the panel draws.", alert.name));
+        self.fixed_window.map(str::to_owned).or(of_alert)
+    }
+
+    /// Whether a query or a link uses a data source.
+    pub(super) fn uses(&self, source: DataSource) -> bool {
+        self.queries
+            .iter()
+            .map(|query| query.source)
+            .chain(self.linked_sources.iter().copied())
+            .any(|used| used == source)
+    }
+
+    pub(super) fn filter(&mut self, series: &Series, filters: &[Filter]) {
+        if self.unfiltered.is_none() {
+            self.queries.iter_mut().for_each(|query| query.filter(series, filters));
+        }
     }
 
     /// Draws the series whose names end with `suffix` as limits: dashed red lines without an area.

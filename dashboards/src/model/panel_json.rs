@@ -33,6 +33,9 @@ impl Panel {
             "custom": custom(self),
             "mappings": mappings(self.visualization),
         });
+        if !self.data_links.is_empty() {
+            defaults["links"] = json!(self.data_links);
+        }
         if let Some(min) = self.min {
             defaults["min"] = json!(min);
         }
@@ -74,6 +77,9 @@ fn color_mode(panel: &Panel) -> &'static str {
 
 /// The color steps of the threshold.
 fn steps(panel: &Panel) -> Value {
+    if let Some(states) = &panel.states {
+        return states.to_json();
+    }
     match panel.threshold {
         None => json!([{ "color": "text", "value": null }]),
         Some(threshold) if panel.visualization == Visualization::TimeSeries => threshold.line_steps(),
@@ -96,9 +102,9 @@ fn mappings(visualization: Visualization) -> Value {
 fn min_axis_max(panel: &Panel) -> Option<f64> {
     let without_threshold = match panel.unit {
         // Thresholds of these units are far above normal values, which would become a flat line.
-        Unit::Seconds | Unit::Bytes | Unit::Dollars | Unit::None => return None,
+        Unit::Seconds | Unit::Bytes | Unit::BytesPerSecond | Unit::Dollars | Unit::None => return None,
         Unit::Ratio => 0.01,
-        Unit::RequestsPerSecond | Unit::PerSecond | Unit::PerMinute | Unit::Count => 1.0,
+        Unit::RequestsPerSecond | Unit::PerSecond(_) | Unit::PerMinute(_) | Unit::Count => 1.0,
     };
     panel.threshold.and_then(|threshold| threshold.axis_max()).or(Some(without_threshold))
 }
@@ -108,7 +114,8 @@ fn plugin_options(panel: &Panel) -> Value {
     let last = json!({ "calcs": ["lastNotNull"], "fields": "", "values": false });
     match panel.visualization {
         Visualization::Stat => json!({
-            "reduceOptions": last, "colorMode": "value", "graphMode": "none", "textMode": "auto",
+            "reduceOptions": last, "colorMode": "value", "graphMode": "none",
+            "textMode": if panel.has_name { "value_and_name" } else { "auto" },
             "justifyMode": "center", "orientation": "auto",
         }),
         Visualization::UpDown => json!({
@@ -117,8 +124,8 @@ fn plugin_options(panel: &Panel) -> Value {
         }),
         Visualization::TimeSeries | Visualization::StackedArea => json!({
             "legend": {
-                "showLegend": true, "displayMode": "table", "placement": "bottom",
-                "calcs": ["lastNotNull", "max"], "sortBy": "Last *", "sortDesc": true,
+                "showLegend": true, "displayMode": "list", "placement": "bottom",
+                "calcs": if panel.has_legend_values { &["lastNotNull"][..] } else { &[] },
             },
             "tooltip": { "mode": "multi", "sort": "desc" },
         }),

@@ -3,6 +3,8 @@
 use glasshouse_drill::grafana::data_source::{CPU_TIME, DataSource};
 use serde_json::{Value, json};
 
+use crate::series::{Filter, Series};
+
 /// A query of a panel, as Grafana's JSON.
 #[derive(Clone, Debug)]
 pub struct Query {
@@ -71,6 +73,19 @@ impl Query {
     #[must_use]
     pub fn exemplars(self) -> Self {
         self.with("exemplar", json!(true))
+    }
+
+    /// The PromQL; `None` in other languages.
+    pub fn as_promql(&self) -> Option<&str> {
+        let expression = self.body["expr"].as_str();
+        expression.filter(|_| self.source == DataSource::Prometheus)
+    }
+
+    /// Filters the PromQL.
+    pub(super) fn filter(&mut self, series: &Series, filters: &[Filter]) {
+        if let Some(expression) = self.as_promql().map(|expression| series.filter(expression, filters)) {
+            self.body["expr"] = json!(expression);
+        }
     }
 
     fn promql(expression: String, options: Value) -> Self {

@@ -29,9 +29,17 @@ impl Row {
         self
     }
 
+    pub(super) fn panels(&self) -> impl Iterator<Item = &Panel> {
+        self.panels.iter().map(|(_, panel)| panel)
+    }
+
+    pub(super) fn panels_mut(&mut self) -> impl Iterator<Item = &mut Panel> {
+        self.panels.iter_mut().map(|(_, panel)| panel)
+    }
+
     /// Whether a panel shows this alert.
     pub(super) fn shows(&self, alert: &Alert) -> bool {
-        self.panels.iter().any(|(_, panel)| panel.alerts.iter().any(|shown| shown.name == alert.name))
+        self.panels().any(|panel| panel.alerts.iter().any(|shown| shown.name == alert.name))
     }
 
     /// Appends the header and the panels to `panels`, from the line `top` on. Returns the next free line.

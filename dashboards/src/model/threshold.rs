@@ -18,6 +18,27 @@ pub(super) struct ColoredThreshold {
     pub(super) color: &'static str,
 }
 
+/// Colors for ranges of values.
+#[derive(Clone, Debug)]
+pub(super) struct States {
+    lowest: &'static str,
+    steps: Vec<(f64, &'static str)>,
+}
+
+impl States {
+    /// Values below the first step have the color `lowest`; each step begins at its value.
+    pub(super) fn new(lowest: &'static str, steps: &[(f64, &'static str)]) -> Self {
+        Self { lowest, steps: steps.to_vec() }
+    }
+
+    /// Grafana's color steps.
+    pub(super) fn to_json(&self) -> Value {
+        let lowest = json!({ "color": self.lowest, "value": null });
+        let steps = self.steps.iter().map(|(value, color)| json!({ "color": color, "value": value }));
+        std::iter::once(lowest).chain(steps).collect()
+    }
+}
+
 impl ColoredThreshold {
     /// Color steps for values: good values are green.
     pub(super) fn value_steps(self) -> Value {

@@ -11,10 +11,12 @@ pub enum Unit {
     Bytes,
     /// Requests per second.
     RequestsPerSecond,
-    /// Other events per second.
-    PerSecond,
-    /// Events per minute.
-    PerMinute,
+    /// Bytes per second.
+    BytesPerSecond,
+    /// Other events, named in the plural, per second.
+    PerSecond(&'static str),
+    /// Events, named in the plural, per minute.
+    PerMinute(&'static str),
     /// US dollars.
     Dollars,
     /// A number without a unit.
@@ -25,17 +27,19 @@ pub enum Unit {
 
 impl Unit {
     /// The id of the unit in Grafana.
-    pub(super) fn id(self) -> &'static str {
-        match self {
+    pub(super) fn id(self) -> String {
+        let id = match self {
+            Self::PerSecond(events) => return format!("suffix: {events}/s"),
+            Self::PerMinute(events) => return format!("suffix: {events}/min"),
             Self::Ratio => "percentunit",
             Self::Seconds => "s",
             Self::Bytes => "bytes",
+            Self::BytesPerSecond => "binBps",
             Self::RequestsPerSecond => "reqps",
-            Self::PerSecond => "ops",
-            Self::PerMinute => "cpm",
             Self::Dollars => "currencyUSD",
             Self::Count => "short",
             Self::None => "none",
-        }
+        };
+        id.to_owned()
     }
 }

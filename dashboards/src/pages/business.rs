@@ -2,13 +2,16 @@
 
 use anyhow::Result;
 
-use super::shared::{graph, tenant};
+use super::shared::{graph, instance, job, tenant};
 use crate::alerts::Alerts;
 use crate::model::{Dashboard, Panel, Query, Row, Threshold, Unit, Visualization};
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description = "Revenue, sign-ups and orders. A drop here while the other dashboards look healthy needs attention first.";
     Ok(Dashboard::new("glasshouse-business", "Business", description)
+        .range("24h")
+        .variable(job())
+        .variable(instance())
         .variable(tenant())
         .row(totals())
         .row(revenue_and_orders())
@@ -26,7 +29,7 @@ fn totals() -> Row {
             "Revenue",
             "Revenue of paid orders in US dollars, before refunds. The revenue report has other currencies. Zero while \
              orders are placed: see Payments.",
-            r#"sum(increase(revenue_total_usd{tenant_id=~"$tenant"}[$__range]))"#,
+            r#"sum(increase(revenue_total_usd[$__range]))"#,
         ))
         .panel(5, stat(
             Unit::Count,
@@ -45,7 +48,7 @@ fn totals() -> Row {
             Unit::Count,
             "Sign-ups",
             "New tenants. None for a day: test the sign-up.",
-            r#"sum(increase(user_signups_total{tenant_id=~"$tenant"}[$__range]))"#,
+            r#"sum(increase(user_signups_total[$__range]))"#,
         ))
         .panel(4, stat(
             Unit::Count,
@@ -61,20 +64,25 @@ fn revenue_and_orders() -> Row {
         .panel(8, graph(
             Unit::Dollars,
             "Revenue per hour",
-            "Projected from the rate of the last 5 minutes. Compare it with the same time yesterday before you act.",
+            "Projected from the current rate. Compare it with the same time yesterday before you act.",
         )
             .query(Query::range(
-                r#"sum(rate(revenue_total_usd{tenant_id=~"$tenant"}[5m])) * 3600"#,
+                r#"sum(rate(revenue_total_usd[$__rate_interval])) * 3600"#,
             ).legend("revenue")))
         .panel(8, graph(
-            Unit::PerMinute,
+            Unit::PerMinute("orders"),
             "Orders by status",
             "Orders that reached each status, per minute. Far more pending than others: payments are not settled, see \
              Payments. Many payment_failed: declined payments. Many cancelled: ask the tenants.",
         )
             .query(Query::range(
                 "sum by (status) (rate(orders_total[$__rate_interval])) * 60",
-            ).legend("{{status}}")))
+            ).legend("{{status}}"))
+            .series_color("paid", "green")
+            .series_color("pending", "blue")
+            .series_color("payment_failed", "red")
+            .series_color("cancelled", "orange")
+            .series_color("refunded", "purple"))
         .panel(8, Panel::new(
             Visualization::BarGauge,
             Unit::Dollars,
@@ -83,15 +91,13 @@ fn revenue_and_orders() -> Row {
              report lists them.",
         )
             .query(Query::instant(
-                r#"topk(8, sum by (product) (increase(revenue_total_usd{tenant_id=~"$tenant"}[$__range])))"#,
+                r#"topk(8, sum by (product) (increase(revenue_total_usd[$__range])))"#,
             ).legend("{{product}}")))
 }
 
 fn users(alerts: &Alerts) -> Result<Row> {
     let logins = |result: &str| {
-        Query::range(format!(
-            r#"sum by (job) (rate(login_attempts_total{{job="glasshouse-api", result="{result}"}}[2m])) * 60"#
-        ))
+        Query::range(format!(r#"sum by (job) (rate(login_attempts_total{{result="{result}"}}[2m])) * 60"#))
     };
     Ok(Row::new("Users", 9)
         .panel(8, graph(
@@ -101,15 +107,15 @@ fn users(alerts: &Alerts) -> Result<Row> {
         )
             .query(Query::range("max(active_users)").legend("users")))
         .panel(8, graph(
-            Unit::PerMinute,
+            Unit::PerMinute("sign-ups"),
             "Sign-ups by source",
             "New tenants per minute. A sudden rise without a campaign may be a bot.",
         )
             .query(Query::range(
-                r#"sum by (source) (rate(user_signups_total{tenant_id=~"$tenant"}[5m])) * 60"#,
+                r#"sum by (source) (rate(user_signups_total[$__rate_interval])) * 60"#,
             ).legend("{{source}}")))
         .panel(8, graph(
-            Unit::PerMinute,
+            Unit::PerMinute("logins"),
             "Login attempts by result",
             "The line is the alert threshold of failed logins. The alert also requires more failures than successes, which \
              suggests credential stuffing.",
@@ -148,7 +154,7 @@ fn outbox(alerts: &Alerts) -> Result<Row> {
             .query(Query::range("max(outbox_dead_letters)").legend("dead letters"))
             .alert(alerts.named("DeadLetters")?))
         .panel(5, graph(
-            Unit::PerSecond,
+            Unit::PerSecond("messages"),
             "Outbox deliveries by result",
             "Failed deliveries are retried, and given up after the last attempt. If all fail, the receiver is down: search for the log records \
              `outbox_delivery_failed` in Investigate.",

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::servers;
-use super::shared::{graph, heatmap, instance, percentile, percentiles, spans_p95};
+use super::shared::{circuit, graph, heatmap, instance, job, percentiles, spans_p95};
 use crate::alerts::Alerts;
 use crate::model::{Dashboard, Panel, Query, Row, Unit, Visualization};
 
@@ -11,6 +11,7 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description =
         "Postgres and Redis: connections, queries and cache of the service, then metrics of the servers.";
     Ok(Dashboard::new("glasshouse-database", "Database & cache", description)
+        .variable(job())
         .variable(instance())
         .row(pool(alerts)?)
         .row(queries(alerts)?)
@@ -29,7 +30,7 @@ fn pool(alerts: &Alerts) -> Result<Row> {
              longer, so check query latency first.",
         )
             .query(Query::range(
-                r#"avg_over_time(active_database_connections{instance=~"$instance"}[2m]) / (database_connections_max{instance=~"$instance"} > 0)"#,
+                alerts.value("DatabaseConnectionsExhausted")?,
             ).legend("{{job}} {{instance}}"))
             .max(1.0)
             .alert(exhausted))
@@ -39,11 +40,7 @@ fn pool(alerts: &Alerts) -> Result<Row> {
             "The wait for a connection. The line is the alert threshold. If it rises while the pool has \
              idle connections, Postgres is slow to accept or to check connections.",
         )
-            .query(Query::range(percentile(
-                "0.95",
-                r#"database_acquire_wait_seconds_bucket{instance=~"$instance"}"#,
-                ", job, instance",
-            )).legend("{{job}} {{instance}}"))
+            .query(Query::range(alerts.value_of("DatabaseConnectionsExhausted", 1)?).legend("{{job}} {{instance}}"))
             .alert_on(exhausted, 1))
         .panel(8, graph(
             Unit::Count,
@@ -51,16 +48,16 @@ fn pool(alerts: &Alerts) -> Result<Row> {
             "The sum of the pool limits of all processes must stay below `max_connections` of Postgres.",
         )
             .query(Query::range(
-                r#"sum by (job, state) (database_connections{instance=~"$instance"})"#,
+                r#"sum by (job, state) (database_connections)"#,
             ).legend("{{job}} {{state}}"))
             .query(Query::range(
-                r#"min(database_connections_max{instance=~"$instance"} > 0)"#,
+                r#"min(database_connections_max > 0)"#,
             ).legend("lowest limit"))
             .limit_series("lowest limit")))
 }
 
 fn queries(alerts: &Alerts) -> Result<Row> {
-    const BUCKETS: &str = r#"database_query_duration_seconds_bucket{instance=~"$instance"}"#;
+    const BUCKETS: &str = r#"database_query_duration_seconds_bucket"#;
     let latency = graph(
         Unit::Seconds,
         "Query latency percentiles",
@@ -72,23 +69,23 @@ fn queries(alerts: &Alerts) -> Result<Row> {
     Ok(Row::new("Queries", 9)
         .panel(7, latency)
         .panel(6, graph(
-            Unit::PerMinute,
+            Unit::PerMinute("queries"),
             "Slow queries",
             "Queries slower than GLASSHOUSE_SLOW_QUERY_MS. The log records `slow_query` have their SQL. Common causes: a \
              missing index, a lock, or a large tenant.",
         )
             .query(Query::range(
-                r#"sum by (job) (rate(database_slow_queries_total{instance=~"$instance"}[2m])) * 60"#,
+                alerts.value("SlowQueries")?,
             ).legend("{{job}}"))
             .alert(alerts.named("SlowQueries")?)
             .dashboard_link("Investigate", "glasshouse-investigate"))
         .panel(5, graph(
-            Unit::PerSecond,
+            Unit::PerSecond("queries"),
             "Query rate",
             "More queries at the same request rate: a new query in a loop, or a lower cache hit ratio.",
         )
             .query(Query::range(
-                r#"sum by (job) (rate(database_query_duration_seconds_count{instance=~"$instance"}[$__rate_interval]))"#,
+                r#"sum by (job) (rate(database_query_duration_seconds_count[$__rate_interval]))"#,
             ).legend("{{job}}")))
         .panel(6, heatmap(
             "Query latency distribution",
@@ -98,11 +95,6 @@ fn queries(alerts: &Alerts) -> Result<Row> {
 }
 
 fn cache(alerts: &Alerts) -> Result<Row> {
-    let lookups = |result: &str| {
-        format!(
-            r#"sum by (job, cache) (rate(cache_requests_total{{instance=~"$instance", result=~"{result}"}}[2m]))"#
-        )
-    };
     Ok(Row::new("Cache and Redis", 9)
         .panel(5, graph(
             Unit::Ratio,
@@ -110,7 +102,7 @@ fn cache(alerts: &Alerts) -> Result<Row> {
             "The line is the alert threshold. The alert also requires load: entries expire after 30 seconds, so a low \
              request rate has more misses.",
         )
-            .query(Query::range(format!("1 - {} / {}", lookups("miss"), lookups("hit|miss"))).legend("{{cache}}"))
+            .query(Query::range(alerts.value("CacheHitRateLow")?).legend("{{cache}}"))
             .max(1.0)
             .alert(alerts.named("CacheHitRateLow")?))
         .panel(5, graph(
@@ -118,35 +110,29 @@ fn cache(alerts: &Alerts) -> Result<Row> {
             "Cache error ratio",
             "Failed lookups fall back to the database. Check that Redis is up and has free memory.",
         )
-            .query(Query::range(format!("{} / {}", lookups("error"), lookups(".+"))).legend("{{cache}}"))
+            .query(Query::range(alerts.value("CacheUnavailable")?).legend("{{cache}}"))
             .max(1.0)
             .alert(alerts.named("CacheUnavailable")?))
         .panel(5, Panel::new(
             Visualization::StackedArea,
-            Unit::PerSecond,
+            Unit::PerSecond("lookups"),
             "Cache lookups by result",
             "Misses rise after a deployment: the cache is cold, and recovers by itself. Misses stay high: the cache keys \
              have changed.",
         )
             .query(Query::range(
-                r#"sum by (result) (rate(cache_requests_total{instance=~"$instance"}[$__rate_interval]))"#,
+                r#"sum by (result) (rate(cache_requests_total[$__rate_interval]))"#,
             ).legend("{{result}}"))
             .series_color("hit", "green")
             .series_color("miss", "yellow")
             .series_color("error", "red"))
-        .panel(5, graph(
-            Unit::Count,
-            "Redis circuit open, rate limits local",
-            "1 while a process does without Redis: it queries the database for every user, and limits requests with its share \
-             of the quotas. It tries Redis once a second.",
+        .panel(5, circuit(
+            "Redis circuit and local rate limits",
+            "While its circuit is open, a process does without Redis: it queries the database for every user, and limits \
+             requests with its share of the quotas. It tries Redis once a second.",
         )
-            .query(Query::range(
-                r#"max by (job) (redis_circuit_open{job="glasshouse-api", instance=~"$instance"})"#,
-            ).legend("{{job}} circuit open"))
-            .query(Query::range(
-                r#"max by (job) (rate_limiter_local{job="glasshouse-api", instance=~"$instance"})"#,
-            ).legend("{{job}} rate limits local"))
-            .max(1.0)
+            .query(Query::range("max by (job) (redis_circuit_open)").legend("{{job}}: circuit"))
+            .query(Query::range("max by (job) (rate_limiter_local)").legend("{{job}}: rate limits"))
             .related_alert(alerts.named("CacheUnavailable")?))
         .panel(4, graph(
             Unit::Count,
@@ -155,10 +141,10 @@ fn cache(alerts: &Alerts) -> Result<Row> {
              small.",
         )
             .query(Query::range(
-                r#"sum by (state) (redis_connections{instance=~"$instance"})"#,
+                r#"sum by (state) (redis_connections)"#,
             ).legend("{{state}}"))
             .query(Query::range(
-                r#"min(redis_connections_max{instance=~"$instance"} > 0)"#,
+                r#"min(redis_connections_max > 0)"#,
             ).legend("lowest limit"))
             .limit_series("lowest limit")))
 }

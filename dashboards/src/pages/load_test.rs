@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::shared::graph;
+use super::shared::{graph, instance, job};
 use crate::alerts::Alerts;
 use crate::model::{Dashboard, Panel, Query, Row, Threshold, Unit, Variable, Visualization};
 
@@ -10,17 +10,21 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description = "Client metrics of k6 beside the metrics of the service. Empty unless k6 writes its metrics to \
                        Prometheus: `docker compose run --rm k6 run /scenarios/average-load.js`.";
     Ok(Dashboard::new("glasshouse-load-test", "Load test (k6)", description)
-        .variable(Variable::multi("scenario", "Scenario", "label_values(k6_http_reqs_total, scenario)"))
+        .variable(job().selected("glasshouse-api"))
+        .variable(instance())
+        .variable(Variable::multi(
+            "scenario",
+            "Scenario",
+            "label_values(k6_http_reqs_total, scenario)",
+            &["scenario"],
+        ))
         .row(summary())
         .row(client_and_service(alerts)?)
         .row(routes()))
 }
 
-/// The label matcher of the selected scenarios.
-const SELECTED: &str = r#"scenario=~"$scenario""#;
-
 fn summary() -> Row {
-    let stat = |unit, title, description, query: String| {
+    let stat = |unit, title, description, query: &str| {
         Panel::new(Visualization::Stat, unit, title, description).query(Query::range(query))
     };
     Row::new("Test run", 4)
@@ -28,34 +32,32 @@ fn summary() -> Row {
             Unit::Count,
             "Virtual users",
             "Active VUs of k6. 0: no test runs, or k6 cannot write to Prometheus.",
-            "sum(k6_vus)".to_owned(),
+            "sum(k6_vus)",
         ))
         .panel(5, stat(
             Unit::RequestsPerSecond,
             "Sent request rate",
             "Below the target rate of the scenario: the service is slow, or k6 has too few VUs or too little CPU.",
-            format!("sum(rate(k6_http_reqs_total{{{SELECTED}}}[$__rate_interval]))"),
+            "sum(rate(k6_http_reqs_total[$__rate_interval]))",
         ))
         .panel(5, stat(
             Unit::Ratio,
             "Unexpected response ratio",
             "Responses that the script did not expect / all responses. During a drill, many are intended.",
-            format!(
-                r#"(sum(rate(k6_http_reqs_total{{{SELECTED}, expected_response="false"}}[$__rate_interval])) or vector(0)) / sum(rate(k6_http_reqs_total{{{SELECTED}}}[$__rate_interval]))"#
-            ),
+            r#"(sum(rate(k6_http_reqs_total{expected_response="false"}[$__rate_interval])) or vector(0)) / sum(rate(k6_http_reqs_total[$__rate_interval]))"#,
         ).threshold(Threshold::Above(0.01)))
         .panel(5, stat(
             Unit::Ratio,
             "Check success ratio",
             "Passed checks / all checks of responses. Below 1 in smoke or average-load: a defect. The output of k6 lists \
              the failed checks.",
-            "avg(k6_checks_rate)".to_owned(),
+            "avg(k6_checks_rate)",
         ).max(1.0).threshold(Threshold::Below(0.99)))
         .panel(5, stat(
             Unit::Seconds,
             "p95 latency of the slowest route",
             "Measured by k6, so it includes the network. If it is high, compare it with the service below.",
-            format!("max(k6_http_req_duration_p95{{{SELECTED}}})"),
+            "max(k6_http_req_duration_p95)",
         ))
 }
 
@@ -67,17 +69,17 @@ fn client_and_service(alerts: &Alerts) -> Result<Row> {
             "k6 above the service: requests wait, or do not arrive. The service above k6: there are other clients.",
         )
             .query(Query::range("sum(rate(k6_http_reqs_total[$__rate_interval]))").legend("sent by k6"))
-            .query(Query::range(r#"job:http_requests:rate2m{job="glasshouse-api"}"#).legend("served by the API")))
+            .query(Query::range(
+                r#"sum(rate(http_requests_total{endpoint!~"/health/.*"}[$__rate_interval]))"#,
+            ).legend("served by the API")))
         .panel(8, graph(
             Unit::Seconds,
             "p95 latency: client and service",
             "k6 far above the service: time is lost before the service starts its measurement, in connection setup or in \
              the accept queue. The series of k6 is its slowest route.",
         )
-            .query(Query::range(format!("max(k6_http_req_duration_p95{{{SELECTED}}})")).legend("k6, slowest route"))
-            .query(Query::range(
-                r#"job:http_request_duration_seconds:p95_rate2m{job="glasshouse-api"}"#,
-            ).legend("API"))
+            .query(Query::range("max(k6_http_req_duration_p95)").legend("k6, slowest route"))
+            .query(Query::range(alerts.value("HighResponseTime")?).legend("API"))
             .alert(alerts.named("HighResponseTime")?))
         .panel(8, graph(
             Unit::Ratio,
@@ -85,9 +87,9 @@ fn client_and_service(alerts: &Alerts) -> Result<Row> {
             "Errors are 5xx and missing responses. Rate limits (429) and load shedding (503) protect the service. The header \
              of each script says which of them it expects.",
         )
-            .query(Query::range(format!("avg(k6_server_errors_rate{{{SELECTED}}})")).legend("errors"))
-            .query(Query::range(format!("avg(k6_rate_limited_rate{{{SELECTED}}})")).legend("rate limited"))
-            .query(Query::range(format!("avg(k6_shed_rate{{{SELECTED}}})")).legend("load shed"))
+            .query(Query::range("avg(k6_server_errors_rate)").legend("errors"))
+            .query(Query::range("avg(k6_rate_limited_rate)").legend("rate limited"))
+            .query(Query::range("avg(k6_shed_rate)").legend("load shed"))
             .max(1.0)))
 }
 
@@ -101,11 +103,9 @@ fn routes() -> Row {
                 "Client latency by route",
                 "Sorted by p95. Compare the slowest route with the same endpoint in Overview.",
             )
-            .query(Query::table(format!(
-                "sum by (method, name) (rate(k6_http_reqs_total{{{SELECTED}}}[$__rate_interval]))"
-            )))
-            .query(Query::table(format!("max by (method, name) (k6_http_req_duration_p95{{{SELECTED}}})")))
-            .query(Query::table(format!("max by (method, name) (k6_http_req_duration_p99{{{SELECTED}}})")))
+            .query(Query::table("sum by (method, name) (rate(k6_http_reqs_total[$__rate_interval]))"))
+            .query(Query::table("max by (method, name) (k6_http_req_duration_p95)"))
+            .query(Query::table("max by (method, name) (k6_http_req_duration_p99)"))
             .merged_table(&["method", "name"], "Value #B")
             .column_width("method", 90)
             .column_width("name", 240)
@@ -123,10 +123,8 @@ fn routes() -> Row {
                 "Status 0 is a missing response: the service is down, or the request timed out.",
             )
             .query(
-                Query::range(format!(
-                    "sum by (status) (rate(k6_http_reqs_total{{{SELECTED}}}[$__rate_interval]))"
-                ))
-                .legend("{{status}}"),
+                Query::range("sum by (status) (rate(k6_http_reqs_total[$__rate_interval]))")
+                    .legend("{{status}}"),
             ),
         )
         .panel(

@@ -3,6 +3,7 @@
 
 mod business;
 mod database;
+mod firing;
 mod investigate;
 mod load_test;
 mod overview;
@@ -34,5 +35,7 @@ pub fn all(alerts: &Alerts) -> Result<Vec<Dashboard>> {
         load_test::dashboard(alerts)?,
         investigate::dashboard(),
     ];
-    Ok(dashboards.into_iter().map(|dashboard| dashboard.with_other_alerts(alerts.iter())).collect())
+    let complete =
+        |dashboard: Dashboard| dashboard.with_other_alerts(alerts.iter()).filtered(alerts.series());
+    Ok(dashboards.into_iter().map(complete).collect())
 }

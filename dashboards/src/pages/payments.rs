@@ -2,13 +2,15 @@
 
 use anyhow::Result;
 
-use super::shared::{graph, heatmap, percentile, spans_p95};
+use super::shared::{circuit, graph, heatmap, instance, job, percentile, spans_percentiles};
 use crate::alerts::Alerts;
 use crate::model::{Dashboard, Panel, Query, Row, Unit, Visualization};
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description = "Payments by outcome, and errors and latency of the payment gateway. Orders are accepted while it is down.";
     Ok(Dashboard::new("glasshouse-payments", "Payments", description)
+        .variable(job())
+        .variable(instance())
         .row(outcomes(alerts)?)
         .row(open_payments(alerts)?)
         .row(gateway_health(alerts)?)
@@ -19,7 +21,7 @@ fn outcomes(alerts: &Alerts) -> Result<Row> {
     Ok(Row::new("Payment outcomes", 9)
         .panel(9, Panel::new(
             Visualization::StackedArea,
-            Unit::PerMinute,
+            Unit::PerMinute("payments"),
             "Payments by outcome",
             "Payments are counted when they are decided. None while orders are placed: the gateway is down or the circuit \
              is open, see the open payments. Only declined: see the decline ratio.",
@@ -35,7 +37,7 @@ fn outcomes(alerts: &Alerts) -> Result<Row> {
              gateway, or card testing with stolen cards.",
         )
             .query(Query::range(
-                r#"sum(rate(payments_total{outcome="declined"}[5m])) / sum(rate(payments_total{outcome=~"declined|succeeded"}[5m]))"#,
+                alerts.value("PaymentDeclinesHigh")?,
             ).legend("declined"))
             .alert(alerts.named("PaymentDeclinesHigh")?))
         .panel(6, Panel::new(
@@ -69,6 +71,9 @@ fn open_payments(alerts: &Alerts) -> Result<Row> {
             .dashboard_link("Investigate", "glasshouse-investigate")))
 }
 
+/// As the alert compares it, but 0 and not absent before the first failure.
+pub(super) const GATEWAY_ERRORS: &str = r#"sum by (job) (rate(payment_gateway_request_duration_seconds_count{outcome!="ok"}[2m]) or 0 * rate(payment_gateway_request_duration_seconds_count[2m])) / (sum by (job) (rate(payment_gateway_request_duration_seconds_count[2m])) > 0)"#;
+
 fn gateway_health(alerts: &Alerts) -> Result<Row> {
     let failing = alerts.named("PaymentGatewayFailing")?;
     Ok(Row::new("Payment gateway errors", 9)
@@ -78,14 +83,12 @@ fn gateway_health(alerts: &Alerts) -> Result<Row> {
             "Failed and timed-out calls / all calls. The line is the alert threshold. Check the status page of the \
              provider; the cause is outside the service.",
         )
-            .query(Query::range(
-                r#"sum by (job) (rate(payment_gateway_request_duration_seconds_count{outcome!="ok"}[2m]) or 0 * rate(payment_gateway_request_duration_seconds_count[2m])) / sum by (job) (rate(payment_gateway_request_duration_seconds_count[2m]))"#,
-            ).legend("{{job}}"))
+            .query(Query::range(GATEWAY_ERRORS).legend("{{job}}"))
             .max(1.0)
             .alert(failing))
         .panel(9, Panel::new(
             Visualization::StackedArea,
-            Unit::PerSecond,
+            Unit::PerSecond("calls"),
             "Payment gateway calls by outcome",
             "Each attempt counts, including retries. No calls while orders are placed: the circuit is open.",
         )
@@ -99,33 +102,39 @@ fn gateway_health(alerts: &Alerts) -> Result<Row> {
             .series_color("charge timeout", "orange")
             .series_color("find timeout", "light-orange")
             .related_alert(failing))
-        .panel(6, graph(
-            Unit::Count,
-            "Circuit open",
-            "1 while the circuit breaker rejects calls after too many failures. It probes the gateway and closes by \
-             itself.",
+        .panel(6, circuit(
+            "Payment gateway circuit",
+            "While its circuit is open, a process rejects calls after too many failures: payments stay open. It probes the \
+             gateway and closes by itself.",
         )
-            .query(Query::range("max by (job) (payment_gateway_circuit_open)").legend("{{job}}"))
-            .max(1.0)
-            .alert_on(failing, 2)))
+            .query(Query::range(
+                "max by (job, instance) (payment_gateway_circuit_open and on (job, instance) payment_gateway_retries_total)",
+            ).legend("{{job}} {{instance}}"))
+            .related_alert(failing)))
 }
 
 fn gateway_latency() -> Row {
     const BUCKETS: &str = "payment_gateway_request_duration_seconds_bucket";
-    let percentiles = graph(
-        Unit::Seconds,
-        "Payment gateway latency (p95)",
-        "p95 of each operation. Customers wait for `charge`. An exemplar leads to the trace of a call. A plateau is the \
-         timeout of the client.",
-    )
-    .query(Query::range(percentile("0.95", BUCKETS, ", operation")).legend("{{operation}} p95"))
-    .query(spans_p95(r#"service_name="glasshouse-api", span_name="charge_payment""#));
-    Row::new("Payment gateway latency", 9).panel(12, percentiles).panel(
-        12,
-        heatmap(
-            "Payment gateway latency distribution",
+    Row::new("Charge latency", 9)
+        .panel(8, spans_percentiles(
+            graph(
+                Unit::Seconds,
+                "Charge latency with retries",
+                "What a customer waits for: all attempts of a charge and the pauses between them. An exemplar leads to the \
+                 trace of a charge. Far above a single attempt: calls are retried.",
+            ),
+            r#"span_name="charge_payment""#,
+        ))
+        .panel(8, graph(
+            Unit::Seconds,
+            "Latency of a single attempt (p95)",
+            "Of each operation of the gateway. A plateau is the timeout of the client.",
+        )
+            .query(Query::range(percentile("0.95", BUCKETS, ", operation")).legend("{{operation}}"))
+            .legend_values())
+        .panel(8, heatmap(
+            "Latency distribution of attempts",
             "A second band far above the first is timeouts. It appears before the average rises.",
             BUCKETS,
-        ),
-    )
+        ))
 }

@@ -3,16 +3,17 @@
 use anyhow::Result;
 
 use super::servers;
-use super::shared::instance;
+use super::shared::{builds, instance, job};
 use crate::alerts::Alerts;
 use crate::model::{Dashboard, Panel, Query, Row, Threshold, Unit, Visualization};
 
-/// The label matchers of the selected processes. Queries below contain the placeholder `SELECTED`.
-const SELECTED: &str = r#"job=~"glasshouse-.+", instance=~"$instance""#;
+/// The label matchers of the selected processes, in place of `SELECTED` in queries of series that every job has.
+const SELECTED: &str = r#"job=~"$job", job=~"glasshouse-.+", instance=~"$instance""#;
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description = "Utilization, saturation and errors of each process, the collector and the host.";
     Ok(Dashboard::new("glasshouse-resources", "Resources", description)
+        .variable(job())
         .variable(instance())
         .row(availability(alerts)?)
         .row(utilization(alerts)?)
@@ -50,19 +51,10 @@ fn availability(alerts: &Alerts) -> Result<Row> {
             "Whether each process can reach its database and its Redis. Without the database, the process is not ready and \
              gets no traffic; without Redis, it serves without a cache. `worker` stands for its background jobs: it is down \
              when one of them makes no progress.",
-            "dependency_up{SELECTED}",
+            "dependency_up",
             "{{job}}: {{dependency}}",
         ).alert(alerts.named("NotReady")?))
-        .panel(6, Panel::new(
-            Visualization::Table,
-            Unit::None,
-            "Builds",
-            "The version and commit of each service. Several builds of one service: a deployment is in progress or \
-             incomplete.",
-        )
-            .query(Query::table(format!("count by (job, version, commit) (build_info{{{SELECTED}}})")))
-            .merged_table(&["job", "version", "commit"], "job")
-            .column("", "Instances", Unit::Count)))
+        .panel(6, builds()))
 }
 
 fn utilization(alerts: &Alerts) -> Result<Row> {
@@ -72,43 +64,43 @@ fn utilization(alerts: &Alerts) -> Result<Row> {
             "CPU usage in cores",
             "If all cores of the host are used, the latency of all requests rises. See the CPU profile in Investigate, and \
              add instances.",
-            "rate(process_cpu_seconds_total{SELECTED}[$__rate_interval])",
+            "rate(process_cpu_seconds_total[$__rate_interval])",
         ))
         .panel(8, graph(
             Unit::Bytes,
             "Memory usage and limit",
             "A process near its limit (dashed) will be killed. Take a heap profile before you restart it.",
-            "process_resident_memory_bytes{SELECTED}",
+            "process_resident_memory_bytes",
         )
-            .query(Query::range(format!("process_memory_limit_bytes{{{SELECTED}}}")).legend("{{job}} limit"))
+            .query(Query::range("process_memory_limit_bytes").legend("{{job}} limit"))
             .limit_series("limit"))
         .panel(8, graph(
             Unit::Ratio,
             "Memory utilization",
             "The line is the alert threshold. A steady rise is a leak; a step comes from load or a deployment.",
-            "process_resident_memory_bytes{SELECTED} / process_memory_limit_bytes{SELECTED}",
+            "process_resident_memory_bytes / process_memory_limit_bytes",
         ).max(1.0).alert(alerts.named("MemoryHigh")?))
         .panel(8, graph_by(
             "{{job}} {{runtime}}",
             Unit::Ratio,
             "Runtime thread utilization",
             "At 100 %, all threads are busy and tasks wait. If the CPU is idle at the same time, a task blocks a thread.",
-            "rate(runtime_busy_seconds_total{SELECTED}[$__rate_interval]) / runtime_workers{SELECTED}",
+            "rate(runtime_busy_seconds_total[$__rate_interval]) / runtime_workers",
         ).max(1.0).threshold(Threshold::Above(0.8)))
         .panel(8, graph(
             Unit::Ratio,
             "Database pool utilization",
             "At 100 %, requests wait for a connection. See Database & cache.",
-            "active_database_connections{SELECTED} / (database_connections_max{SELECTED} > 0)",
+            "active_database_connections / (database_connections_max > 0)",
         ).max(1.0).alert(alerts.named("DatabaseConnectionsExhausted")?)
             .dashboard_link("Database & cache", "glasshouse-database"))
         .panel(8, graph(
             Unit::Count,
             "Open file descriptors and limit",
             "At its limit, a process can neither accept nor open connections. A steady rise is a connection leak.",
-            "process_open_fds{SELECTED}",
+            "process_open_fds",
         )
-            .query(Query::range(format!("min(process_max_fds{{{SELECTED}}})")).legend("lowest limit"))
+            .query(Query::range("min(process_max_fds)").legend("lowest limit"))
             .limit_series("lowest limit")
             .logarithmic()))
 }
@@ -121,20 +113,20 @@ fn saturation() -> Row {
             "Run-queue depth",
             "Runnable tasks that wait for a thread. Persistently above zero: there is too little CPU, or a task blocks a \
              thread. The CPU profile in Investigate shows where.",
-            "runtime_queue_depth{SELECTED}",
+            "runtime_queue_depth",
         ))
         .panel(8, graph(
             Unit::Count,
             "In-flight requests",
             "Rising at the same request rate: requests wait for a dependency. Requests above the concurrency limit are \
              rejected (LoadShedding).",
-            "http_requests_in_flight{SELECTED}",
+            "http_requests_in_flight",
         ))
         .panel(8, graph(
             Unit::Count,
             "Live tasks",
             "A steady rise without more load is a task leak: restart the process, and look for tasks that never finish.",
-            "sum by (job, instance) (runtime_tasks{SELECTED})",
+            "sum by (job, instance) (runtime_tasks)",
         ))
 }
 
@@ -142,11 +134,11 @@ fn errors(alerts: &Alerts) -> Result<Row> {
     Ok(Row::new("Errors", 9)
         .panel(12, graph_by(
             "{{job}} {{signal}}",
-            Unit::PerMinute,
+            Unit::PerMinute("items"),
             "Dropped telemetry by signal",
             "Spans, log records, error events and profiles that were dropped, so other panels are incomplete. Requests are \
              not affected.",
-            "sum by (job, signal) (rate(telemetry_dropped_total{SELECTED}[5m])) * 60",
+            &alerts.value("TelemetryDropped")?,
         ).alert(alerts.named("TelemetryDropped")?))
         .panel(12, graph(
             Unit::Seconds,

@@ -54,13 +54,13 @@ pub(super) fn collector() -> Row {
     };
     Row::new("OpenTelemetry Collector", 8)
         .panel(8, panel(
-            Unit::PerSecond,
+            Unit::PerSecond("records"),
             "Collector: received telemetry",
             "Zero while there are requests: no process can reach the collector. See the dropped telemetry above.",
             by_signal("sum(rate(otelcol_receiver_accepted_SIGNAL_total[$__rate_interval]))"),
         ))
         .panel(8, panel(
-            Unit::PerSecond,
+            Unit::PerSecond("records"),
             "Collector: failed exports",
             "Tempo or Loki rejects telemetry or is down: check its container. The lost records are missing in Investigate.",
             by_signal("sum(rate(otelcol_exporter_send_failed_SIGNAL_total[$__rate_interval])) or vector(0)"),
@@ -91,7 +91,7 @@ pub(super) fn postgres() -> Row {
             .query(series("max(pg_settings_max_connections)", "limit"))
             .limit_series("limit"))
         .panel(6, graph(
-            Unit::PerSecond,
+            Unit::PerSecond("transactions"),
             "Transactions",
             "Rollbacks that rise with the error rate in Overview: transactions fail. Rollbacks alone: rejected requests, \
              such as orders without stock.",
@@ -110,7 +110,7 @@ pub(super) fn postgres() -> Row {
             "Persistently well below 99 %: the working set does not fit into shared_buffers, or a query scans whole tables.",
         )
             .query(series(
-                r#"sum(rate(pg_stat_database_blks_hit{datname="glasshouse"}[5m])) / (sum(rate(pg_stat_database_blks_hit{datname="glasshouse"}[5m])) + sum(rate(pg_stat_database_blks_read{datname="glasshouse"}[5m])))"#,
+                r#"sum(rate(pg_stat_database_blks_hit{datname="glasshouse"}[$__rate_interval])) / (sum(rate(pg_stat_database_blks_hit{datname="glasshouse"}[$__rate_interval])) + sum(rate(pg_stat_database_blks_read{datname="glasshouse"}[$__rate_interval])))"#,
                 "hit ratio",
             ))
             .max(1.0)
@@ -137,13 +137,13 @@ pub(super) fn redis() -> Row {
             .query(series("max(redis_memory_max_bytes)", "limit"))
             .limit_series("limit"))
         .panel(8, graph(
-            Unit::PerSecond,
+            Unit::PerSecond("commands"),
             "Redis command rate",
             "More commands at the same request rate: another client, or a loop.",
         )
             .query(series("sum(rate(redis_commands_processed_total[$__rate_interval]))", "commands")))
         .panel(8, graph(
-            Unit::PerSecond,
+            Unit::PerSecond("keys"),
             "Expired and evicted keys",
             "Expired keys reached their TTL. Evicted keys were removed because memory is short.",
         )

@@ -2,31 +2,28 @@
 
 use serde_json::json;
 
-use crate::alerts::Alerts;
 use crate::model::{Panel, Query, Unit, Variable, Visualization};
 
-/// Selects one of the services that serve requests.
-pub(super) fn service() -> Variable {
-    Variable::single("service", "Service", "label_values(job:http_requests:rate2m, job)", "glasshouse-api")
+/// Selects services. The collector names the service of a span `service_name`.
+pub(super) fn job() -> Variable {
+    Variable::multi("job", "Job", r#"label_values(up{job=~"glasshouse-.+"}, job)"#, &["job", "service_name"])
 }
 
-/// Selects instances of all services.
+/// Selects instances of the selected services.
 pub(super) fn instance() -> Variable {
-    Variable::multi("instance", "Instance", r#"label_values(up{job=~"glasshouse-.+"}, instance)"#)
+    let query = r#"label_values(up{job=~"$job", job=~"glasshouse-.+"}, instance)"#;
+    Variable::multi("instance", "Instance", query, &["instance"])
 }
 
-/// Selects route patterns.
+/// Selects route patterns of the selected services. The collector names that of a span `http_route`.
 pub(super) fn endpoint() -> Variable {
-    Variable::multi(
-        "endpoint",
-        "Endpoint",
-        r#"label_values(http_requests_total{endpoint!~"/health/.*"}, endpoint)"#,
-    )
+    let query = r#"label_values(http_requests_total{job=~"$job", endpoint!~"/health/.*"}, endpoint)"#;
+    Variable::multi("endpoint", "Endpoint", query, &["endpoint", "http_route"])
 }
 
 /// Selects tenants that have time series of their own.
 pub(super) fn tenant() -> Variable {
-    Variable::multi("tenant", "Tenant", "label_values(api_calls_total, tenant_id)")
+    Variable::multi("tenant", "Tenant", "label_values(api_calls_total, tenant_id)", &["tenant_id"]).or_none()
 }
 
 /// A time series graph without queries.
@@ -39,13 +36,21 @@ pub(super) fn percentile(quantile: &str, buckets: &str, by: &str) -> String {
     format!("histogram_quantile({quantile}, sum by (le{by}) (rate({buckets}[$__rate_interval])))")
 }
 
-/// Adds queries for p50, p95 and p99 of a histogram.
-pub(super) fn percentiles(mut panel: Panel, buckets: &str) -> Panel {
-    for (quantile, legend) in [("0.5", "p50"), ("0.95", "p95"), ("0.99", "p99")] {
-        panel = panel.query(Query::range(percentile(quantile, buckets, "")).legend(legend));
-    }
-    panel
+/// Adds queries for p50, p95 and p99 of a histogram, with their values in the legend.
+pub(super) fn percentiles(panel: Panel, buckets: &str) -> Panel {
+    let query = |(quantile, legend)| Query::range(percentile(quantile, buckets, "")).legend(legend);
+    QUANTILES.into_iter().map(query).fold(panel.legend_values(), Panel::query)
 }
+
+/// As [`percentiles`], of spans. Only these have exemplars, which lead to traces.
+pub(super) fn spans_percentiles(panel: Panel, selector: &str) -> Panel {
+    let buckets = format!("traces_span_metrics_duration_seconds_bucket{{{selector}}}");
+    let query =
+        |(quantile, legend)| Query::range(percentile(quantile, &buckets, "")).legend(legend).exemplars();
+    QUANTILES.into_iter().map(query).fold(panel.legend_values(), Panel::query)
+}
+
+const QUANTILES: [(&str, &str); 3] = [("0.5", "p50"), ("0.95", "p95"), ("0.99", "p99")];
 
 /// p95 of span metrics. Only these have exemplars, which lead to traces.
 pub(super) fn spans_p95(selector: &str) -> Query {
@@ -59,48 +64,39 @@ pub(super) fn heatmap(title: &str, description: &str, buckets: &str) -> Panel {
         .query(Query::heatmap(format!("sum by (le) (increase({buckets}[$__rate_interval]))")))
 }
 
-/// The table of active alerts, each with a link to its runbook.
-pub(super) fn firing(alerts: &Alerts) -> Panel {
-    let names: serde_json::Map<String, serde_json::Value> =
-        alerts.iter().map(|alert| (alert.name.clone(), json!({ "text": alert.runbook }))).collect();
+/// A heat map of spans of requests. Its exemplars lead to traces.
+pub(super) fn trace_heatmap(title: &str, description: &str, selector: &str) -> Panel {
+    let buckets = format!("traces_span_metrics_duration_seconds_bucket{{{selector}}}");
+    Panel::new(Visualization::Heatmap, Unit::Seconds, title, description)
+        .query(Query::heatmap(format!("sum by (le) (increase({buckets}[$__rate_interval]))")).exemplars())
+}
+
+/// The states of circuit breakers over time, without queries. A query has the value 1 while its circuit is open.
+pub(super) fn circuit(title: &str, description: &str) -> Panel {
+    Panel::new(Visualization::StateTimeline, Unit::Count, title, description)
+        .states("green", &[(1.0, "red")])
+        .override_fields(
+            "byType",
+            "number",
+            &[(
+                "mappings",
+                json!([{ "type": "value", "options": {
+            "0": { "text": "closed", "color": "green" },
+            "1": { "text": "open", "color": "red" },
+        } }]),
+            )],
+        )
+}
+
+/// The versions that run.
+pub(super) fn builds() -> Panel {
     Panel::new(
         Visualization::Table,
         Unit::None,
-        "Firing and pending alerts",
-        "Open the runbook of the first alert. If several fire, start with the likely cause: InstanceDown, NotReady, then \
-         the database. An empty table is normal.",
+        "Builds",
+        "The version and commit of each service. Several builds of one service: a deployment is in progress or incomplete.",
     )
-    .query(Query::table(
-        r#"max by (alertname, severity, service, alertstate, runbook) (label_replace(ALERTS, "runbook", "$1", "alertname", "(.+)"))"#,
-    ))
-    .fault_only("high-error-rate")
-    .no_value("No active alerts")
-    .transform("organize", json!({
-        "excludeByName": { "Time": true, "Value": true },
-        "indexByName": { "alertstate": 0, "severity": 1, "alertname": 2, "service": 3, "runbook": 4 },
-    }))
-    .transform("sortBy", json!({ "sort": [{ "field": "severity" }] }))
-    .override_fields(
-        "byName",
-        "runbook",
-        &[
-            ("mappings", json!([{ "type": "value", "options": names }])),
-            ("links", json!([{
-                "title": "Open the runbook",
-                "url": "/public/runbooks/${__value.text}.md",
-                "targetBlank": true,
-            }])),
-        ],
-    )
-    .override_fields(
-        "byName",
-        "alertstate",
-        &[
-            ("mappings", json!([{ "type": "value", "options": {
-                "firing": { "text": "firing", "color": "red" },
-                "pending": { "text": "pending", "color": "yellow" },
-            } }])),
-            ("custom.cellOptions", json!({ "type": "color-background" })),
-        ],
-    )
+    .query(Query::table("count by (job, version, commit) (build_info)"))
+    .merged_table(&["job", "version", "commit"], "job")
+    .column("", "Instances", Unit::Count)
 }

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::shared::{firing, service};
+use super::firing::firing;
+use super::shared::job;
 use crate::alerts::Alerts;
 use crate::model::{Dashboard, Panel, Query, Row, Threshold, Unit, Visualization};
 
@@ -11,10 +12,10 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description =
         "Two objectives over 30 days: 99.9 % of requests succeed, and 99 % take less than 300 ms.";
     Ok(Dashboard::new("glasshouse-slo", "SLOs & alerts", description)
-        .variable(service())
+        .variable(job().selected("glasshouse-api"))
         .row(objective("Availability: 99.9 % of requests succeed", "failed", "Error", alerts)?)
         .row(objective("Latency: 99 % of requests within 300 ms", "slow", "Latency", alerts)?)
-        .row(Row::new("Alert state and history", 9).panel(12, firing(alerts)).panel(12, history()))
+        .row(Row::new("Alert state and history", 9).panel(12, firing(alerts)?).panel(12, history()))
         .row(Row::new("Alert directory", 20).panel(24, directory(alerts))))
 }
 
@@ -26,12 +27,12 @@ fn objective(title: &str, kind: &str, budget: &str, alerts: &Alerts) -> Result<R
         "The budget that was not spent in the last 30 days, or since the first data. Below 25 %, postpone risky \
          releases; below 0 the objective is missed.",
     )
-    .query(Query::range(format!(r#"job:http_requests_{kind}:budget_left30d{{job="$service"}}"#)))
+    .query(Query::range(format!(r#"job:http_requests_{kind}:budget_left30d"#)))
     .threshold(Threshold::Below(0.25))
     .allow_negative();
     let burn = |speed: &str, long: &str, short: &str| {
         let ratio = |window: &str| {
-            Query::range(format!(r#"job:http_requests_{kind}:ratio_rate{window}{{job="$service"}}"#))
+            Query::range(format!(r#"job:http_requests_{kind}:ratio_rate{window}"#))
                 .legend(format!("last {window}"))
         };
         let alert = alerts.named(&format!("{budget}BudgetBurn{speed}"))?;

@@ -2,13 +2,15 @@
 
 use anyhow::Result;
 
-use super::shared::{endpoint, graph, tenant};
+use super::shared::{endpoint, graph, instance, job, tenant};
 use crate::alerts::Alerts;
 use crate::model::{Dashboard, Panel, Query, Row, Unit, Visualization};
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description = "API calls, throttling and revenue by tenant. `other` aggregates tenants above the limit of time series.";
     Ok(Dashboard::new("glasshouse-tenants", "Tenants", description)
+        .variable(job())
+        .variable(instance())
         .variable(tenant())
         .variable(endpoint())
         .row(calls())
@@ -16,15 +18,12 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
         .row(revenue()))
 }
 
-const CALL_RATE: &str =
-    r#"rate(api_calls_total{tenant_id=~"$tenant", endpoint=~"$endpoint"}[$__rate_interval])"#;
+const CALL_RATE: &str = r#"rate(api_calls_total[$__rate_interval])"#;
 
 /// The selected calls in the selected time range, by a label: the eight highest values.
 fn top_calls(label: &str) -> Query {
-    Query::instant(format!(
-        r#"topk(8, sum by ({label}) (increase(api_calls_total{{tenant_id=~"$tenant", endpoint=~"$endpoint"}}[$__range])) > 0)"#
-    ))
-    .legend(format!("{{{{{label}}}}}"))
+    Query::instant(format!(r#"topk(8, sum by ({label}) (increase(api_calls_total[$__range])) > 0)"#))
+        .legend(format!("{{{{{label}}}}}"))
 }
 
 fn calls() -> Row {
@@ -63,7 +62,7 @@ fn throttling(alerts: &Alerts) -> Result<Row> {
              affected. Contact the tenant, or upgrade its plan.",
         )
             .query(Query::range(
-                r#"sum by (tenant_id) (rate(tenant_rate_limited_total{tenant_id=~"$tenant"}[2m])) / sum by (tenant_id) (rate(api_calls_total{tenant_id=~"$tenant"}[2m]))"#,
+                alerts.value("NoisyTenant")?,
             ).legend("{{tenant_id}}"))
             .max(1.0)
             .fault_only(&noisy.scenario)
@@ -75,7 +74,7 @@ fn throttling(alerts: &Alerts) -> Result<Row> {
             "Requests that were rejected with 429 and Retry-After. A client that keeps a high rate ignores the header.",
         )
             .query(Query::range(
-                r#"topk(10, sum by (tenant_id) (rate(tenant_rate_limited_total{tenant_id=~"$tenant"}[$__rate_interval])))"#,
+                r#"topk(10, sum by (tenant_id) (rate(tenant_rate_limited_total[$__rate_interval])))"#,
             ).legend("{{tenant_id}}"))
             .fault_only(&noisy.scenario)
             .no_value("No throttled tenants")
@@ -87,11 +86,11 @@ fn revenue() -> Row {
         .panel(12, graph(
             Unit::Dollars,
             "Revenue per hour by tenant (top 10)",
-            "Projected from the rate of the last 5 minutes. One tenant drops to zero alone: place a test order in its shop, \
+            "Projected from the current rate. One tenant drops to zero alone: place a test order in its shop, \
              and search for its errors in Investigate.",
         )
             .query(Query::range(
-                r#"topk(10, sum by (tenant_id) (rate(revenue_total_usd{tenant_id=~"$tenant"}[5m])) * 3600)"#,
+                r#"topk(10, sum by (tenant_id) (rate(revenue_total_usd[$__rate_interval])) * 3600)"#,
             ).legend("{{tenant_id}}")))
         .panel(12, Panel::new(
             Visualization::Table,
@@ -100,10 +99,10 @@ fn revenue() -> Row {
             "Totals of the selected time range. To see the log records of a tenant, copy its id to Investigate.",
         )
             .query(Query::table(
-                r#"sum by (tenant_id) (increase(api_calls_total{tenant_id=~"$tenant"}[$__range])) > 0"#,
+                r#"sum by (tenant_id) (increase(api_calls_total[$__range])) > 0"#,
             ))
             .query(Query::table(
-                r#"sum by (tenant_id) (increase(revenue_total_usd{tenant_id=~"$tenant"}[$__range]))"#,
+                r#"sum by (tenant_id) (increase(revenue_total_usd[$__range]))"#,
             ))
             .merged_table(&["tenant_id"], "Value #A")
             .column_width("tenant_id", 320)

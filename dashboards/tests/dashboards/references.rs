@@ -12,8 +12,8 @@ use crate::{dashboard, dashboards, data_sources, entries, project, text};
 struct Targets {
     /// The types of the data sources by uid.
     sources: BTreeMap<String, String>,
-    /// The uids of the dashboards.
-    dashboards: BTreeSet<String>,
+    /// The uids of the dashboards, each with the names of its variables.
+    dashboards: BTreeMap<String, BTreeSet<String>>,
     tags: BTreeSet<String>,
     /// The file names of the runbooks.
     runbooks: BTreeSet<String>,
@@ -28,7 +28,7 @@ impl Targets {
         let runbooks = files(&project().runbooks(), "md").unwrap();
         Self {
             sources: sources.iter().map(source).collect(),
-            dashboards: dashboards.iter().map(|one| one.uid().to_owned()).collect(),
+            dashboards: dashboards.iter().map(|one| (one.uid().to_owned(), variables(one.json()))).collect(),
             tags: tags.map(|tag| text(&tag).to_owned()).collect(),
             runbooks: runbooks
                 .iter()
@@ -39,13 +39,13 @@ impl Targets {
 
     fn problems_of(&self, dashboard: &DashboardFile) -> Vec<String> {
         let json = dashboard.json();
-        let mut problems = self.sources_in(json);
+        let mut problems = source_variables_in(json);
         problems.extend(self.links_in(json));
         problems.extend(variables_in(json));
         problems.into_iter().map(|problem| format!("{}: {problem}", dashboard.uid())).collect()
     }
 
-    /// Unknown data sources, anywhere in a dashboard or a provisioning file.
+    /// Unknown data sources, anywhere in a provisioning file.
     fn sources_in(&self, json: &Value) -> Vec<String> {
         let problem = |(name, value): (&str, &Value)| match name {
             "datasource" => {
@@ -81,16 +81,48 @@ impl Targets {
         problems
     }
 
+    fn variables_of(&self, uid: &str) -> Option<&BTreeSet<String>> {
+        self.dashboards.get(uid)
+    }
+
     fn broken_link(&self, url: &str) -> Option<String> {
         let path = url.split('?').next().unwrap_or_default();
         let is_right = match (path.strip_prefix("/d/"), path.strip_prefix("/public/runbooks/")) {
-            (Some(uid), _) => self.dashboards.contains(uid),
             // The link of a table cell contains the value of the cell.
-            (_, Some(name)) => name == "${__value.text}.md" || self.runbooks.contains(name),
-            _ => false,
+            (Some("${__value.text}"), _) | (_, Some("${__value.text}.md")) => true,
+            (Some(uid), _) => {
+                self.variables_of(uid).is_some_and(|known| known.is_superset(&variables_set_by(url)))
+            }
+            (_, Some(name)) => self.runbooks.contains(name),
+            _ => path == "/explore",
         };
         (!is_right).then(|| format!("broken link {url}"))
     }
+}
+
+/// The names of the variables of a dashboard.
+fn variables(json: &Value) -> BTreeSet<String> {
+    json["templating"]["list"].as_array().unwrap().iter().map(|one| text(&one["name"]).to_owned()).collect()
+}
+
+/// The names of the variables that a link sets in the dashboard that it opens.
+fn variables_set_by(url: &str) -> BTreeSet<String> {
+    let parameters = url.split(['?', '&']).filter_map(|parameter| parameter.strip_prefix("var-"));
+    parameters.filter_map(|parameter| parameter.split('=').next()).map(str::to_owned).collect()
+}
+
+/// References to data sources that are no variable of the dashboard, or one of another type.
+fn source_variables_in(json: &Value) -> Vec<String> {
+    let variables = json["templating"]["list"].as_array().unwrap().iter();
+    let of_sources: BTreeMap<_, _> = variables
+        .filter(|one| one["type"] == "datasource")
+        .map(|one| (format!("${{{}}}", text(&one["name"])), text(&one["query"])))
+        .collect();
+    let references =
+        entries(json).into_iter().filter(|(name, _)| *name == "datasource").map(|(_, value)| value);
+    let is_unknown =
+        |value: &&Value| of_sources.get(text(&value["uid"])).is_none_or(|kind| *kind != text(&value["type"]));
+    references.filter(is_unknown).map(|value| format!("no data source variable {value}")).collect()
 }
 
 /// Undefined and unused variables.
@@ -145,14 +177,19 @@ fn broken_references_are_reported() {
         assert_ne!(broken, sound, "{from}");
         targets.problems_of(&DashboardFile::new(serde_json::from_str(&broken).unwrap())).join("\n")
     };
-    let source = r#"{"type":"prometheus","uid":"prometheus"}"#;
-    for broken in [r#""prometheus""#, r#"{"type":"prometheus"}"#, r#"{"type":"loki","uid":"prometheus"}"#] {
-        assert_eq!(problem(source, broken), format!("glasshouse-overview: no data source {broken}"));
+    let source = r#"{"type":"prometheus","uid":"${prometheus_datasource}"}"#;
+    for broken in [
+        r#""prometheus""#,
+        r#"{"type":"prometheus"}"#,
+        r#"{"type":"prometheus","uid":"prometheus"}"#,
+        r#"{"type":"loki","uid":"${prometheus_datasource}"}"#,
+    ] {
+        assert_eq!(problem(source, broken), format!("glasshouse-overview: no data source variable {broken}"));
     }
     let broken_link = |url: &str| format!("glasshouse-overview: broken link {url}");
     assert_eq!(
         problem("/d/glasshouse-slo?", "/d/glasshouse-sla?"),
-        broken_link("/d/glasshouse-sla?${__url_time_range}")
+        broken_link("/d/glasshouse-sla?${__url_time_range}&${__all_variables}")
     );
     let (runbook, typo) = ("/public/runbooks/high-error-rate.md", "/public/runbooks/high-error.md");
     assert_eq!(problem(runbook, typo), broken_link(typo));
@@ -162,8 +199,8 @@ fn broken_references_are_reported() {
     );
     assert_eq!(problem("$endpoint", "$endpont"), "glasshouse-overview: undefined variable $endpont");
     assert_eq!(
-        problem(r#""name":"service""#, r#""name":"job""#),
-        "glasshouse-overview: undefined variable $service\nglasshouse-overview: unused variable $job"
+        problem(r#""name":"job""#, r#""name":"service""#),
+        "glasshouse-overview: undefined variable $job\nglasshouse-overview: unused variable $service"
     );
     assert_eq!(targets.sources_in(&json!({ "datasourceUid": "lokki" })), [r#"no data source "lokki""#]);
     assert_eq!(

@@ -53,8 +53,13 @@ impl ExportedMetrics {
     }
 
     /// The labels of a metric; `None` if it is not exported.
-    pub(super) fn labels(&self, metric: &str) -> Option<&BTreeSet<String>> {
+    pub fn labels(&self, metric: &str) -> Option<&BTreeSet<String>> {
         self.0.get(metric)
+    }
+
+    /// All metrics with their labels.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &BTreeSet<String>)> {
+        self.0.iter().map(|(metric, labels)| (metric.as_str(), labels))
     }
 }
 

@@ -69,7 +69,8 @@ impl<'a> LabelChecker<'a> {
         Some(labels)
     }
 
-    fn of_metric(&self, metric: &str) -> Option<Labels> {
+    /// The labels of a metric; `None` if it is neither recorded nor exported.
+    pub(super) fn of_metric(&self, metric: &str) -> Option<Labels> {
         let Some(queries) = self.recorded.get(metric) else { return self.exported.labels(metric).cloned() };
         let mut all = Labels::new();
         for (query, added) in queries {

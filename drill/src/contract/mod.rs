@@ -6,6 +6,8 @@ mod external;
 mod labels;
 mod telemetry;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::Result;
 
 use crate::grafana::DashboardFile;
@@ -47,6 +49,20 @@ pub fn violations(
     }
     violations.dedup();
     Ok(violations)
+}
+
+/// The names of the labels of every series that the rules record.
+///
+/// # Errors
+/// An expression cannot be parsed.
+pub fn recorded_labels(
+    recording: &[Rule],
+    exported: &ExportedMetrics,
+) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let recorded = recorded_series(recording)?;
+    let checker = LabelChecker::new(exported, &recorded);
+    let labels = |name: &String| (name.clone(), checker.of_metric(name).unwrap_or_default());
+    Ok(recorded.keys().map(labels).collect())
 }
 
 fn recorded_series(rules: &[Rule]) -> Result<RecordedSeries> {

@@ -57,12 +57,21 @@ impl DataSource {
         }
     }
 
-    /// The reference in a dashboard: the plugin type and the uid.
-    pub fn reference(self) -> Value {
-        let plugin = match self {
+    /// The type of its plugin in Grafana.
+    pub fn plugin(self) -> &'static str {
+        match self {
             Self::Pyroscope => "grafana-pyroscope-datasource",
             others => others.uid(),
-        };
-        json!({ "type": plugin, "uid": self.uid() })
+        }
+    }
+
+    /// The name of the variable by which a dashboard refers to it, so that the dashboard works in any Grafana.
+    pub fn variable(self) -> String {
+        format!("{}_datasource", self.uid())
+    }
+
+    /// The reference in a dashboard: the plugin type and the variable.
+    pub fn reference(self) -> Value {
+        json!({ "type": self.plugin(), "uid": format!("${{{}}}", self.variable()) })
     }
 }
