@@ -147,6 +147,12 @@ async fn seed_adds_the_demo_once_and_as_many_orders_as_asked() {
         let unequal = "SELECT count(*) AS n FROM orders WHERE total_minor <> (SELECT sum(quantity * \
                        unit_price_minor) FROM order_items WHERE order_id = orders.id)";
         assert_eq!(database.number(unequal).await, 0);
+        // So few that none of them may be paid.
+        for orders in ["1", "2", "3"] {
+            let ended = Process::run(&["seed", "--tenants", "1", "--orders", orders], &settings).await;
+            assert_eq!(ended.code, Some(0), "{ended:?}");
+        }
+        assert_eq!(counts().await, [6 + 3, 12 + 3, 37 + 30, 2506]);
     }
     for arguments in [&["seed"][..], &["seed", "--orders", "5"], &["seed", "--demo", "--orders", "5"]] {
         let ended = Process::run(arguments, &Settings::new()).await;

@@ -72,6 +72,9 @@ impl Scope {
 
     /// Counts units as received that finished orders have taken without a reservation.
     pub(super) async fn receive_sold(&self, sold: &[(ProductId, i32)]) -> Result<(), StoreFailure> {
+        if sold.is_empty() {
+            return Ok(());
+        }
         let ids = sold.iter().map(|(product, _)| product.uuid());
         self.run(received(self.update::<Entity>().filter(Column::Id.is_in(ids)), sold)).await?;
         Ok(())
