@@ -29,10 +29,11 @@ impl Route {
 
 /// Records the limits that are in force whenever a statement touches a row of a tenant.
 const RECORD_LIMITS: &str = "
-    CREATE TABLE limits_in_force (statement text, idle text, application text);
+    CREATE TABLE limits_in_force (statement text, idle text, plans text, application text);
     CREATE FUNCTION record_limits() RETURNS boolean LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
         INSERT INTO public.limits_in_force VALUES (current_setting('statement_timeout'),
-            current_setting('idle_in_transaction_session_timeout'), current_setting('application_name'));
+            current_setting('idle_in_transaction_session_timeout'), current_setting('plan_cache_mode'),
+            current_setting('application_name'));
         SELECT true
     $$;
     DO $$ DECLARE tenant_table text; BEGIN
@@ -80,10 +81,11 @@ async fn every_limit_is_in_force(route: Route) {
         (database.number(delivered).await == 3).then_some(())
     })
     .await;
-    let limits = database.query("SELECT DISTINCT statement, idle FROM limits_in_force").await;
+    let limits = database.query("SELECT DISTINCT statement, idle, plans FROM limits_in_force").await;
     let text = |row: &QueryResult, column| row.try_get::<String>("", column).unwrap();
-    let limits: Vec<_> = limits.iter().map(|row| (text(row, "statement"), text(row, "idle"))).collect();
-    assert_eq!(limits, [("4321ms".to_owned(), "3s".to_owned())]);
+    let limits: Vec<_> =
+        limits.iter().map(|row| ["statement", "idle", "plans"].map(|column| text(row, column))).collect();
+    assert_eq!(limits, [["4321ms", "3s", "force_generic_plan"]]);
     let named = format!("SELECT count(*) AS n FROM limits_in_force WHERE application = 'glasshouse/{trace}'");
     assert!(database.number(&named).await > 0);
 }
@@ -162,7 +164,8 @@ async fn no_setting_reaches_another_client_of_the_pooler() {
     let product = owner.add_product(3).await;
     let other = glasshouse_migrations::connect(&url).await.unwrap();
     let leaked = "SELECT concat_ws(' ', current_setting('app.tenant_id', true), (SELECT max(sku) FROM products), \
-                  nullif(current_setting('statement_timeout'), '0')) AS leaked";
+                  nullif(current_setting('statement_timeout'), '0'), \
+                  nullif(current_setting('plan_cache_mode'), 'auto')) AS leaked";
     let leaked = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, leaked);
     for _ in 0..30 {
         let requests = async {
