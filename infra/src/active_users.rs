@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use deadpool_redis::redis::AsyncCommands;
+use deadpool_redis::redis::{Cmd, pipe};
 use glasshouse_domain::id::UserId;
 use glasshouse_telemetry::service::events::cache::ActiveUsersNotCounted;
 
 use crate::clock;
-use crate::redis::{Redis, RedisError};
+use crate::redis::{Redis, RedisError, Request};
 
 const WINDOW_MINUTES: i64 = 15;
 
@@ -48,11 +48,9 @@ impl ActiveUsers {
         self.recent.insert(user, ()).await;
         let Some(redis) = &self.redis else { return };
         let key = key(minute());
-        let add = redis.call("PFADD", async |connection| {
-            let () = connection.pfadd(&key, user.to_string()).await?;
-            connection.expire(&key, 60 * (WINDOW_MINUTES + 1)).await
-        });
-        let added: Result<(), RedisError> = add.await;
+        let mut add = pipe();
+        add.pfadd(&key, user.to_string()).ignore().expire(&key, 60 * (WINDOW_MINUTES + 1)).ignore();
+        let added: Result<(), RedisError> = redis.call("PFADD", Request::Commands(add)).await;
         if let Err(error) = added {
             ActiveUsersNotCounted { error: &error }.emit();
         }
@@ -71,7 +69,7 @@ impl ActiveUsers {
             Some(redis) => {
                 let now = minute();
                 let keys: Vec<_> = (now - WINDOW_MINUTES + 1..=now).map(key).collect();
-                redis.call("PFCOUNT", async |connection| connection.pfcount(keys).await).await
+                redis.call("PFCOUNT", Request::Command(Cmd::pfcount(keys))).await
             }
         }
     }

@@ -65,6 +65,7 @@ mod profiles;
 mod rate_limit;
 mod read_only_file;
 mod redelivery;
+mod redis_connections;
 mod reports;
 mod response_headers;
 mod retry_budget;

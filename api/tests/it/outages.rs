@@ -116,11 +116,11 @@ async fn an_outage_under_load_causes_no_500_and_no_lost_request() {
 }
 
 /// A gauge of the process.
-async fn gauge(app: &TestApp, name: &str) -> f64 {
+pub(crate) async fn gauge(app: &TestApp, name: &str) -> f64 {
     Scrape::of(&app.management()).await.sum(name, "")
 }
 
-async fn uses_redis_again(app: &TestApp, owner: &Client) {
+pub(crate) async fn uses_redis_again(app: &TestApp, owner: &Client) {
     eventually("requests use Redis again", async || {
         owner.get("/v1/users/me").await.expect(200);
         let gauges = (gauge(app, "redis_circuit_open").await, gauge(app, "rate_limiter_local").await);

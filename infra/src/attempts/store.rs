@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::{AsyncCommands, Script, pipe};
+use deadpool_redis::redis::{Cmd, Script, pipe};
 use glasshouse_telemetry::service::events::users::AttemptLimiterFailed;
 
 use super::AttemptQuota;
 use super::buckets::Buckets;
 use super::key::Key;
-use crate::redis::{Redis, RedisError};
+use crate::redis::{Redis, RedisError, Request};
 
 /// A bucket of one limit.
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +63,7 @@ impl Store {
         if let Some((redis, script)) = &self.redis {
             let mut call = script.key(redis_key(bucket.key));
             call.arg(milliseconds(bucket.quota.interval())).arg(milliseconds(bucket.quota.per));
-            let taken: Result<u64, RedisError> =
-                redis.call("EVALSHA", async |connection| call.invoke_async(connection).await).await;
+            let taken: Result<u64, RedisError> = redis.call("EVALSHA", Request::Script(&call)).await;
             match taken {
                 Ok(0) => return Ok(()),
                 Ok(wait) => return Err(Duration::from_millis(wait)),
@@ -80,7 +79,7 @@ impl Store {
         let Some((redis, _)) = &self.redis else { return };
         let (key, seconds) = (redis_key(marker), KNOWN_FOR.as_secs());
         let set: Result<(), RedisError> =
-            redis.call("SETEX", async |connection| connection.set_ex(key, "", seconds).await).await;
+            redis.call("SETEX", Request::Command(Cmd::set_ex(key, "", seconds))).await;
         if let Err(error) = set {
             AttemptLimiterFailed { error: &error }.emit();
         }
@@ -100,8 +99,7 @@ async fn inspect_redis(
     for bucket in buckets {
         commands.pttl(redis_key(bucket.key));
     }
-    let mut found: Vec<i64> =
-        redis.call("PTTL", async |connection| commands.query_async(connection).await).await?;
+    let mut found: Vec<i64> = redis.call("PTTL", Request::Commands(commands)).await?;
     let is_known = marker.is_some() && !found.is_empty() && found.remove(0) > 0;
     let wait = |(bucket, missing): (&Bucket, i64)| {
         let missing = Duration::from_millis(u64::try_from(missing).unwrap_or_default());

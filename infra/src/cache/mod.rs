@@ -9,7 +9,7 @@ pub use seal::{NotAuthentic, Seal};
 
 use std::time::Duration;
 
-use deadpool_redis::redis::{AsyncCommands, Script};
+use deadpool_redis::redis::{Cmd, Script};
 use moka::ops::compute::Op;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 use crate::clock;
 use crate::faults::Faults;
-use crate::redis::{Redis, RedisError};
+use crate::redis::{Redis, RedisError, Request};
 
 /// A cache. Clones share the values.
 #[derive(Clone, Debug)]
@@ -98,8 +98,7 @@ impl Cache {
                 Ok(entry.map(|entry| serde_json::from_str(&entry.json)).transpose()?)
             }
             Store::Redis { redis, seal, .. } => {
-                let entry: Option<Vec<u8>> =
-                    redis.call("GET", async |connection| connection.get(key).await).await?;
+                let entry: Option<Vec<u8>> = redis.call("GET", Request::Command(Cmd::get(key))).await?;
                 let Some(entry) = entry else { return Ok(None) };
                 let entry = std::str::from_utf8(&entry).map_err(|_| CacheError::NotAuthentic)?;
                 let json = seal.open(key, entry, clock::now()).map_err(|_| CacheError::NotAuthentic)?;
@@ -136,7 +135,7 @@ impl Cache {
                 let mut call = script.key(key);
                 let milliseconds = u64::try_from(time_to_live.as_millis()).unwrap_or(u64::MAX);
                 call.arg(entry).arg(version).arg(milliseconds);
-                Ok(redis.call("EVALSHA", async |connection| call.invoke_async(connection).await).await?)
+                Ok(redis.call("EVALSHA", Request::Script(&call)).await?)
             }
         }
     }
@@ -152,9 +151,7 @@ impl Cache {
                 cache.invalidate(key).await;
                 Ok(())
             }
-            Store::Redis { redis, .. } => {
-                Ok(redis.call("DEL", async |connection| connection.del(key).await).await?)
-            }
+            Store::Redis { redis, .. } => Ok(redis.call("DEL", Request::Command(Cmd::del(key))).await?),
         }
     }
 }

@@ -7,7 +7,7 @@ use glasshouse_domain::id::TenantId;
 use glasshouse_domain::tenant::Plan;
 
 use super::{Decision, Quotas};
-use crate::redis::{Redis, RedisError};
+use crate::redis::{Redis, RedisError, Request};
 
 /// The buckets of all tenants in Redis. A Lua script takes a token atomically.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl RedisLimiter {
         let mut call = self.script.key(format!("glasshouse:rate_limit:{tenant}"));
         call.arg(quota.per_second).arg(quota.burst);
         let (allowed, remaining, reset_ms): (bool, u32, u64) =
-            self.redis.call("EVALSHA", async |connection| call.invoke_async(connection).await).await?;
+            self.redis.call("EVALSHA", Request::Script(&call)).await?;
         Ok(Decision { allowed, limit: quota.burst, remaining, reset: Duration::from_millis(reset_ms) })
     }
 }

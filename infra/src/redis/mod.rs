@@ -2,16 +2,23 @@
 //! fails. While Redis is unavailable, a circuit breaker fails calls without an attempt, so that its absence costs
 //! requests nothing.
 
+mod connector;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
-use deadpool_redis::{Connection, Manager, Pool, Runtime};
+use deadpool::managed::{Pool, QueueMode};
+use deadpool_redis::Manager;
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{
+    Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, ScriptInvocation,
+};
 use glasshouse_telemetry::service::metrics::CircuitBreakerMetrics;
 use tracing::Instrument;
 
+use self::connector::{Broken, Connector};
 use crate::outbound::{CircuitBreaker, CircuitBreakerSettings};
 use crate::tls::{self, CertificateError};
 
@@ -97,6 +104,11 @@ pub enum RedisError {
 }
 
 impl RedisError {
+    /// Whether the connection was closed, rather than that Redis is slow or cannot be reached.
+    fn is_disconnect(&self) -> bool {
+        matches!(self, Self::Command(error) if !error.is_timeout()) && self.is_outage()
+    }
+
     /// Whether Redis is unavailable, rather than that it rejects a command.
     fn is_outage(&self) -> bool {
         match self {
@@ -125,10 +137,32 @@ impl RedisError {
 const CIRCUIT_BREAKER: CircuitBreakerSettings =
     CircuitBreakerSettings { failures: 1, pause: Duration::from_secs(1) };
 
+/// What is sent in one call.
+pub(crate) enum Request<'a> {
+    Command(Cmd),
+    /// Commands in one round trip.
+    Commands(Pipeline),
+    Script(&'a ScriptInvocation<'a>),
+}
+
+impl Request<'_> {
+    async fn send<T: FromRedisValue>(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<T, deadpool_redis::redis::RedisError> {
+        match self {
+            Self::Command(command) => command.query_async(connection).await,
+            Self::Commands(commands) => commands.query_async(connection).await,
+            Self::Script(script) => script.invoke_async(connection).await,
+        }
+    }
+}
+
 /// A connection pool. Clones share it.
 #[derive(Clone)]
 pub struct Redis {
-    pool: Pool,
+    pool: Pool<Connector>,
+    broken: Broken,
     timeout: Duration,
     breaker: Arc<CircuitBreaker>,
 }
@@ -140,10 +174,13 @@ impl Redis {
     /// When the pool cannot be created.
     pub fn new(settings: &RedisSettings, metrics: CircuitBreakerMetrics) -> Result<Self, RedisError> {
         let manager = Manager::new((*settings.address.0).clone())?;
-        let pool = Pool::builder(manager).max_size(settings.pool_size).runtime(Runtime::Tokio1).build();
+        let broken = Broken::default();
+        let pool = Pool::builder(Connector::new(manager, broken.clone())).max_size(settings.pool_size);
+        // The connection that was used last comes first, so that it needs no check.
+        let pool = pool.queue_mode(QueueMode::Lifo).build();
         let pool = pool.map_err(|error| RedisError::Pool(error.to_string()))?;
         let breaker = Arc::new(CircuitBreaker::new(CIRCUIT_BREAKER, metrics));
-        Ok(Self { pool, timeout: settings.timeout, breaker })
+        Ok(Self { pool, broken, timeout: settings.timeout, breaker })
     }
 
     /// The numbers of open and idle connections, and the maximum.
@@ -158,8 +195,7 @@ impl Redis {
     /// # Errors
     /// When it does not respond within the timeout.
     pub async fn ping(&self) -> Result<(), RedisError> {
-        let ping = deadpool_redis::redis::cmd("PING");
-        let pong = self.attempt("PING", async |connection| ping.query_async(connection).await).await;
+        let pong = self.attempt("PING", &Request::Command(deadpool_redis::redis::cmd("PING"))).await;
         match &pong {
             Ok(()) => self.breaker.succeeded(),
             Err(_) => self.breaker.failed(Instant::now()),
@@ -167,18 +203,19 @@ impl Redis {
         pong
     }
 
-    /// Runs commands on one connection, within the timeout and in a client span named `operation`. Fails without an
-    /// attempt while the circuit is open.
-    pub(crate) async fn call<T>(
+    /// Sends a request, within the timeout and in a client span named `operation`. If the connection turns
+    /// out to be closed, it is sent once more on a new one, although it may have had its effect: what is in Redis is
+    /// cached, or counted, and a count may be too high by one. Fails without an attempt while the circuit is open.
+    pub(crate) async fn call<T: FromRedisValue>(
         &self,
         operation: &'static str,
-        commands: impl AsyncFnOnce(&mut Connection) -> Result<T, deadpool_redis::redis::RedisError>,
+        request: Request<'_>,
     ) -> Result<T, RedisError> {
         if !self.breaker.is_closed() {
             self.try_in_background();
             return Err(RedisError::CircuitOpen);
         }
-        let result = self.attempt(operation, commands).await;
+        let result = self.attempt(operation, &request).await;
         match &result {
             Err(error) if error.is_outage() => self.breaker.failed(Instant::now()),
             Ok(_) | Err(_) => self.breaker.succeeded(),
@@ -195,14 +232,25 @@ impl Redis {
         }
     }
 
-    async fn attempt<T>(
+    async fn attempt<T: FromRedisValue>(
         &self,
         operation: &'static str,
-        commands: impl AsyncFnOnce(&mut Connection) -> Result<T, deadpool_redis::redis::RedisError>,
+        request: &Request<'_>,
+    ) -> Result<T, RedisError> {
+        match self.attempt_once(operation, request).await {
+            Err(error) if error.is_disconnect() => self.attempt_once(operation, request).await,
+            result => result,
+        }
+    }
+
+    async fn attempt_once<T: FromRedisValue>(
+        &self,
+        operation: &'static str,
+        request: &Request<'_>,
     ) -> Result<T, RedisError> {
         let call = async {
             let mut connection = self.pool.get().await?;
-            Ok(commands(&mut connection).await?)
+            Ok(request.send(&mut connection).await?)
         };
         let span = tracing::info_span!(
             "redis",
@@ -218,6 +266,9 @@ impl Redis {
         if let Err(error) = &result {
             span.record("error.type", error.kind());
             span.record("otel.status_code", "ERROR");
+            if error.is_outage() {
+                self.broken.outdate();
+            }
         }
         result
     }
