@@ -3,6 +3,7 @@
 
 mod allowed_hosts;
 pub mod body;
+pub mod compress;
 mod connection;
 pub mod connections;
 mod draining;

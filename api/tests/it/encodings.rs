@@ -15,6 +15,7 @@ use crate::support::{Backend, Client, Playground, Response, TestApp, eventually,
 on_both!(
     errors_are_readable_in_every_encoding,
     a_response_without_an_acceptable_encoding_is_a_problem_document,
+    a_small_response_is_compressed_only_if_it_must_be,
     an_unsupported_coding_of_a_body_is_rejected,
     a_supported_coding_of_a_body_is_decoded,
 );
@@ -132,6 +133,27 @@ async fn a_response_without_an_acceptable_encoding_is_a_problem_document(backend
             assert!(response.header("vary").eq_ignore_ascii_case("accept-encoding"), "{response:?}");
             let rejected = response.expect_problem(406, "not_acceptable");
             assert!(rejected["detail"].as_str().unwrap().contains("gzip, deflate"), "{rejected}");
+        }
+    }
+}
+
+async fn a_small_response_is_compressed_only_if_it_must_be(backend: Backend) {
+    let play = Playground::new(backend).await;
+    for _ in 0..20 {
+        play.owner.add_product(1).await;
+    }
+    let (small, large) = (["/v1/users/me", "/v1/orders", "/health/live"], ["/v1/products", "/openapi.json"]);
+    for accepts in ACCEPTED {
+        // `*` allows all codings alike, and `identity` is the first.
+        let offers_coding = !matches!(accepts, "" | "identity" | "*");
+        let must_be_coded = accepts.ends_with("identity;q=0");
+        let paths = small.map(|path| (path, true)).into_iter().chain(large.map(|path| (path, false)));
+        for (path, is_small) in paths {
+            let response = decoded(play.owner.request(Method::GET, path), accepts).await;
+            let case = format!("{path} {accepts:?}: {:?}", response.headers);
+            let coding = response.headers.get(CONTENT_ENCODING).map(|coding| coding.to_str().unwrap());
+            assert_eq!(coding.is_some(), offers_coding && (!is_small || must_be_coded), "{case}");
+            response.expect(200);
         }
     }
 }

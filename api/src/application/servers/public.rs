@@ -13,6 +13,7 @@ use super::http_server::{HttpServer, RunningServer};
 use crate::application::api_parts::ApiParts;
 use crate::config::HttpSettings;
 use crate::http::body::receive_body;
+use crate::http::compress::{mark_small, unmark_small};
 use crate::http::finish::finish_response;
 use crate::http::head::route_head_as_get;
 use crate::http::problem::{ProblemDocuments, document_bare_errors};
@@ -61,7 +62,9 @@ pub(in crate::application) fn public_server(
             .wrap(from_fn(time_out))
             .wrap(from_fn(shed_load))
             .wrap(from_fn(receive_body))
+            .wrap(from_fn(mark_small))
             .wrap(Compress::default())
+            .wrap(from_fn(unmark_small))
             .wrap(from_fn(document_bare_errors))
             .wrap(Observe::new(parts.edge.http_metrics.clone()).errors(ProblemDocuments))
             .wrap(TracingLogger::<RequestSpan>::new())

@@ -1,8 +1,9 @@
 //! The middleware around every request, from the outside in: `believe_proxies`,
 //! [`finish_response`](crate::http::finish::finish_response), `slow_down_retries`, `shed_early`, the root span [`RequestSpan`],
 //! [`Observe`](glasshouse_telemetry::http::Observe), [`document_bare_errors`](crate::http::problem::document_bare_errors),
-//! [`Compress`](actix_web::middleware::Compress), [`receive_body`](crate::http::body::receive_body), `shed_load`, `time_out`,
-//! `inject_faults` (where faults are enabled), `reject_repeated_headers`,
+//! [`Compress`](actix_web::middleware::Compress) between the two of [`compress`](crate::http::compress),
+//! [`receive_body`](crate::http::body::receive_body), `shed_load`, `time_out`, `inject_faults` (where faults are enabled),
+//! `reject_repeated_headers`,
 //! [`route_head_as_get`](crate::http::head::route_head_as_get), and below `/v1` also `share_places`, `authenticate` and
 //! `limit_rate`.
 
