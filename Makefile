@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test chaos fuzz trace-context bench-telemetry exhaustion overload lint lint-format lint-clippy lint-docs alerting \
-	drills drill drill-stack drill-program deny openapi openapi-lint schemathesis contract dashboards mixin dashboards-check follow-a-trace \
+	drills drill drill-stack drill-program slo deny openapi openapi-lint schemathesis contract dashboards mixin dashboards-check follow-a-trace \
 	stack clean-stack
 
 help: ## List these targets
@@ -88,6 +88,9 @@ contract: ## Generate docs/telemetry-contract.json and the tables in docs/teleme
 	mv docs/telemetry-contract.json.new docs/telemetry-contract.json
 	cargo run --locked --bin glasshouse -- telemetry-contract --tables docs/telemetry.md > docs/telemetry.md.new
 	mv docs/telemetry.md.new docs/telemetry.md
+
+slo: ## Generate deploy/prometheus/rules/slo.yml from deploy/slo
+	cargo run --locked --bin drill -- slo
 
 dashboards: ## Generate grafana/dashboards
 	cargo run --locked --bin dashboards

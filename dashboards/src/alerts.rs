@@ -26,8 +26,14 @@ impl Alerts {
     pub fn read(project: &Project) -> Result<Self> {
         let catalogue = Catalogue::read(&project.catalogue())?;
         let rules = RuleFiles::read(&project.rules())?.rules()?;
-        let alerts = rules.iter().filter(|rule| rule.alert.is_some());
-        let alerts = alerts.map(|rule| alert(rule, &catalogue)).collect::<Result<_>>()?;
+        let mut alerts: Vec<Alert> = Vec::new();
+        for rule in rules.iter().filter(|rule| rule.alert.is_some()) {
+            let alert = alert(rule, &catalogue)?;
+            // An alert may have a second rule, at a lower severity.
+            if !alerts.iter().any(|earlier| earlier.name == alert.name) {
+                alerts.push(alert);
+            }
+        }
         Ok(Self {
             alerts,
             series: Series::read(project)?,
@@ -89,19 +95,13 @@ fn alert(rule: &Rule, catalogue: &Catalogue) -> Result<Alert> {
     Ok(Alert {
         summary: annotation("summary"),
         severity: label("severity"),
-        dashboard: uid(&annotation("dashboard_url")),
+        dashboard: rule.dashboard().map(|link| link.uid.to_owned()).unwrap_or_default(),
         runbook: kebab_case(&name),
         scenario: entry.with_context(|| format!("{name}: not in the catalogue"))?.scenario.clone(),
         values: conditions.iter().map(|condition| condition.value.to_string()).collect(),
         thresholds: conditions.iter().map(threshold).collect(),
         name,
     })
-}
-
-/// The uid in the URL of a dashboard, such as `https://grafana.example.org/d/glasshouse-overview?var-job=x`.
-fn uid(url: &str) -> String {
-    let path = url.split('?').next().unwrap_or_default();
-    path.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// The threshold of a condition. `== 0` applies to values that should be 1, and `== 1` to values that should be 0.

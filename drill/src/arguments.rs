@@ -42,6 +42,8 @@ pub(crate) enum Command {
     },
     /// Prints the platform that a stack would use here: compose or native
     Platform(PlatformArguments),
+    /// Generates the rules of the service level objectives, deploy/prometheus/rules/slo.yml
+    Slo,
     /// Starts the stack and runs it until Ctrl-C
     Stack {
         #[command(flatten)]

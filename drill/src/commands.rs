@@ -16,6 +16,7 @@ use glasshouse_drill::prometheus_api::PrometheusApi;
 use glasshouse_drill::receiver::Receiver;
 use glasshouse_drill::report::{Outcome, Report};
 use glasshouse_drill::runner::{Runner, Timeouts};
+use glasshouse_drill::slo::Slos;
 use glasshouse_drill::stack::{ComposeOptions, NativeOptions, Options, Platform, Stack, find_program};
 
 use crate::arguments::{Arguments, Command, FollowArguments, PlatformName, ReportArguments, StackArguments};
@@ -45,6 +46,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
                 PlatformName::Native => "native",
             });
             Ok(true)
+        }
+        Command::Slo => {
+            let rules = Slos::read(&project.slos())?.to_rules();
+            write(Some(project.slo_rules()), &rules).map(|()| true)
         }
         Command::Stack { stack } => run_stack(&project, stack).await,
         Command::Dashboards { prometheus } => {

@@ -41,26 +41,52 @@ pub fn problems(project: &Project) -> Result<Vec<String>> {
     let mut problems = alert_problems(project, &rules)?;
     problems.extend(catalogue_problems(&catalogue, &rules));
     problems.extend(scenario_problems(project, &catalogue)?);
-    problems.extend(dashboard_problems(project)?);
+    problems.extend(link_problems(project)?);
     Ok(problems)
 }
 
-/// Each alert names a dashboard, and a panel of that dashboard links to its runbook.
-fn dashboard_problems(project: &Project) -> Result<Vec<String>> {
+/// What the links of alerts begin with: the external label that is the one setting of a deployment.
+const GRAFANA: &str = "{{ $externalLabels.grafana_url }}/";
+
+/// The links of each alert are absolute. They lead to its runbook, and to a dashboard that has the variables which they set, and
+/// a panel that links to the runbook.
+fn link_problems(project: &Project) -> Result<Vec<String>> {
     let dashboards = DashboardFile::read_all(&project.dashboards())?;
-    let alerts = RuleFiles::read(&project.rules())?.rules()?;
-    let problem = |alert: &Rule| {
-        let name = alert.alert.as_ref()?;
-        let url = alert.annotations.get("dashboard_url").map(String::as_str).unwrap_or_default();
-        let uid = url.rsplit('/').next().unwrap_or_default();
-        let Some(dashboard) = dashboards.iter().find(|dashboard| dashboard.uid() == uid) else {
-            return Some(format!("{name}: no dashboard “{uid}”"));
-        };
-        let runbook = format!("/{}.md", kebab_case(name));
-        let is_shown = dashboard.panels().iter().any(|panel| links(panel).any(|url| url.ends_with(&runbook)));
-        (!is_shown).then(|| format!("{name}: no panel of {uid} links to its runbook"))
+    let mut problems = Vec::new();
+    for rule in RuleFiles::read(&project.rules())?.rules()? {
+        let Some(name) = &rule.alert else { continue };
+        let found = link_problems_of(&rule, &kebab_case(name), &dashboards);
+        problems.extend(found.into_iter().map(|problem| format!("{name}: {problem}")));
+    }
+    problems.dedup();
+    Ok(problems)
+}
+
+fn link_problems_of(rule: &Rule, runbook: &str, dashboards: &[DashboardFile]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for link in ["runbook_url", "dashboard_url"] {
+        let url = rule.annotations.get(link).map(String::as_str).unwrap_or_default();
+        if !url.starts_with(GRAFANA) {
+            problems.push(format!("{link} does not begin with {GRAFANA}"));
+        }
+    }
+    let page = format!("/{runbook}.md");
+    if !rule.annotations.get("runbook_url").is_some_and(|url| url.ends_with(&page)) {
+        problems.push(format!("runbook_url does not end with {page}"));
+    }
+    let Some(link) = rule.dashboard() else { return problems };
+    let Some(dashboard) = dashboards.iter().find(|dashboard| dashboard.uid() == link.uid) else {
+        problems.push(format!("no dashboard “{}”", link.uid));
+        return problems;
     };
-    Ok(alerts.iter().filter_map(problem).collect())
+    let defined = dashboard.json()["templating"]["list"].as_array().into_iter().flatten();
+    let defined: Vec<_> = defined.filter_map(|variable| variable["name"].as_str()).collect();
+    let undefined = link.variables.iter().filter(|name| !defined.contains(name));
+    problems.extend(undefined.map(|name| format!("{} has no variable {name}", link.uid)));
+    if !dashboard.panels().iter().any(|panel| links(panel).any(|url| url.ends_with(&page))) {
+        problems.push(format!("no panel of {} links to its runbook", link.uid));
+    }
+    problems
 }
 
 fn links(panel: &serde_json::Value) -> impl Iterator<Item = &str> {

@@ -6,6 +6,7 @@
 //! - [`project`]: the paths of those files.
 //! - [`catalogue`]: which scenario causes which alert, and the evidence that it leaves.
 //! - [`rules`]: the alerting and recording rules of Prometheus; [`promql`] analyzes their expressions.
+//! - [`slo`]: the service level objectives, from which their rules are generated.
 //! - [`grafana`]: the committed dashboards and the provisioned data sources.
 //! - [`query`]: a query together with the place that defines it.
 //!
@@ -43,5 +44,6 @@ pub mod receiver;
 pub mod report;
 pub mod rules;
 pub mod runner;
+pub mod slo;
 pub mod speed;
 pub mod stack;

@@ -43,6 +43,16 @@ impl Project {
         self.scenarios().join(format!("{name}.js"))
     }
 
+    /// The service level objectives.
+    pub fn slos(&self) -> PathBuf {
+        self.root.join("deploy/slo/glasshouse.yml")
+    }
+
+    /// The rules that are generated from the objectives.
+    pub fn slo_rules(&self) -> PathBuf {
+        self.rules().join("slo.yml")
+    }
+
     /// The folder of Prometheus' rule files.
     pub fn rules(&self) -> PathBuf {
         self.root.join("deploy/prometheus/rules")

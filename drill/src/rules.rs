@@ -50,6 +50,25 @@ impl Rule {
     }
 }
 
+/// A dashboard that an alert links to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DashboardLink<'a> {
+    /// The uid of the dashboard.
+    pub uid: &'a str,
+    /// The names of its variables that the link sets.
+    pub variables: Vec<&'a str>,
+}
+
+impl Rule {
+    /// The dashboard of an alert; `None` if the annotation `dashboard_url` is none of a dashboard.
+    pub fn dashboard(&self) -> Option<DashboardLink<'_>> {
+        let (_, path) = self.annotations.get("dashboard_url")?.split_once("/d/")?;
+        let (uid, query) = path.split_once('?').unwrap_or((path, ""));
+        let names = query.split('&').filter_map(|parameter| parameter.strip_prefix("var-")?.split('=').next());
+        Some(DashboardLink { uid, variables: names.collect() })
+    }
+}
+
 impl RuleFiles {
     /// Reads the `.yml` files of a folder.
     ///
@@ -111,5 +130,24 @@ impl RuleFiles {
             std::fs::write(folder.join(name), serde_json::to_string_pretty(file)?)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dashboard_of_an_alert_and_its_variables_are_those_of_its_link() {
+        let link = |url: &str| {
+            let text = format!("{{ alert: A, expr: up, annotations: {{ dashboard_url: '{url}' }} }}");
+            let rule: Rule = yaml_serde::from_str(&text).unwrap();
+            rule.dashboard().map(|link| (link.uid.to_owned(), link.variables.join(",")))
+        };
+        let found = |uid: &str, variables: &str| Some((uid.to_owned(), variables.to_owned()));
+        assert_eq!(link("http://g/d/slo"), found("slo", ""));
+        let url = "{{ $externalLabels.grafana_url }}/d/slo?var-job={{ $labels.job }}&var-a=b&from=now-1h&to=now";
+        assert_eq!(link(url), found("slo", "job,a"));
+        assert_eq!(link("http://g/explore"), None);
     }
 }

@@ -58,9 +58,26 @@ fn scenarios_and_the_catalogue_match() {
 }
 
 #[test]
+fn links_of_alerts_are_absolute_and_lead_somewhere() {
+    let problems_with = |from: &str, to: &str| {
+        let sample = SampleProject::complete();
+        assert!(RULES.contains(from), "{from}");
+        sample.write("deploy/prometheus/rules/a.yml", &RULES.replacen(from, to, 1));
+        sample.problems()
+    };
+    let relative = "DiskFull: runbook_url does not begin with {{ $externalLabels.grafana_url }}/";
+    assert_eq!(problems_with("{{ $externalLabels.grafana_url }}/public", "public"), [relative]);
+    let local = "DiskFull: dashboard_url does not begin with {{ $externalLabels.grafana_url }}/";
+    assert_eq!(problems_with("{{ $externalLabels.grafana_url }}/d", "http://localhost:3000/d"), [local]);
+    let other = "DiskFull: runbook_url does not end with /disk-full.md";
+    assert_eq!(problems_with("disk-full.md", "disk-empty.md"), [other]);
+    assert_eq!(problems_with("var-disk", "var-disc"), ["DiskFull: disks has no variable disc"]);
+}
+
+#[test]
 fn the_dashboard_of_an_alert_links_to_its_runbook() {
     let sample = SampleProject::complete();
-    sample.write("grafana/dashboards/disks.json", r#"{ "uid": "disks", "panels": [] }"#);
+    sample.write("grafana/dashboards/disks.json", r#"{ "uid": "disks", "panels": [], "templating": { "list": [{ "name": "disk" }] } }"#);
     assert_eq!(sample.problems(), ["DiskFull: no panel of disks links to its runbook"]);
     sample.write("grafana/dashboards/disks.json", r#"{ "uid": "other", "panels": [] }"#);
     assert_eq!(sample.problems(), ["DiskFull: no dashboard “disks”"]);
@@ -93,19 +110,20 @@ fn the_catalogue_and_the_rules_have_the_same_alerts() {
     assert_eq!(sample.problems(), expected);
 }
 
+const RULES: &str = "groups: [{ name: a, rules: [
+    { alert: DiskFull, expr: disk_free < 1, annotations: {
+        runbook_url: '{{ $externalLabels.grafana_url }}/public/runbooks/disk-full.md',
+        dashboard_url: '{{ $externalLabels.grafana_url }}/d/disks?var-disk={{ $labels.disk }}&from=now-1h' } },
+    { record: b, expr: c },
+] }]";
+
 /// A project with one alert and one test.
 struct SampleProject(TempDir);
 
 impl SampleProject {
     fn complete() -> Self {
         let sample = Self(tempfile::tempdir().unwrap());
-        sample.write(
-            "deploy/prometheus/rules/a.yml",
-            "groups: [{ name: a, rules: [
-                { alert: DiskFull, expr: disk_free < 1, annotations: { dashboard_url: 'http://g/d/disks' } },
-                { record: b, expr: c },
-            ] }]",
-        );
+        sample.write("deploy/prometheus/rules/a.yml", RULES);
         sample.write(
             "deploy/prometheus/tests/a.yml",
             "tests: [{ alert_rule_test: [
@@ -115,7 +133,8 @@ impl SampleProject {
         );
         sample.write(
             "grafana/dashboards/disks.json",
-            r#"{ "uid": "disks", "panels": [{ "type": "stat", "links": [{ "url": "/runbooks/disk-full.md" }] }] }"#,
+            r#"{ "uid": "disks", "panels": [{ "type": "stat", "links": [{ "url": "/runbooks/disk-full.md" }] }],
+                 "templating": { "list": [{ "name": "disk" }] } }"#,
         );
         sample.write("docs/runbooks/disk-full.md", "");
         sample.write("load-tests/scenarios/disk-full.js", "");

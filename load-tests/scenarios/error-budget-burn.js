@@ -1,7 +1,7 @@
-// ErrorBudgetBurnFast, ErrorBudgetBurnSlow: a sustained error ratio of a few percent.
+// ErrorBudgetBurnFast: a sustained error ratio of a few percent.
 //
 // 4 % of the requests end in a 500. That is 40 times what an objective of 99.9 % allows, and below the threshold of
-// HighErrorRate. It takes 55 minutes, because the alerts use windows of 1 and 6 hours; on a new stack 10 minutes are
+// HighErrorRate. It takes 55 minutes, because the alert uses a window of an hour; on a new stack 10 minutes are
 // enough.
 
 import { clearFaults, inject } from './lib/faults.js';

@@ -68,6 +68,7 @@ mod tests {
             service: String::new(),
             summary: String::new(),
             runbook_url: String::new(),
+            dashboard_url: String::new(),
             starts_at: OffsetDateTime::now_utc(),
             fingerprint: fingerprint.to_owned(),
         }

@@ -94,7 +94,8 @@ mod tests {
             "alerts": [{
                 "status": "firing",
                 "labels": { "alertname": "HighErrorRate", "severity": "critical", "service": "glasshouse-api" },
-                "annotations": { "summary": "5xx <b>rise</b>", "runbook_url": "https://example.org/r?a=1&b=2" },
+                "annotations": { "summary": "5xx <b>rise</b>", "runbook_url": "https://example.org/r?a=1&b=2",
+                    "dashboard_url": "https://example.org/d/overview?var-service=api" },
                 "startsAt": "2026-11-23T06:00:00.123Z",
                 "endsAt": "0001-01-01T00:00:00Z",
                 "fingerprint": "f1",
@@ -110,7 +111,9 @@ mod tests {
         assert_eq!(listed[0]["status"], "firing");
         let page = http.get(url("/")).send().await.unwrap().text().await.unwrap();
         assert!(page.contains("5xx &lt;b&gt;rise&lt;/b&gt;"), "{page}");
-        assert!(page.contains("href=\"https://example.org/r?a=1&amp;b=2\""), "{page}");
+        for link in ["r?a=1&amp;b=2", "d/overview?var-service=api"] {
+            assert!(page.contains(&format!("href=\"https://example.org/{link}\"")), "{page}");
+        }
 
         receiver.stop().await;
         assert!(http.get(url("/")).send().await.is_err());

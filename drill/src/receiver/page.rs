@@ -30,19 +30,20 @@ pub(super) fn render(deliveries: &[Delivery]) -> String {
         return page;
     }
     page.push_str(
-        "<table>\n<tr><th>Time (UTC)<th>Status<th>Alert<th>Severity<th>Service<th>Summary<th>Runbook\n",
+        "<table>\n<tr><th>Time (UTC)<th>Status<th>Alert<th>Severity<th>Service<th>Summary<th>Links\n",
     );
     for delivery in deliveries {
         // Writing into a String cannot fail.
         let _ = writeln!(
             page,
-            "<tr><td>{}<td class=\"{status}\">{status}<td>{}<td>{}<td>{}<td>{}<td>{}",
+            "<tr><td>{}<td class=\"{status}\">{status}<td>{}<td>{}<td>{}<td>{}<td>{} {}",
             time(delivery),
             escape(&delivery.alert),
             escape(&delivery.severity),
             escape(&delivery.service),
             escape(&delivery.summary),
-            link(&delivery.runbook_url),
+            link("runbook", &delivery.runbook_url),
+            link("dashboard", &delivery.dashboard_url),
             status = match delivery.status {
                 AlertStatus::Firing => "firing",
                 AlertStatus::Resolved => "resolved",
@@ -58,11 +59,11 @@ fn time(delivery: &Delivery) -> String {
     delivery.received_at.format(format).unwrap_or_default()
 }
 
-/// A link to the runbook. Only HTTP URLs become links, because other schemes can run scripts.
-fn link(url: &str) -> String {
+/// A link. Only HTTP URLs become links, because other schemes can run scripts.
+fn link(name: &str, url: &str) -> String {
     let shown = escape(url);
     if url.starts_with("https://") || url.starts_with("http://") {
-        format!("<a href=\"{shown}\">runbook</a>")
+        format!("<a href=\"{shown}\">{name}</a>")
     } else {
         shown
     }
@@ -90,7 +91,7 @@ mod tests {
     #[test]
     fn delivered_text_is_escaped() {
         assert_eq!(escape(r#"<a b="c" d='e'>&"#), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;");
-        assert_eq!(link("javascript:alert(1)"), "javascript:alert(1)");
-        assert_eq!(link("https://a/?b=\"c\""), "<a href=\"https://a/?b=&quot;c&quot;\">runbook</a>");
+        assert_eq!(link("runbook", "javascript:alert(1)"), "javascript:alert(1)");
+        assert_eq!(link("runbook", "https://a/?b=\"c\""), "<a href=\"https://a/?b=&quot;c&quot;\">runbook</a>");
     }
 }

@@ -56,6 +56,9 @@ pub struct Delivery {
     pub summary: String,
     /// The annotation `runbook_url`.
     pub runbook_url: String,
+    /// The annotation `dashboard_url`.
+    #[serde(default)]
+    pub dashboard_url: String,
     /// When the alert began to fire.
     #[serde(with = "time::serde::rfc3339")]
     pub starts_at: OffsetDateTime,
@@ -101,6 +104,7 @@ impl NotifiedAlert {
             service: label("service"),
             summary: annotation("summary"),
             runbook_url: annotation("runbook_url"),
+            dashboard_url: annotation("dashboard_url"),
             starts_at: self.starts_at,
             fingerprint: self.fingerprint,
         }

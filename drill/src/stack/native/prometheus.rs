@@ -15,6 +15,9 @@ use crate::stack::process::ProcessSpec;
 /// The name of its data folder.
 pub(super) const DATA: &str = "prometheus-data";
 
+/// What the links of alerts begin with. A drill follows none of them.
+const GRAFANA_URL: &str = "http://grafana.example";
+
 /// What Prometheus is given: the project's rules, and the processes to scrape.
 #[derive(Clone, Copy, Debug)]
 pub struct PrometheusOptions<'a> {
@@ -58,6 +61,11 @@ impl PrometheusOptions<'_> {
         let receivers = self.alertmanager.map(|address| mapping("static_configs", vec![targets(&[address])]));
         config.insert("alerting".into(), mapping("alertmanagers", receivers.into_iter().collect()));
         config.remove("remote_write");
+        // Prometheus 2 does not expand the variable; Compose sets it.
+        let links = Mapping::from_iter([("grafana_url".into(), GRAFANA_URL.into())]);
+        if let Some(global) = config.get_mut("global").and_then(Value::as_mapping_mut) {
+            global.insert("external_labels".into(), links.into());
+        }
 
         let jobs = config.get_mut("scrape_configs").and_then(Value::as_sequence_mut);
         for job in jobs.into_iter().flatten() {
