@@ -2,7 +2,8 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test chaos fuzz trace-context bench-telemetry exhaustion overload lint lint-format lint-clippy lint-docs alerting \
-	drills drill drill-stack drill-program slo deny openapi openapi-lint schemathesis contract dashboards mixin dashboards-check follow-a-trace \
+	drills drill drill-stack drill-program slo deny openapi openapi-lint schemathesis contract dashboards mixin dashboards-lint \
+	dashboards-check follow-a-trace \
 	stack clean-stack
 
 help: ## List these targets
@@ -95,11 +96,8 @@ slo: ## Generate deploy/prometheus/rules/slo.yml from deploy/slo
 dashboards: ## Generate grafana/dashboards
 	cargo run --locked --bin dashboards
 
-# Where `make mixin` writes.
-MIXIN ?= target/mixin
-
-mixin: ## Export dashboards for import into any Grafana, and a mixin of dashboards and rules
-	cargo run --locked --bin dashboards -- export $(MIXIN)
+	drills drill drill-stack drill-program slo deny openapi openapi-lint schemathesis contract dashboards mixin dashboards-lint \
+	dashboards-check follow-a-trace \
 
 dashboards-check: ## Run every dashboard query against the stack's Prometheus, while average-load runs
 	cargo run --locked --bin drill -- dashboards

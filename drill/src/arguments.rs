@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use glasshouse_drill::receiver::DEFAULT_TIMEOUT;
 use glasshouse_drill::speed::Speed;
 use glasshouse_drill::stack::is_docker_available;
 use url::Url;
@@ -62,6 +63,9 @@ pub(crate) enum Command {
         /// The address to listen on
         #[arg(long, env = "GLASSHOUSE_RECEIVER_ADDR", default_value = "127.0.0.1:9094")]
         listen: SocketAddr,
+        /// After how many seconds without the alert that always fires the dead man's switch raises the alarm
+        #[arg(long, env = "GLASSHOUSE_HEARTBEAT_TIMEOUT_SECONDS", default_value_t = DEFAULT_TIMEOUT.as_secs())]
+        heartbeat_timeout: u64,
     },
 }
 

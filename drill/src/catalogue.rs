@@ -38,6 +38,11 @@ pub struct AlertEntry {
     /// The command of the service, such as `dead-letters requeue --all`, that the drill runs after the fault, because
     /// the alert does not resolve by itself.
     pub remedy: Option<String>,
+    /// Whether the fault keeps notifications from arriving, so that this one is delivered after it.
+    #[serde(default)]
+    pub delivered_after: bool,
+    /// The platform on which it is drilled, if the other one cannot cause the fault.
+    pub only_on: Option<Host>,
     /// Whether the scenario must run to completion and keep its thresholds. Otherwise it is interrupted once the alert
     /// has been delivered.
     #[serde(default)]
@@ -71,6 +76,19 @@ pub struct Evidence {
     pub of: Process,
 }
 
+/// The alert that always fires. Its absence is the alarm, and what its drill observes.
+pub const WATCHDOG: &str = "Watchdog";
+
+/// What a stack runs on.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Host {
+    /// Containers.
+    Compose,
+    /// Processes of this machine.
+    Native,
+}
+
 /// A process of the service.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -86,7 +104,7 @@ pub enum Process {
 
 /// A component of the stack that a drill can stop.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Component {
     /// The database.
     Postgres,
@@ -96,6 +114,18 @@ pub enum Component {
     Api,
     /// The OpenTelemetry Collector.
     Collector,
+    /// Alertmanager.
+    Alertmanager,
+    /// The receiver of notifications.
+    Receiver,
+    /// The exporter of Postgres' metrics.
+    Exporter,
+    /// The way from customers to the API.
+    FrontDoor,
+    /// The store of traces.
+    Tempo,
+    /// The free space of a file system, which is filled.
+    Disk,
 }
 
 /// One run of a scenario: it proves its alerts, or is a load test without a fault.
@@ -146,10 +176,10 @@ impl Catalogue {
         tests.chain(drills).collect()
     }
 
-    /// The exercises of `drill all`.
-    pub fn drilled(&self) -> Vec<Exercise> {
+    /// The exercises of `drill all` on a platform.
+    pub fn drilled(&self, host: Host) -> Vec<Exercise> {
         let is_drilled = |exercise: &Exercise| match exercise {
-            Exercise::Alerts { .. } => true,
+            Exercise::Alerts { .. } => exercise.only_on().is_none_or(|only| only == host),
             Exercise::Test(test) => test.drilled,
         };
         self.exercises().into_iter().filter(is_drilled).collect()
@@ -183,6 +213,9 @@ impl Exercise {
 
     /// Whether the catalogue allows this alert to fire during the exercise.
     pub fn declares(&self, name: &str) -> bool {
+        if name == WATCHDOG {
+            return true;
+        }
         match self {
             Self::Alerts { alerts, .. } => {
                 alerts.iter().any(|alert| alert.name == name || alert.also.iter().any(|also| also == name))
@@ -194,6 +227,11 @@ impl Exercise {
     /// The component that is stopped during the exercise.
     pub fn stop(&self) -> Option<Component> {
         self.alerts().iter().find_map(|alert| alert.stop)
+    }
+
+    /// The platform on which it can be run; `None` for both.
+    pub fn only_on(&self) -> Option<Host> {
+        self.alerts().iter().find_map(|alert| alert.only_on)
     }
 
     /// The arguments of the service's command that is run after the exercise.
@@ -232,6 +270,12 @@ impl fmt::Display for Component {
             Self::Redis => "Redis",
             Self::Api => "the API",
             Self::Collector => "the collector",
+            Self::Alertmanager => "Alertmanager",
+            Self::Receiver => "the receiver of notifications",
+            Self::Exporter => "the exporter of Postgres",
+            Self::FrontDoor => "the way to the public port",
+            Self::Tempo => "Tempo",
+            Self::Disk => "a file system",
         })
     }
 }
@@ -250,6 +294,7 @@ mod tests {
         name = "InstanceDown"
         scenario = "instance-down"
         stop = "api"
+        only_on = "native"
         evidence = { metric = "up == 0" }
         [[alert]]
         name = "BurnSlow"
@@ -272,7 +317,8 @@ mod tests {
             exercises.iter().map(|exercise| exercise.name().to_owned()).collect()
         };
         assert_eq!(names(catalogue.exercises()), ["smoke", "soak", "burn", "instance-down"]);
-        assert_eq!(names(catalogue.drilled()), ["smoke", "burn", "instance-down"]);
+        assert_eq!(names(catalogue.drilled(Host::Native)), ["smoke", "burn", "instance-down"]);
+        assert_eq!(names(catalogue.drilled(Host::Compose)), ["smoke", "burn"]);
         let burn = catalogue.find("BurnSlow").unwrap();
         assert_eq!((burn.name(), burn.alerts().len(), burn.stop()), ("burn", 2, None));
         assert!(burn.declares("HighErrorRate") && burn.declares("BurnFast") && !burn.declares("MemoryHigh"));

@@ -34,11 +34,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
         Command::Run { names, stack, reports } => {
             let catalogue = Catalogue::read(&project.catalogue())?;
             let exercises = names.iter().map(|name| catalogue.find(name).with_context(|| unknown_name(name)));
-            drill(&project, exercises.collect::<Result<_>>()?, stack, reports, false).await
+            let exercises = exercises.collect::<Result<_>>()?;
+            drill(&project, options(&project, stack)?, exercises, reports, false).await
         }
         Command::All { stack, reports } => {
-            let exercises = Catalogue::read(&project.catalogue())?.drilled();
-            drill(&project, exercises, stack, reports, true).await
+            let options = options(&project, stack)?;
+            let exercises = Catalogue::read(&project.catalogue())?.drilled(options.platform.host());
+            drill(&project, options, exercises, reports, true).await
         }
         Command::Platform(platform) => {
             print(match platform.resolve() {
@@ -59,7 +61,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
             Ok(problems.is_empty())
         }
         Command::Follow(arguments) => follow(&project, *arguments).await,
-        Command::Receiver { listen } => run_receiver(listen).await,
+        Command::Receiver { listen, heartbeat_timeout } => run_receiver(listen, heartbeat_timeout).await,
     }
 }
 
@@ -78,12 +80,15 @@ fn list(project: &Project) -> Result<bool> {
 
 async fn drill(
     project: &Project,
+    options: Options,
     exercises: Vec<Exercise>,
-    arguments: StackArguments,
     reports: ReportArguments,
     checks_contract: bool,
 ) -> Result<bool> {
-    let options = options(project, arguments)?;
+    let host = options.platform.host();
+    if let Some(other) = exercises.iter().find(|one| one.only_on().is_some_and(|only| only != host)) {
+        bail!("{} cannot be drilled on the stack {}: see the catalogue", other.name(), options.platform);
+    }
     let speed = options.speed;
     log(&format!("starting the stack {} at SPEED={speed}", options.platform));
     let mut report = Report { platform: options.platform.to_string(), speed, outcomes: Vec::new() };
@@ -177,8 +182,8 @@ async fn follow(project: &Project, arguments: FollowArguments) -> Result<bool> {
     Ok(true)
 }
 
-async fn run_receiver(listen: SocketAddr) -> Result<bool> {
-    let receiver = Receiver::start(listen).await?;
+async fn run_receiver(listen: SocketAddr, heartbeat_timeout: u64) -> Result<bool> {
+    let receiver = Receiver::start(listen, Duration::from_secs(heartbeat_timeout)).await?;
     print(&format!("receiving alerts on http://{0}/webhook; see them on http://{0}", receiver.address()));
     std::future::pending().await
 }

@@ -68,6 +68,11 @@ impl Project {
         self.root.join("deploy/prometheus/prometheus.yml")
     }
 
+    /// The configuration of the blackbox exporter.
+    pub fn blackbox_config(&self) -> PathBuf {
+        self.root.join("deploy/blackbox/blackbox.yml")
+    }
+
     /// The configuration of Alertmanager.
     pub fn alertmanager_config(&self) -> PathBuf {
         self.root.join("deploy/alertmanager/alertmanager.yml")

@@ -64,7 +64,8 @@ impl Rule {
     pub fn dashboard(&self) -> Option<DashboardLink<'_>> {
         let (_, path) = self.annotations.get("dashboard_url")?.split_once("/d/")?;
         let (uid, query) = path.split_once('?').unwrap_or((path, ""));
-        let names = query.split('&').filter_map(|parameter| parameter.strip_prefix("var-")?.split('=').next());
+        let names =
+            query.split('&').filter_map(|parameter| parameter.strip_prefix("var-")?.split('=').next());
         Some(DashboardLink { uid, variables: names.collect() })
     }
 }
@@ -146,7 +147,8 @@ mod tests {
         };
         let found = |uid: &str, variables: &str| Some((uid.to_owned(), variables.to_owned()));
         assert_eq!(link("http://g/d/slo"), found("slo", ""));
-        let url = "{{ $externalLabels.grafana_url }}/d/slo?var-job={{ $labels.job }}&var-a=b&from=now-1h&to=now";
+        let url =
+            "{{ $externalLabels.grafana_url }}/d/slo?var-job={{ $labels.job }}&var-a=b&from=now-1h&to=now";
         assert_eq!(link(url), found("slo", "job,a"));
         assert_eq!(link("http://g/explore"), None);
     }

@@ -11,7 +11,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use glasshouse_drill::catalogue::Catalogue;
+use glasshouse_drill::catalogue::{Catalogue, Component};
 use glasshouse_drill::project::Project;
 use glasshouse_drill::report::Outcome;
 use glasshouse_drill::runner::{Runner, Timeouts};
@@ -42,7 +42,7 @@ async fn a_missing_metric_is_reported() {
 #[tokio::test]
 async fn an_unreachable_receiver_is_reported() {
     let project = ProjectCopy::new();
-    let problem = problem_with(&project, async |stack| stack.stop_receiver().await.unwrap()).await;
+    let problem = problem_with(&project, async |stack| stack.stop(Component::Receiver).await.unwrap()).await;
     assert!(problem.contains("fired, but was not delivered: Alertmanager delivered nothing"), "{problem}");
     // A stopped process refuses connections; the name of a stopped container cannot be resolved.
     let causes = ["connection refused", "lookup alert-receiver"];

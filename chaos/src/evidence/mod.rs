@@ -42,9 +42,9 @@ pub(crate) struct Evidence {
     baseline: Option<Held>,
 }
 
-/// How long telemetry may take to show a fault, and alerts to be resolved. It is longer than the windows of the alerts, and
-/// than the interval at which spans are exported.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long telemetry may take to show a fault, and alerts to be resolved. It is longer than the windows of the alerts and the time
+/// for which they keep firing, and than the interval at which spans are exported.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Evidence {
     /// Notes what the telemetry shows while the system is at rest.

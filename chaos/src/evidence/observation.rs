@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use anyhow::Result;
+use glasshouse_drill::catalogue::WATCHDOG;
 use glasshouse_drill::stack::{RecordKind, Records, SpanKind};
 
 use super::expectation::{Expectation, Metric};
@@ -44,14 +45,17 @@ pub(super) struct Alert {
     pub(super) is_firing: bool,
 }
 
-/// The alerts of the error budgets have windows of hours, in which there are several faults, so they say nothing about one.
-const BUDGET: &str = "BudgetBurn";
+/// Whether an alert says something about one fault. Those of the error budgets have windows of hours, in which there are several
+/// faults. Watchdog always fires, and TrafficAbsent is about the load, which ends before the last check.
+fn is_of_a_fault(alert: &str) -> bool {
+    !alert.contains("BudgetBurn") && alert != WATCHDOG && alert != "TrafficAbsent"
+}
 
 /// The names of the alerts that are pending or firing.
 pub(super) async fn active_alerts(system: &System) -> Result<BTreeSet<String>> {
     let alerts = system.monitoring.prometheus.alerts().await?;
     let names = alerts.iter().map(|alert| alert.name().to_owned());
-    Ok(names.filter(|name| !name.contains(BUDGET)).collect())
+    Ok(names.filter(|name| is_of_a_fault(name)).collect())
 }
 
 impl Snapshot {
@@ -80,7 +84,7 @@ impl Observation {
         let alerts = prometheus.query(&query).await?.into_iter().filter_map(|sample| {
             let name = sample.metric.get("alertname")?.clone();
             let is_firing = sample.metric.get("alertstate")? == "firing";
-            (!name.contains(BUDGET)).then_some(Alert { name, is_firing })
+            is_of_a_fault(&name).then_some(Alert { name, is_firing })
         });
         let alerts = alerts.collect();
         let mut metrics = Vec::new();

@@ -39,7 +39,7 @@ impl Part {
                 "SlowQueries",
             ],
             Self::Redis => &["CacheHitRateLow", "CacheUnavailable"],
-            Self::Gateway => &["PaymentGatewayFailing"],
+            Self::Gateway => &["PaymentGatewayFailing", "PaymentsStuck"],
             Self::Messages => &["DeadLetters"],
         }
     }

@@ -59,7 +59,14 @@ impl Monitoring {
             replicas.map(|replica| (replica.role().process(), vec![replica.management()])).collect();
         let address = ports.allocate()?;
         let speed = SPEED.parse().map_err(anyhow::Error::msg)?;
-        let options = PrometheusOptions { project, speed, address, targets: &targets, alertmanager: None };
+        let options = PrometheusOptions {
+            project,
+            speed,
+            address,
+            targets: &targets,
+            others: None,
+            alertmanager: None,
+        };
         let mut server = options.spec(folder)?.spawn(Output::default())?;
         let url = format!("http://{address}/-/ready");
         let is_ready = async || reqwest::get(&url).await.is_ok_and(|response| response.status().is_success());

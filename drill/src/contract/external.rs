@@ -7,7 +7,7 @@ use super::exported::ExportedMetrics;
 use crate::promql::selectors;
 
 /// Groups of metrics with the same labels: metric names, label names.
-const EXTERNAL: [(&[&str], &[&str]); 11] = [
+const EXTERNAL: [(&[&str], &[&str]); 16] = [
     (&["k6_vus", "k6_vus_max"], &[]),
     (&["k6_checks_rate"], &["check", "scenario"]),
     (
@@ -35,11 +35,14 @@ const EXTERNAL: [(&[&str], &[&str]); 11] = [
             "otelcol_receiver_accepted_log_records_total",
             "otelcol_exporter_send_failed_spans_total",
             "otelcol_exporter_send_failed_log_records_total",
+            "otelcol_exporter_enqueue_failed_spans_total",
+            "otelcol_exporter_enqueue_failed_log_records_total",
             "otelcol_exporter_queue_size",
             "otelcol_exporter_queue_capacity",
         ],
         &["receiver", "exporter", "transport", "data_type"],
     ),
+    (&["pg_up", "redis_up"], &[]),
     (&["pg_stat_activity_count"], &["datname", "state"]),
     (
         &[
@@ -62,12 +65,17 @@ const EXTERNAL: [(&[&str], &[&str]); 11] = [
         ],
         &[],
     ),
+    (&["probe_success", "probe_http_status_code", "probe_duration_seconds"], &["via"]),
+    (&["prometheus_notifications_dropped_total"], &[]),
+    (&["prometheus_notifications_errors_total", "prometheus_notifications_sent_total"], &["alertmanager"]),
+    (&["alertmanager_notifications_failed_total"], &["integration", "reason"]),
     (&["node_cpu_seconds_total"], &["cpu", "mode"]),
     (
         &[
             "node_memory_MemAvailable_bytes",
             "node_memory_MemTotal_bytes",
             "node_filesystem_avail_bytes",
+            "node_filesystem_readonly",
             "node_filesystem_size_bytes",
         ],
         &["device", "fstype", "mountpoint"],

@@ -41,6 +41,11 @@ impl Deliveries {
         self.of(alert, since).any(|delivery| delivery.status == AlertStatus::Firing)
     }
 
+    /// Whether the dead man's switch has reported since this time that this alert, which always fires, stays away.
+    pub fn has_missing(&self, alert: &str, since: OffsetDateTime) -> bool {
+        self.of(alert, since).any(|delivery| delivery.status == AlertStatus::Missing)
+    }
+
     /// Whether at least one alert with this name was delivered since this time, and the last delivery of each is resolved.
     pub fn has_resolved(&self, alert: &str, since: OffsetDateTime) -> bool {
         let last: BTreeMap<_, _> =
@@ -91,7 +96,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_receiver_that_is_down_has_no_deliveries() {
-        let receiver = crate::receiver::Receiver::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let receiver = crate::receiver::Receiver::start(
+            "127.0.0.1:0".parse().unwrap(),
+            crate::receiver::DEFAULT_TIMEOUT,
+        )
+        .await
+        .unwrap();
         let api = ReceiverApi::new(receiver.address());
         let webhook = format!("http://{}/webhook", receiver.address());
         let notification = reqwest::Client::new().post(webhook).header("Content-Type", "application/json");

@@ -1,19 +1,25 @@
-//! A webhook receiver for Alertmanager. It shows the delivered alerts to people as a page, and to drills as JSON.
+//! A webhook receiver for Alertmanager. It shows the delivered alerts to people as a page, and to drills as JSON, and is the dead
+//! man's switch of the alert that always fires.
 
 mod api;
 mod page;
 mod store;
+mod switch;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::{Context, Result};
+use tokio::task::JoinHandle;
 
 pub use api::{Deliveries, ReceiverApi};
 use store::DeliveryStore;
 pub use store::{AlertStatus, Delivery, Notification};
+use switch::DeadMansSwitch;
+pub use switch::{DEFAULT_TIMEOUT, Heartbeat};
 
 /// The maximum size of a notification.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -21,23 +27,38 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// A running receiver. Dropping it does not stop it; [`stop`](Self::stop) or the end of the process does.
 pub struct Receiver {
     address: SocketAddr,
+    store: web::Data<DeliveryStore>,
+    switch: web::Data<DeadMansSwitch>,
     server: ServerHandle,
+    watch: JoinHandle<()>,
 }
 
 impl Receiver {
-    /// Starts listening.
+    /// Starts listening. The alert that always fires may stay away for `heartbeat_timeout`.
     ///
     /// # Errors
     /// The address cannot be bound.
-    pub async fn start(address: SocketAddr) -> Result<Self> {
+    pub async fn start(address: SocketAddr, heartbeat_timeout: Duration) -> Result<Self> {
         let store = web::Data::new(DeliveryStore::default());
+        Self::start_with(address, store, web::Data::new(DeadMansSwitch::new(heartbeat_timeout)))
+    }
+
+    fn start_with(
+        address: SocketAddr,
+        store: web::Data<DeliveryStore>,
+        switch: web::Data<DeadMansSwitch>,
+    ) -> Result<Self> {
+        let data = (store.clone(), switch.clone());
         let server = HttpServer::new(move || {
             App::new()
-                .app_data(store.clone())
+                .app_data(data.0.clone())
+                .app_data(data.1.clone())
                 .app_data(web::JsonConfig::default().limit(MAX_BODY_BYTES))
                 .route("/", web::get().to(show_page))
                 .route("/deliveries", web::get().to(list))
                 .route("/webhook", web::post().to(receive))
+                .route("/heartbeat", web::post().to(beat))
+                .route("/heartbeat", web::get().to(heartbeat))
                 .route("/health/ready", web::get().to(ready))
         });
         let server = server.workers(1).disable_signals().shutdown_timeout(1).bind(address);
@@ -46,7 +67,8 @@ impl Receiver {
         let server = server.run();
         let handle = server.handle();
         tokio::spawn(server);
-        Ok(Self { address, server: handle })
+        let watch = tokio::spawn(watch(store.clone(), switch.clone()));
+        Ok(Self { address, store, switch, server: handle, watch })
     }
 
     /// The address that it listens on.
@@ -56,7 +78,26 @@ impl Receiver {
 
     /// Stops listening.
     pub async fn stop(&self) {
+        self.watch.abort();
         self.server.stop(true).await;
+    }
+
+    /// Listens again after [`stop`](Self::stop), with the deliveries of before.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    pub fn restart(&mut self) -> Result<()> {
+        *self = Self::start_with(self.address, self.store.clone(), self.switch.clone())?;
+        Ok(())
+    }
+}
+
+/// Raises the alarm of the dead man's switch.
+async fn watch(store: web::Data<DeliveryStore>, switch: web::Data<DeadMansSwitch>) {
+    let mut interval = tokio::time::interval((switch.timeout() / 20).max(Duration::from_millis(10)));
+    loop {
+        interval.tick().await;
+        store.extend(switch.alarm());
     }
 }
 
@@ -65,8 +106,22 @@ async fn receive(store: web::Data<DeliveryStore>, notification: web::Json<Notifi
     HttpResponse::NoContent().finish()
 }
 
-async fn show_page(store: web::Data<DeliveryStore>) -> HttpResponse {
-    HttpResponse::Ok().content_type(ContentType::html()).body(page::render(&store.newest_first()))
+async fn beat(
+    store: web::Data<DeliveryStore>,
+    switch: web::Data<DeadMansSwitch>,
+    notification: web::Json<Notification>,
+) -> HttpResponse {
+    store.extend(switch.beat(notification.into_inner()));
+    HttpResponse::NoContent().finish()
+}
+
+async fn heartbeat(switch: web::Data<DeadMansSwitch>) -> HttpResponse {
+    HttpResponse::Ok().json(switch.heartbeat())
+}
+
+async fn show_page(store: web::Data<DeliveryStore>, switch: web::Data<DeadMansSwitch>) -> HttpResponse {
+    let page = page::render(&store.newest_first(), &switch.heartbeat());
+    HttpResponse::Ok().content_type(ContentType::html()).body(page)
 }
 
 async fn list(store: web::Data<DeliveryStore>) -> HttpResponse {
@@ -83,10 +138,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::polling::poll_until;
 
     #[tokio::test]
     async fn deliveries_are_listed_as_json_and_as_a_page() {
-        let receiver = Receiver::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let receiver = Receiver::start("127.0.0.1:0".parse().unwrap(), DEFAULT_TIMEOUT).await.unwrap();
         let url = |path: &str| format!("http://{}{path}", receiver.address());
         let http = reqwest::Client::new();
         let body = json!({
@@ -95,7 +151,7 @@ mod tests {
                 "status": "firing",
                 "labels": { "alertname": "HighErrorRate", "severity": "critical", "service": "glasshouse-api" },
                 "annotations": { "summary": "5xx <b>rise</b>", "runbook_url": "https://example.org/r?a=1&b=2",
-                    "dashboard_url": "https://example.org/d/overview?var-service=api" },
+                    "dashboard_url": "https://example.org/d/overview?var-job=api" },
                 "startsAt": "2026-11-23T06:00:00.123Z",
                 "endsAt": "0001-01-01T00:00:00Z",
                 "fingerprint": "f1",
@@ -111,11 +167,41 @@ mod tests {
         assert_eq!(listed[0]["status"], "firing");
         let page = http.get(url("/")).send().await.unwrap().text().await.unwrap();
         assert!(page.contains("5xx &lt;b&gt;rise&lt;/b&gt;"), "{page}");
-        for link in ["r?a=1&amp;b=2", "d/overview?var-service=api"] {
+        for link in ["r?a=1&amp;b=2", "d/overview?var-job=api"] {
             assert!(page.contains(&format!("href=\"https://example.org/{link}\"")), "{page}");
         }
 
         receiver.stop().await;
         assert!(http.get(url("/")).send().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_alert_that_stays_away_is_reported_until_it_arrives_again() {
+        let mut receiver =
+            Receiver::start("127.0.0.1:0".parse().unwrap(), Duration::from_millis(50)).await.unwrap();
+        let url = format!("http://{}/heartbeat", receiver.address());
+        let api = ReceiverApi::new(receiver.address());
+        let http = reqwest::Client::new();
+        let beat = json!({ "alerts": [{
+            "status": "firing", "labels": { "alertname": "Watchdog" },
+            "startsAt": "2026-11-23T06:00:00Z", "fingerprint": "1",
+        }] });
+        assert_eq!(http.post(&url).json(&beat).send().await.unwrap().status(), 204);
+        let start = time::OffsetDateTime::UNIX_EPOCH;
+        let timeout = Duration::from_secs(30);
+        let is_missing = poll_until(timeout, async || {
+            Ok(api.deliveries().await?.has_missing("Watchdog", start).then_some(()))
+        });
+        assert!(is_missing.await.unwrap().is_some());
+        let page = http.get(format!("http://{}/", receiver.address())).send().await.unwrap();
+        assert!(page.text().await.unwrap().contains("Watchdog no longer arrives"));
+
+        receiver.stop().await;
+        receiver.restart().unwrap();
+        assert_eq!(http.post(&url).json(&beat).send().await.unwrap().status(), 204);
+        let deliveries = api.deliveries().await.unwrap();
+        assert!(deliveries.has_missing("Watchdog", start), "a restart keeps the deliveries");
+        let arrived: Heartbeat = http.get(&url).send().await.unwrap().json().await.unwrap();
+        assert!(arrived.last_received_at.is_some());
     }
 }

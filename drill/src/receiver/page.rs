@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
+use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::store::{AlertStatus, Delivery};
+use super::switch::Heartbeat;
 
 const HEAD: &str = r#"<!doctype html>
 <html lang="en">
@@ -23,8 +25,17 @@ const HEAD: &str = r#"<!doctype html>
 "#;
 
 /// Renders the deliveries as a table.
-pub(super) fn render(deliveries: &[Delivery]) -> String {
+pub(super) fn render(deliveries: &[Delivery], heartbeat: &Heartbeat) -> String {
     let mut page = HEAD.to_owned();
+    page.push_str(&match heartbeat {
+        Heartbeat { is_missing: true, .. } => {
+            "<p class=\"firing\">Watchdog no longer arrives: alerts may not either.</p>\n".to_owned()
+        }
+        Heartbeat { last_received_at: Some(at), .. } => {
+            format!("<p>Watchdog last arrived at {} UTC.</p>\n", shown(*at))
+        }
+        Heartbeat { last_received_at: None, .. } => "<p>Watchdog has not arrived yet.</p>\n".to_owned(),
+    });
     if deliveries.is_empty() {
         page.push_str("<p>No deliveries yet. Alertmanager sends firing and resolved alerts here.</p>\n");
         return page;
@@ -36,17 +47,19 @@ pub(super) fn render(deliveries: &[Delivery]) -> String {
         // Writing into a String cannot fail.
         let _ = writeln!(
             page,
-            "<tr><td>{}<td class=\"{status}\">{status}<td>{}<td>{}<td>{}<td>{}<td>{} {}",
-            time(delivery),
+            "<tr><td>{}<td class=\"{class}\">{status}<td>{}<td>{}<td>{}<td>{}<td>{} {}",
+            shown(delivery.received_at),
             escape(&delivery.alert),
             escape(&delivery.severity),
             escape(&delivery.service),
             escape(&delivery.summary),
             link("runbook", &delivery.runbook_url),
             link("dashboard", &delivery.dashboard_url),
+            class = if delivery.status == AlertStatus::Resolved { "resolved" } else { "firing" },
             status = match delivery.status {
                 AlertStatus::Firing => "firing",
                 AlertStatus::Resolved => "resolved",
+                AlertStatus::Missing => "missing",
             },
         );
     }
@@ -54,9 +67,9 @@ pub(super) fn render(deliveries: &[Delivery]) -> String {
     page
 }
 
-fn time(delivery: &Delivery) -> String {
+fn shown(time: OffsetDateTime) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
-    delivery.received_at.format(format).unwrap_or_default()
+    time.format(format).unwrap_or_default()
 }
 
 /// A link. Only HTTP URLs become links, because other schemes can run scripts.
@@ -92,6 +105,9 @@ mod tests {
     fn delivered_text_is_escaped() {
         assert_eq!(escape(r#"<a b="c" d='e'>&"#), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;");
         assert_eq!(link("runbook", "javascript:alert(1)"), "javascript:alert(1)");
-        assert_eq!(link("runbook", "https://a/?b=\"c\""), "<a href=\"https://a/?b=&quot;c&quot;\">runbook</a>");
+        assert_eq!(
+            link("runbook", "https://a/?b=\"c\""),
+            "<a href=\"https://a/?b=&quot;c&quot;\">runbook</a>"
+        );
     }
 }

@@ -36,6 +36,8 @@ pub enum AlertStatus {
     Firing,
     /// The alert is resolved.
     Resolved,
+    /// The alert, which always fires, no longer arrives. The dead man's switch says so, and not Alertmanager.
+    Missing,
 }
 
 /// One alert in one notification.
@@ -73,12 +75,17 @@ pub(super) struct DeliveryStore(Mutex<VecDeque<Delivery>>);
 impl DeliveryStore {
     /// Stores the alerts of a notification.
     pub(super) fn add(&self, notification: Notification) {
+        self.extend(notification.into_deliveries());
+    }
+
+    /// Stores deliveries.
+    pub(super) fn extend(&self, added: impl IntoIterator<Item = Delivery>) {
         let mut deliveries = self.lock();
-        for alert in notification.alerts {
+        for delivery in added {
             if deliveries.len() == CAPACITY {
                 deliveries.pop_front();
             }
-            deliveries.push_back(alert.delivered_at(OffsetDateTime::now_utc()));
+            deliveries.push_back(delivery);
         }
     }
 
@@ -89,6 +96,14 @@ impl DeliveryStore {
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Delivery>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Notification {
+    /// The alerts of the notification, as delivered now.
+    pub(super) fn into_deliveries(self) -> impl Iterator<Item = Delivery> {
+        let now = OffsetDateTime::now_utc();
+        self.alerts.into_iter().map(move |alert| alert.delivered_at(now))
     }
 }
 

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::evidence::EvidenceSearch;
 use crate::alertmanager_api::ReceivedAlert;
-use crate::catalogue::Exercise;
+use crate::catalogue::{Exercise, WATCHDOG};
 use crate::prometheus_api::ActiveAlert;
 use crate::receiver::Deliveries;
 use crate::report::{AlertOutcome, Outcome};
@@ -33,6 +33,7 @@ pub(super) struct ObservedAlert {
     pub(super) evidence: EvidenceSearch,
     may_be_inhibited: bool,
     is_inhibited: bool,
+    is_delivered_after: bool,
 }
 
 /// The state of Prometheus, Alertmanager and the receiver at one moment.
@@ -57,6 +58,7 @@ impl Observation {
                 evidence: search,
                 may_be_inhibited: alert.inhibited_by.is_some(),
                 is_inhibited: false,
+                is_delivered_after: alert.delivered_after,
             }
         });
         Self {
@@ -158,7 +160,14 @@ impl ObservedAlert {
         let Self { outcome, .. } = self;
         let name = outcome.name.clone();
         let instances: Vec<_> = snapshot.active.iter().filter(|active| active.name() == name).collect();
-        let is_firing = instances.iter().any(|active| active.is_firing());
+        // Of the alert that always fires, the report that it stays away is what fires.
+        let is_missing = name == WATCHDOG && snapshot.deliveries.has_missing(&name, snapshot.started_at);
+        let is_active = if name == WATCHDOG { is_missing } else { !instances.is_empty() };
+        let is_firing = if name == WATCHDOG {
+            is_missing && !snapshot.deliveries.has_resolved(&name, snapshot.started_at)
+        } else {
+            instances.iter().any(|active| active.is_firing())
+        };
         let mut changes = Vec::new();
         let mut set_once = |state, time: &mut Option<Duration>, is_reached, now| {
             if is_reached && time.is_none() {
@@ -166,9 +175,9 @@ impl ObservedAlert {
                 changes.push(state);
             }
         };
-        set_once("pending", &mut outcome.pending, !instances.is_empty(), snapshot.since_start);
+        set_once("pending", &mut outcome.pending, is_active, snapshot.since_start);
         set_once("firing", &mut outcome.firing, is_firing, snapshot.since_start);
-        let is_delivered = snapshot.deliveries.has_firing(&name, snapshot.started_at);
+        let is_delivered = is_missing || snapshot.deliveries.has_firing(&name, snapshot.started_at);
         set_once("delivered", &mut outcome.delivered, is_delivered, snapshot.since_start);
         if let Some(since_fault) = snapshot.since_fault {
             // It may fire once more while the last samples of the fault are in its window.
@@ -186,9 +195,16 @@ impl ObservedAlert {
         changes
     }
 
-    /// Whether the alert was delivered, or is inhibited as declared, and all evidence is found.
+    /// Whether the alert was delivered, or is inhibited as declared, or fires and can only be delivered later; and all evidence is
+    /// found.
     fn is_proven(&self) -> bool {
-        (self.outcome.delivered.is_some() || self.is_inhibited) && self.evidence.is_complete()
+        let waits = self.is_delivered_after && self.outcome.firing.is_some();
+        (self.outcome.delivered.is_some() || self.is_inhibited || waits) && self.evidence.is_complete()
+    }
+
+    /// Whether the notification may still be delivered.
+    pub(super) fn is_undeliverable(&self) -> bool {
+        self.is_delivered_after
     }
 
     /// A failed alert that was never delivered needs no resolved notification.

@@ -34,7 +34,8 @@ impl Slos {
         let slos = Self(file.slos.into_iter().map(Slo).collect());
         for slo in &slos.0 {
             let same = slos.0.iter().find(|other| other.total() == slo.total());
-            let is_same = same.is_none_or(|other| other.0.sli.events.total_query == slo.0.sli.events.total_query);
+            let is_same =
+                same.is_none_or(|other| other.0.sli.events.total_query == slo.0.sli.events.total_query);
             ensure!(is_same, "{}: another objective counts {} differently", slo.name(), slo.total());
         }
         Ok(slos)

@@ -84,10 +84,17 @@ impl SpecFile {
     /// # Errors
     /// The version, an objective or a query cannot be used.
     pub(super) fn check(&self) -> Result<()> {
-        ensure!(self.version == "prometheus/v1", "the version must be prometheus/v1, and is {}", self.version);
+        ensure!(
+            self.version == "prometheus/v1",
+            "the version must be prometheus/v1, and is {}",
+            self.version
+        );
         for slo in &self.slos {
             let SloSpec { name, objective, sli: Sli { events }, .. } = slo;
-            ensure!(0.0 < *objective && *objective < 100.0, "{name}: the objective must be between 0 and 100");
+            ensure!(
+                0.0 < *objective && *objective < 100.0,
+                "{name}: the objective must be between 0 and 100"
+            );
             for query in [&events.error_query, &events.total_query] {
                 let ranges = query.matches('[').count();
                 let windows = query.matches(&format!("[{WINDOW}]")).count();

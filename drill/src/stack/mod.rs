@@ -25,7 +25,7 @@ use crate::receiver::ReceiverApi;
 pub use addresses::Addresses;
 use compose::ComposeStack;
 use native::NativeStack;
-pub use native::{Collector, PrometheusOptions, SpanKind, Spans, redis, service_defaults};
+pub use native::{Collector, OtherTargets, PrometheusOptions, SpanKind, Spans, redis, service_defaults};
 pub use options::Options;
 use options::StackContext;
 pub use output::{Output, RecordKind, Records};
@@ -161,14 +161,6 @@ impl Stack {
         match &self.components {
             Components::Native(native) => native.run_command(arguments).await,
             Components::Compose(compose) => compose.run_command(arguments).await,
-        }
-    }
-
-    /// Stops the webhook receiver for good.
-    pub async fn stop_receiver(&mut self) -> Result<()> {
-        match &mut self.components {
-            Components::Native(native) => native.stop_receiver().await,
-            Components::Compose(compose) => compose.stop_receiver().await,
         }
     }
 

@@ -24,11 +24,11 @@ pub(super) fn write_rules(project: &Project, speed: Speed, folder: &Path) -> Res
     rules.write(folder)
 }
 
-/// The configuration of Prometheus. Only the jobs of our processes are kept, because no alert needs the others.
-pub(super) fn prometheus(project: &Project, speed: Speed) -> Result<Value> {
+/// The configuration of Prometheus, with the jobs of our processes, and those others that `is_kept` selects by their name.
+pub(super) fn prometheus(project: &Project, speed: Speed, is_kept: impl Fn(&str) -> bool) -> Result<Value> {
     let path = project.prometheus_config();
     let mut config = divided(&path, speed)?;
-    retain_service_jobs(&mut config).with_context(|| path.display().to_string())?;
+    retain_jobs(&mut config, is_kept).with_context(|| path.display().to_string())?;
     Ok(config)
 }
 
@@ -64,10 +64,11 @@ fn divided(path: &Path, speed: Speed) -> Result<Value> {
     Ok(config)
 }
 
-fn retain_service_jobs(config: &mut Value) -> Result<()> {
+fn retain_jobs(config: &mut Value, is_kept: impl Fn(&str) -> bool) -> Result<()> {
     let jobs = config.get_mut("scrape_configs").and_then(Value::as_sequence_mut);
     let jobs = jobs.context("no scrape_configs")?;
-    jobs.retain(|job| process_of(job).is_some());
+    let name_of = |job: &Value| job.get("job_name").and_then(Value::as_str).map(str::to_owned);
+    jobs.retain(|job| process_of(job).is_some() || name_of(job).is_some_and(|name| is_kept(&name)));
     for process in Process::ALL {
         let has_job = jobs.iter().any(|job| process_of(job) == Some(process));
         ensure!(has_job, "no job {}", process.service());
@@ -84,7 +85,7 @@ mod tests {
         let text = "scrape_configs: [{ job_name: postgres }, { job_name: glasshouse-worker },
             { job_name: glasshouse-api, scrape_interval: 15s }, { job_name: glasshouse-gateway }]";
         let mut config: Value = yaml_serde::from_str(text).unwrap();
-        retain_service_jobs(&mut config).unwrap();
+        retain_jobs(&mut config, |_| false).unwrap();
         let jobs = config["scrape_configs"].as_sequence().unwrap();
         let found: Vec<_> = jobs.iter().filter_map(process_of).collect();
         assert_eq!(found, [Process::Worker, Process::Api, Process::Gateway]);
@@ -95,7 +96,7 @@ mod tests {
     fn a_missing_job_is_reported() {
         let mut config: Value =
             yaml_serde::from_str("scrape_configs: [{ job_name: glasshouse-api }]").unwrap();
-        let error = retain_service_jobs(&mut config).unwrap_err();
+        let error = retain_jobs(&mut config, |_| false).unwrap_err();
         assert_eq!(error.to_string(), "no job glasshouse-worker");
     }
 }

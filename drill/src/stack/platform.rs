@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::process::find_program;
+use crate::catalogue::Host;
 
 /// A platform with its options.
 #[derive(Clone, Debug)]
@@ -31,6 +32,16 @@ pub struct NativeOptions {
 pub struct ComposeOptions {
     /// An existing image of the service. Without one, the image is built.
     pub image: Option<String>,
+}
+
+impl Platform {
+    /// The name of the platform, as the catalogue has it.
+    pub fn host(&self) -> Host {
+        match self {
+            Self::Native(_) => Host::Native,
+            Self::Compose(_) => Host::Compose,
+        }
+    }
 }
 
 impl fmt::Display for Platform {

@@ -29,6 +29,31 @@ fn the_compose_file_has_no_problems() {
     assert_eq!(problems(&ComposeFile::read(root())), [""; 0]);
 }
 
+/// With static targets, the replicas of `--scale worker=2` would be one target, and their counters mixed.
+#[test]
+fn prometheus_discovers_each_replica_of_a_service() {
+    let config: Value = read_yaml(&root().join("deploy/prometheus/prometheus.yml")).unwrap();
+    let services = ComposeFile::read(root()).services;
+    let jobs = config["scrape_configs"].as_sequence().unwrap();
+    let names_of = |job: &Value| -> Vec<String> {
+        let lookups = job["dns_sd_configs"].as_sequence().into_iter().flatten();
+        let names = lookups.flat_map(|lookup| lookup["names"].as_sequence().unwrap());
+        names.map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    for (job, service) in [
+        ("glasshouse-api", "api"),
+        ("glasshouse-worker", "worker"),
+        ("glasshouse-gateway", "gateway"),
+        ("public-endpoint", "api"),
+    ] {
+        let job = jobs.iter().find(|one| one["job_name"] == Value::from(job)).unwrap();
+        assert_eq!(names_of(job), [service]);
+    }
+    for name in jobs.iter().flat_map(names_of) {
+        assert!(services.contains_key(&name), "no service {name}");
+    }
+}
+
 /// The mounts that grafana/README.md requires.
 #[test]
 fn dashboards_and_runbooks_are_mounted_into_grafana() {

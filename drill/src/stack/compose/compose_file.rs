@@ -8,25 +8,32 @@ use yaml_serde::{Mapping, Value};
 
 use crate::catalogue::Process;
 use crate::project::{Project, merge, read_yaml};
+use crate::receiver::DEFAULT_TIMEOUT;
 use crate::speed::Speed;
 use crate::stack::addresses::Addresses;
 use crate::stack::monitoring_config;
 use crate::stack::options::SERVICE_LIMITS;
 
 /// The services that start with the stack: those that alerts and evidence need. Services for people only are left out.
-pub(super) const SERVICES: [&str; 11] = [
+pub(super) const SERVICES: [&str; 13] = [
     "alert-receiver",
     "alertmanager",
     "api",
+    "blackbox-exporter",
     "gateway",
     "loki",
     "otel-collector",
     "postgres",
+    "postgres-exporter",
     "prometheus",
     "redis",
     "tempo",
     "worker",
 ];
+/// The jobs of Prometheus that are scraped in addition to those of the service.
+const JOBS: [&str; 7] =
+    ["alertmanager", "loki", "otel-collector", "postgres-exporter", "prometheus", "public-endpoint", "tempo"];
+
 /// The services that run for a while.
 const ONE_OFF_SERVICES: [&str; 3] = ["k6", "migrate", "seed"];
 
@@ -91,7 +98,7 @@ impl Overrides<'_> {
         let &Self { project, speed, folder, .. } = self;
         monitoring_config::write_rules(project, speed, &folder.join("rules"))?;
         monitoring_config::write(
-            &monitoring_config::prometheus(project, speed)?,
+            &monitoring_config::prometheus(project, speed, |job| JOBS.contains(&job))?,
             &folder.join("prometheus.json"),
         )?;
         monitoring_config::write(
@@ -125,7 +132,11 @@ impl Overrides<'_> {
         for (_, port, address) in self.published.iter().filter(|(published, ..)| *published == name) {
             append(service, "ports", &[format!("{address}:{port}")]);
         }
-        if service.contains_key("ports") || name == "k6" {
+        if name == "api" {
+            // Its name in the network of customers stays.
+            let networks = service.get_mut("networks").and_then(Value::as_mapping_mut);
+            networks.context("no networks")?.insert("published".into(), Mapping::new().into());
+        } else if service.contains_key("ports") || name == "k6" {
             service.insert("networks".into(), list(["private", "published"]));
         }
         if service.get("image").and_then(Value::as_str) == Some(SERVICE_IMAGE)
@@ -151,6 +162,10 @@ impl Overrides<'_> {
             "alertmanager" => {
                 let file = [("alertmanager.json", "alertmanager.yml")];
                 self.mount(service, "/etc/alertmanager", &file, "/alertmanager");
+            }
+            "alert-receiver" => {
+                let timeout = self.speed.divide(DEFAULT_TIMEOUT).as_secs().max(1).to_string();
+                set(service, [("GLASSHOUSE_HEARTBEAT_TIMEOUT_SECONDS", timeout.as_str())])?;
             }
             "k6" => {
                 let environment = environment_of(service)?;
@@ -225,7 +240,10 @@ mod tests {
         found.sort_unstable();
         assert_eq!(found, expected);
         for (name, service) in services.iter().filter(|(_, service)| !texts(&service["ports"]).is_empty()) {
-            assert_eq!(texts(&service["networks"]), ["private", "published"], "{name:?}");
+            match &service["networks"] {
+                Value::Mapping(networks) => assert!(networks.contains_key("published"), "{name:?}"),
+                networks => assert_eq!(texts(networks), ["private", "published"], "{name:?}"),
+            }
         }
     }
 

@@ -119,7 +119,10 @@ impl ComposeStack {
     }
 
     pub(super) async fn stop(&mut self, component: Component) -> Result<()> {
-        self.kill(service_of_component(component)).await
+        match component {
+            Component::FrontDoor => self.edge_network("disconnect").await,
+            _ => self.kill(service_of_component(component)?).await,
+        }
     }
 
     pub(super) async fn run_command(&self, arguments: &[&str]) -> Result<()> {
@@ -128,18 +131,25 @@ impl ComposeStack {
         Ok(())
     }
 
-    pub(super) async fn stop_receiver(&mut self) -> Result<()> {
-        self.kill("alert-receiver").await
-    }
-
     async fn kill(&mut self, service: &'static str) -> Result<()> {
         self.stopped.insert(service);
         self.docker.compose(["kill", service]).run(COMMAND_TIMEOUT).await?;
         Ok(())
     }
 
+    /// Connects the blackbox exporter to the network of customers, or disconnects it.
+    async fn edge_network(&self, command: &str) -> Result<()> {
+        let project = self.docker.project();
+        let (network, container) = (format!("{project}_edge"), format!("{project}-blackbox-exporter-1"));
+        self.docker.command(["network", command, &network, &container]).run(COMMAND_TIMEOUT).await?;
+        Ok(())
+    }
+
     pub(super) async fn restart(&mut self, component: Component) -> Result<()> {
-        let service = service_of_component(component);
+        if component == Component::FrontDoor {
+            return self.edge_network("connect").await;
+        }
+        let service = service_of_component(component)?;
         let up = ["up", "--detach", "--wait", "--no-deps", "--no-recreate", service];
         self.docker.compose(up).run(COMMAND_TIMEOUT).await?;
         self.stopped.remove(service);
@@ -200,11 +210,17 @@ async fn log_of(docker: &Docker, service: &str, lines: &str) -> Result<Output> {
         .await
 }
 
-fn service_of_component(component: Component) -> &'static str {
-    match component {
+fn service_of_component(component: Component) -> Result<&'static str> {
+    Ok(match component {
         Component::Postgres => "postgres",
         Component::Redis => "redis",
         Component::Api => service_of(Process::Api),
         Component::Collector => "otel-collector",
-    }
+        Component::Alertmanager => "alertmanager",
+        Component::Receiver => "alert-receiver",
+        Component::Exporter => "postgres-exporter",
+        Component::FrontDoor => "blackbox-exporter",
+        Component::Tempo => "tempo",
+        Component::Disk => bail!("a drill on containers fills no disk: it would be that of this machine"),
+    })
 }

@@ -2,6 +2,9 @@
 
 mod alertmanager;
 mod collector;
+mod disk;
+mod exporters;
+mod front_door;
 mod managed_process;
 mod postgres;
 mod prometheus;
@@ -12,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::addresses::Addresses;
 use super::options::{Options, StackContext};
@@ -21,12 +24,15 @@ use super::platform::NativeOptions;
 use super::ports::PortAllocator;
 use super::process::{ProcessSpec, ScenarioCommand};
 use crate::catalogue::{Component, Process};
-use crate::receiver::Receiver;
+use crate::receiver::{self, Receiver};
 pub use collector::{Collector, SpanKind, Spans};
+use disk::Disk;
+use exporters::Exporters;
+use front_door::FrontDoor;
 use managed_process::{ManagedProcess, ReadinessProbe};
 use postgres::Postgres;
 pub use postgres::service_defaults;
-pub use prometheus::PrometheusOptions;
+pub use prometheus::{OtherTargets, PrometheusOptions};
 use service::ServiceSpecs;
 
 /// The timeout of the migration.
@@ -39,6 +45,8 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) struct NativeStack {
     prometheus: ManagedProcess,
     alertmanager: ManagedProcess,
+    exporters: Exporters,
+    front_door: FrontDoor,
     api: ManagedProcess,
     worker: ManagedProcess,
     gateway: ManagedProcess,
@@ -47,6 +55,7 @@ pub(super) struct NativeStack {
     collector_address: SocketAddr,
     spans: Spans,
     receiver: Receiver,
+    disk: Disk,
     postgres: Postgres,
     k6: PathBuf,
     /// Runs a command of the service, once its arguments are added.
@@ -62,7 +71,8 @@ impl NativeStack {
         ports: &mut PortAllocator,
     ) -> Result<Self> {
         let &StackContext { addresses, folder, .. } = context;
-        let receiver = Receiver::start(addresses.receiver).await?;
+        let heartbeat_timeout = context.speed.divide(receiver::DEFAULT_TIMEOUT);
+        let receiver = Receiver::start(addresses.receiver, heartbeat_timeout).await?;
         let (collector_address, spans) = (ports.allocate()?, Spans::default());
         let collector = Collector::start(collector_address, spans.clone())?;
         let postgres = Postgres::create(&options.postgres).await?;
@@ -92,18 +102,30 @@ impl NativeStack {
         let probe = |address| ReadinessProbe::Http(format!("http://{address}/-/ready"));
         let alertmanager =
             ManagedProcess::start(alertmanager::spec(context)?, probe(addresses.alertmanager)).await?;
+        let exporters = Exporters::start(context.project, postgres.service_url()?, ports).await?;
+        let front_door_address = ports.allocate()?;
+        let front_door = FrontDoor::open(front_door_address, addresses.http).await?;
+        let others = exporters.targets(
+            addresses.prometheus,
+            addresses.alertmanager,
+            front_door_address,
+            addresses.http,
+        );
         let targets = Process::ALL.map(|process| (process, vec![addresses.management(process)]));
         let monitoring = PrometheusOptions {
             project: context.project,
             speed: context.speed,
             address: addresses.prometheus,
             targets: &targets,
+            others: Some(&others),
             alertmanager: Some(addresses.alertmanager),
         };
         let prometheus = ManagedProcess::start(monitoring.spec(folder)?, probe(addresses.prometheus)).await?;
         Ok(Self {
             prometheus,
             alertmanager,
+            exporters,
+            front_door,
             api,
             worker,
             gateway,
@@ -112,6 +134,7 @@ impl NativeStack {
             collector_address,
             spans,
             receiver,
+            disk: Disk::new(folder.join("disk")),
             postgres,
             k6: options.k6.clone(),
             command,
@@ -159,6 +182,12 @@ impl NativeStack {
                     collector.stop().await?;
                 }
             }
+            Component::Alertmanager => self.alertmanager.stop(),
+            Component::Receiver => self.receiver.stop().await,
+            Component::Exporter => self.exporters.postgres.stop(),
+            Component::FrontDoor => self.front_door.close(),
+            Component::Disk => self.disk.fill()?,
+            Component::Tempo => bail!("a stack of processes has no Tempo"),
         }
         Ok(())
     }
@@ -173,6 +202,12 @@ impl NativeStack {
                 self.collector = Some(Collector::start(self.collector_address, self.spans.clone())?);
                 Ok(())
             }
+            Component::Alertmanager => self.alertmanager.restart().await,
+            Component::Receiver => self.receiver.restart(),
+            Component::Exporter => self.exporters.postgres.restart().await,
+            Component::FrontDoor => self.front_door.reopen().await,
+            Component::Disk => self.disk.free(),
+            Component::Tempo => Ok(()),
         }
     }
 
@@ -183,14 +218,10 @@ impl NativeStack {
         Ok(())
     }
 
-    pub(super) async fn stop_receiver(&self) -> Result<()> {
-        self.receiver.stop().await;
-        Ok(())
-    }
-
     pub(super) fn exit_report(&mut self) -> Result<Option<String>> {
-        let Self { prometheus, alertmanager, api, worker, gateway, redis, .. } = self;
-        for process in [prometheus, alertmanager, api, worker, gateway, redis] {
+        let Self { prometheus, alertmanager, exporters, api, worker, gateway, redis, .. } = self;
+        let processes = [prometheus, alertmanager, api, worker, gateway, redis];
+        for process in processes.into_iter().chain(exporters.all()) {
             if let Some(report) = process.exit_report()? {
                 return Ok(Some(report));
             }

@@ -29,8 +29,65 @@ pub struct PrometheusOptions<'a> {
     pub address: SocketAddr,
     /// The management addresses of the instances of each process.
     pub targets: &'a [(Process, Vec<SocketAddr>)],
+    /// What else is scraped; `None` to scrape the processes alone.
+    pub others: Option<&'a OtherTargets>,
     /// Where alerts are sent, if anywhere.
     pub alertmanager: Option<SocketAddr>,
+}
+
+/// The servers around the processes.
+#[derive(Clone, Debug)]
+pub struct OtherTargets {
+    /// The names of jobs, with their addresses.
+    pub jobs: Vec<(&'static str, SocketAddr)>,
+    /// The public addresses that the blackbox exporter requests, with their label `via`.
+    pub probes: Vec<(&'static str, SocketAddr)>,
+    /// The blackbox exporter.
+    pub blackbox: SocketAddr,
+}
+
+/// The job of the blackbox exporter.
+const PROBES: &str = "public-endpoint";
+
+impl OtherTargets {
+    /// Points a job to its server; `false` if it has none.
+    fn redirect(&self, job: &mut Mapping) -> bool {
+        let name = job.get("job_name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if name == PROBES {
+            self.redirect_probes(job);
+            return true;
+        }
+        let Some((_, address)) = self.jobs.iter().find(|(known, _)| *known == name) else { return false };
+        job.remove("dns_sd_configs");
+        job.insert("static_configs".into(), vec![targets(&[*address])].into());
+        if name == "node-exporter" {
+            // Only the file system of the drill: those of this machine may be full.
+            let kept =
+                [("source_labels", vec!["mountpoint"].into()), ("regex", "(|.*glasshouse-drill.*)".into())];
+            let kept = Mapping::from_iter(kept.map(|(key, value): (&str, Value)| (key.into(), value)));
+            let kept = kept.into_iter().chain([("action".into(), "keep".into())]).collect::<Mapping>();
+            job.insert("metric_relabel_configs".into(), vec![Value::Mapping(kept)].into());
+        }
+        true
+    }
+
+    fn redirect_probes(&self, job: &mut Mapping) {
+        job.remove("dns_sd_configs");
+        let probes = self.probes.iter().map(|(via, address)| {
+            let labels = Mapping::from_iter([("via".into(), (*via).into())]);
+            let url = format!("http://{address}/health/ready");
+            let mut group = Mapping::from_iter([("targets".into(), Value::from(vec![url]))]);
+            group.insert("labels".into(), labels.into());
+            Value::Mapping(group)
+        });
+        job.insert("static_configs".into(), probes.collect::<Vec<_>>().into());
+        let relabeling = job.get_mut("relabel_configs").and_then(Value::as_sequence_mut);
+        for step in relabeling.into_iter().flatten().filter_map(Value::as_mapping_mut) {
+            if step.get("target_label").and_then(Value::as_str) == Some("__address__") {
+                step.insert("replacement".into(), self.blackbox.to_string().into());
+            }
+        }
+    }
 }
 
 impl PrometheusOptions<'_> {
@@ -41,7 +98,7 @@ impl PrometheusOptions<'_> {
     pub fn spec(&self, folder: &Path) -> Result<ProcessSpec> {
         let &Self { project, speed, address, .. } = self;
         monitoring_config::write_rules(project, speed, &folder.join("rules"))?;
-        let mut config = monitoring_config::prometheus(project, speed)?;
+        let mut config = monitoring_config::prometheus(project, speed, |_| true)?;
         self.redirect(&mut config, folder).context("the configuration of Prometheus")?;
         let file = folder.join("prometheus.json");
         monitoring_config::write(&config, &file)?;
@@ -68,15 +125,22 @@ impl PrometheusOptions<'_> {
         }
 
         let jobs = config.get_mut("scrape_configs").and_then(Value::as_sequence_mut);
-        for job in jobs.into_iter().flatten() {
-            let process = monitoring_config::process_of(job).context("a job of another service")?;
-            let instances = self.targets.iter().filter(|(of, _)| *of == process);
-            let instances: Vec<_> = instances.flat_map(|(_, addresses)| addresses).copied().collect();
-            let job = job.as_mapping_mut().context("a job is not a mapping")?;
-            job.remove("dns_sd_configs");
-            job.insert("static_configs".into(), vec![targets(&instances)].into());
-        }
+        jobs.context("no scrape_configs")?.retain_mut(|job| self.redirect_job(job));
         Ok(())
+    }
+
+    /// Points a job to its servers; `false` if it has none.
+    fn redirect_job(&self, job: &mut Value) -> bool {
+        let process = monitoring_config::process_of(job);
+        let Some(job) = job.as_mapping_mut() else { return false };
+        let Some(process) = process else {
+            return self.others.is_some_and(|others| others.redirect(job));
+        };
+        let instances = self.targets.iter().filter(|(of, _)| *of == process);
+        let instances: Vec<_> = instances.flat_map(|(_, addresses)| addresses).copied().collect();
+        job.remove("dns_sd_configs");
+        job.insert("static_configs".into(), vec![targets(&instances)].into());
+        true
     }
 }
 
@@ -106,6 +170,7 @@ mod tests {
             speed: Speed::NORMAL,
             address: allocate(),
             targets: &[(Process::Api, apis.to_vec()), (Process::Worker, vec![worker])],
+            others: None,
             alertmanager: Some(alertmanager),
         };
         monitoring.redirect(&mut config, Path::new("/f")).unwrap();

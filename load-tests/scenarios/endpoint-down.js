@@ -1,0 +1,6 @@
+// PublicEndpointDown: the way from customers to the API is interrupted.
+//
+// For 6 minutes. The script only generates load, and does not come that way: interrupt it meanwhile, for example by
+// disconnecting the blackbox exporter from the network `edge`.
+
+export { default, options, setup } from './lib/everyday.js';

@@ -1,0 +1,6 @@
+// TargetDown: an exporter is down.
+//
+// For 6 minutes. The script only generates load: stop an exporter meanwhile, for example with `docker compose stop postgres-exporter`.
+// No request fails.
+
+export { default, options, setup } from './lib/everyday.js';

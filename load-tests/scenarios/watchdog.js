@@ -1,0 +1,6 @@
+// Watchdog: Alertmanager is down, and the dead man's switch notices.
+//
+// For 6 minutes. The script only generates load: stop Alertmanager meanwhile, for example with `docker compose stop alertmanager`.
+// The switch raises the alarm after 5 minutes. No request fails.
+
+export { default, options, setup } from './lib/everyday.js';
