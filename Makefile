@@ -96,8 +96,14 @@ slo: ## Generate deploy/prometheus/rules/slo.yml from deploy/slo
 dashboards: ## Generate grafana/dashboards
 	cargo run --locked --bin dashboards
 
-	drills drill drill-stack drill-program slo deny openapi openapi-lint schemathesis contract dashboards mixin dashboards-lint \
-	dashboards-check follow-a-trace \
+# Where `make mixin` writes.
+MIXIN ?= target/mixin
+
+mixin: ## Export dashboards for import into any Grafana, and a mixin of dashboards and rules
+	cargo run --locked --bin dashboards -- export $(MIXIN)
+
+dashboards-lint: ## Check grafana/dashboards with dashboard-linter, where it is installed
+	scripts/lint-dashboards
 
 dashboards-check: ## Run every dashboard query against the stack's Prometheus, while average-load runs
 	cargo run --locked --bin drill -- dashboards

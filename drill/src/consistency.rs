@@ -48,7 +48,8 @@ pub fn problems(project: &Project) -> Result<Vec<String>> {
 /// What the links of alerts begin with: the external label that is the one setting of a deployment.
 const GRAFANA: &str = "{{ $externalLabels.grafana_url }}/";
 
-/// The links of each alert are absolute. They lead to its runbook, and to a dashboard with a panel that links to the runbook.
+/// The links of each alert are absolute. They lead to its runbook, and to a dashboard that has the variables which they set, and
+/// a panel that links to the runbook.
 fn link_problems(project: &Project) -> Result<Vec<String>> {
     let dashboards = DashboardFile::read_all(&project.dashboards())?;
     let mut problems = Vec::new();
@@ -78,6 +79,10 @@ fn link_problems_of(rule: &Rule, runbook: &str, dashboards: &[DashboardFile]) ->
         problems.push(format!("no dashboard “{}”", link.uid));
         return problems;
     };
+    let defined = dashboard.json()["templating"]["list"].as_array().into_iter().flatten();
+    let defined: Vec<_> = defined.filter_map(|variable| variable["name"].as_str()).collect();
+    let undefined = link.variables.iter().filter(|name| !defined.contains(name));
+    problems.extend(undefined.map(|name| format!("{} has no variable {name}", link.uid)));
     if !dashboard.panels().iter().any(|panel| links(panel).any(|url| url.ends_with(&page))) {
         problems.push(format!("no panel of {} links to its runbook", link.uid));
     }

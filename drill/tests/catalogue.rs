@@ -71,12 +71,16 @@ fn links_of_alerts_are_absolute_and_lead_somewhere() {
     assert_eq!(problems_with("{{ $externalLabels.grafana_url }}/d", "http://localhost:3000/d"), [local]);
     let other = "DiskFull: runbook_url does not end with /disk-full.md";
     assert_eq!(problems_with("disk-full.md", "disk-empty.md"), [other]);
+    assert_eq!(problems_with("var-disk", "var-disc"), ["DiskFull: disks has no variable disc"]);
 }
 
 #[test]
 fn the_dashboard_of_an_alert_links_to_its_runbook() {
     let sample = SampleProject::complete();
-    sample.write("grafana/dashboards/disks.json", r#"{ "uid": "disks", "panels": [] }"#);
+    sample.write(
+        "grafana/dashboards/disks.json",
+        r#"{ "uid": "disks", "panels": [], "templating": { "list": [{ "name": "disk" }] } }"#,
+    );
     assert_eq!(sample.problems(), ["DiskFull: no panel of disks links to its runbook"]);
     sample.write("grafana/dashboards/disks.json", r#"{ "uid": "other", "panels": [] }"#);
     assert_eq!(sample.problems(), ["DiskFull: no dashboard “disks”"]);
@@ -132,7 +136,8 @@ impl SampleProject {
         );
         sample.write(
             "grafana/dashboards/disks.json",
-            r#"{ "uid": "disks", "panels": [{ "type": "stat", "links": [{ "url": "/runbooks/disk-full.md" }] }] }"#,
+            r#"{ "uid": "disks", "panels": [{ "type": "stat", "links": [{ "url": "/runbooks/disk-full.md" }] }],
+                 "templating": { "list": [{ "name": "disk" }] } }"#,
         );
         sample.write("docs/runbooks/disk-full.md", "");
         sample.write("load-tests/scenarios/disk-full.js", "");
