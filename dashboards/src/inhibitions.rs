@@ -38,7 +38,8 @@ impl Inhibitions {
     /// A matcher has no operator.
     pub fn active_alerts(&self) -> Result<String> {
         let inhibited = self.inhibit_rules.iter().map(Rule::inhibited).collect::<Result<Vec<_>>>()?;
-        Ok(format!("(ALERTS unless ({}))", inhibited.join(" or ")))
+        // Watchdog, which always fires, has the severity none.
+        Ok(format!(r#"(ALERTS{{severity!="none"}} unless ({}))"#, inhibited.join(" or ")))
     }
 }
 
@@ -76,7 +77,7 @@ inhibit_rules:
 "#;
         let inhibitions: Inhibitions = yaml_serde::from_str(text).unwrap();
         let expected = concat!(
-            r#"(ALERTS unless (ALERTS{alertstate="firing", severity!="critical", alertname=~"Slow|Full"} "#,
+            r#"(ALERTS{severity!="none"} unless (ALERTS{alertstate="firing", severity!="critical", alertname=~"Slow|Full"} "#,
             r#"and on (service, instance) ALERTS{alertstate="firing", alertname="Down"} "#,
             r#"or ALERTS{alertstate="firing", c="d"} and on () ALERTS{alertstate="firing", a="b"}))"#
         );

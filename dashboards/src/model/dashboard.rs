@@ -163,7 +163,7 @@ fn annotations() -> Vec<Value> {
         annotation(
             "Firing alerts",
             "red",
-            "max by (alertname, service, severity) (ALERTS{alertstate=\"firing\"})",
+            "max by (alertname, service, severity) (ALERTS{alertstate=\"firing\", severity!=\"none\"})",
             "{{alertname}}",
             "{{service}}, {{severity}}",
         ),

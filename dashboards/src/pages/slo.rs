@@ -63,7 +63,7 @@ fn history() -> Panel {
     )
     .query(
         Query::range(
-            r#"max by (alertname, service) (ALERTS{alertstate="firing"} * 2 or ALERTS{alertstate="pending"})"#,
+            r#"max by (alertname, service) (ALERTS{alertstate="firing", severity!="none"} * 2 or ALERTS{alertstate="pending"})"#,
         )
         .legend("{{alertname}} {{service}}"),
     )

@@ -165,7 +165,8 @@ impl<'a> LabelChecker<'a> {
         }
         match call.func.name {
             "label_replace" => {
-                let source: Vec<_> = text(3).into_iter().collect();
+                // Without a source, the replacement is a constant.
+                let source: Vec<_> = text(3).into_iter().filter(|label| !label.is_empty()).collect();
                 self.require("label_replace", &source, &result, &Expr::Call(call.clone()));
                 result.extend(text(1));
             }

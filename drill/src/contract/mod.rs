@@ -110,6 +110,7 @@ http_requests_in_flight 1 1700000000000
         assert_valid("histogram_quantile(0.9, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))");
         assert_valid("http_requests_in_flight > 1 and on (job) up == 1");
         assert_valid(r#"sum by (kind) (label_replace(up, "kind", "$1", "job", "(.*)"))"#);
+        assert_valid(r#"sum by (kind) (label_replace(group by (job) (up), "kind", "any", "", ""))"#);
         assert_valid(r#"ALERTS{alertname="HighErrorRate", alertstate="firing"}"#);
         assert_valid(r#"http_requests_in_flight * on (job) group_left (method) http_requests_total"#);
     }

@@ -151,7 +151,7 @@ mod tests {
             std::fs::write(file.path(), text.replacen(from, to, 1)).unwrap();
             format!("{:#}", Slos::read(file.path()).unwrap_err())
         };
-        assert!(error_with("prometheus/v1", "prometheus/v2").contains("version"));
+        assert!(error_with("version: prometheus/v1", "version: prometheus/v2").contains("version"));
         assert!(error_with("objective: 99.9", "objective: 100").contains("availability: the objective"));
         assert!(error_with("[{{.window}}]", "[5m]").contains("availability: a query has a fixed window"));
         assert!(error_with(r#"status!="429""#, r#"status!="428""#).contains("differently"));

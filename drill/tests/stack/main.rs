@@ -46,7 +46,7 @@ fn prometheus_discovers_each_replica_of_a_service() {
         ("glasshouse-gateway", "gateway"),
         ("public-endpoint", "api"),
     ] {
-        let job = jobs.iter().find(|one| one["job_name"] == Value::from(job)).unwrap();
+        let job = jobs.iter().find(|one| one["job_name"].as_str() == Some(job)).unwrap();
         assert_eq!(names_of(job), [service]);
     }
     for name in jobs.iter().flat_map(names_of) {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
+use url::Url;
 
 use super::managed_process::{ManagedProcess, ReadinessProbe};
 use super::prometheus::OtherTargets;
@@ -22,7 +23,7 @@ impl Exporters {
     /// Starts the exporters. Debian names the programs after their project.
     pub(super) async fn start(
         project: &Project,
-        postgres_url: String,
+        mut postgres_url: Url,
         ports: &mut PortAllocator,
     ) -> Result<Self> {
         let addresses = [ports.allocate()?, ports.allocate()?, ports.allocate()?];
@@ -36,16 +37,20 @@ impl Exporters {
         )?
         .argument("--disable-default-metrics")
         .argument("--disable-settings-metrics");
-        postgres.environment.insert("DATA_SOURCE_NAME", postgres_url);
+        // Without it, the exporter insists on TLS.
+        postgres_url.query_pairs_mut().append_pair("sslmode", "disable");
+        postgres.environment.insert("DATA_SOURCE_NAME", postgres_url.into());
         let node = installed("node-exporter", ["node_exporter", "prometheus-node-exporter"], addresses[1])?
             .argument("--collector.disable-defaults")
             .argument("--collector.filesystem");
+        // A probe may take as long as a scrape, less this: by default half a second, which is more than a scrape of a drill may take.
         let blackbox = installed(
             "blackbox-exporter",
             ["blackbox_exporter", "prometheus-blackbox-exporter"],
             addresses[2],
         )?
-        .flag("config.file", project.blackbox_config().display());
+        .flag("config.file", project.blackbox_config().display())
+        .flag("timeout-offset", 0.05);
         let start = async |spec, address| {
             ManagedProcess::start(spec, ReadinessProbe::Http(format!("http://{address}/metrics"))).await
         };

@@ -102,7 +102,7 @@ impl NativeStack {
         let probe = |address| ReadinessProbe::Http(format!("http://{address}/-/ready"));
         let alertmanager =
             ManagedProcess::start(alertmanager::spec(context)?, probe(addresses.alertmanager)).await?;
-        let exporters = Exporters::start(context.project, postgres.service_url()?, ports).await?;
+        let exporters = Exporters::start(context.project, postgres.service_url()?.parse()?, ports).await?;
         let front_door_address = ports.allocate()?;
         let front_door = FrontDoor::open(front_door_address, addresses.http).await?;
         let others = exporters.targets(
