@@ -19,6 +19,7 @@ test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 	cargo test --locked --workspace --test it --no-run
 	scripts/install-chaos-tools
 	cargo test --locked --workspace --test short
+	scripts/install-browser
 	scripts/with-test-services cargo test --locked --workspace --test it
 
 trace-context: ## Run the cases of the W3C Trace Context test suite (part of `test`)

@@ -72,6 +72,7 @@ impl Service {
             ("GLASSHOUSE_RATE_LIMIT_PRO", "1000000/1000000"),
             ("GLASSHOUSE_RATE_LIMIT_ENTERPRISE", "1000000/1000000"),
             ("GLASSHOUSE_LOG_FORMAT", "json"),
+            ("GLASSHOUSE_CONSOLE", "false"),
         ]);
         command.env("GLASSHOUSE_DATA_DIR", data.path()).envs(variant.settings);
         let mut process = command.arg("demo").stdout(Stdio::piped()).spawn().unwrap();
@@ -219,6 +220,7 @@ async fn cost_of_each_signal() {
     let variants = vec![
         Variant { name: "metrics alone", settings: vec![quiet] },
         Variant { name: "+ log lines (the default)", settings: vec![] },
+        Variant { name: "+ console", settings: vec![("GLASSHOUSE_CONSOLE", "true".to_owned())] },
         Variant { name: "+ OTLP, 0 % of traces", settings: sampled("0") },
         Variant { name: "+ OTLP, 10 % of traces", settings: sampled("0.1") },
         Variant { name: "+ OTLP, 100 % of traces", settings: sampled("1") },

@@ -10,6 +10,7 @@ use glasshouse_telemetry::{Telemetry, TelemetrySettings};
 use crate::commands;
 use crate::commands::audit::{self, AuditArgs};
 use crate::commands::dead_letters::DeadLettersCommand;
+use crate::commands::demo::DemoArgs;
 use crate::commands::migrate::MigrateArgs;
 use crate::commands::seed::SeedArgs;
 use crate::commands::set_plan::SetPlanArgs;
@@ -30,7 +31,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run API, worker and payment-gateway simulator in one process, on SQLite (the default).
-    Demo,
+    Demo(DemoArgs),
     /// Run the API; needs Postgres and a payment gateway, and uses Redis.
     Serve,
     /// Run the outbox relay and the payment reconciler; needs Postgres and a payment gateway.
@@ -69,7 +70,7 @@ impl Cli {
     /// Runs the command. An error is printed on standard error, whatever the log level.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        let command = self.command.unwrap_or(Command::Demo);
+        let command = self.command.unwrap_or(Command::Demo(DemoArgs::default()));
         // The audit has a code of its own for findings.
         let failure = match &command {
             Command::Audit(_) => ExitCode::from(audit::NOT_MADE),
@@ -87,10 +88,10 @@ impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         let done = match self {
             Self::Audit(args) => return run_once(audit::run(args)),
-            Self::Demo => keep_running(ProcessKind::Demo),
-            Self::Serve => keep_running(ProcessKind::Serve),
-            Self::Worker => keep_running(ProcessKind::Worker),
-            Self::Gateway => keep_running(ProcessKind::Gateway),
+            Self::Demo(args) => keep_running(ProcessKind::Demo, args),
+            Self::Serve => keep_running(ProcessKind::Serve, DemoArgs::default()),
+            Self::Worker => keep_running(ProcessKind::Worker, DemoArgs::default()),
+            Self::Gateway => keep_running(ProcessKind::Gateway, DemoArgs::default()),
             Self::Migrate(args) => run_once(commands::migrate::run(args)),
             Self::Seed(args) => run_once(commands::seed::run(args)),
             Self::SetPlan(args) => run_once(commands::set_plan::run(args)),
@@ -104,12 +105,12 @@ impl Command {
     }
 }
 
-/// Runs a long-running process until it receives a signal to stop.
-fn keep_running(kind: ProcessKind) -> anyhow::Result<()> {
+/// Runs a long-running process until it receives a signal to stop. The arguments are those of the demo.
+fn keep_running(kind: ProcessKind, args: DemoArgs) -> anyhow::Result<()> {
     let (telemetry, config) = Config::from_environment(kind, io::stdout().is_terminal())?;
     observed(&telemetry, async {
         match config {
-            Config::Demo(config) => commands::demo::run(config).await,
+            Config::Demo(config) => commands::demo::run(config, args).await,
             config => commands::serve::run(config).await,
         }
     })

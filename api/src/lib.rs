@@ -5,6 +5,8 @@ pub mod application;
 pub mod cli;
 mod commands;
 pub mod config;
+pub mod console;
+pub mod demo;
 pub mod environment;
 pub mod gateway_simulator;
 pub mod http;

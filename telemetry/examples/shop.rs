@@ -45,7 +45,7 @@ async fn metrics(metrics: Data<StandardMetrics>) -> Result<String, Error> {
 }
 
 async fn flamegraph() -> Result<HttpResponse, Error> {
-    let svg = record(Duration::from_secs(2), Format::Flamegraph).await;
+    let svg = record(Duration::from_secs(2), Format::Flamegraph, None).await;
     Ok(HttpResponse::Ok().content_type("image/svg+xml").body(svg.map_err(error::ErrorServiceUnavailable)?))
 }
 

@@ -13,6 +13,7 @@ mod panics;
 pub mod profiles;
 #[expect(deprecated, reason = "OpenTelemetry deprecates Jaeger's format, and callers still send it")]
 pub mod propagation;
+pub mod recent;
 mod redaction;
 pub mod service;
 mod settings;

@@ -18,6 +18,7 @@ use url::Url;
 use crate::errors::{self, ErrorSettings, InvalidDsn, Origin};
 use crate::fields::with_causes;
 use crate::logs::{LogFormat, LogSchema};
+use crate::recent::RecentTelemetry;
 use crate::settings::certificates::TrustedCertificates;
 use crate::settings::environment::{Environment, certificates, ratio, url};
 use crate::settings::invalid::InvalidSetting;
@@ -69,6 +70,8 @@ pub struct SignalSettings {
     pub errors: Option<ErrorSettings>,
     /// The Pyroscope server that receives profiles, such as `http://pyroscope:4040`; `None` takes no samples.
     pub pyroscope: Option<Url>,
+    /// Keeps the recent traces of the process in memory; `None` keeps nothing.
+    pub recent: Option<RecentTelemetry>,
 }
 
 impl SignalSettings {
@@ -159,7 +162,13 @@ impl Exporters {
     pub(crate) fn new(settings: &SignalSettings, common: &Common) -> Result<Self, StartError> {
         let (receiver, resource) = (otlp::Receiver::new(settings), common.resource.clone());
         let (receiver, redactor) = (receiver.as_ref(), common.schema.redactor.clone());
-        let tracer_provider = traces::provider(receiver, settings.sampling, redactor, resource.clone())?;
+        let tracer_provider = traces::provider(
+            receiver,
+            settings.sampling,
+            redactor,
+            resource.clone(),
+            settings.recent.as_ref(),
+        )?;
         let logger_provider = receiver.map(|receiver| logs::provider(receiver, resource)).transpose()?;
         let in_app = settings.errors.as_ref().map(|_| common.origin.in_app.clone());
         let error_transport = in_app.map(errors::Factory::new).transpose().map_err(StartError::HttpClient)?;
@@ -193,7 +202,7 @@ impl Signals {
         opentelemetry::global::set_tracer_provider(tracer_provider.clone());
 
         let logger = logger_provider.as_ref().map(|provider| provider.logger(program));
-        let (logs, stdout) = logs::layer(schema.clone(), log_format, logger);
+        let (logs, stdout) = logs::layer(schema.clone(), log_format, logger, settings.recent.clone());
         let spans = tracing_opentelemetry::layer()
             .with_tracer(tracer_provider.tracer(program))
             // Code location and thread are the same for all spans of a kind, and cost bytes in each.

@@ -1,21 +1,23 @@
 //! Spans: made by `tracing`, recorded by the OpenTelemetry SDK, sent over OTLP.
 //!
-//! Without a receiver no span is recorded or sent. Trace ids exist all the same, for log records and responses.
+//! Without a receiver no span is sent, nor recorded, unless recent telemetry is kept. Trace ids exist all the same, for log
+//! records and responses.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use opentelemetry::trace::Status;
+use opentelemetry::trace::{Link, Span as _, SpanKind, Status, TraceId};
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider, Span, SpanData,
-    SpanExporter as ExportSpans, SpanProcessor,
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SamplingDecision, SamplingResult, SdkTracerProvider,
+    ShouldSample, Span, SpanData, SpanExporter as ExportSpans, SpanProcessor,
 };
 
 use crate::otlp::{CAPACITY, Receiver, SPANS};
+use crate::recent::RecentTelemetry;
 use crate::redaction::{REDACTED, Redactor, safe};
 
 /// Which traces are recorded, in the terms of `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
@@ -70,58 +72,106 @@ impl Sampling {
     }
 }
 
-/// Records spans and sends them to the receiver, if there is one.
+/// Records spans, sends them to the receiver, if there is one, and keeps them in `recent`.
 pub(crate) fn provider(
     receiver: Option<&Receiver>,
     sampling: Sampling,
     redactor: Redactor,
     resource: Resource,
+    recent: Option<&RecentTelemetry>,
 ) -> Result<SdkTracerProvider, ExporterBuildError> {
     let provider = SdkTracerProvider::builder().with_resource(resource);
-    let Some(receiver) = receiver else {
-        return Ok(provider.with_sampler(Sampler::AlwaysOff).build());
+    let batches = receiver.map(batches).transpose()?;
+    let sampler = if batches.is_some() { sampling.sampler() } else { Sampler::AlwaysOff };
+    if batches.is_none() && recent.is_none() {
+        return Ok(provider.with_sampler(sampler).build());
+    }
+    let provider = match recent {
+        Some(_) => provider.with_sampler(RecordAll(sampler)),
+        None => provider.with_sampler(sampler),
     };
+    let processor = RedactingProcessor { batches, redactor, recent: recent.cloned() };
+    Ok(provider.with_span_processor(processor).build())
+}
+
+/// The queue of spans on their way to the receiver.
+fn batches(receiver: &Receiver) -> Result<BatchSpanProcessor, ExporterBuildError> {
     let exporter = receiver.configure(SpanExporter::builder().with_tonic()).build()?;
     let exporter = CountingExporter(exporter);
     let config = BatchConfigBuilder::default()
         .with_max_queue_size(CAPACITY)
         .with_scheduled_delay(Duration::from_secs(1))
         .build();
-    let batches = BatchSpanProcessor::builder(exporter).with_batch_config(config).build();
-    let processor = RedactingProcessor { batches, redactor };
-    Ok(provider.with_span_processor(processor).with_sampler(sampling.sampler()).build())
+    Ok(BatchSpanProcessor::builder(exporter).with_batch_config(config).build())
+}
+
+/// Records the spans that another sampler drops, without their flag `sampled`: they are kept here, and sent nowhere.
+#[derive(Clone, Debug)]
+struct RecordAll(Sampler);
+
+impl ShouldSample for RecordAll {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let mut result = self.0.should_sample(parent, trace, name, kind, attributes, links);
+        if result.decision == SamplingDecision::Drop {
+            result.decision = SamplingDecision::RecordOnly;
+        }
+        result
+    }
 }
 
 /// Redacts spans, and bounds the queue.
 #[derive(Debug)]
 struct RedactingProcessor {
-    batches: BatchSpanProcessor,
+    batches: Option<BatchSpanProcessor>,
     redactor: Redactor,
+    recent: Option<RecentTelemetry>,
 }
 
 impl SpanProcessor for RedactingProcessor {
     fn on_start(&self, span: &mut Span, context: &Context) {
-        self.batches.on_start(span, context);
+        if let Some(recent) = &self.recent {
+            recent.begin(span.span_context());
+        }
+        if let Some(batches) = &self.batches {
+            batches.on_start(span, context);
+        }
     }
 
     fn on_end(&self, mut span: SpanData) {
-        if !span.span_context.is_sampled() || !SPANS.enter() {
+        let batches = self.batches.as_ref().filter(|_| span.span_context.is_sampled() && SPANS.enter());
+        if batches.is_none() && self.recent.is_none() {
             return;
         }
         self.redact(&mut span);
-        self.batches.on_end(span);
+        match (batches, &self.recent) {
+            (Some(batches), Some(recent)) => {
+                recent.end(span.clone());
+                batches.on_end(span);
+            }
+            (Some(batches), None) => batches.on_end(span),
+            (None, Some(recent)) => recent.end(span),
+            (None, None) => {}
+        }
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        self.batches.force_flush()
+        self.batches.as_ref().map_or(Ok(()), SpanProcessor::force_flush)
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.batches.shutdown_with_timeout(timeout)
+        self.batches.as_ref().map_or(Ok(()), |batches| batches.shutdown_with_timeout(timeout))
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.batches.set_resource(resource);
+        self.batches.iter_mut().for_each(|batches| batches.set_resource(resource));
     }
 }
 

@@ -29,6 +29,7 @@ impl Demo {
             ("GLASSHOUSE_MANAGEMENT_ADDR", "127.0.0.1:0"),
             ("GLASSHOUSE_GATEWAY_ADDR", "127.0.0.1:0"),
             ("GLASSHOUSE_LOG_FORMAT", "json"),
+            ("GLASSHOUSE_CONSOLE", "false"),
         ]);
         command.envs(settings.iter().copied());
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();

@@ -1,24 +1,33 @@
 //! Builds a process part by part: connections, servers and background work.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use anyhow::Context;
 use glasshouse_infra::active_users::ActiveUsers;
+use glasshouse_infra::db::ConnectionHolder;
 use glasshouse_infra::faults::Faults;
 use glasshouse_infra::passwords::HashingQueue;
 use glasshouse_infra::redis::{Redis, RedisSettings};
 use glasshouse_telemetry::service::events::process::ConnectionLimitSet;
 use glasshouse_telemetry::service::metrics::Metrics;
+use serde_json::json;
+use url::Url;
 
 use super::api_parts::{AdmissionParts, ApiParts, EdgeParts, HandlerParts};
 use super::connections::{Connections, bind, connect, http_url};
 use super::servers::{HttpServer, RunningServer, gateway_simulator_server, management_server, public_server};
 use super::{Addresses, Application};
 use crate::config::{AuthSettings, HttpSettings, Limits, ProcessSettings, StorageSettings, WorkerSettings};
+use crate::console::Console;
+use crate::console::what_if::Affected;
+use crate::demo::{Demo, DemoSettings};
+use crate::gateway_simulator::Simulator;
 use crate::http::body::{Bodies, BodyMemory};
 use crate::http::connections::{ConnectionTimeouts, connections_within, raise_descriptor_limit};
 use crate::http::health::Dependencies;
+use crate::http::management::console::{ConsoleParts, Files};
 use crate::http::management::faults::FaultPanel;
 use crate::http::management::metrics::Gauges;
 use crate::http::public::concurrency::{Concurrency, ConcurrencyBounds};
@@ -55,6 +64,12 @@ pub(super) struct Builder {
     /// Connections in pools, which need descriptors as well.
     pooled_connections: u64,
     worker: Option<Worker>,
+    simulator: Option<Simulator>,
+    /// The socket of the management interface, if it was bound early.
+    management: Option<TcpListener>,
+    /// The address of the console, if `/` of the API leads to it.
+    console_url: Option<Url>,
+    demo: Option<Demo>,
 }
 
 impl Builder {
@@ -79,6 +94,10 @@ impl Builder {
             database_connections: 0,
             pooled_connections: 0,
             worker: None,
+            simulator: None,
+            management: None,
+            console_url: None,
+            demo: None,
         })
     }
 
@@ -113,8 +132,29 @@ impl Builder {
         self.addresses.gateway = Some(bound);
         let server = HttpServer { connections: SIMULATOR_CONNECTIONS, ..self.http_server() };
         let hosts = self.allowed_hosts(bound);
-        let runtime = self.metrics.standard.runtime.clone();
-        self.servers.push(gateway_simulator_server(server, listener, hosts, runtime)?);
+        let (simulator, runtime) = (Simulator::default(), self.metrics.standard.runtime.clone());
+        self.simulator = Some(simulator.clone());
+        self.servers.push(gateway_simulator_server(server, listener, hosts, simulator, runtime)?);
+        Ok(())
+    }
+
+    /// Binds the socket of the management interface, unless it is bound already.
+    fn management_listener(&mut self) -> anyhow::Result<TcpListener> {
+        if let Some(listener) = self.management.take() {
+            return Ok(listener);
+        }
+        let (listener, bound) =
+            bind(self.settings.management_address.as_str(), "GLASSHOUSE_MANAGEMENT_ADDR")?;
+        self.addresses.management = Some(bound);
+        Ok(listener)
+    }
+
+    /// Makes `/` of the API lead to the console, if only this machine can reach both. Call it before `add_api`.
+    pub(super) fn lead_to_console(&mut self, http: &HttpSettings) -> anyhow::Result<()> {
+        self.management = Some(self.management_listener()?);
+        let management = self.addresses.management.filter(|address| address.ip().is_loopback());
+        let leads = self.settings.console.is_some() && http.address.ip().is_loopback();
+        self.console_url = management.filter(|_| leads).map(http_url).transpose()?;
         Ok(())
     }
 
@@ -154,7 +194,7 @@ impl Builder {
             connection_metrics: Some(metrics.connections.clone()),
             ..self.http_server()
         };
-        self.api = Some(public_server(server, listener, http, parts, runtime)?);
+        self.api = Some(public_server(server, listener, http, parts, self.console_url.clone(), runtime)?);
         Ok(())
     }
 
@@ -213,30 +253,59 @@ impl Builder {
         self.worker = Some(worker);
     }
 
+    /// Adds the traffic of the demo, and what its console offers to try. The API was added before.
+    pub(super) fn add_demo(&mut self, settings: DemoSettings) -> anyhow::Result<()> {
+        let api = self.addresses.http.map(http_url).transpose()?.context("the demo has no API")?;
+        self.demo = Some(Demo::new(&api, settings)?);
+        Ok(())
+    }
+
+    /// The console, if it is switched on.
+    fn console(&self, is_postgres: bool) -> anyhow::Result<Option<ConsoleParts>> {
+        let Some(settings) = self.settings.console.clone() else { return Ok(None) };
+        let url = |address: Option<SocketAddr>| address.map(|address| format!("http://{address}"));
+        Ok(Some(ConsoleParts {
+            console: Console::new(settings, &self.metrics, self.demo.clone())?,
+            files: Files::default(),
+            simulator: self.simulator.clone(),
+            affected: Affected {
+                api: self.addresses.http.is_some(),
+                worker: self.worker.is_some(),
+                gateway: self.simulator.is_some(),
+                pool: self.database_connections,
+                postgres: is_postgres,
+            },
+            links: json!({ "api": url(self.addresses.http) }),
+        }))
+    }
+
     /// Adds the management interface, which reports on all other parts and is therefore the last one.
     pub(super) fn finish(mut self) -> anyhow::Result<Application> {
-        let (listener, bound) =
-            bind(self.settings.management_address.as_str(), "GLASSHOUSE_MANAGEMENT_ADDR")?;
-        self.addresses.management = Some(bound);
-        let (server, hosts) = (self.http_server(), self.allowed_hosts(bound));
-        let (database, dependencies) = match self.connections {
+        let listener = self.management_listener()?;
+        let (server, hosts) = (self.http_server(), self.allowed_hosts(listener.local_addr()?));
+        let (database, dependencies) = match self.connections.take() {
             Some(connections) => (Some(connections.database), connections.dependencies),
             None => (None, Dependencies::default()),
         };
+        let holder = database.as_ref().map(|database| database.connection_holder());
+        let console = self.console(holder.as_ref().is_some_and(ConnectionHolder::is_postgres))?;
         let gauges = Gauges::new(self.metrics, dependencies, self.active_users);
         let panel = FaultPanel {
             faults: self.faults,
-            connections: database.as_ref().map(|database| database.connection_holder()),
+            connections: holder,
             has_api: self.addresses.http.is_some(),
             has_worker: self.worker.is_some(),
         };
         let draining = self.draining.clone();
-        self.servers.push(management_server(server, listener, hosts, gauges, panel, draining)?);
+        let shown = console.as_ref().map(|parts| parts.console.clone());
+        self.servers.push(management_server(server, listener, hosts, gauges, panel, console, draining)?);
         Ok(Application {
             api: self.api,
             servers: self.servers,
             addresses: self.addresses,
             worker: self.worker,
+            console: shown,
+            demo: self.demo,
             database,
             draining: self.draining,
             shutdown: self.settings.shutdown,

@@ -23,6 +23,8 @@ use self::builder::Builder;
 use self::servers::RunningServer;
 use self::shutdown::Shutdown;
 use crate::config::{Config, DemoConfig, ServeConfig, ShutdownSettings, WorkerConfig};
+use crate::console::Console;
+use crate::demo::Demo;
 use crate::http::Draining;
 use crate::worker::Worker;
 
@@ -34,6 +36,8 @@ pub struct Application {
     servers: Vec<RunningServer>,
     addresses: Addresses,
     worker: Option<Worker>,
+    console: Option<Console>,
+    demo: Option<Demo>,
     database: Option<Arc<Database>>,
     draining: Draining,
     shutdown: ShutdownSettings,
@@ -73,9 +77,11 @@ impl Application {
         let mut builder = Builder::new(config.process)?;
         let connections = builder.connect(&config.storage, config.redis.as_ref()).await?;
         builder.add_gateway_simulator(config.simulator_address)?;
+        builder.lead_to_console(&config.http)?;
         let third_parties = builder.third_parties(config.third_parties)?;
         builder.add_api(config.http, &config.auth, &connections, third_parties.clone())?;
         builder.add_worker(config.worker, &connections, third_parties);
+        builder.add_demo(config.demo)?;
         builder.finish()
     }
 
@@ -140,6 +146,14 @@ impl Application {
         if let Some(worker) = self.worker {
             let stop = stop_working.clone();
             working.spawn(async move { worker.run(&stop).await });
+        }
+        if let Some(console) = self.console {
+            let stop = stop_working.clone();
+            working.spawn(async move { console.run(&stop).await });
+        }
+        if let Some(demo) = self.demo {
+            let stop = stop_working.clone();
+            working.spawn(async move { demo.run(&stop).await });
         }
         let Addresses { http, management, gateway } = self.addresses;
         ApplicationStarted {

@@ -5,7 +5,6 @@ pub(crate) mod check_config;
 pub(crate) mod check_health;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;
-mod demo_data;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod seed;

@@ -17,8 +17,8 @@ use glasshouse_telemetry::service::events::process::DatabaseSeeded;
 use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
 use time::{Duration, OffsetDateTime};
 
-use super::demo_data::{self, PASSWORD, TENANTS};
 use crate::config::{StorageSettings, read_hashing, read_outbox_retention};
+use crate::demo::data::{self as demo_data, PASSWORD, TENANTS};
 use crate::environment::{Reader, environment};
 
 /// The data to add.

@@ -5,6 +5,7 @@
 
 mod attempts;
 mod auth;
+mod console;
 mod http;
 mod process;
 mod storage;
@@ -14,6 +15,7 @@ mod trusted_proxies;
 mod worker;
 
 pub use auth::{AuthSettings, read_hashing};
+pub use console::ConsoleSettings;
 pub use http::{BodyLimits, HttpSettings, Limits};
 pub use process::{
     InvalidListenAddress, ListenAddress, ProcessSettings, ShutdownSettings, read_management_address,
@@ -29,6 +31,7 @@ use std::path::PathBuf;
 use glasshouse_infra::redis::RedisSettings;
 use glasshouse_telemetry::TelemetrySettings;
 
+use crate::demo::DemoSettings;
 use crate::environment::{ConfigErrors, Reader, environment};
 use crate::third_parties::ThirdPartySettings;
 
@@ -45,7 +48,7 @@ pub enum ProcessKind {
     Gateway,
 }
 
-/// The configuration of one process: exactly what its kind needs. Large ones are boxed.
+/// The configuration of one process: exactly what its kind needs.
 #[derive(Clone, Debug)]
 pub enum Config {
     /// The configuration of [`ProcessKind::Demo`].
@@ -55,7 +58,7 @@ pub enum Config {
     /// The configuration of [`ProcessKind::Worker`].
     Worker(Box<WorkerConfig>),
     /// The configuration of [`ProcessKind::Gateway`].
-    Gateway(GatewayConfig),
+    Gateway(Box<GatewayConfig>),
 }
 
 /// Everything in one process, on embedded parts where no external ones are configured.
@@ -79,6 +82,8 @@ pub struct DemoConfig {
     pub simulator_address: SocketAddr,
     /// The third parties that it calls.
     pub third_parties: ThirdPartySettings,
+    /// The demo's own part, which the command fills in.
+    pub demo: DemoSettings,
 }
 
 /// The API.
@@ -141,9 +146,22 @@ impl Config {
         on_terminal: bool,
     ) -> Result<(TelemetrySettings, Self), ConfigErrors> {
         let mut env = Reader::new(environment);
-        let telemetry = telemetry::read(Some(kind), &mut env, on_terminal);
+        let mut telemetry = telemetry::read(Some(kind), &mut env, on_terminal);
         let config = Self::read(kind, &mut env);
+        let console = config.as_ref().and_then(|config| config.process().console.as_ref());
+        telemetry.signals.recent = console.map(|console| console.recent.clone());
         env.finish(config.map(|config| (telemetry, config)))
+    }
+
+    /// What every process has.
+    #[must_use]
+    pub const fn process(&self) -> &ProcessSettings {
+        match self {
+            Self::Demo(config) => &config.process,
+            Self::Serve(config) => &config.process,
+            Self::Worker(config) => &config.process,
+            Self::Gateway(config) => &config.process,
+        }
     }
 
     /// Reads the configuration of a process. `env` collects the errors; `None` if there is one.
@@ -152,7 +170,7 @@ impl Config {
             ProcessKind::Demo => DemoConfig::read(env).map(Box::new).map(Self::Demo),
             ProcessKind::Serve => ServeConfig::read(env).map(Box::new).map(Self::Serve),
             ProcessKind::Worker => WorkerConfig::read(env).map(Box::new).map(Self::Worker),
-            ProcessKind::Gateway => Some(Self::Gateway(GatewayConfig::read(env))),
+            ProcessKind::Gateway => Some(Self::Gateway(Box::new(GatewayConfig::read(env)))),
         }
     }
 }
@@ -162,7 +180,7 @@ impl Config {
 impl DemoConfig {
     fn read(env: &mut Reader) -> Option<Self> {
         let data_directory = storage::read_data_directory(env);
-        let process = ProcessSettings::read(env);
+        let process = ProcessSettings::read_for_demo(env);
         let http = HttpSettings::read(env);
         let auth = AuthSettings::read_for_demo(env);
         let mut worker = WorkerSettings::read(env);
@@ -182,6 +200,7 @@ impl DemoConfig {
             redis,
             simulator_address,
             third_parties,
+            demo: DemoSettings::default(),
         })
     }
 }

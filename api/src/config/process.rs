@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use glasshouse_telemetry::service::metrics::MetricsSettings;
 
+use super::console::ConsoleSettings;
 use super::telemetry;
 use crate::environment::Reader;
 
@@ -19,6 +20,8 @@ pub struct ProcessSettings {
     pub management_hosts: Vec<String>,
     /// How metrics are labeled, and what memory is compared with.
     pub metrics: MetricsSettings,
+    /// The console; `None` leaves it out.
+    pub console: Option<ConsoleSettings>,
     /// Whether faults may be injected into this process.
     pub faults_are_enabled: bool,
     /// The phases of a shutdown.
@@ -36,11 +39,24 @@ pub struct ShutdownSettings {
 
 impl ProcessSettings {
     pub(super) fn read(env: &mut Reader) -> Self {
+        Self::read_with(env, |_| false)
+    }
+
+    /// Reads the settings of the demo. It has the console, and faults too if its management interface can be reached from this
+    /// machine alone.
+    pub(super) fn read_for_demo(env: &mut Reader) -> Self {
+        Self::read_with(env, |address| address.is_loopback())
+    }
+
+    fn read_with(env: &mut Reader, is_open: impl FnOnce(&ListenAddress) -> bool) -> Self {
+        let management_address = read_management_address(env);
+        let by_default = is_open(&management_address);
         Self {
-            management_address: read_management_address(env),
+            management_address,
+            console: ConsoleSettings::read(env, by_default),
             management_hosts: read_host_names(env, "GLASSHOUSE_MANAGEMENT_ALLOWED_HOSTS"),
             metrics: telemetry::read_metrics(env),
-            faults_are_enabled: env.or("GLASSHOUSE_FAULTS_ENABLED", false),
+            faults_are_enabled: env.or("GLASSHOUSE_FAULTS_ENABLED", by_default),
             shutdown: ShutdownSettings::read(env),
         }
     }
@@ -83,6 +99,15 @@ impl ListenAddress {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether this machine alone can reach the listener.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.0.parse::<SocketAddr>() {
+            Ok(address) => address.ip().is_loopback(),
+            Err(_) => self.0.starts_with("localhost:"),
+        }
     }
 
     /// The address at which this machine reaches the listener. An unspecified address, such as 0.0.0.0, includes the

@@ -5,4 +5,5 @@ mod behavior;
 mod ledger;
 mod routes;
 
-pub use routes::{Simulator, routes};
+pub use behavior::Behavior;
+pub use routes::{Simulator, control, routes};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::error::InternalError;
 use actix_web::middleware::from_fn;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
 use glasshouse_infra::payment_gateway::wire::{Charge, ChargeRequest, IDEMPOTENCY_KEY};
 use glasshouse_telemetry::service::events::payment_gateway::{
     GatewaySimulatorBehaviorChanged, GatewaySimulatorBehaviorReset,
@@ -13,7 +13,7 @@ use glasshouse_telemetry::service::events::payment_gateway::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::behavior::{Behavior, Outcome};
+use super::behavior::{Behavior, InEffect, Outcome};
 use super::ledger::Ledger;
 use crate::http::check_host;
 
@@ -21,7 +21,7 @@ use crate::http::check_host;
 #[derive(Clone, Debug)]
 pub struct Simulator {
     ledger: Arc<Mutex<Ledger>>,
-    behavior: Arc<Mutex<Behavior>>,
+    behavior: Arc<Mutex<InEffect>>,
 }
 
 /// A response, or the failure that the current behavior asks for.
@@ -43,13 +43,19 @@ impl Simulator {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn behavior(&self) -> MutexGuard<'_, Behavior> {
+    fn behavior(&self) -> MutexGuard<'_, InEffect> {
         self.behavior.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The behavior now.
+    #[must_use]
+    pub fn current_behavior(&self) -> Behavior {
+        self.behavior().now()
     }
 
     /// Draws the outcome of a request and waits for its latency. An error has no further effect.
     async fn begin(&self) -> Result<Outcome, InternalError<&'static str>> {
-        let outcome = self.behavior().draw();
+        let outcome = self.current_behavior().draw();
         // A timer takes a millisecond at least.
         if !outcome.latency.is_zero() {
             tokio::time::sleep(outcome.latency).await;
@@ -134,8 +140,7 @@ async fn ledger(query: web::Query<LedgerQuery>, simulator: web::Data<Simulator>)
 }
 
 async fn show_behavior(simulator: web::Data<Simulator>) -> HttpResponse {
-    let behavior = *simulator.behavior();
-    HttpResponse::Ok().json(behavior)
+    HttpResponse::Ok().json(simulator.current_behavior())
 }
 
 async fn set_behavior(body: web::Json<Behavior>, simulator: web::Data<Simulator>) -> HttpResponse {
@@ -143,15 +148,23 @@ async fn set_behavior(body: web::Json<Behavior>, simulator: web::Data<Simulator>
     if let Some(problem) = behavior.problem() {
         return error(HttpResponse::UnprocessableEntity(), &problem);
     }
-    *simulator.behavior() = behavior;
+    *simulator.behavior() = behavior.into();
     GatewaySimulatorBehaviorChanged { behavior: &format!("{behavior:?}") }.emit();
     HttpResponse::Ok().json(behavior)
 }
 
 async fn reset_behavior(simulator: web::Data<Simulator>) -> HttpResponse {
-    *simulator.behavior() = Behavior::default();
+    *simulator.behavior() = InEffect::default();
     GatewaySimulatorBehaviorReset {}.emit();
     HttpResponse::NoContent().finish()
+}
+
+/// The routes that show and set the behavior, at this path.
+pub fn control(path: &str) -> Resource {
+    web::resource(path)
+        .route(web::get().to(show_behavior))
+        .route(web::put().to(set_behavior))
+        .route(web::delete().to(reset_behavior))
 }
 
 /// The routes of the simulator.
@@ -163,11 +176,5 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/charges/{key}", web::get().to(find))
         .route("/v1/charges/{key}/void", web::post().to(void))
         .route("/v1/charges/{key}/refund", web::post().to(refund))
-        .service(
-            web::resource("/control")
-                .route(web::get().to(show_behavior))
-                .route(web::put().to(set_behavior))
-                .route(web::delete().to(reset_behavior))
-                .wrap(from_fn(check_host)),
-        );
+        .service(control("/control").wrap(from_fn(check_host)));
 }

@@ -15,6 +15,7 @@ pub mod management;
 pub mod problem;
 pub mod public;
 mod rejection;
+pub mod static_file;
 mod unanswered;
 pub mod unknown_route;
 

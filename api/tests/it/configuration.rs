@@ -231,6 +231,8 @@ fn only_variables_without_one_fixed_default_have_none_in_the_example() {
         |name: &str| name.ends_with("_URL") || SIGNALS.iter().any(|signal| signal.variable == name);
     let empty = example().into_iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| name);
     let expected = [
+        "GLASSHOUSE_CONSOLE",
+        "GLASSHOUSE_FAULTS_ENABLED",
         "GLASSHOUSE_HTTP_WORKERS",
         "GLASSHOUSE_MAIL_DIR",
         "GLASSHOUSE_MANAGEMENT_ALLOWED_HOSTS",

@@ -18,6 +18,8 @@ fn values(ca: &str) -> Settings {
     let without_default = settings([
         ("DATABASE_URL", "postgres://app:hunter2@localhost/glasshouse"),
         ("DATABASE_MIGRATION_URL", "postgres://owner:hunter2@localhost/glasshouse"),
+        ("GLASSHOUSE_CONSOLE", "true"),
+        ("GLASSHOUSE_FAULTS_ENABLED", "true"),
         ("GLASSHOUSE_HTTP_WORKERS", "3"),
         ("GLASSHOUSE_MAIL_DIR", "/var/spool/glasshouse"),
         ("GLASSHOUSE_MANAGEMENT_ALLOWED_HOSTS", "api"),
@@ -25,6 +27,7 @@ fn values(ca: &str) -> Settings {
         ("GLASSHOUSE_PASSWORD_HASHES", "2"),
         ("GLASSHOUSE_PASSWORD_HASH_QUEUE", "8"),
         ("GLASSHOUSE_PAYMENT_GATEWAY_URL", "http://localhost:8090"),
+        ("GLASSHOUSE_PROMETHEUS_URL", "http://localhost:9090"),
         ("GLASSHOUSE_TRUSTED_PROXIES", "10.0.0.0/8"),
         ("JWT_SECRET", "a secret of at least thirty-two bytes"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", ca),

@@ -200,7 +200,7 @@ async fn faults_without_an_effect_are_rejected(backend: Backend) {
     assert_eq!(slow.status, if backend == Backend::Servers { 200 } else { 422 }, "{}", slow.body);
     app.anonymous().get("/faults").await.expect_problem(404, "unknown_route");
 
-    let app = TestApp::start(backend).await;
+    let app = TestApp::start_with(backend, &[("GLASSHOUSE_FAULTS_ENABLED", "false")]).await;
     assert_eq!(app.management().get("/faults").await.status, 404);
 }
 

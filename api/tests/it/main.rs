@@ -29,6 +29,7 @@ mod clocks;
 mod command_line;
 mod configuration;
 mod connections;
+mod console;
 mod contract;
 mod crash;
 mod dead_receivers;

@@ -234,7 +234,8 @@ async fn an_upgrade_is_ignored() {
 
 #[tokio::test]
 async fn an_unknown_route_of_the_management_interface_is_a_problem_document() {
-    let app = TestApp::start(Backend::Embedded).await;
+    let settings = [("GLASSHOUSE_CONSOLE", "false"), ("GLASSHOUSE_FAULTS_ENABLED", "false")];
+    let app = TestApp::start_with(Backend::Embedded, &settings).await;
     for path in ["/", "/faults", "/metric", "/debug", "/debug/pprof", "/debug/pprof/heap", "/v1/users/me"] {
         let response = app.management().get(path).await;
         assert_eq!(response.header("content-type"), "application/problem+json", "{path}");

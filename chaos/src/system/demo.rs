@@ -45,6 +45,8 @@ impl Demo {
         environment.insert("GLASSHOUSE_DATA_DIR", disk.path().display().to_string());
         environment.insert("GLASSHOUSE_HTTP_ADDR", ports.allocate()?.to_string());
         environment.insert("GLASSHOUSE_PAYMENT_GATEWAY_URL", format!("http://{gateway_address}"));
+        // What is broken here is what the other systems have.
+        environment.insert("GLASSHOUSE_CONSOLE", "false".to_owned());
         // Its own simulator, which is not used.
         environment.insert("GLASSHOUSE_GATEWAY_ADDR", ports.allocate()?.to_string());
         let replica = Replica::server(Role::Demo, demo, ports.allocate()?).await?;

@@ -10,7 +10,7 @@ use actix_web::http::header::{
 };
 use actix_web::test::TestRequest;
 use flate2::read::{GzDecoder, ZlibDecoder};
-use glasshouse_api::http::public::docs::StaticFile;
+use glasshouse_api::http::static_file::StaticFile;
 
 use crate::Target;
 

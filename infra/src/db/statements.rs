@@ -52,10 +52,10 @@ impl Observer {
     }
 }
 
-/// Starts the span of a statement, if its trace is sampled.
+/// Starts the span of a statement, if its trace is recorded.
 fn start_span(backend: DbBackend, sql: &str) -> Option<BoxedSpan> {
     let transaction = Context::current();
-    if !transaction.span().span_context().is_sampled() {
+    if !transaction.span().is_recording() {
         return None;
     }
     let system = match backend {

@@ -47,7 +47,7 @@ fn sent(
     let options = options(&"https://key@sentry.invalid/1".parse().unwrap(), &origin, Redactor::default());
     let hub = Arc::new(hub(options.transport(captured.clone()), &origin));
     let errors = ErrorLayer::new(hub.clone(), schema.clone(), origin.tags.into(), traces_sample_rate);
-    let (lines, _guard) = logs::layer(schema, LogFormat::Json, None);
+    let (lines, _guard) = logs::layer(schema, LogFormat::Json, None, None);
     let tracer = SdkTracerProvider::builder().build().tracer("test");
     let spans = tracing_opentelemetry::layer().with_tracer(tracer);
     let layers = spans.and_then(lines).and_then(errors);

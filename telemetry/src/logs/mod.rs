@@ -27,6 +27,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::fields::Fields;
 use crate::otlp::{CAPACITY, LOG_RECORDS, Receiver};
+use crate::recent::RecentTelemetry;
 
 pub(crate) use record::{LogRecord, LogSchema};
 
@@ -70,11 +71,12 @@ pub(crate) fn layer(
     schema: LogSchema,
     format: LogFormat,
     otlp: Option<SdkLogger>,
+    recent: Option<RecentTelemetry>,
 ) -> (LogLayer, WorkerGuard) {
     let (out, guard) = tracing_appender::non_blocking(std::io::stdout());
     // Telemetry starts once in a process, so it is not set yet.
     let _ = UNWRITTEN.set(out.error_counter());
-    (LogLayer { schema, format, out, otlp }, guard)
+    (LogLayer { schema, format, out, otlp, recent }, guard)
 }
 
 /// Sends log records to an OTLP receiver.
@@ -140,6 +142,7 @@ pub(crate) struct LogLayer {
     format: LogFormat,
     out: NonBlocking,
     otlp: Option<SdkLogger>,
+    recent: Option<RecentTelemetry>,
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
@@ -164,6 +167,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
         self.write(&record);
         if let Some(logger) = &self.otlp {
             record.emit(logger);
+        }
+        if let Some(recent) = &self.recent {
+            recent.log(record);
         }
     }
 }
@@ -221,7 +227,7 @@ mod tests {
         let build = Build { name: "shop", version: "1.0.0", commit: None };
         let redactor = Redactor::new(&["door_code".to_owned()]);
         let schema = LogSchema::new(&span_fields, redactor, TrustedModules::new(build, &[]));
-        let layer = LogLayer { schema, format: LogFormat::Json, out, otlp: None };
+        let layer = LogLayer { schema, format: LogFormat::Json, out, otlp: None, recent: None };
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
         drop(guard);
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();

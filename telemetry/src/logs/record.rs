@@ -39,6 +39,7 @@ pub(crate) struct LogSchema {
 }
 
 /// An event with the fields of the spans around it.
+#[derive(Debug)]
 pub(crate) struct LogRecord {
     pub(crate) time: OffsetDateTime,
     pub(crate) level: Level,
@@ -121,8 +122,15 @@ impl LogRecord {
         inherited.chain(self.fields.without_message())
     }
 
+    /// An estimate of the memory that it occupies, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let texts = self.all_fields().map(|(_, value)| value.as_str().map_or(0, str::len));
+        let fields = self.all_fields().count() * size_of::<(&str, Value)>();
+        size_of::<Self>() + fields + texts.sum::<usize>()
+    }
+
     /// One JSON object.
-    pub(super) fn json(&self) -> Vec<u8> {
+    pub(crate) fn json(&self) -> Vec<u8> {
         let mut text = Vec::with_capacity(512);
         let mut serializer = serde_json::Serializer::new(&mut text);
         // Text and numbers can always be written to memory.

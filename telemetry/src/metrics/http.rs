@@ -1,5 +1,9 @@
 //! HTTP requests.
 
+use std::collections::BTreeMap;
+
+use prometheus::core::Collector;
+use prometheus::proto::Metric;
 use prometheus::{Error, IntGauge};
 
 use super::{HistogramVec, IntCounterVec, Registrar};
@@ -50,12 +54,59 @@ impl HttpMetrics {
         }
     }
 
+    /// What was counted so far, as `/metrics` has it.
+    #[must_use]
+    pub fn totals(&self) -> HttpTotals {
+        let mut endpoints: BTreeMap<_, EndpointTotals> = BTreeMap::new();
+        for metric in self.requests.collect().iter().flat_map(|family| family.get_metric()) {
+            let totals = endpoints.entry(endpoint_of(metric)).or_default();
+            // Counters of requests are whole numbers.
+            totals.by_status.insert(label(metric, "status"), metric.get_counter().get_value() as u64);
+        }
+        for metric in self.duration.collect().iter().flat_map(|family| family.get_metric()) {
+            let totals = endpoints.entry(endpoint_of(metric)).or_default();
+            let buckets = metric.get_histogram().get_bucket().iter();
+            totals.buckets = buckets.map(|bucket| bucket.cumulative_count()).collect();
+            totals.count = metric.get_histogram().get_sample_count();
+        }
+        HttpTotals { endpoints, in_flight: self.in_flight.get() }
+    }
+
     /// Counts a request as in flight until the result is dropped.
     #[must_use]
     pub fn begin(&self) -> InFlightRequest {
         self.in_flight.inc();
         InFlightRequest(self.in_flight.clone())
     }
+}
+
+/// What was counted of requests since the process began.
+#[derive(Clone, Debug, Default)]
+pub struct HttpTotals {
+    /// By method and route pattern.
+    pub endpoints: BTreeMap<(String, String), EndpointTotals>,
+    /// Requests in flight now.
+    pub in_flight: i64,
+}
+
+/// What was counted of the requests of one endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct EndpointTotals {
+    /// Completed requests by HTTP status.
+    pub by_status: BTreeMap<String, u64>,
+    /// The durations up to each bound of [`BUCKETS`](super::BUCKETS); cumulative.
+    pub buckets: Vec<u64>,
+    /// All durations.
+    pub count: u64,
+}
+
+fn endpoint_of(metric: &Metric) -> (String, String) {
+    (label(metric, "method"), label(metric, "endpoint"))
+}
+
+fn label(metric: &Metric, name: &str) -> String {
+    let label = metric.get_label().iter().find(|label| label.name() == name);
+    label.map(|label| label.value().to_owned()).unwrap_or_default()
 }
 
 /// An in-flight request.

@@ -10,10 +10,10 @@ mod runtime;
 mod standard;
 mod telemetry;
 
-pub use http::{HttpMetrics, InFlightRequest};
+pub use http::{EndpointTotals, HttpMetrics, HttpTotals, InFlightRequest};
 pub use labeled::{CounterVec, HistogramVec, IntCounterVec, IntGaugeVec, Labeled};
 pub use labels::{Capped, CappedLabel};
 pub use prometheus::{Error, Gauge, Histogram, IntCounter, IntGauge};
-pub use registrar::{MetricDefinition, Registrar};
+pub use registrar::{BUCKETS, MetricDefinition, Registrar};
 pub use runtime::RuntimeMetrics;
 pub use standard::{StandardMetrics, StandardMetricsSettings};

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::labeled::{CounterVec, HistogramVec, IntCounterVec, IntGaugeVec};
 
 /// The upper bounds of every histogram's buckets, in seconds: from 5 ms to 10 s.
-const BUCKETS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0];
+pub const BUCKETS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0];
 
 /// One metric of the telemetry contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -35,18 +35,23 @@ pub enum RecordError {
     Failed(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Records a CPU profile of the whole process for this long. Dropping the future ends the recording at once.
+/// Records a CPU profile for this long: of one endpoint, named by its route pattern, or of the whole process. Dropping the
+/// future ends the recording at once.
 ///
 /// # Errors
 /// When another recording is in progress, no sample was taken, or the sampler fails.
-pub async fn record(length: Duration, format: Format) -> Result<Vec<u8>, RecordError> {
+pub async fn record(
+    length: Duration,
+    format: Format,
+    endpoint: Option<String>,
+) -> Result<Vec<u8>, RecordError> {
     // Dropped with this future, which ends the recording.
     let (_running, cancelled) = channel::<()>();
     let (done, recorded) = oneshot::channel();
     // A thread of its own, as it blocks.
     let thread = thread::Builder::new().name("recording".to_owned());
     let recording = thread.spawn(move || {
-        if let Some(result) = record_here(length, format, &cancelled).transpose() {
+        if let Some(result) = record_here(length, format, endpoint.as_deref(), &cancelled).transpose() {
             // The future may have been dropped by now.
             let _ = done.send(result);
         }
@@ -59,6 +64,7 @@ pub async fn record(length: Duration, format: Format) -> Result<Vec<u8>, RecordE
 fn record_here(
     length: Duration,
     format: Format,
+    endpoint: Option<&str>,
     cancelled: &Receiver<()>,
 ) -> Result<Option<Vec<u8>>, RecordError> {
     let subscription = Subscription::start(Purpose::OnDemand).map_err(|error| match error {
@@ -69,8 +75,11 @@ fn record_here(
     if cancelled.recv_timeout(length) != Err(RecvTimeoutError::Timeout) {
         return Ok(None);
     }
-    let stacks = subscription.take();
+    let mut stacks = subscription.take();
     drop(subscription);
+    if let Some(endpoint) = endpoint {
+        stacks.retain_endpoint(endpoint);
+    }
     match format {
         Format::Flamegraph => flamegraph(&stacks.folded()),
         Format::Pprof => gzip(&stacks.pprof(begun, length).encode_to_vec())

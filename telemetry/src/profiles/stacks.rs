@@ -52,6 +52,12 @@ impl Stacks {
         *self.counts.entry(stack).or_default() += samples as u64;
     }
 
+    /// Drops the samples of all other endpoints, and those outside of requests.
+    pub(super) fn retain_endpoint(&mut self, endpoint: &str) {
+        let endpoint = self.texts.get_index_of(endpoint);
+        self.counts.retain(|stack, _| endpoint.is_some() && stack.endpoint == endpoint);
+    }
+
     fn text(&mut self, text: &str) -> usize {
         self.texts.get_index_of(text).unwrap_or_else(|| self.texts.insert_full(text.to_owned()).0)
     }

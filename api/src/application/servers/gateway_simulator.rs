@@ -27,9 +27,9 @@ pub(in crate::application) fn gateway_simulator_server(
     server: HttpServer,
     listener: TcpListener,
     hosts: AllowedHosts,
+    simulator: Simulator,
     runtime: RuntimeMetrics,
 ) -> anyhow::Result<RunningServer> {
-    let simulator = Simulator::default();
     let bodies = Bodies { limits: BODY, memory: BodyMemory::for_requests(BODIES, BODY), metrics: None };
     server.serve(listener, move || {
         runtime.watch("gateway");

@@ -12,6 +12,7 @@ use crate::config::BodyLimits;
 use crate::http::body::{Bodies, BodyMemory, receive_body};
 use crate::http::finish::finish_response;
 use crate::http::head::route_head_as_get;
+use crate::http::management::console::{self, ConsoleParts};
 use crate::http::management::faults::{self, FaultPanel};
 use crate::http::management::metrics::{self, Gauges};
 use crate::http::management::{self, profiles};
@@ -25,7 +26,7 @@ const BODY: BodyLimits = BodyLimits { bytes: 16 * 1024, timeout: Duration::from_
 /// The number of bodies that have room in memory.
 const BODIES: usize = 16;
 
-/// Serves health checks, metrics, profiles, and fault injection where it is enabled. Of these, only the health
+/// Serves health checks, metrics, profiles, and fault injection and the console where they are enabled. Of these, only the health
 /// checks are also part of the public interface.
 pub(in crate::application) fn management_server(
     server: HttpServer,
@@ -33,15 +34,20 @@ pub(in crate::application) fn management_server(
     hosts: AllowedHosts,
     gauges: Gauges,
     faults: FaultPanel,
+    console: Option<ConsoleParts>,
     draining: Draining,
 ) -> anyhow::Result<RunningServer> {
     let bodies = Bodies { limits: BODY, memory: BodyMemory::for_requests(BODIES, BODY), metrics: None };
-    let routes = web::Data::new(management::routes(faults.faults.are_enabled()));
+    let routes = web::Data::new(management::routes(faults.faults.are_enabled(), console.is_some()));
     let server = HttpServer { on_connect: profiles::remember_connection, ..server };
     server.serve(listener, move || {
         let (json, query, _) = problem::extractor_configs(BODY.bytes);
         let app = App::new();
         let app = if faults.faults.are_enabled() { app.configure(faults::routes) } else { app };
+        let app = match &console {
+            Some(parts) => app.configure(|config| console::routes(parts, config)),
+            None => app,
+        };
         app.app_data(json)
             .app_data(query)
             .app_data(web::Data::new(faults.clone()))

@@ -7,6 +7,7 @@ use actix_web::{App, web};
 use glasshouse_telemetry::http::{Observe, TracingLogger};
 use glasshouse_telemetry::hub_per_request;
 use glasshouse_telemetry::metrics::RuntimeMetrics;
+use url::Url;
 use utoipa_actix_web::AppExt;
 
 use super::http_server::{HttpServer, RunningServer};
@@ -26,12 +27,13 @@ use crate::http::public::{routes, v1};
 use crate::http::unknown_route::unknown_route;
 use crate::http::{health, problem};
 
-/// Serves `/v1`, its documentation, and the health checks.
+/// Serves `/v1`, its documentation, and the health checks; `/` leads to the console, if its address is given.
 pub(in crate::application) fn public_server(
     server: HttpServer,
     listener: TcpListener,
     http: HttpSettings,
     parts: ApiParts,
+    console: Option<Url>,
     runtime: RuntimeMetrics,
 ) -> anyhow::Result<RunningServer> {
     let limits = http.limits;
@@ -40,7 +42,7 @@ pub(in crate::application) fn public_server(
     for (method, path, statuses) in docs::outcomes() {
         parts.edge.http_metrics.watch(method, &path, statuses.iter().map(String::as_str));
     }
-    let routes = web::Data::new(routes::all());
+    let routes = web::Data::new(routes::all(console.is_some()));
     server.serve(listener, move || {
         runtime.watch("http");
         let (json, query, path) = problem::extractor_configs(limits.body.bytes);
@@ -55,6 +57,7 @@ pub(in crate::application) fn public_server(
             .configure(|app| parts.register(app))
             .configure(health::routes)
             .configure(|app| documentation.register(app))
+            .configure(|app| lead_to_console(app, console.as_ref()))
             .default_service(web::to(unknown_route))
             .wrap(from_fn(route_head_as_get))
             .wrap(from_fn(reject_repeated_headers))
@@ -74,4 +77,12 @@ pub(in crate::application) fn public_server(
             .wrap(from_fn(believe_proxies))
             .wrap(hub_per_request())
     })
+}
+
+/// Redirects `/` to the console, which is on the management interface: nothing of that is on the public one.
+fn lead_to_console(app: &mut web::ServiceConfig, console: Option<&Url>) {
+    if let Some(url) = console.cloned() {
+        let redirect = move || std::future::ready(web::Redirect::to(url.to_string()));
+        app.route("/", web::get().to(redirect));
+    }
 }

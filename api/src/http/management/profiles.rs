@@ -23,10 +23,12 @@ const FLAMEGRAPH_POLICY: &str =
 /// The maximum length of a recording, in seconds.
 const MAX_SECONDS: u64 = 300;
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Recording {
     #[serde(default = "default_seconds")]
     seconds: u64,
+    /// The route pattern of the endpoint whose requests are recorded; absent: the whole process.
+    endpoint: Option<String>,
 }
 
 const fn default_seconds() -> u64 {
@@ -38,7 +40,7 @@ async fn flamegraph(
     draining: web::Data<Draining>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let svg = record_cpu(*query, Format::Flamegraph, &draining, &request).await?;
+    let svg = record_cpu(query.into_inner(), Format::Flamegraph, &draining, &request).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_SECURITY_POLICY, FLAMEGRAPH_POLICY))
         .content_type("image/svg+xml")
@@ -50,7 +52,7 @@ async fn profile(
     draining: web::Data<Draining>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let profile = record_cpu(*query, Format::Pprof, &draining, &request).await?;
+    let profile = record_cpu(query.into_inner(), Format::Pprof, &draining, &request).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"profile.pb.gz\""))
         .content_type("application/octet-stream")
@@ -68,7 +70,7 @@ async fn record_cpu(
         return Err(Problem::bad_request("invalid_query", detail));
     }
     let recorded = tokio::select! {
-        recorded = record(Duration::from_secs(query.seconds), format) => recorded,
+        recorded = record(Duration::from_secs(query.seconds), format, query.endpoint) => recorded,
         () = process_stops(draining) => return Err(Problem::unavailable("stopping", "the process is stopping")),
         () = client_disconnects(request) => return Err(Problem::bad_request("client_left", "the client closed the connection")),
     };
@@ -78,7 +80,8 @@ async fn record_cpu(
             Problem::conflict("profile_in_progress", detail)
         }
         RecordError::NoSamples => {
-            let detail = "the process was idle: there are no CPU samples";
+            let detail =
+                "there are no CPU samples: the process was idle, or served no request of this endpoint";
             Problem::unavailable("no_samples", detail)
         }
         RecordError::Failed(cause) => Problem::internal(cause),

@@ -5,13 +5,15 @@ use utoipa::openapi::PathItem;
 use super::docs;
 use crate::http::unknown_route::Routes;
 
-/// All routes of the public interface: those of its OpenAPI document, and those that describe it and the process.
+/// All routes of the public interface: those of its OpenAPI document, those that describe it and the process, and in the demo
+/// the one that leads to the console.
 #[must_use]
-pub fn all() -> Routes {
+pub fn all(leads_to_console: bool) -> Routes {
     let described = docs::openapi().paths.paths.into_iter().map(|(path, item)| (path, methods(&item)));
     let read = ["/health/live", "/health/ready", docs::OPENAPI_PATH, "/docs", "/docs/{_:.*}"];
     let read = read.map(|path| (path.to_owned(), vec!["GET"]));
-    Routes::new(described.chain(read), "no such route: see /docs")
+    let console = leads_to_console.then(|| ("/".to_owned(), vec!["GET"]));
+    Routes::new(described.chain(read).chain(console), "no such route: see /docs")
 }
 
 fn methods(item: &PathItem) -> Vec<&'static str> {

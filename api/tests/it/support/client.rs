@@ -57,6 +57,11 @@ impl Client {
         Self { http: reqwest::Client::new(), ..self.clone() }
     }
 
+    /// The address of the server.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The slug of the tenant that this client is logged in to.
     pub(crate) fn tenant(&self) -> &str {
         &self.tenant

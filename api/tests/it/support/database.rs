@@ -222,3 +222,9 @@ fn url_of(role: &str, database: &str) -> String {
 pub(crate) fn test_variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `make test`"))
 }
+
+/// An environment variable that changes what a test does beside its checks.
+#[expect(clippy::disallowed_methods, reason = "the environment asks for it")]
+pub(crate) fn optional_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

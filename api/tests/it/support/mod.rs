@@ -1,8 +1,10 @@
 //! Helpers of the integration tests.
 
 mod app;
+mod browser;
 mod client;
 mod database;
+mod events;
 mod operations;
 mod playground;
 mod pooler;
@@ -20,8 +22,10 @@ mod tls;
 mod wire;
 
 pub(crate) use app::{Backend, PASSWORD, TEST_SETTINGS, TestApp};
+pub(crate) use browser::{Browser, Screen};
 pub(crate) use client::{Client, Response, key, new_slug};
-pub(crate) use database::{TestDatabase, connect, test_variable};
+pub(crate) use database::{TestDatabase, connect, optional_variable, test_variable};
+pub(crate) use events::Events;
 pub(crate) use operations::{assert_complete, operations, required_fields};
 pub(crate) use playground::{Playground, named, valid_bodies};
 pub(crate) use pooler::{PgBouncer, strict_about_parameters};

@@ -29,6 +29,12 @@ pub struct BusinessMetrics {
 }
 
 impl BusinessMetrics {
+    /// The revenue that was counted so far, in USD.
+    #[must_use]
+    pub fn total_revenue(&self) -> f64 {
+        self.revenue.total()
+    }
+
     pub(super) fn register(
         registrar: &mut Registrar,
         tenants: CappedLabel,
@@ -131,6 +137,14 @@ pub(crate) struct Revenue {
 }
 
 impl Revenue {
+    /// The sum of all series, in USD.
+    fn total(&self) -> f64 {
+        let families = self.collect();
+        let series = families.iter().flat_map(MetricFamily::get_metric);
+        // Not `sum`, which is -0.0 without any series.
+        series.fold(0.0, |sum, series| sum + series.get_counter().get_value())
+    }
+
     /// Counts the sales of a paid order.
     pub(crate) fn add(&self, sales: &[Sale<'_>]) {
         for Sale { tenant_id, product, usd } in sales {

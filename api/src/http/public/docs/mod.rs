@@ -2,10 +2,8 @@
 
 mod links;
 mod openapi;
-mod static_file;
 
 pub use openapi::{OPENAPI_PATH, openapi, openapi_for, outcomes};
-pub use static_file::StaticFile;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,6 +16,7 @@ use utoipa_swagger_ui::{Config, SwaggerFile, serve};
 
 use crate::config::Limits;
 use crate::http::problem::Problem;
+use crate::http::static_file::StaticFile;
 
 /// Where Swagger UI is.
 const SWAGGER_UI: &str = "/docs/";

@@ -14,18 +14,18 @@ use glasshouse_infra::passwords::Argon2Hasher;
 use time::OffsetDateTime;
 
 /// The password of every demo user. It is not a secret: the demo's data is public.
-pub(super) const PASSWORD: &str = "demo-password";
+pub(crate) const PASSWORD: &str = "demo-password";
 
 /// A tenant of the demo.
-pub(super) struct DemoTenant {
-    pub(super) slug: &'static str,
+pub(crate) struct DemoTenant {
+    pub(crate) slug: &'static str,
     name: &'static str,
     plan: Plan,
     products: &'static [(&'static str, &'static str, i64)],
 }
 
 /// The tenants of the demo.
-pub(super) const TENANTS: [DemoTenant; 3] = [
+pub(crate) const TENANTS: [DemoTenant; 3] = [
     DemoTenant {
         slug: "acme",
         name: "Acme Corporation",
@@ -54,12 +54,12 @@ const STOCK: i32 = 1_000_000;
 
 impl DemoTenant {
     /// The address of the user with this role.
-    pub(super) fn email(&self, role: Role) -> String {
-        format!("{role}@{}.example", self.slug)
+    pub(crate) fn email(&self, role: Role) -> String {
+        email(self.slug, role)
     }
 
     /// Adds the tenant with its users and products, unless it exists.
-    pub(super) async fn add(&self, seeder: &Seeder, hasher: &Argon2Hasher) -> anyhow::Result<()> {
+    pub(crate) async fn add(&self, seeder: &Seeder, hasher: &Argon2Hasher) -> anyhow::Result<()> {
         let now = clock::now();
         let (slug, name) = (Slug::parse(self.slug)?, Name::parse(self.name)?);
         let tenant = Tenant { id: TenantId::new(), slug, name, plan: self.plan, created_at: now };
@@ -86,7 +86,7 @@ impl DemoTenant {
     }
 
     /// Logs the owner in; `None` if the tenant or its owner was changed since it was added.
-    pub(super) async fn log_in(
+    pub(crate) async fn log_in(
         &self,
         directory: &Directory,
         hasher: &Argon2Hasher,
@@ -100,14 +100,19 @@ impl DemoTenant {
     }
 }
 
+/// The address of the user of this tenant with this role.
+pub(super) fn email(tenant: &str, role: Role) -> String {
+    format!("{role}@{tenant}.example")
+}
+
 /// A product of a tenant, if it has any.
-pub(super) async fn any_product(store: &TenantStore) -> anyhow::Result<Option<Product>> {
+pub(crate) async fn any_product(store: &TenantStore) -> anyhow::Result<Option<Product>> {
     let page = store.products(PageRequest { after: None, limit: 1 }).await?;
     Ok(page.items.into_iter().next())
 }
 
 /// A product with plenty of stock.
-pub(super) fn product(sku: &str, name: &str, cents: i64, now: OffsetDateTime) -> anyhow::Result<Product> {
+pub(crate) fn product(sku: &str, name: &str, cents: i64, now: OffsetDateTime) -> anyhow::Result<Product> {
     Ok(Product {
         id: ProductId::new(),
         sku: Sku::parse(sku)?,
