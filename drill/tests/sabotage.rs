@@ -42,6 +42,10 @@ async fn a_missing_metric_is_reported() {
 #[tokio::test]
 async fn an_unreachable_receiver_is_reported() {
     let project = ProjectCopy::new();
+    // An alert of its own, which reports the same.
+    let scenario = "scenario = \"payment-declines\"\n";
+    let also = format!("{scenario}also = [\"NotificationsFailing\"]\n");
+    project.replace("load-tests/catalogue.toml", scenario, &also);
     let problem = problem_with(&project, async |stack| stack.stop(Component::Receiver).await.unwrap()).await;
     assert!(problem.contains("fired, but was not delivered: Alertmanager delivered nothing"), "{problem}");
     // A stopped process refuses connections; the name of a stopped container cannot be resolved.

@@ -60,7 +60,7 @@ fn health(alerts: &Alerts) -> Result<Row> {
             "Requests per second without health checks. If it drops to zero, check that requests reach the service \
              (TrafficAbsent, the load balancer).",
             r#"sum(rate(http_requests_total{endpoint!~"/health/.*"}[$__rate_interval]))"#,
-        ))
+        ).related_alert(alerts.named("TrafficAbsent")?))
         .panel(3, budget("Error budget", "job:http_requests_failed:budget_left30d", "failed requests"))
         .panel(3, budget("Latency budget", "job:http_requests_slow:budget_left30d", "requests slower than 300 ms"))
         .panel(3, firing_count())
