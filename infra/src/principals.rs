@@ -22,7 +22,7 @@ use crate::tokens::Claims;
 use glasshouse_telemetry::service::events::cache::{
     CacheEntryRejected, CacheFailed, CacheHit, CacheMiss, CacheSkipped,
 };
-use glasshouse_telemetry::service::metrics::CacheMetrics;
+use glasshouse_telemetry::service::metrics::{AdmissionMetrics, CacheMetrics};
 
 /// An authenticated user with access to the rows of their tenant. Only [`Principals::find`] creates one.
 #[derive(Clone, Debug)]
@@ -84,6 +84,7 @@ pub struct Principals {
     pool: Arc<Pool>,
     cache: Cache,
     metrics: CacheMetrics,
+    tenants: AdmissionMetrics,
     inactive_users: InactiveUsers,
 }
 
@@ -98,11 +99,11 @@ const TIME_TO_LIVE: Duration = Duration::from_secs(30);
 const TIME_TO_LIVE_INACTIVE: Duration = Duration::from_secs(5);
 
 impl Principals {
-    /// Looks up principals in `cache`, then in `database`.
+    /// Looks up principals in `cache`, then in `database`. `tenants` gets slug and plan of their tenants.
     #[must_use]
-    pub fn new(database: &Database, cache: Cache, metrics: CacheMetrics) -> Self {
+    pub fn new(database: &Database, cache: Cache, metrics: CacheMetrics, tenants: AdmissionMetrics) -> Self {
         metrics.watch(CACHE);
-        Self { pool: database.pool(), cache, metrics, inactive_users: InactiveUsers::default() }
+        Self { pool: database.pool(), cache, metrics, tenants, inactive_users: InactiveUsers::default() }
     }
 
     /// The limit of lookups that find no active user.
@@ -151,9 +152,12 @@ impl Principals {
 
     /// Queries the database, and caches the result.
     async fn stored(&self, tenant: TenantId, user: UserId) -> Result<Option<Authority>, StoreFailure> {
-        let found = TenantStore::open(self.pool.clone(), tenant).user_and_plan(user).await?;
+        let found = TenantStore::open(self.pool.clone(), tenant).user_and_tenant(user).await?;
         let version = found.as_ref().map_or(0, |(user, _)| user.version);
-        let authority = found.and_then(|(user, plan)| Authority::of(&user, plan));
+        if let Some((_, tenant)) = &found {
+            self.tenants.identify_tenant(&tenant.id.to_string(), tenant.slug.as_str(), tenant.plan.as_str());
+        }
+        let authority = found.and_then(|(user, tenant)| Authority::of(&user, tenant.plan));
         self.store(tenant, user, version, authority).await;
         Ok(authority)
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
+use glasshouse_domain::tenant::Plan;
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::attempts::AttemptLimiter;
 use glasshouse_infra::cache::Cache;
@@ -93,6 +94,11 @@ impl AdmissionParts {
         faults: &Faults,
         metrics: &Metrics,
     ) -> Self {
+        for (plan, quota) in
+            [(Plan::Free, quotas.free), (Plan::Pro, quotas.pro), (Plan::Enterprise, quotas.enterprise)]
+        {
+            metrics.admission.set_plan_limit(plan.as_str(), quota.per_second);
+        }
         let (cache, limiter, active_users) = match &connections.redis {
             Some(redis) => (
                 Cache::in_redis(redis.clone(), &auth.tokens.secret),
@@ -107,6 +113,7 @@ impl AdmissionParts {
                 &connections.database,
                 cache.with_faults(faults),
                 metrics.cache.clone(),
+                metrics.admission.clone(),
             ),
             limiter: Arc::new(limiter),
             attempts: match &connections.redis {

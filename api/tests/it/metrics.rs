@@ -14,12 +14,14 @@ use crate::support::{Backend, Scrape, TestApp, eventually, on_both};
 on_both!(an_order_moves_its_metrics, tenants_beyond_the_cap_share_a_series);
 
 /// The metrics that the requests of `an_order_moves_its_metrics` export on both backends, with type and labels.
-const CONTRACT: [(&str, &str, &[&str]); 36] = [
+const CONTRACT: [(&str, &str, &[&str]); 43] = [
     ("http_requests_total", "counter", &["endpoint", "method", "status"]),
     ("http_request_duration_seconds", "histogram", &["endpoint", "method"]),
     ("http_requests_in_flight", "gauge", &[]),
     ("api_calls_total", "counter", &["endpoint", "tenant_id"]),
     ("tenant_rate_limited_total", "counter", &["tenant_id"]),
+    ("plan_rate_limit_per_second", "gauge", &["plan"]),
+    ("tenant_info", "gauge", &["plan", "slug", "tenant_id"]),
     ("revenue_total_usd", "counter", &["product", "tenant_id"]),
     ("user_signups_total", "counter", &["source", "tenant_id"]),
     ("orders_total", "counter", &["status"]),
@@ -40,6 +42,11 @@ const CONTRACT: [(&str, &str, &[&str]); 36] = [
     ("dependency_up", "gauge", &["dependency"]),
     ("process_resident_memory_bytes", "gauge", &[]),
     ("process_memory_limit_bytes", "gauge", &[]),
+    ("process_cpu_limit_cores", "gauge", &[]),
+    ("process_disk_read_bytes_total", "counter", &[]),
+    ("process_disk_written_bytes_total", "counter", &[]),
+    ("process_network_receive_bytes_total", "counter", &[]),
+    ("process_network_transmit_bytes_total", "counter", &[]),
     ("runtime_workers", "gauge", &["runtime"]),
     ("runtime_tasks", "gauge", &["runtime"]),
     ("runtime_queue_depth", "gauge", &["runtime"]),
@@ -89,6 +96,8 @@ async fn an_order_moves_its_metrics(backend: Backend) {
         ("login_attempts_total", r#"result="success""#, 2.0),
         ("login_attempts_total", r#"result="failure""#, 1.0),
         ("tenant_rate_limited_total", "", 1.0),
+        ("plan_rate_limit_per_second", r#"plan="pro""#, 1.0),
+        ("tenant_info", r#"plan="pro""#, 1.0),
         ("active_users", "", 2.0),
         ("outbox_pending", "", 0.0),
         ("payments_open", "", 0.0),
@@ -149,6 +158,8 @@ fn a_thousand_tenants_on_all_endpoints_stay_under_the_cap() {
         for endpoint in &endpoints {
             metrics.admission.called_by_tenant(&tenant, endpoint);
         }
+        metrics.admission.identify_tenant(&tenant, &format!("tenant-{n}"), "free");
+        metrics.admission.identify_tenant(&tenant, &format!("tenant-{n}"), "pro");
     }
     let text = metrics.text().unwrap();
     assert!(text.len() < LARGEST_SCRAPE, "{} bytes", text.len());
@@ -162,6 +173,7 @@ fn a_thousand_tenants_on_all_endpoints_stay_under_the_cap() {
         assert_eq!(scrape.sum(metric, ""), sum, "{metric}");
         assert_eq!(scrape.sum(metric, r#"tenant_id="other""#), sum * 0.8, "{metric}");
     }
+    assert_eq!(scrape.series_of("tenant_info"), 201, "one of each, with its last plan");
     assert_eq!(scrape.sum("revenue_total_usd", ""), 3.0 * 1000.0 * 12.5);
     assert!(scrape.series_of("revenue_total_usd") <= 200 + 201, "pairs, and the rest of each tenant");
 }

@@ -4,7 +4,7 @@ use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::UserId;
 use glasshouse_domain::page::{Page, PageRequest};
 use glasshouse_domain::password_change::{PasswordStore, StoredPassword};
-use glasshouse_domain::tenant::Plan;
+use glasshouse_domain::tenant::Tenant;
 use glasshouse_domain::user::{Role, SessionGeneration, User, UserChange, UserError};
 use glasshouse_domain::values::PasswordHash;
 use glasshouse_domain::version::ExpectedVersion;
@@ -55,16 +55,16 @@ impl TenantStore {
         Ok(user)
     }
 
-    /// One user and the plan of their tenant, in one statement.
+    /// One user and their tenant, in one statement.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn user_and_plan(&self, id: UserId) -> Result<Option<(User, Plan)>, StoreFailure> {
-        let scope = self.read("user_and_plan").await?;
+    pub async fn user_and_tenant(&self, id: UserId) -> Result<Option<(User, Tenant)>, StoreFailure> {
+        let scope = self.read("user_and_tenant").await?;
         let query = scope.find_with::<Entity, tenant::Entity>().filter(Column::Id.eq(id.uuid()));
         let row = scope.one_pair(query).await?;
         scope.commit().await?;
-        row.map(|(user, tenant)| Ok((User::try_from(user)?, tenant.plan.parse::<Plan>()?))).transpose()
+        row.map(|(user, tenant)| Ok((User::try_from(user)?, Tenant::try_from(tenant)?))).transpose()
     }
 
     /// Changes a user, if they still have a version that the client has read. `actor` is the role of the caller.

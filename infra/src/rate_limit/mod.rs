@@ -82,7 +82,7 @@ enum Buckets {
     /// In this process.
     InProcess(InProcessLimiter),
     /// In Redis, shared by all processes; in this process while Redis is unavailable.
-    Redis { shared: RedisLimiter, local: Fallback },
+    Redis { shared: RedisLimiter, local: Box<Fallback> },
 }
 
 /// The buckets of this process, for the time without Redis.
@@ -105,7 +105,7 @@ impl RateLimiter {
     #[must_use]
     pub fn in_redis(redis: Redis, quotas: Quotas, metrics: AdmissionMetrics) -> Self {
         let buckets = InProcessLimiter::new(&quotas, quotas.processes);
-        let local = Fallback { buckets, is_active: Mutex::new(false), metrics };
+        let local = Box::new(Fallback { buckets, is_active: Mutex::new(false), metrics });
         let buckets = Buckets::Redis { shared: RedisLimiter::new(redis, quotas), local };
         Self { buckets, rejections: Rejections::default() }
     }

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use prometheus::core::{Collector, Desc, MetricVec, MetricVecBuilder};
 use prometheus::proto::{LabelPair, MetricFamily};
+use prometheus::{Error, Opts};
 
 /// A metric family with `N` labels: a layer over a `prometheus` vector that takes exactly `N` label values.
 ///
@@ -48,6 +49,12 @@ impl<B: MetricVecBuilder, const N: usize> Labeled<MetricVec<B>, N> {
         self.0.with_label_values(&values)
     }
 
+    /// Removes the series with these label values, if there is one.
+    pub(crate) fn remove(&self, values: [&str; N]) {
+        // It fails only if there is none.
+        let _ = self.0.remove_label_values(&values);
+    }
+
     /// Collects the series for which `keep` is true of their label values, and removes all others. The values are in the
     /// order of the label names.
     pub(crate) fn collect_retained(&self, keep: impl Fn(&[&str]) -> bool) -> Vec<MetricFamily> {
@@ -70,6 +77,19 @@ impl<B: MetricVecBuilder, const N: usize> Labeled<MetricVec<B>, N> {
         families
     }
 }
+
+/// Makes a family that is not registered: a collector that removes series registers itself instead.
+macro_rules! unregistered {
+    ($($vector:ident),+) => {
+        $(impl<const N: usize> Labeled<prometheus::$vector, N> {
+            pub(crate) fn unregistered(name: &str, help: &str, labels: [&str; N]) -> Result<Self, Error> {
+                Ok(Self(prometheus::$vector::new(Opts::new(name, help), &labels)?))
+            }
+        })+
+    };
+}
+
+unregistered!(IntCounterVec, CounterVec, IntGaugeVec);
 
 impl<V: Collector, const N: usize> Collector for Labeled<V, N> {
     fn desc(&self) -> Vec<&Desc> {

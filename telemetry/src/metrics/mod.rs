@@ -5,6 +5,7 @@ mod http;
 mod labeled;
 mod labels;
 mod process;
+mod process_io;
 mod registrar;
 mod runtime;
 mod standard;

@@ -1,11 +1,11 @@
-//! CPU, memory and file descriptors of the process, its memory limit, and its build.
+//! CPU, memory and file descriptors of the process, its limits, and its build.
 
 use std::fs;
 
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Error, IntGauge, Opts};
 
-use super::Registrar;
+use super::{Registrar, process_io};
 use crate::Build;
 
 /// Registers the metrics of the process. Without `memory_limit` (bytes), the limit is that of the container.
@@ -17,6 +17,14 @@ pub(super) fn register(
     let process = ProcessCollector::for_self();
     registrar.describe(&process);
     registrar.export(process)?;
+    process_io::register(registrar)?;
+    // Both the affinity of the process and the quota of its container count.
+    let cores =
+        registrar.int_gauge("process_cpu_limit_cores", "CPU cores that the process may use at a time.")?;
+    cores.set(
+        std::thread::available_parallelism()
+            .map_or(1, |cores| i64::try_from(cores.get()).unwrap_or(i64::MAX)),
+    );
     let help = "Memory limit of the process, in bytes: the configured limit, or that of its container; absent without \
                 a limit.";
     let memory = IntGauge::new("process_memory_limit_bytes", help)?;

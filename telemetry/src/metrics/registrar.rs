@@ -2,7 +2,7 @@
 
 use prometheus::core::Collector;
 use prometheus::proto::MetricType;
-use prometheus::{Error, Gauge, Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{Error, Gauge, Histogram, HistogramOpts, IntCounter, IntGauge, Registry, TextEncoder};
 use serde::Serialize;
 
 use super::labeled::{CounterVec, HistogramVec, IntCounterVec, IntGaugeVec};
@@ -77,7 +77,7 @@ impl Registrar {
         help: &str,
         labels: [&str; N],
     ) -> Result<IntCounterVec<N>, Error> {
-        self.register(IntCounterVec::new(prometheus::IntCounterVec::new(Opts::new(name, help), &labels)?))
+        self.register(IntCounterVec::unregistered(name, help, labels)?)
     }
 
     /// Counts amounts, by labels.
@@ -90,7 +90,7 @@ impl Registrar {
         help: &str,
         labels: [&str; N],
     ) -> Result<CounterVec<N>, Error> {
-        self.register(CounterVec::new(prometheus::CounterVec::new(Opts::new(name, help), &labels)?))
+        self.register(CounterVec::unregistered(name, help, labels)?)
     }
 
     /// Holds a whole number that goes up and down.
@@ -119,7 +119,7 @@ impl Registrar {
         help: &str,
         labels: [&str; N],
     ) -> Result<IntGaugeVec<N>, Error> {
-        self.register(IntGaugeVec::new(prometheus::IntGaugeVec::new(Opts::new(name, help), &labels)?))
+        self.register(IntGaugeVec::unregistered(name, help, labels)?)
     }
 
     /// Observes durations in seconds, in buckets from 5 ms to 10 s.

@@ -2,16 +2,19 @@
 
 use prometheus::IntGauge;
 
-use crate::metrics::{Capped, CappedLabel, Error, IntCounterVec, Registrar};
+use super::tenants::TenantInfo;
+use crate::metrics::{Capped, CappedLabel, Error, IntCounterVec, IntGaugeVec, Registrar};
 
 /// Authenticated requests, and those that were rejected before they reached a handler.
 #[derive(Clone, Debug)]
 pub struct AdmissionMetrics {
     api_calls: Capped<IntCounterVec<2>>,
     rate_limited: Capped<IntCounterVec<1>>,
+    tenants: TenantInfo,
     throttled: IntCounterVec<1>,
     shed: IntCounterVec<1>,
     pub(crate) limiter_is_local: IntGauge,
+    plan_limits: IntGaugeVec<1>,
     concurrency_limit: IntGauge,
 }
 
@@ -30,12 +33,12 @@ impl AdmissionMetrics {
         for reason in ["concurrency", "tenant", "memory", "password_hashing"] {
             shed.with([reason]);
         }
-        let api_calls = registrar.int_counter_vec(
+        let api_calls = IntCounterVec::unregistered(
             "api_calls_total",
             "Authenticated requests, by tenant and route pattern. Tenants that are not among the most active ones count as \"other\".",
             ["tenant_id", "endpoint"],
         )?;
-        let rate_limited = registrar.int_counter_vec(
+        let rate_limited = IntCounterVec::unregistered(
             "tenant_rate_limited_total",
             "Requests rejected by the rate limit of the tenant's plan.",
             ["tenant_id"],
@@ -50,13 +53,19 @@ impl AdmissionMetrics {
             throttled.with([limit]);
         }
         Ok(Self {
-            api_calls: Capped::new(api_calls, tenants.clone()),
-            rate_limited: Capped::new(rate_limited, tenants),
+            api_calls: registrar.register(Capped::new(api_calls, tenants.clone()))?,
+            rate_limited: registrar.register(Capped::new(rate_limited, tenants.clone()))?,
+            tenants: TenantInfo::register(registrar, tenants)?,
             throttled,
             shed,
             concurrency_limit: registrar.int_gauge(
                 "http_requests_in_flight_limit",
                 "Limit of in-flight requests, above which load is shed. It adapts to the wait for the database.",
+            )?,
+            plan_limits: registrar.int_gauge_vec(
+                "plan_rate_limit_per_second",
+                "Requests per second that a tenant may make in the long run, by plan.",
+                ["plan"],
             )?,
             limiter_is_local: registrar.int_gauge(
                 "rate_limiter_local",
@@ -72,9 +81,19 @@ impl AdmissionMetrics {
         self.rate_limited.with([tenant]);
     }
 
+    /// Sets slug and plan of a tenant, which were read from the database.
+    pub fn identify_tenant(&self, tenant: &str, slug: &str, plan: &str) {
+        self.tenants.set(tenant, slug, plan);
+    }
+
     /// Counts a request that the rate limit rejected.
     pub fn rate_limited(&self, tenant: &str) {
         self.rate_limited.with([tenant]).inc();
+    }
+
+    /// Sets how many requests per second the tenants of a plan may make.
+    pub fn set_plan_limit(&self, plan: &str, per_second: u32) {
+        self.plan_limits.with([plan]).set(per_second.into());
     }
 
     /// Counts a request that one of the limits rejected.

@@ -41,7 +41,7 @@ impl BusinessMetrics {
         label_cap: usize,
     ) -> Result<Self, Error> {
         let revenue = Revenue {
-            family: registrar.counter_vec(
+            family: CounterVec::unregistered(
                 "revenue_total_usd",
                 "Revenue of paid orders in USD, before refunds, by tenant and product; other currencies are in the \
                  revenue report alone. The cap counts pairs of tenant and product.",
@@ -50,14 +50,14 @@ impl BusinessMetrics {
             tenants: tenants.clone(),
             products: CappedLabel::new(label_cap),
         };
-        let sign_ups = registrar.int_counter_vec(
+        let sign_ups = IntCounterVec::unregistered(
             "user_signups_total",
             "Sign-ups of new tenants, by tenant and source (organic, referral, ads, partner).",
             ["tenant_id", "source"],
         )?;
         let metrics = Self {
-            revenue,
-            sign_ups: Capped::new(sign_ups, tenants),
+            revenue: registrar.register(revenue)?,
+            sign_ups: registrar.register(Capped::new(sign_ups, tenants))?,
             orders: registrar.int_counter_vec(
                 "orders_total",
                 "Orders that entered a status, by status.",

@@ -10,6 +10,7 @@ mod faults;
 mod health;
 mod outbound;
 mod outbox;
+mod tenants;
 mod worker;
 
 pub use admission::AdmissionMetrics;
