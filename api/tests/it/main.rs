@@ -71,6 +71,7 @@ mod reports;
 mod response_headers;
 mod retry_budget;
 mod row_level_security;
+mod runbooks;
 mod schemathesis;
 mod series_from_start;
 mod settlement;

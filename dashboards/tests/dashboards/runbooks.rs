@@ -1,10 +1,16 @@
-//! The queries in runbooks use exported metrics and labels.
+//! The queries in runbooks use exported metrics and labels, and their commands name what exists.
 
+use std::collections::BTreeSet;
+
+use glasshouse_dashboards::alerts::Alerts;
+use glasshouse_dashboards::model::Threshold;
 use glasshouse_drill::contract;
-use glasshouse_drill::project::files;
+use glasshouse_drill::project::{files, read_yaml};
 use glasshouse_drill::promql::parse;
 use glasshouse_drill::query::LocatedQuery;
 use glasshouse_drill::rules::RuleFiles;
+
+use serde_json::Value;
 
 use crate::queries::documented;
 use crate::{project, root};
@@ -62,4 +68,100 @@ fn runbooks_use_exported_metrics_and_labels() {
 fn expressions_of_several_lines_are_joined() {
     let block = "up    # there?\ntopk(5,\n  a\n  - b)\nsum(c";
     assert_eq!(in_block(block), ["up   ", "topk(5,  a  - b)", "sum(c"]);
+}
+
+/// The services of `docker-compose.yml`.
+fn services() -> BTreeSet<String> {
+    let compose: Value = read_yaml(&project().compose_file()).unwrap();
+    compose["services"].as_object().unwrap().keys().cloned().collect()
+}
+
+/// The texts of a page between `command` and the end of the command.
+fn commands<'a>(page: &'a str, command: &'a str) -> impl Iterator<Item = &'a str> {
+    page.split(command).skip(1).filter_map(|rest| rest.split(['`', '\n', '|', ';', ')', '&', '#']).next())
+}
+
+/// The services that a command of `docker compose` names, such as `exec -T worker …`. `$1` stands for any.
+fn named_services(command: &str) -> Vec<&str> {
+    const WITH_VALUE: [&str; 3] = ["--since", "--tail", "--scale"];
+    let words: Vec<_> = command.split_whitespace().collect();
+    let is_value = |at: usize| WITH_VALUE.contains(&words[at - 1]);
+    let positional = (1..words.len()).filter(|at| !words[*at].starts_with('-') && !is_value(*at));
+    let services = positional.map(|at| words[at]).filter(|word| !["\\", "\"$1\""].contains(word));
+    // What follows the service of these is a command in its container.
+    let count = if matches!(words.first(), Some(&("exec" | "run"))) { 1 } else { usize::MAX };
+    let scaled = words.windows(2).filter(|pair| pair[0] == "--scale");
+    services.take(count).chain(scaled.filter_map(|pair| pair[1].split('=').next())).collect()
+}
+
+#[test]
+fn compose_commands_name_services_of_the_stack() {
+    const VERBS: [&str; 8] = ["build", "exec", "logs", "ps", "restart", "run", "stop", "up"];
+    let (services, mut count, mut problems) = (services(), 0, Vec::new());
+    for (place, page) in pages() {
+        for command in commands(&page, "docker compose ") {
+            count += 1;
+            let verb = command.split_whitespace().next().unwrap_or_default();
+            if !VERBS.contains(&verb) {
+                problems.push(format!("{place}: no such command: {command}"));
+            }
+            let unknown = named_services(command).into_iter().filter(|name| !services.contains(*name));
+            problems.extend(unknown.map(|name| format!("{place}: no service {name}: {command}")));
+        }
+    }
+    assert!(count > 30, "not all commands were found");
+    assert_eq!(problems, [""; 0]);
+}
+
+#[test]
+fn the_services_of_a_command_are_found() {
+    assert_eq!(named_services("logs --tail 50 --no-log-prefix collector"), ["collector"]);
+    assert_eq!(named_services("exec -T redis redis-cli ping"), ["redis"]);
+    assert_eq!(named_services("up -d --scale workers=2 worker api"), ["worker", "api", "workers"]);
+    assert_eq!(named_services("run --rm migrate audit --ledger http://x"), ["migrate"]);
+    assert_eq!(named_services("ps --all"), [""; 0]);
+}
+
+/// No manifests for Kubernetes are shipped. The pages assume the names that the README states.
+#[test]
+fn kubectl_commands_name_deployments_that_the_readme_states() {
+    let readme = std::fs::read_to_string(project().runbooks().join("README.md")).unwrap();
+    assert!(
+        readme.contains(
+            "No Kubernetes manifests are shipped: the commands assume deployments `api` and `worker`"
+        )
+    );
+    for (place, page) in pages() {
+        for command in commands(&page, "kubectl ") {
+            let objects = command.split_whitespace().filter_map(|word| word.strip_prefix("deployment/"));
+            let unknown: Vec<_> = objects.filter(|name| !["api", "worker"].contains(name)).collect();
+            assert!(unknown.is_empty(), "{place}: {command}");
+        }
+    }
+}
+
+/// The sentence of a page that says when its alert fires.
+fn fires(page: &str) -> Option<String> {
+    let sentence = page.split("**Fires** when").nth(1)?.split("\n\n").next()?;
+    Some(sentence.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn the_threshold_of_an_alert_stands_on_its_page() {
+    let (mut stated, mut problems) = (0, Vec::new());
+    for alert in Alerts::read(&project()).unwrap().iter() {
+        let page = std::fs::read_to_string(project().runbook(&alert.name)).unwrap();
+        let (Some(sentence), Some(threshold)) = (fires(&page), alert.thresholds.first()) else { continue };
+        stated += 1;
+        let (Threshold::Above(value) | Threshold::Below(value)) = *threshold;
+        let number = |number: f64| format!("{}", (number * 1e6).round() / 1e6);
+        let texts = [number(value), format!("{} %", number(value * 100.0))];
+        // A state, such as up or down, has no number.
+        let is_state = matches!(alert.name.as_str(), "InstanceDown" | "NotReady");
+        if !is_state && !texts.iter().any(|text| format!(" {sentence}").contains(&format!(" {text}"))) {
+            problems.push(format!("{}: neither {} in “{sentence}”", alert.name, texts.join(" nor ")));
+        }
+    }
+    assert!(stated >= 22, "only {stated} pages state when their alert fires");
+    assert_eq!(problems, [""; 0]);
 }
