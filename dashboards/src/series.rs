@@ -9,6 +9,9 @@ use glasshouse_drill::rules::RuleFiles;
 
 use crate::promql_text::{Selector, rewrite};
 
+/// Metrics that queries join to others, for a label or as a limit.
+const JOINED: [&str; 2] = ["tenant_info", "plan_rate_limit_per_second"];
+
 /// A variable of a dashboard that filters series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
@@ -74,7 +77,7 @@ impl Series {
     /// of the label itself.
     ///
     /// A filter is left out if a metric of the expression lacks its label: the operands would be about different things.
-    /// Info metrics, which are only joined, do not count.
+    /// Metrics that are only joined do not count.
     pub fn filter(&self, expression: &str, filters: &[Filter]) -> String {
         let applicable: Vec<_> = filters.iter().filter(|filter| self.applies(filter, expression)).collect();
         rewrite(expression, |Selector { metric, matchers }| {
@@ -92,7 +95,7 @@ impl Series {
     fn applies(&self, filter: &Filter, expression: &str) -> bool {
         let mut applies = true;
         rewrite(expression, |Selector { metric, .. }| {
-            let labels = self.labels.get(metric).filter(|_| !metric.ends_with("_info"))?;
+            let labels = self.labels.get(metric).filter(|_| !JOINED.contains(&metric))?;
             applies &= filter.label(labels).is_some();
             None
         });
@@ -125,7 +128,7 @@ mod tests {
             ("requests_total", &["job", "instance", "endpoint"][..]),
             ("job:requests:rate", &["job"]),
             ("shed_total", &["job"]),
-            ("job_info", &["job"]),
+            ("tenant_info", &["job"]),
             ("node_load1", &[]),
         ];
         let labels = labels.map(|(metric, labels)| {
@@ -167,8 +170,8 @@ mod tests {
             r#"shed_total{job=~"$job"} / requests_total{job=~"$job"}"#
         );
         assert_eq!(
-            filtered("requests_total * on (job) job_info"),
-            r#"requests_total{job=~"$job", endpoint=~"$route"} * on (job) job_info{job=~"$job"}"#
+            filtered("requests_total * on (job) tenant_info"),
+            r#"requests_total{job=~"$job", endpoint=~"$route"} * on (job) tenant_info{job=~"$job"}"#
         );
     }
 

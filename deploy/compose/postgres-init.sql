@@ -41,3 +41,7 @@ CREATE DATABASE glasshouse OWNER glasshouse_owner;
 -- By default every role may connect to every database and create temporary tables in it.
 REVOKE ALL ON DATABASE glasshouse FROM PUBLIC;
 GRANT CONNECT ON DATABASE glasshouse TO glasshouse_service, glasshouse_monitor;
+
+-- Time and calls of each query, for the dashboard of the database. docker-compose.yml preloads the library.
+\connect glasshouse
+CREATE EXTENSION pg_stat_statements;

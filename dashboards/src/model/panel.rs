@@ -54,12 +54,14 @@ pub struct Panel {
     pub(super) states: Option<States>,
     pub(super) min: Option<f64>,
     pub(super) max: Option<f64>,
+    pub(super) decimals: Option<u8>,
     pub(super) no_value: Option<String>,
     pub(super) links: Vec<Value>,
     pub(super) data_links: Vec<Value>,
     pub(super) linked_sources: Vec<DataSource>,
     pub(super) has_legend_values: bool,
     pub(super) has_name: bool,
+    pub(super) is_today: bool,
     pub(super) unfiltered: Option<&'static str>,
     pub(super) fixed_window: Option<&'static str>,
     pub(super) overrides: Vec<Value>,
@@ -81,12 +83,14 @@ impl Panel {
             states: None,
             min: (unit != Unit::None).then_some(0.0),
             max: None,
+            decimals: None,
             no_value: None,
             links: Vec::new(),
             data_links: Vec::new(),
             linked_sources: Vec::new(),
             has_legend_values: false,
             has_name: false,
+            is_today: false,
             unfiltered: None,
             fixed_window: None,
             overrides: Vec::new(),
@@ -173,6 +177,20 @@ impl Panel {
     #[must_use]
     pub fn max(mut self, max: f64) -> Self {
         self.max = Some(max);
+        self
+    }
+
+    /// Shows the time since midnight, whatever time range is selected.
+    #[must_use]
+    pub fn today(mut self) -> Self {
+        self.is_today = true;
+        self
+    }
+
+    /// Sets the number of decimals, for values that differ in the last ones.
+    #[must_use]
+    pub fn decimals(mut self, decimals: u8) -> Self {
+        self.decimals = Some(decimals);
         self
     }
 
@@ -333,7 +351,12 @@ impl Panel {
             .transform("sortBy", json!({ "sort": [{ "field": sorted_by, "desc": true }] }))
     }
 
-    pub(super) fn has_threshold(&self) -> bool {
+    fn has_threshold(&self) -> bool {
         self.threshold.is_some()
+    }
+
+    /// Whether a graph draws thresholds.
+    pub(super) fn has_lines(&self) -> bool {
+        self.has_threshold() || self.states.is_some()
     }
 }

@@ -12,7 +12,7 @@ impl Panel {
         let targets: Vec<_> =
             self.queries.iter().enumerate().map(|(number, query)| query.to_json(number)).collect();
         let advice = self.alerts.iter().map(|alert| format!("\n\n{}", alert.advice()));
-        json!({
+        let mut json = json!({
             "type": plugin(self.visualization),
             "title": self.title,
             "description": std::iter::once(self.description.clone()).chain(advice).collect::<String>(),
@@ -22,7 +22,11 @@ impl Panel {
             "options": plugin_options(self),
             "transformations": self.transformations,
             "links": self.links,
-        })
+        });
+        if self.is_today {
+            json["timeFrom"] = json!("now/d");
+        }
+        json
     }
 
     fn defaults(&self) -> Value {
@@ -41,6 +45,9 @@ impl Panel {
         }
         if let Some(max) = self.max {
             defaults["max"] = json!(max);
+        }
+        if let Some(decimals) = self.decimals {
+            defaults["decimals"] = json!(decimals);
         }
         if let Some(text) = &self.no_value {
             defaults["noValue"] = json!(text);
@@ -70,7 +77,7 @@ fn plugin(visualization: Visualization) -> &'static str {
 fn color_mode(panel: &Panel) -> &'static str {
     match panel.visualization {
         Visualization::Stat | Visualization::UpDown | Visualization::Table => "thresholds",
-        Visualization::BarGauge | Visualization::StateTimeline if panel.has_threshold() => "thresholds",
+        Visualization::BarGauge | Visualization::StateTimeline if panel.has_lines() => "thresholds",
         _ => "palette-classic",
     }
 }
@@ -104,7 +111,9 @@ fn min_axis_max(panel: &Panel) -> Option<f64> {
         // Thresholds of these units are far above normal values, which would become a flat line.
         Unit::Seconds | Unit::Bytes | Unit::BytesPerSecond | Unit::Dollars | Unit::None => return None,
         Unit::Ratio => 0.01,
-        Unit::RequestsPerSecond | Unit::PerSecond(_) | Unit::PerMinute(_) | Unit::Count => 1.0,
+        Unit::Multiple | Unit::RequestsPerSecond | Unit::PerSecond(_) | Unit::PerMinute(_) | Unit::Count => {
+            1.0
+        }
     };
     panel.threshold.and_then(|threshold| threshold.axis_max()).or(Some(without_threshold))
 }
@@ -162,7 +171,7 @@ fn custom(panel: &Panel) -> Value {
     let mut custom = match panel.visualization {
         Visualization::TimeSeries => json!({
             "drawStyle": "line", "lineWidth": 2, "fillOpacity": 5, "showPoints": "never", "spanNulls": false,
-            "thresholdsStyle": { "mode": if panel.has_threshold() { "dashed" } else { "off" } },
+            "thresholdsStyle": { "mode": if panel.has_lines() { "dashed" } else { "off" } },
         }),
         Visualization::StackedArea => json!({
             "drawStyle": "line", "lineWidth": 1, "fillOpacity": 40, "showPoints": "never",

@@ -5,6 +5,8 @@
 pub enum Unit {
     /// A ratio from 0 to 1, shown as a percentage.
     Ratio,
+    /// A multiple of what is allowed.
+    Multiple,
     /// Seconds.
     Seconds,
     /// Bytes.
@@ -32,6 +34,7 @@ impl Unit {
             Self::PerSecond(events) => return format!("suffix: {events}/s"),
             Self::PerMinute(events) => return format!("suffix: {events}/min"),
             Self::Ratio => "percentunit",
+            Self::Multiple => "suffix:×",
             Self::Seconds => "s",
             Self::Bytes => "bytes",
             Self::BytesPerSecond => "binBps",

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::shared::{graph, instance, job, tenant};
 use crate::alerts::Alerts;
-use crate::model::{Dashboard, Panel, Query, Row, Threshold, Unit, Visualization};
+use crate::model::{Dashboard, Panel, Query, Row, Unit, Visualization};
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description = "Revenue, sign-ups and orders. A drop here while the other dashboards look healthy needs attention first.";
@@ -23,33 +23,14 @@ fn totals() -> Row {
     let stat = |unit, title, description, query: &str| {
         Panel::new(Visualization::Stat, unit, title, description).query(Query::instant(query))
     };
-    Row::new("Selected time range", 4)
-        .panel(5, stat(
+    Row::new("Today", 4)
+        .panel(4, stat(
             Unit::Dollars,
-            "Revenue",
-            "Revenue of paid orders in US dollars, before refunds. The revenue report has other currencies. Zero while \
+            "Revenue today",
+            "Revenue of paid orders in US dollars since midnight, before refunds. The revenue report has other currencies. Zero while \
              orders are placed: see Payments.",
-            r#"sum(increase(revenue_total_usd[$__range]))"#,
-        ))
-        .panel(5, stat(
-            Unit::Count,
-            "Orders placed",
-            "All placed orders, paid or not. Zero at a time of day with normal traffic: place a test order, then see \
-             `POST /v1/orders` in Overview.",
-            r#"sum(increase(orders_total{status="pending"}[$__range]))"#,
-        ))
-        .panel(5, stat(
-            Unit::Ratio,
-            "Paid order ratio",
-            "Paid orders / completed orders. If it drops, see Payments for declined and pending payments.",
-            r#"sum(increase(orders_total{status="paid"}[$__range])) / sum(increase(orders_total{status=~"paid|payment_failed|cancelled"}[$__range]))"#,
-        ).max(1.0).threshold(Threshold::Below(0.7)))
-        .panel(5, stat(
-            Unit::Count,
-            "Sign-ups",
-            "New tenants. None for a day: test the sign-up.",
-            r#"sum(increase(user_signups_total[$__range]))"#,
-        ))
+            "sum(increase(revenue_total_usd[$__range]))",
+        ).today())
         .panel(4, stat(
             Unit::Count,
             "Active users",
@@ -57,6 +38,30 @@ fn totals() -> Row {
              do not reach the service.",
             "max(active_users)",
         ))
+        .panel(4, stat(
+            Unit::Count,
+            "API calls (24 h)",
+            "Authenticated requests of the last 24 hours. Tenants shows who made them.",
+            "sum(increase(api_calls_total[24h]))",
+        ).dashboard_link("Tenants", "glasshouse-tenants"))
+        .panel(4, stat(
+            Unit::Count,
+            "Failed payments today",
+            "Declined payments since midnight. Open payments have not failed: see Payments for both.",
+            r#"sum(increase(payments_total{outcome="declined"}[$__range]))"#,
+        ).today().dashboard_link("Payments", "glasshouse-payments"))
+        .panel(4, stat(
+            Unit::Ratio,
+            "Paid order ratio today",
+            "Paid orders / completed orders since midnight. If it is red, see Payments for declined and pending payments.",
+            r#"sum(increase(orders_total{status="paid"}[$__range])) / sum(increase(orders_total{status=~"paid|payment_failed|cancelled"}[$__range]))"#,
+        ).today().max(1.0).states("red", &[(0.7, "orange"), (0.85, "green")]))
+        .panel(4, stat(
+            Unit::Count,
+            "Sign-ups today",
+            "New tenants since midnight. None for a day: test the sign-up.",
+            "sum(increase(user_signups_total[$__range]))",
+        ).today())
 }
 
 fn revenue_and_orders() -> Row {
@@ -97,7 +102,7 @@ fn revenue_and_orders() -> Row {
 
 fn users(alerts: &Alerts) -> Result<Row> {
     let logins = |result: &str| {
-        Query::range(format!(r#"sum by (job) (rate(login_attempts_total{{result="{result}"}}[2m])) * 60"#))
+        Query::range(format!(r#"sum(rate(login_attempts_total{{result="{result}"}}[2m])) * 60"#))
     };
     Ok(Row::new("Users", 9)
         .panel(8, graph(

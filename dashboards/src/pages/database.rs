@@ -17,8 +17,14 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
         .row(queries(alerts)?)
         .row(cache(alerts)?)
         .row(servers::postgres())
+        .row(servers::postgres_waits())
+        .row(servers::postgres_queries())
         .row(servers::redis()))
 }
+
+/// As the alert compares it, of the processes that have a pool.
+pub(super) const POOL_UTILIZATION: &str =
+    "avg_over_time(active_database_connections[2m]) / (database_connections_max > 0)";
 
 fn pool(alerts: &Alerts) -> Result<Row> {
     let exhausted = alerts.named("DatabaseConnectionsExhausted")?;
@@ -29,9 +35,7 @@ fn pool(alerts: &Alerts) -> Result<Row> {
             "The line is the alert threshold. The alert also requires waiting requests. Slow queries hold connections \
              longer, so check query latency first.",
         )
-            .query(Query::range(
-                alerts.value("DatabaseConnectionsExhausted")?,
-            ).legend("{{job}} {{instance}}"))
+            .query(Query::range(POOL_UTILIZATION).legend("{{job}} {{instance}}"))
             .max(1.0)
             .alert(exhausted))
         .panel(8, graph(
@@ -131,8 +135,8 @@ fn cache(alerts: &Alerts) -> Result<Row> {
             "While its circuit is open, a process does without Redis: it queries the database for every user, and limits \
              requests with its share of the quotas. It tries Redis once a second.",
         )
-            .query(Query::range("max by (job) (redis_circuit_open)").legend("{{job}}: circuit"))
-            .query(Query::range("max by (job) (rate_limiter_local)").legend("{{job}}: rate limits"))
+            .query(Query::range("max by (job) (redis_circuit_open and on (job, instance) (redis_connections_max > 0))").legend("circuit of {{job}}"))
+            .query(Query::range("max by (job) (rate_limiter_local and on (job, instance) (redis_connections_max > 0))").legend("limits of {{job}}"))
             .related_alert(alerts.named("CacheUnavailable")?))
         .panel(4, graph(
             Unit::Count,

@@ -7,11 +7,17 @@ use crate::alerts::Alerts;
 use crate::model::{Dashboard, Panel, Query, Row, Threshold, Unit, Variable, Visualization};
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
-    let description = "Client metrics of k6 beside the metrics of the service. Empty unless k6 writes its metrics to \
+    let description = "Client metrics of k6 beside the metrics of the service, without the setup of the test. Empty unless k6 writes its metrics to \
                        Prometheus: `docker compose run --rm k6 run /scenarios/average-load.js`.";
     Ok(Dashboard::new("glasshouse-load-test", "Load test (k6)", description)
         .variable(job().selected("glasshouse-api"))
         .variable(instance())
+        .variable(Variable::multi(
+            "testid",
+            "Test run",
+            "label_values(k6_http_reqs_total, testid)",
+            &["testid"],
+        ))
         .variable(Variable::multi(
             "scenario",
             "Scenario",
@@ -20,7 +26,8 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
         ))
         .row(summary())
         .row(client_and_service(alerts)?)
-        .row(routes()))
+        .row(routes())
+        .row(checks()))
 }
 
 fn summary() -> Row {
@@ -34,30 +41,37 @@ fn summary() -> Row {
             "Active VUs of k6. 0: no test runs, or k6 cannot write to Prometheus.",
             "sum(k6_vus)",
         ))
-        .panel(5, stat(
+        .panel(4, stat(
             Unit::RequestsPerSecond,
             "Sent request rate",
             "Below the target rate of the scenario: the service is slow, or k6 has too few VUs or too little CPU.",
             "sum(rate(k6_http_reqs_total[$__rate_interval]))",
         ))
-        .panel(5, stat(
+        .panel(4, stat(
             Unit::Ratio,
             "Unexpected response ratio",
             "Responses that the script did not expect / all responses. During a drill, many are intended.",
             r#"(sum(rate(k6_http_reqs_total{expected_response="false"}[$__rate_interval])) or vector(0)) / sum(rate(k6_http_reqs_total[$__rate_interval]))"#,
         ).threshold(Threshold::Above(0.01)))
-        .panel(5, stat(
+        .panel(4, stat(
             Unit::Ratio,
             "Check success ratio",
             "Passed checks / all checks of responses. Below 1 in smoke or average-load: a defect. The output of k6 lists \
              the failed checks.",
             "avg(k6_checks_rate)",
         ).max(1.0).threshold(Threshold::Below(0.99)))
-        .panel(5, stat(
+        .panel(4, stat(
+            Unit::PerSecond("iterations"),
+            "Dropped iterations",
+            "Iterations of an arrival-rate scenario that could not start: k6 had no free VU, because the service was too slow. The load \
+             was lower than planned.",
+            "sum(rate(k6_dropped_iterations_total[$__rate_interval])) or vector(0)",
+        ).states("green", &[(0.01, "orange")]))
+        .panel(4, stat(
             Unit::Seconds,
-            "p95 latency of the slowest route",
-            "Measured by k6, so it includes the network. If it is high, compare it with the service below.",
-            "max(k6_http_req_duration_p95)",
+            "p95 latency",
+            "Of the last minute, measured by k6, so it includes the network. If it is high, compare it with the service below.",
+            "histogram_quantile(0.95, sum(rate(k6_http_req_duration_seconds[$__rate_interval])))",
         ))
 }
 
@@ -76,9 +90,9 @@ fn client_and_service(alerts: &Alerts) -> Result<Row> {
             Unit::Seconds,
             "p95 latency: client and service",
             "k6 far above the service: time is lost before the service starts its measurement, in connection setup or in \
-             the accept queue. The series of k6 is its slowest route.",
+             the accept queue.",
         )
-            .query(Query::range("max(k6_http_req_duration_p95)").legend("k6, slowest route"))
+            .query(Query::range("histogram_quantile(0.95, sum(rate(k6_http_req_duration_seconds[$__rate_interval])))").legend("k6"))
             .query(Query::range(alerts.value("HighResponseTime")?).legend("API"))
             .alert(alerts.named("HighResponseTime")?))
         .panel(8, graph(
@@ -104,8 +118,8 @@ fn routes() -> Row {
                 "Sorted by p95. Compare the slowest route with the same endpoint in Overview.",
             )
             .query(Query::table("sum by (method, name) (rate(k6_http_reqs_total[$__rate_interval]))"))
-            .query(Query::table("max by (method, name) (k6_http_req_duration_p95)"))
-            .query(Query::table("max by (method, name) (k6_http_req_duration_p99)"))
+            .query(Query::table("histogram_quantile(0.95, sum by (method, name) (rate(k6_http_req_duration_seconds[$__rate_interval])))"))
+            .query(Query::table("histogram_quantile(0.99, sum by (method, name) (rate(k6_http_req_duration_seconds[$__rate_interval])))"))
             .merged_table(&["method", "name"], "Value #B")
             .column_width("method", 90)
             .column_width("name", 240)
@@ -138,4 +152,20 @@ fn routes() -> Row {
             .query(Query::range("sum(k6_vus_max)").legend("maximum"))
             .limit_series("maximum"),
         )
+}
+
+fn checks() -> Row {
+    Row::new("Checks", 8).panel(24, Panel::new(
+        Visualization::Table,
+        Unit::None,
+        "Failed checks",
+        "Checks that failed in this run, and the ratio of their responses. Empty is fine. During a drill, the header of the script says \
+         which ones fail.",
+    )
+        .query(Query::table("1 - min by (scenario, check) (k6_checks_rate) > 0"))
+        .merged_table(&["scenario", "check"], "Value")
+        .column_width("check", 400)
+        .column("", "Failed", Unit::Ratio)
+        .fault_only("high-error-rate")
+        .no_value("All checks passed"))
 }

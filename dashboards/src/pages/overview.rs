@@ -42,7 +42,7 @@ fn health(alerts: &Alerts) -> Result<Row> {
             "95 % of requests are faster. If it is red, find the slow endpoints in the table below.",
             &alerts.value("HighResponseTime")?,
         ).alert(alerts.named("HighResponseTime")?))
-        .panel(4, Panel::new(
+        .panel(3, Panel::new(
             Visualization::Stat,
             Unit::Ratio,
             "Highest utilization",
@@ -64,7 +64,7 @@ fn health(alerts: &Alerts) -> Result<Row> {
         .panel(3, budget("Error budget", "job:http_requests_failed:budget_left30d", "failed requests"))
         .panel(3, budget("Latency budget", "job:http_requests_slow:budget_left30d", "requests slower than 300 ms"))
         .panel(3, firing_count())
-        .panel(2, stat(
+        .panel(3, stat(
             Unit::Count,
             "Instances down",
             "Instances of all services that Prometheus cannot scrape. They probably serve no requests: see the runbook of \
@@ -268,7 +268,7 @@ fn dependencies(alerts: &Alerts) -> Result<Row> {
             "Database pool utilization",
             "At 100 %, requests wait for a connection. See Database & cache for the queries that hold them.",
         )
-            .query(Query::range(alerts.value("DatabaseConnectionsExhausted")?).legend("{{job}} {{instance}}"))
+            .query(Query::range(super::database::POOL_UTILIZATION).legend("{{job}} {{instance}}"))
             .max(1.0)
             .alert(alerts.named("DatabaseConnectionsExhausted")?)
             .drill_down("Database & cache", "glasshouse-database", &[("instance", "instance")]))

@@ -104,11 +104,11 @@ fn gateway_health(alerts: &Alerts) -> Result<Row> {
             .related_alert(failing))
         .panel(6, circuit(
             "Payment gateway circuit",
-            "While its circuit is open, a process rejects calls after too many failures: payments stay open. It probes the \
+            "Of the processes that call the gateway. While its circuit is open, a process rejects calls after too many failures: payments stay open. It probes the \
              gateway and closes by itself.",
         )
             .query(Query::range(
-                "max by (job, instance) (payment_gateway_circuit_open and on (job, instance) payment_gateway_retries_total)",
+                "max by (job, instance) (payment_gateway_circuit_open and on (job, instance) (database_connections_max > 0))",
             ).legend("{{job}} {{instance}}"))
             .related_alert(failing)))
 }

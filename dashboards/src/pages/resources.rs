@@ -18,6 +18,7 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
         .row(availability(alerts)?)
         .row(utilization(alerts)?)
         .row(saturation())
+        .row(input_and_output())
         .row(errors(alerts)?)
         .row(servers::collector())
         .row(servers::host()))
@@ -60,12 +61,12 @@ fn availability(alerts: &Alerts) -> Result<Row> {
 fn utilization(alerts: &Alerts) -> Result<Row> {
     Ok(Row::new("Utilization", 9)
         .panel(8, graph(
-            Unit::Count,
-            "CPU usage in cores",
-            "If all cores of the host are used, the latency of all requests rises. See the CPU profile in Investigate, and \
-             add instances.",
-            "rate(process_cpu_seconds_total[$__rate_interval])",
-        ))
+            Unit::Ratio,
+            "CPU utilization",
+            "CPU time / the cores that the process may use, by the limit of its container. Near 100 %, the latency of all requests \
+             rises. See the CPU profile in Investigate, and add instances.",
+            "rate(process_cpu_seconds_total[$__rate_interval]) / process_cpu_limit_cores",
+        ).max(1.0).threshold(Threshold::Above(0.9)))
         .panel(8, graph(
             Unit::Bytes,
             "Memory usage and limit",
@@ -127,6 +128,32 @@ fn saturation() -> Row {
             "Live tasks",
             "A steady rise without more load is a task leak: restart the process, and look for tasks that never finish.",
             "sum by (job, instance) (runtime_tasks)",
+        ))
+}
+
+fn input_and_output() -> Row {
+    let panel = |title, description, names: [(&str, &str); 2]| {
+        let empty = super::shared::graph(Unit::BytesPerSecond, title, description);
+        names.into_iter().fold(empty, |panel, (metric, legend)| {
+            let query = format!("sum by (job, instance) (rate({metric}[$__rate_interval]))");
+            panel.query(Query::range(query).legend(format!("{{{{job}}}} {{{{instance}}}} {legend}")))
+        })
+    };
+    Row::new("Disk I/O and network", 8)
+        .panel(12, panel(
+            "Disk I/O by process",
+            "Bytes read from and written to disks. The service keeps nothing on disk: a rise is a full page cache, swapping, or \
+             a spilling profiler. The disks of the host are below.",
+            [("process_disk_read_bytes_total", "read"), ("process_disk_written_bytes_total", "written")],
+        ))
+        .panel(12, panel(
+            "Network by process",
+            "Bytes received and sent in the network of the container. More bytes at the same request rate: larger responses or \
+             results of queries. On one host without containers, the lines are those of the host.",
+            [
+                ("process_network_receive_bytes_total", "received"),
+                ("process_network_transmit_bytes_total", "sent"),
+            ],
         ))
 }
 

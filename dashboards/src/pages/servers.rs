@@ -2,7 +2,7 @@
 //! the collector.
 
 use super::shared::graph;
-use crate::model::{Panel, Query, Row, Threshold, Unit};
+use crate::model::{Panel, Query, Row, Threshold, Unit, Visualization};
 
 fn series(query: &str, legend: &str) -> Query {
     Query::range(query).legend(legend)
@@ -11,7 +11,7 @@ fn series(query: &str, legend: &str) -> Query {
 /// The host of all containers.
 pub(super) fn host() -> Row {
     Row::new("Host", 8)
-        .panel(8, graph(
+        .panel(6, graph(
             Unit::Ratio,
             "Host CPU utilization",
             "All processes of the host, including k6. At 100 %, a load test measures the limit of the host and not of the \
@@ -21,7 +21,7 @@ pub(super) fn host() -> Row {
             .query(series(r#"avg(rate(node_cpu_seconds_total{mode="iowait"}[$__rate_interval]))"#, "I/O wait"))
             .max(1.0)
             .threshold(Threshold::Above(0.9)))
-        .panel(8, graph(
+        .panel(6, graph(
             Unit::Ratio,
             "Host memory utilization",
             "Memory of processes, without reclaimable caches. Near 100 %, the kernel kills a process.",
@@ -29,7 +29,14 @@ pub(super) fn host() -> Row {
             .query(series("1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes", "used"))
             .max(1.0)
             .threshold(Threshold::Above(0.9)))
-        .panel(8, graph(
+        .panel(6, graph(
+            Unit::BytesPerSecond,
+            "Host disk I/O",
+            "Of all disks. Postgres writes with each commit. Reads that rise: the database no longer fits into memory.",
+        )
+            .query(series("sum(rate(node_disk_read_bytes_total[$__rate_interval]))", "read"))
+            .query(series("sum(rate(node_disk_written_bytes_total[$__rate_interval]))", "written")))
+        .panel(6, graph(
             Unit::Ratio,
             "Highest disk utilization",
             "Postgres, Prometheus, Loki, Tempo and Pyroscope stop when the disk is full. Free space (`docker system df`), \
@@ -122,6 +129,67 @@ pub(super) fn postgres() -> Row {
              run.",
         )
             .query(series(r#"max(pg_database_size_bytes{datname="glasshouse"})"#, "size")))
+}
+
+/// The queries that take the most time of Postgres.
+pub(super) fn postgres_queries() -> Row {
+    const TOP: &str = r#"topk(10, sum by (queryid) (rate(pg_stat_statements_seconds_total{datname="glasshouse"}[$__rate_interval])))"#;
+    let with_text = |values: &str| {
+        Query::table(format!(
+            "({values}) * on (queryid) group_left (query) max by (queryid, query) (pg_stat_statements_query_id)"
+        ))
+    };
+    let calls =
+        r#"sum by (queryid) (rate(pg_stat_statements_calls_total{datname="glasshouse"}[$__rate_interval]))"#;
+    Row::new("Postgres: top queries", 9).panel(24, Panel::new(
+        Visualization::Table,
+        Unit::None,
+        "Queries by database time",
+        "Seconds that Postgres spent on each query, per second: 1 is a whole core. One query far above the others: see its plan \
+         (runbook of SlowQueries). High calls and a low mean: it may run in a loop.",
+    )
+        .query(with_text(TOP))
+        .query(with_text(&format!("({calls}) and on (queryid) {TOP}")))
+        .query(with_text(&format!("{TOP} / on (queryid) ({calls} > 0)")))
+        .merged_table(&["query"], "Value #A")
+        .column_width("query", 900)
+        .column("A", "Database time", Unit::PerSecond("s"))
+        .column("B", "Calls", Unit::PerSecond("calls"))
+        .column("C", "Mean", Unit::Seconds))
+}
+
+/// What waits in Postgres, and why.
+pub(super) fn postgres_waits() -> Row {
+    Row::new("Postgres: locks and transactions", 9)
+        .panel(6, graph(
+            Unit::Count,
+            "Locks waited for",
+            "Sessions that wait for a lock of another one. See the runbook of SlowQueries for the session that blocks them.",
+        )
+            .query(series(r#"sum(pg_stat_activity_count{wait_event_type="Lock", state="active"})"#, "waiting")))
+        .panel(6, graph(
+            Unit::Seconds,
+            "Longest transaction",
+            "The age of the oldest open transaction. The service ends its own within seconds: a longer one is a manual session or \
+             a migration, and keeps vacuum from removing dead rows.",
+        )
+            .query(series(r#"max(pg_stat_activity_max_tx_duration{datname="glasshouse"})"#, "longest"))
+            .threshold(Threshold::Above(60.0)))
+        .panel(6, graph(
+            Unit::PerMinute("deadlocks"),
+            "Deadlocks",
+            "Postgres ended one of two transactions that waited for each other. The service repeats it: see repeated transactions.",
+        )
+            .query(series(
+                r#"sum(rate(pg_stat_database_deadlocks{datname="glasshouse"}[$__rate_interval])) * 60"#,
+                "deadlocks",
+            )))
+        .panel(6, graph(
+            Unit::PerMinute("transactions"),
+            "Repeated transactions",
+            "Transactions that the service ran again because Postgres rolled them back in favor of another one.",
+        )
+            .query(series("sum by (job) (rate(database_transactions_repeated_total[$__rate_interval])) * 60", "{{job}}")))
 }
 
 /// Redis.

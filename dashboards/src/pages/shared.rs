@@ -26,6 +26,11 @@ pub(super) fn tenant() -> Variable {
     Variable::multi("tenant", "Tenant", "label_values(api_calls_total, tenant_id)", &["tenant_id"]).or_none()
 }
 
+/// PromQL for a value by `tenant_id`, with the label `slug` of the tenant.
+pub(super) fn by_slug(expression: &str) -> String {
+    format!("({expression}) * on (tenant_id) group_left (slug) max by (tenant_id, slug) (tenant_info)")
+}
+
 /// A time series graph without queries.
 pub(super) fn graph(unit: Unit, title: &str, description: &str) -> Panel {
     Panel::new(Visualization::TimeSeries, unit, title, description)

@@ -4,54 +4,154 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::firing::firing;
-use super::shared::job;
+use super::shared::{graph, job};
 use crate::alerts::Alerts;
 use crate::model::{Dashboard, Panel, Query, Row, Threshold, Unit, Visualization};
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description =
         "Two objectives over 30 days: 99.9 % of requests succeed, and 99 % take less than 300 ms.";
+    let availability = Objective { budget: "Error", kind: "failed", allowed: 0.001 };
+    let latency = Objective { budget: "Latency", kind: "slow", allowed: 0.01 };
     Ok(Dashboard::new("glasshouse-slo", "SLOs & alerts", description)
         .variable(job().selected("glasshouse-api"))
-        .row(objective("Availability: 99.9 % of requests succeed", "failed", "Error", alerts)?)
-        .row(objective("Latency: 99 % of requests within 300 ms", "slow", "Latency", alerts)?)
+        .row(availability.state("Availability: 99.9 % of requests succeed"))
+        .row(availability.course(alerts, FAILED))
+        .row(latency.state("Latency: 99 % of requests within 300 ms"))
+        .row(latency.course(alerts, SLOW))
         .row(Row::new("Alert state and history", 9).panel(12, firing(alerts)?).panel(12, history()))
         .row(Row::new("Alert directory", 20).panel(24, directory(alerts))))
 }
 
-fn objective(title: &str, kind: &str, budget: &str, alerts: &Alerts) -> Result<Row> {
-    let remaining = Panel::new(
-        Visualization::Stat,
-        Unit::Ratio,
-        &format!("{budget} budget remaining"),
-        "The budget that was not spent in the last 30 days, or since the first data. Below 25 %, postpone risky \
-         releases; below 0 the objective is missed.",
-    )
-    .query(Query::range(format!(r#"job:http_requests_{kind}:budget_left30d"#)))
-    .threshold(Threshold::Below(0.25))
-    .allow_negative();
-    let burn = |speed: &str, long: &str, short: &str| {
-        let ratio = |window: &str| {
-            Query::range(format!(r#"job:http_requests_{kind}:ratio_rate{window}"#))
-                .legend(format!("last {window}"))
+/// The requests of each endpoint in the selected time range that spend the error budget.
+const FAILED: &str =
+    r#"sum by (endpoint) (increase(http_requests_total{status=~"5..", endpoint!~"/health/.*"}[$__range]))"#;
+
+/// The requests of each endpoint in the selected time range that spend the latency budget.
+const SLOW: &str = r#"sum by (endpoint) (increase(http_request_duration_seconds_count{endpoint!~"/health/.*"}[$__range])) - sum by (endpoint) (increase(http_request_duration_seconds_bucket{le="0.3", endpoint!~"/health/.*"}[$__range]))"#;
+
+/// The windows over which budgets are watched. The longest one changes slowly, and shows a leak that the others miss.
+const WINDOWS: [&str; 2] = ["1h", "6h"];
+
+/// The period of an objective in seconds.
+const PERIOD: f64 = 30.0 * 86_400.0;
+
+/// The burn rates at which alerts fire: a ticket, and two that page.
+const BURN_STATES: [(f64, &str); 3] = [(1.0, "yellow"), (6.0, "orange"), (14.4, "red")];
+
+/// A service level objective.
+struct Objective {
+    /// The name of its budget, with which the names of its alerts begin.
+    budget: &'static str,
+    /// The requests that spend the budget, as recorded series name them.
+    kind: &'static str,
+    /// The ratio of requests that may spend the budget.
+    allowed: f64,
+}
+
+impl Objective {
+    /// The remaining budget as a ratio, negative if it is overspent.
+    fn left(&self) -> String {
+        format!("job:http_requests_{}:budget_left30d", self.kind)
+    }
+
+    /// The burn rate of a window: 1 spends the budget exactly within the period.
+    fn burn(&self, window: &str) -> String {
+        format!("job:http_requests_{}:ratio_rate{window} / {}", self.kind, self.allowed)
+    }
+
+    /// Where the objective stands now.
+    fn state(&self, title: &str) -> Row {
+        let budget = self.budget.to_lowercase();
+        let stat = |unit, title: &str, description: &str| {
+            Panel::new(Visualization::Stat, unit, &format!("{} {title}", self.budget), description)
+                .allow_negative()
         };
-        let alert = alerts.named(&format!("{budget}BudgetBurn{speed}"))?;
-        let description = format!(
-            "The ratio of requests that spend the budget. The alert fires while both windows are above the line: {long} shows \
-             that the amount is significant, {short} that it continues."
+        let left = self.left();
+        let burn = stat(
+            Unit::Multiple,
+            "budget burn rate",
+            "How many times faster than allowed the budget is spent: at 1 it lasts exactly 30 days, at 14.4 two days. A high rate \
+             over 1 hour that continues pages; one over 3 days is a ticket.",
         );
-        let title = format!("{budget} budget burn rate, {}", speed.to_lowercase());
-        anyhow::Ok(
-            Panel::new(Visualization::TimeSeries, Unit::Ratio, &title, &description)
-                .query(ratio(long))
-                .query(ratio(short))
-                .alert(alert),
+        Row::new(title, 4)
+            .panel(3, stat(Unit::Ratio, "objective", "The ratio of requests that must not spend the budget within 30 days.")
+                .query(Query::range(format!("vector({})", 1.0 - self.allowed))))
+            .panel(4, stat(
+                Unit::Ratio,
+                "SLI achieved",
+                "The ratio of good requests of the last 30 days, or since the first data. Red is below the objective.",
+            )
+                .query(Query::range(format!("1 - {} * (1 - {left})", self.allowed)))
+                .decimals(3)
+                .states("red", &[(1.0 - self.allowed, "green")]))
+            .panel(4, stat(
+                Unit::Ratio,
+                "budget remaining",
+                "The budget that was not spent in the last 30 days. Below 25 % (orange), postpone risky releases; below 0 (red) the \
+                 objective is missed.",
+            )
+                .query(Query::range(&left))
+                .states("red", &[(0.0, "orange"), (0.25, "green")]))
+            .panel(4, stat(
+                Unit::Seconds,
+                "budget exhausted in",
+                &format!("The time until the {budget} budget is spent, if requests go on as in the last hour. No value: it is not being spent."),
+            )
+                .query(Query::range(format!(
+                    "clamp_min({left}, 0) * {PERIOD} / ({} > 0)",
+                    self.burn("1h")
+                )))
+                .no_value("never")
+                .states("red", &[(2.0 * 86_400.0, "orange"), (10.0 * 86_400.0, "green")]))
+            .panel(9, WINDOWS.into_iter().fold(burn, |panel, window| {
+                panel.query(Query::range(self.burn(window)).legend(format!("last {window}")))
+            }).states("green", &BURN_STATES))
+    }
+
+    /// How the objective got there, and because of which endpoints.
+    fn course(&self, alerts: &Alerts, spent: &str) -> Row {
+        let budget = self.budget.to_lowercase();
+        let burn = graph(
+            Unit::Multiple,
+            &format!("{} budget burn rate over time", self.budget),
+            "The lines are the thresholds of the alerts, which also require that a shorter window continues to burn.",
+        );
+        let burn = WINDOWS.into_iter().fold(burn, |panel, window| {
+            panel.query(Query::range(self.burn(window)).legend(format!("last {window}")))
+        });
+        let name = format!("{}BudgetBurn", self.budget);
+        let burn = alerts
+            .iter()
+            .filter(|alert| alert.name.starts_with(&name))
+            .fold(burn, Panel::related_alert)
+            .states("green", &BURN_STATES);
+        let remaining = graph(
+            Unit::Ratio,
+            &format!("{} budget remaining over time", self.budget),
+            "A step down is an incident; a steady slope a defect that fails some requests all the time.",
         )
-    };
-    Ok(Row::new(title, 8)
-        .panel(4, remaining)
-        .panel(10, burn("Fast", "1h", "5m")?)
-        .panel(10, burn("Slow", "6h", "30m")?))
+        .query(Query::range(self.left()).legend("{{job}}"))
+        .max(1.0)
+        .allow_negative();
+        let by_endpoint = Panel::new(
+            Visualization::BarGauge,
+            Unit::Ratio,
+            &format!("{} budget spent by endpoint", self.budget),
+            "In the selected time range, as a ratio of what its requests allow: above 100 % in total, the budget is spent faster \
+             than it may be. Click an endpoint to see its errors.",
+        )
+        .query(Query::instant(format!(
+            "topk(8, ({spent}) / scalar({} * sum(increase(http_requests_total{{endpoint!~\"/health/.*\"}}[$__range]))) > 0)",
+            self.allowed
+        )).legend("{{endpoint}}"))
+        .no_value("Nothing spent")
+        .drill_down("This endpoint in Overview", "glasshouse-overview", &[("endpoint", "endpoint")]);
+        Row::new(&format!("Course of the {budget} budget"), 8)
+            .panel(10, burn)
+            .panel(7, remaining)
+            .panel(7, by_endpoint)
+    }
 }
 
 fn history() -> Panel {

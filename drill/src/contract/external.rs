@@ -7,19 +7,19 @@ use super::exported::ExportedMetrics;
 use crate::promql::selectors;
 
 /// Groups of metrics with the same labels: metric names, label names.
-const EXTERNAL: [(&[&str], &[&str]); 16] = [
-    (&["k6_vus", "k6_vus_max"], &[]),
-    (&["k6_checks_rate"], &["check", "scenario"]),
+const EXTERNAL: [(&[&str], &[&str]); 20] = [
+    (&["k6_vus", "k6_vus_max"], &["testid"]),
+    (&["k6_checks_rate"], &["testid", "check", "scenario"]),
+    (&["k6_dropped_iterations_total"], &["testid", "scenario"]),
     (
         &[
             "k6_http_reqs_total",
-            "k6_http_req_duration_p95",
-            "k6_http_req_duration_p99",
+            "k6_http_req_duration_seconds",
             "k6_rate_limited_rate",
             "k6_server_errors_rate",
             "k6_shed_rate",
         ],
-        &["scenario", "method", "name", "status", "expected_response", "error_code"],
+        &["testid", "scenario", "method", "name", "status", "expected_response", "error_code"],
     ),
     (
         &["traces_span_metrics_duration_seconds_count"],
@@ -27,7 +27,7 @@ const EXTERNAL: [(&[&str], &[&str]); 16] = [
     ),
     (
         &["traces_span_metrics_duration_seconds_bucket"],
-        &["service_name", "span_name", "span_kind", "status_code", "db_system_name", "le"],
+        &["service_name", "span_name", "span_kind", "status_code", "http_route", "db_system_name", "le"],
     ),
     (
         &[
@@ -43,7 +43,15 @@ const EXTERNAL: [(&[&str], &[&str]); 16] = [
         &["receiver", "exporter", "transport", "data_type"],
     ),
     (&["pg_up", "redis_up"], &[]),
-    (&["pg_stat_activity_count"], &["datname", "state"]),
+    (
+        &["pg_stat_statements_seconds_total", "pg_stat_statements_calls_total"],
+        &["datname", "queryid", "user"],
+    ),
+    (&["pg_stat_statements_query_id"], &["queryid", "query"]),
+    (
+        &["pg_stat_activity_count", "pg_stat_activity_max_tx_duration"],
+        &["datname", "state", "wait_event_type"],
+    ),
     (
         &[
             "pg_settings_max_connections",
@@ -52,6 +60,7 @@ const EXTERNAL: [(&[&str], &[&str]); 16] = [
             "pg_stat_database_xact_rollback",
             "pg_stat_database_blks_hit",
             "pg_stat_database_blks_read",
+            "pg_stat_database_deadlocks",
         ],
         &["datname"],
     ),
@@ -70,6 +79,7 @@ const EXTERNAL: [(&[&str], &[&str]); 16] = [
     (&["prometheus_notifications_errors_total", "prometheus_notifications_sent_total"], &["alertmanager"]),
     (&["alertmanager_notifications_failed_total"], &["integration", "reason"]),
     (&["node_cpu_seconds_total"], &["cpu", "mode"]),
+    (&["node_disk_read_bytes_total", "node_disk_written_bytes_total"], &["device"]),
     (
         &[
             "node_memory_MemAvailable_bytes",

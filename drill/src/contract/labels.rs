@@ -8,7 +8,7 @@ use promql_parser::parser::{
 };
 
 use super::exported::ExportedMetrics;
-use crate::promql::is_scalar;
+use crate::promql::{is_scalar, selectors};
 
 /// Series of recording rules: the expressions that record each, with the labels that the rule adds.
 pub(super) type RecordedSeries = BTreeMap<String, Vec<(Expr, BTreeSet<String>)>>;
@@ -171,7 +171,8 @@ impl<'a> LabelChecker<'a> {
                 result.extend(text(1));
             }
             "label_join" => result.extend(text(1)),
-            "histogram_quantile" => {
+            // Only classic histograms have a series for each bucket.
+            "histogram_quantile" if has_buckets(call) => {
                 self.require("histogram_quantile", &["le".to_owned()], &result, &Expr::Call(call.clone()));
                 result.remove("le");
             }
@@ -186,4 +187,10 @@ impl<'a> LabelChecker<'a> {
             self.report(format!("{clause} ({label}): no such label in {expression}"));
         }
     }
+}
+
+/// Whether the arguments of a call have series of buckets.
+fn has_buckets(call: &Call) -> bool {
+    let selectors = call.args.args.iter().flat_map(|argument| selectors(argument));
+    selectors.filter_map(|selector| selector.name.as_deref()).any(|name| name.contains("bucket"))
 }

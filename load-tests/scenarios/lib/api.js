@@ -12,6 +12,12 @@ export const rateLimited = new Rate('rate_limited');
 /** Ratio of requests that were shed (503 `overloaded`). */
 export const shed = new Rate('shed');
 
+/** A response that takes longer, in milliseconds, is logged with its trace id. */
+const SLOW_MS = 1000;
+/** How many slow responses a virtual user logs, so that an overloaded service does not flood the log. */
+const LOGGED_SLOW_RESPONSES = 3;
+let loggedSlowResponses = 0;
+
 const TIMEOUT = '20s'; // longer than the service's own request timeout of 15 s
 
 /**
@@ -67,13 +73,16 @@ export class Client {
 
   send(method, route, body, { id, query }, headers = {}) {
     const url = urls.api + route.replace('{id}', id) + (query ? `?${query}` : '');
+    const traceId = crypto.randomUUID().replace(/-/g, '');
+    const traceparent = `00-${traceId}-${traceId.slice(0, 16)}-01`;
     const response = http.request(method, url, body && JSON.stringify(body), {
-      headers: { ...this.headers(body), ...headers },
+      headers: { ...this.headers(body), traceparent, ...headers },
       tags: { ...this.tags, name: route },
       timeout: TIMEOUT,
       responseCallback: this.expected,
     });
     this.count(response);
+    logIfSlow(response, `${method} ${route}`, traceId);
     if (this.strict) {
       check(response, { [`${method} ${route}`]: succeeded }, this.tags);
     }
@@ -107,4 +116,11 @@ export class Client {
  */
 export function succeeded(response) {
   return response.status >= 200 && response.status < 300;
+}
+
+function logIfSlow(response, request, traceId) {
+  if (response.timings.duration > SLOW_MS && loggedSlowResponses < LOGGED_SLOW_RESPONSES) {
+    loggedSlowResponses += 1;
+    console.warn(`${request} took ${Math.round(response.timings.duration)} ms: trace ${traceId}`);
+  }
 }
