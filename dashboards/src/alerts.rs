@@ -1,5 +1,7 @@
 //! Reads the alerts from `deploy/prometheus/rules` and the catalogue, and the expressions that they compare.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use glasshouse_drill::catalogue::Catalogue;
 use glasshouse_drill::project::{Project, kebab_case};
@@ -9,6 +11,9 @@ use glasshouse_drill::rules::{Rule, RuleFiles};
 use crate::inhibitions::Inhibitions;
 use crate::model::{Alert, Threshold};
 use crate::series::Series;
+
+/// The path of the runbooks in Grafana.
+pub(crate) const RUNBOOKS: &str = "/public/runbooks/";
 
 /// All alerts, in the order of the rules, and the series that they use.
 #[derive(Clone, Debug)]
@@ -28,7 +33,7 @@ impl Alerts {
         let rules = RuleFiles::read(&project.rules())?.rules()?;
         let mut alerts: Vec<Alert> = Vec::new();
         for rule in rules.iter().filter(|rule| rule.alert.is_some()) {
-            let alert = alert(rule, &catalogue)?;
+            let alert = alert(rule, &catalogue, project)?;
             // An alert may have a second rule, at a lower severity.
             if !alerts.iter().any(|earlier| earlier.name == alert.name) {
                 alerts.push(alert);
@@ -86,7 +91,7 @@ impl Alerts {
     }
 }
 
-fn alert(rule: &Rule, catalogue: &Catalogue) -> Result<Alert> {
+fn alert(rule: &Rule, catalogue: &Catalogue, project: &Project) -> Result<Alert> {
     let name = rule.alert.clone().unwrap_or_default();
     let label = |name: &str| rule.labels.get(name).cloned().unwrap_or_default();
     let annotation = |name: &str| rule.annotations.get(name).cloned().unwrap_or_default();
@@ -97,11 +102,25 @@ fn alert(rule: &Rule, catalogue: &Catalogue) -> Result<Alert> {
         severity: label("severity"),
         dashboard: rule.dashboard().map(|link| link.uid.to_owned()).unwrap_or_default(),
         runbook: kebab_case(&name),
+        runbook_text: runbook_text(&project.runbook(&name))?,
         scenario: entry.with_context(|| format!("{name}: not in the catalogue"))?.scenario.clone(),
         values: conditions.iter().map(|condition| condition.value.to_string()).collect(),
         thresholds: conditions.iter().map(threshold).collect(),
         name,
     })
+}
+
+/// The text of a runbook without its heading. Links to other pages of the folder become links of Grafana.
+fn runbook_text(path: &Path) -> Result<String> {
+    let page = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let text = page.split_once('\n').map_or("", |(_heading, text)| text).trim();
+    let mut parts = text.split("](");
+    let first = parts.next().unwrap_or_default().to_owned();
+    Ok(parts.fold(first, |text, part| match part.strip_prefix("../") {
+        Some(path) => format!("{text}] (docs/{path}"), // Grafana serves the runbooks alone
+        None if part.starts_with("http") => format!("{text}]({part}"),
+        None => format!("{text}]({RUNBOOKS}{part}"),
+    }))
 }
 
 /// The threshold of a condition. `== 0` applies to values that should be 1, and `== 1` to values that should be 0.

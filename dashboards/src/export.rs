@@ -9,14 +9,11 @@ use glasshouse_drill::project::Project;
 use glasshouse_drill::rules::RuleFiles;
 use serde_json::{Value, json};
 
-use crate::alerts::Alerts;
+use crate::alerts::{Alerts, RUNBOOKS};
 use crate::pages;
 
 /// The oldest Grafana that the dashboards work with.
 const GRAFANA: &str = "11.0.0";
-
-/// The path of the runbooks in the Grafana of the stack.
-const RUNBOOKS: &str = "/public/runbooks/";
 
 /// Writes into a folder: `dashboards/*.json`, `alerts.json` and `rules.json` for Prometheus, and `mixin.libsonnet`, which
 /// imports them. Links to runbooks begin with the URL `runbooks`, if one is given, and otherwise lead to a path of Grafana.

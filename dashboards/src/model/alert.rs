@@ -15,6 +15,8 @@ pub struct Alert {
     pub dashboard: String,
     /// Its runbook: the name of a file in `docs/runbooks`, without `.md`.
     pub runbook: String,
+    /// The text of the runbook without its heading, in Markdown, with links for Grafana.
+    pub runbook_text: String,
     /// The scenario that causes the alert.
     pub scenario: String,
     /// The left sides of its conditions, in PromQL.

@@ -71,6 +71,17 @@ impl Dashboard {
         self.row(missing.into_iter().fold(row, |row, alert| row.panel(12, Panel::of_alert(alert))))
     }
 
+    /// Adds a row with the runbook of each of these alerts that has this dashboard, below the graphs that it refers to.
+    #[must_use]
+    pub fn with_runbooks<'a>(self, alerts: impl IntoIterator<Item = &'a Alert>) -> Self {
+        let of_this: Vec<_> = alerts.into_iter().filter(|alert| alert.dashboard == self.uid).collect();
+        if of_this.is_empty() {
+            return self;
+        }
+        let row = Row::new("Runbooks", 20);
+        self.row(of_this.into_iter().fold(row, |row, alert| row.panel(12, Panel::runbook(alert))))
+    }
+
     /// Filters all PromQL by the variables, where a metric has their labels.
     #[must_use]
     pub fn filtered(mut self, series: &Series) -> Self {
@@ -182,6 +193,7 @@ mod tests {
             severity: "warning".to_owned(),
             dashboard: dashboard.to_owned(),
             runbook: "disk-full".to_owned(),
+            runbook_text: "Delete something.".to_owned(),
             scenario: "disk-full".to_owned(),
             values: vec!["disk_used".to_owned()],
             thresholds: Vec::new(),

@@ -104,6 +104,13 @@ impl Panel {
         Self { text: markdown, ..Self::new(Visualization::Text, Unit::None, title, description) }
     }
 
+    /// The runbook of an alert.
+    pub(super) fn runbook(alert: &Alert) -> Self {
+        let description = "What to do when the alert fires: the page of docs/runbooks, beside the graphs that it refers to.";
+        Self::text(&format!("Runbook of {}", alert.name), description, alert.runbook_text.clone())
+            .related_alert(alert)
+    }
+
     /// The value of an alert over time, with its threshold, its runbook and its drill.
     pub(super) fn of_alert(alert: &Alert) -> Self {
         let description = "The value that the alert compares with its threshold, which is the line.";

@@ -35,7 +35,8 @@ pub fn all(alerts: &Alerts) -> Result<Vec<Dashboard>> {
         load_test::dashboard(alerts)?,
         investigate::dashboard(),
     ];
-    let complete =
-        |dashboard: Dashboard| dashboard.with_other_alerts(alerts.iter()).filtered(alerts.series());
+    let complete = |dashboard: Dashboard| {
+        dashboard.with_other_alerts(alerts.iter()).with_runbooks(alerts.iter()).filtered(alerts.series())
+    };
     Ok(dashboards.into_iter().map(complete).collect())
 }

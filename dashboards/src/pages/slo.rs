@@ -31,7 +31,7 @@ const FAILED: &str =
 const SLOW: &str = r#"sum by (endpoint) (increase(http_request_duration_seconds_count{endpoint!~"/health/.*"}[$__range])) - sum by (endpoint) (increase(http_request_duration_seconds_bucket{le="0.3", endpoint!~"/health/.*"}[$__range]))"#;
 
 /// The windows over which budgets are watched. The longest one changes slowly, and shows a leak that the others miss.
-const WINDOWS: [&str; 2] = ["1h", "6h"];
+const WINDOWS: [&str; 3] = ["1h", "6h", "3d"];
 
 /// The period of an objective in seconds.
 const PERIOD: f64 = 30.0 * 86_400.0;

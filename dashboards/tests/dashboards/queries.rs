@@ -68,7 +68,7 @@ fn every_alert_has_a_threshold() {
 fn the_alert_directory_lists_every_alert() {
     let slo = dashboard("glasshouse-slo");
     let panels = slo.panels();
-    let text = |panel: &&&Value| panel["type"] == "text";
+    let text = |panel: &&&Value| panel["title"] == "All alerts";
     let directory = panels.iter().find(text).unwrap()["options"]["content"].as_str().unwrap();
     for alert in Alerts::read(&project()).unwrap().iter() {
         assert!(directory.contains(&format!("| [{}]", alert.name)), "{} is missing", alert.name);

@@ -86,7 +86,7 @@ impl Targets {
     }
 
     fn broken_link(&self, url: &str) -> Option<String> {
-        let path = url.split('?').next().unwrap_or_default();
+        let path = url.split(['?', '#']).next().unwrap_or_default();
         let is_right = match (path.strip_prefix("/d/"), path.strip_prefix("/public/runbooks/")) {
             // The link of a table cell contains the value of the cell.
             (Some("${__value.text}"), _) | (_, Some("${__value.text}.md")) => true,
@@ -94,7 +94,7 @@ impl Targets {
                 self.variables_of(uid).is_some_and(|known| known.is_superset(&variables_set_by(url)))
             }
             (_, Some(name)) => self.runbooks.contains(name),
-            _ => path == "/explore",
+            _ => path == "/explore" || url.starts_with("http"),
         };
         (!is_right).then(|| format!("broken link {url}"))
     }
