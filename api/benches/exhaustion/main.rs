@@ -16,6 +16,8 @@
 mod attacks;
 mod callers;
 mod service;
+#[path = "../support/threads.rs"]
+mod threads;
 
 use std::thread;
 use std::time::Duration;
@@ -23,6 +25,7 @@ use std::time::Duration;
 use self::attacks::{ATTACKS, Attack};
 use self::callers::Callers;
 use self::service::Service;
+use self::threads::block_on;
 
 /// How long other callers are measured without an attack.
 const QUIET: Duration = Duration::from_secs(3);
@@ -47,30 +50,16 @@ fn main() {
     }
 }
 
-/// Lets the service and its callers go first on the cores that they share with the attackers, who have machines of their own.
-fn give_way() {
-    rustix::process::nice(19).unwrap();
-}
-
-/// Runs a task on this thread.
-fn block_on<T>(task: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(task)
-}
-
 fn measure(attack: &Attack) {
     let service = block_on(Service::start(attack.descriptors, attack.settings));
     block_on(attack.prepare(&service));
     let quiet = block_on(Callers::run(&service, QUIET));
     let before = service.memory();
     service.reset_peak_memory();
-    let (repetitions, callers) = thread::scope(|scope| {
-        let attack = scope.spawn(|| {
-            give_way();
-            block_on(attack.run(&service, ATTACK))
-        });
-        let callers = block_on(Callers::run(&service, ATTACK));
-        (attack.join().unwrap(), callers)
-    });
+    let (callers, repetitions) = threads::beside(
+        async || Callers::run(&service, ATTACK).await,
+        async || attack.run(&service, ATTACK).await,
+    );
     let peak = service.peak_memory();
     block_on(async { tokio::time::sleep(Duration::from_secs(5)).await });
     println!(

@@ -22,6 +22,8 @@ mod load;
 mod neighbor;
 mod postgres;
 mod requests;
+#[path = "../support/threads.rs"]
+mod threads;
 
 use std::time::Duration;
 
@@ -29,6 +31,7 @@ use self::demo::Demo;
 use self::load::{Load, Outcome};
 use self::postgres::TemporaryDatabase;
 use self::requests::Requests;
+use self::threads::block_on;
 
 /// The numbers of clients among which the peak is found.
 const CLIENTS: [usize; 4] = [4, 8, 16, 32];
@@ -46,28 +49,37 @@ const SETTINGS: [(&str, &str); 3] = [
     ("GLASSHOUSE_RATE_LIMIT_ENTERPRISE", "1000000/1000000"),
 ];
 
-#[actix_web::main]
-async fn main() {
+fn main() {
     let seconds = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(10);
     let length = Duration::from_secs(seconds);
-    let database = TemporaryDatabase::create().await;
+    let database = block_on(TemporaryDatabase::create());
     let settings = database.as_ref().map(TemporaryDatabase::settings).unwrap_or_default();
     let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let demo = Demo::start(None, &[&settings[..], &SETTINGS].concat());
-    let load = Load::new(demo.address, Requests::prepare(&demo, "acme").await);
-    load.closed(CLIENTS[0], length / 2).await; // warms up
-
     let build = if cfg!(debug_assertions) { "development build" } else { "release build" };
     let storage = if database.is_some() { "Postgres" } else { "SQLite" };
     println!("{build}, {storage}, {} cores", std::thread::available_parallelism().unwrap());
     println!();
+    let demo = Demo::start(None, &[&settings[..], &SETTINGS].concat());
+    let flood = block_on(measure(&demo, length)) * 5.0;
+    println!();
+    neighbor::print_header();
+    neighbor::measure(&demo, "no rate limits", flood, length);
+    drop(demo);
+    let limited = Demo::start(None, &settings);
+    neighbor::measure(&limited, "the rate limits of the plans", flood, length);
+}
+
+/// Measures the service at its peak, above it, and after it. Returns the peak in requests per second.
+async fn measure(demo: &Demo, length: Duration) -> f64 {
+    let load = Load::new(demo.address, Requests::prepare(demo, "acme").await);
+    load.closed(CLIENTS[0], length / 2).await; // warms up
     println!(
         "| load | goodput in requests/s | of the peak | shed | failed | p95 of successes | limit in flight |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     let memory = demo.memory();
     demo.reset_peak_memory();
-    let mut table = Table { demo: &demo, peak: f64::MIN_POSITIVE };
+    let mut table = Table { demo, peak: f64::MIN_POSITIVE };
     for clients in CLIENTS {
         let outcome = load.closed(clients, length).await;
         table.peak = table.peak.max(outcome.goodput());
@@ -83,13 +95,7 @@ async fn main() {
     table.recovery(&load).await;
     println!();
     println!("resident memory: {memory} MiB before, {} MiB at its peak", demo.peak_memory());
-    println!();
-    let flood = table.peak * 5.0;
-    neighbor::print_header();
-    neighbor::measure(&demo, "no rate limits", flood, length).await;
-    drop(demo);
-    let limited = Demo::start(None, &settings);
-    neighbor::measure(&limited, "the rate limits of the plans", flood, length).await;
+    table.peak
 }
 
 struct Table<'a> {

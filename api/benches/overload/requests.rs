@@ -1,11 +1,15 @@
 //! What the clients send: of four requests one places an order, and three read.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::Client;
 use serde_json::{Value, json};
 
 use crate::demo::Demo;
+
+/// The number of products that were added.
+static PRODUCTS: AtomicUsize = AtomicUsize::new(0);
 
 /// The requests of a user.
 pub(crate) struct Requests {
@@ -18,7 +22,9 @@ impl Requests {
     /// Adds a product to a tenant that is never sold out, and returns the requests of the tenant's owner.
     pub(crate) async fn prepare(demo: &Demo, tenant: &str) -> Self {
         let owner = demo.log_in(tenant, &format!("owner@{tenant}.example"), "demo-password").await;
-        let product = json!({ "sku": "OVERLOAD", "name": "Mug", "price_minor": 100, "currency": "USD", "stock": 1_000_000 });
+        let sku = format!("OVERLOAD-{}", PRODUCTS.fetch_add(1, Ordering::Relaxed));
+        let product =
+            json!({ "sku": sku, "name": "Mug", "price_minor": 100, "currency": "USD", "stock": 1_000_000 });
         let added = Client::new().post(demo.url("/v1/products")).bearer_auth(&owner).json(&product);
         let added: Value = added.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
         let product = added["id"].as_str().unwrap().to_owned();
@@ -42,9 +48,10 @@ impl Requests {
     }
 
     fn bytes(&self, line: &str, n: usize, body: &str) -> Vec<u8> {
-        let (token, length) = (&self.token, body.len());
+        let Self { token, product, .. } = self;
+        let length = body.len();
         format!(
-            "{line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: overload-{n}\r\n\
+            "{line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: {product}-{n}\r\n\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         )
         .into_bytes()
