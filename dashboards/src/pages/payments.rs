@@ -68,6 +68,7 @@ fn open_payments(alerts: &Alerts) -> Result<Row> {
              payment fails again and again. Search for the log records `payment_stays_open` in Investigate.",
         )
             .query(Query::range("max(payments_oldest_open_age_seconds)").legend("oldest"))
+            .alert(alerts.named("PaymentsStuck")?)
             .dashboard_link("Investigate", "glasshouse-investigate")))
 }
 

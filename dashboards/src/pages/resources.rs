@@ -20,8 +20,8 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
         .row(saturation())
         .row(input_and_output())
         .row(errors(alerts)?)
-        .row(servers::collector())
-        .row(servers::host()))
+        .row(servers::collector(alerts)?)
+        .row(servers::host(alerts)?))
 }
 
 /// A graph with a series for each process.

@@ -1,7 +1,10 @@
 //! Rows about the servers around the service: host, collector, Postgres and Redis. Exporters provide the metrics of all but
 //! the collector.
 
+use anyhow::Result;
+
 use super::shared::graph;
+use crate::alerts::Alerts;
 use crate::model::{Panel, Query, Row, Threshold, Unit, Visualization};
 
 fn series(query: &str, legend: &str) -> Query {
@@ -9,8 +12,8 @@ fn series(query: &str, legend: &str) -> Query {
 }
 
 /// The host of all containers.
-pub(super) fn host() -> Row {
-    Row::new("Host", 8)
+pub(super) fn host(alerts: &Alerts) -> Result<Row> {
+    Ok(Row::new("Host", 8)
         .panel(6, graph(
             Unit::Ratio,
             "Host CPU utilization",
@@ -47,11 +50,12 @@ pub(super) fn host() -> Row {
                 "used",
             ))
             .max(1.0)
-            .threshold(Threshold::Above(0.85)))
+            .threshold(Threshold::Above(0.85))
+            .related_alert(alerts.named("DiskAlmostFull")?)))
 }
 
 /// The OpenTelemetry Collector.
-pub(super) fn collector() -> Row {
+pub(super) fn collector(alerts: &Alerts) -> Result<Row> {
     let by_signal = |query: &str| {
         [("spans", "spans"), ("log_records", "log records")]
             .map(|(signal, legend)| series(&query.replace("SIGNAL", signal), legend))
@@ -59,7 +63,7 @@ pub(super) fn collector() -> Row {
     let panel = |unit, title: &str, description: &str, queries: [Query; 2]| {
         queries.into_iter().fold(graph(unit, title, description), Panel::query)
     };
-    Row::new("OpenTelemetry Collector", 8)
+    Ok(Row::new("OpenTelemetry Collector", 8)
         .panel(8, panel(
             Unit::PerSecond("records"),
             "Collector: received telemetry",
@@ -71,7 +75,7 @@ pub(super) fn collector() -> Row {
             "Collector: failed exports",
             "Tempo or Loki rejects telemetry or is down: check its container. The lost records are missing in Investigate.",
             by_signal("sum(rate(otelcol_exporter_send_failed_SIGNAL_total[$__rate_interval])) or vector(0)"),
-        ).threshold(Threshold::Above(0.1)))
+        ).threshold(Threshold::Above(0.1)).related_alert(alerts.named("CollectorExportFailing")?))
         .panel(8, graph(
             Unit::Ratio,
             "Collector: queue utilization",
@@ -82,7 +86,7 @@ pub(super) fn collector() -> Row {
                 "{{exporter}} {{data_type}}",
             ))
             .max(1.0)
-            .threshold(Threshold::Above(0.8)))
+            .threshold(Threshold::Above(0.8))))
 }
 
 /// Postgres.
