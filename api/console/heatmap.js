@@ -30,7 +30,9 @@ export function start(callbacks) {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 }
 
+/** The points of the last five minutes, when the page connects. */
 export function history(points) {
+  dots = [];
   columns = points.map(({ time_ms, durations }) => ({ time_ms, durations }));
 }
 

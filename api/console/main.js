@@ -30,7 +30,9 @@ function open(id, { scroll = false } = {}) {
 function listen() {
   const stream = new EventSource('/console/events');
   const on = (name, handle) => stream.addEventListener(name, (event) => handle(JSON.parse(event.data)));
+  // The first event of a connection. After another one, of this process or of its successor, everything comes again.
   on('history', (points) => {
+    requests.clear();
     traffic.history(points);
     heatmap.history(points);
   });

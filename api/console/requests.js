@@ -43,6 +43,13 @@ export function start(options) {
   });
 }
 
+/** Forgets all requests. */
+export function clear() {
+  kept = [];
+  isFirst = true;
+  body.replaceChildren();
+}
+
 /** Completed requests, oldest first. */
 export function add(completed) {
   kept = [...completed.toReversed(), ...kept].slice(0, KEPT);
