@@ -9,6 +9,7 @@ const FEW = 4;
 const list = find('what-if', 'ul');
 const more = find('what-if', '.chip');
 let experiments = [];
+let items = new Map(); // the elements of each switch
 let state = { faults: {}, gateway: null };
 let showsAll = false;
 let showRunbook = () => {};
@@ -16,6 +17,8 @@ let showRunbook = () => {};
 export function start(options) {
   experiments = options.experiments ?? [];
   ({ showRunbook } = options);
+  items = new Map(experiments.map((experiment) => [experiment.id, elements(experiment)]));
+  list.append(...[...items.values()].map(({ item }) => item));
   find('what-if').hidden = !experiments.length;
   more.onclick = () => {
     showsAll = !showsAll;
@@ -40,28 +43,38 @@ function secondsLeft({ faults, gateway }) {
   return isSet ? state.gateway.seconds ?? Infinity : 0;
 }
 
+/** Shows the state. The switches stay the same elements: one that is replaced under the pointer would lose its click. */
 function render() {
-  const isShown = (experiment, index) => showsAll || index < FEW || secondsLeft(experiment) > 0;
-  const items = experiments.filter(isShown).map(item);
-  const hidden = experiments.length - items.length;
+  let hidden = 0;
+  experiments.forEach((experiment, index) => {
+    const left = secondsLeft(experiment);
+    const { item, button, prefix, ending } = items.get(experiment.id);
+    item.hidden = !showsAll && index >= FEW && left === 0;
+    hidden += item.hidden;
+    item.className = left > 0 ? 'on' : '';
+    button.setAttribute('aria-checked', left > 0);
+    prefix.className = left > 0 ? 'bad' : '';
+    prefix.textContent = left > 0 ? 'on, raises ' : 'would raise ';
+    ending.textContent = left > 0 && Number.isFinite(left) ? `; ends in ${countdown(left)}` : '';
+  });
   more.hidden = !hidden && !showsAll;
   more.textContent = showsAll ? 'fewer' : `${hidden} more`;
   more.setAttribute('aria-expanded', showsAll);
-  const focused = document.activeElement?.dataset?.fault;
-  list.replaceChildren(...items);
-  if (focused) list.querySelector(`[data-fault="${focused}"]`)?.focus();
 }
 
-function item(experiment) {
+/** The elements of a switch. */
+function elements(experiment) {
   const { id, title, watch, alert, runbook } = experiment;
-  const left = secondsLeft(experiment);
-  const isOn = left > 0;
-  const link = h('a', { href: `/console/runbooks/${runbook}`, onclick: (event) => { event.preventDefault(); showRunbook(runbook); } }, alert);
-  const ends = Number.isFinite(left) ? `; ends in ${countdown(left)}` : '';
-  return h('li', { class: isOn ? 'on' : '' },
-    h('button', { type: 'button', role: 'switch', 'aria-checked': String(isOn), 'data-fault': id, onclick: () => flip(experiment, !isOn) },
-      h('i'), h('span', {}, title)),
-    h('p', {}, isOn ? h('span', { class: 'bad' }, 'on, raises ') : 'would raise ', link, isOn ? ends : '', '. Watch ', watch, '.'));
+  const link = h('a', { href: `/console/runbooks/${runbook}` }, alert);
+  link.onclick = (event) => {
+    event.preventDefault();
+    showRunbook(runbook);
+  };
+  const button = h('button', { type: 'button', role: 'switch', 'aria-checked': 'false', 'data-fault': id }, h('i'), h('span', {}, title));
+  button.onclick = () => flip(experiment, button.getAttribute('aria-checked') !== 'true');
+  const [prefix, ending] = [h('span'), h('span')];
+  const item = h('li', {}, button, h('p', {}, prefix, link, ending, `. Watch ${watch}.`));
+  return { item, button, prefix, ending };
 }
 
 async function flip({ faults, gateway }, on) {

@@ -116,11 +116,20 @@ impl Browser {
 
     /// Clicks on the first element that the selector matches, as a pointer does.
     pub(crate) async fn click(&self, selector: &str) {
+        // A part of the page may be replaced between the two commands.
+        eventually(selector, async || self.try_click(selector).await.then_some(())).await;
+    }
+
+    /// `false` if the element was replaced meanwhile.
+    async fn try_click(&self, selector: &str) -> bool {
         let wanted = json!({ "using": "css selector", "value": selector });
         let found = self.command("element", wanted).await;
         let element = found.as_object().and_then(|element| element.values().next()).and_then(Value::as_str);
         let element = element.unwrap_or_else(|| panic!("no {selector}: {found}"));
-        self.command(&format!("element/{element}/click"), json!({})).await;
+        let clicked = self.send(&format!("element/{element}/click"), &json!({})).await;
+        let error = clicked.get("error").and_then(Value::as_str);
+        assert!(matches!(error, None | Some("stale element reference")), "{selector}: {clicked}");
+        error.is_none()
     }
 
     /// Moves the pointer away from what it is over.
@@ -158,9 +167,14 @@ impl Browser {
     }
 
     async fn command(&self, path: &str, body: Value) -> Value {
-        let request = self.http.post(format!("{}/{path}", self.session)).json(&body);
+        let value = self.send(path, &body).await;
+        assert!(value.get("error").is_none(), "{path} {body}: {value}");
+        value
+    }
+
+    async fn send(&self, path: &str, body: &Value) -> Value {
+        let request = self.http.post(format!("{}/{path}", self.session)).json(body);
         let mut response: Value = request.send().await.unwrap().json().await.unwrap();
-        assert!(response["value"].get("error").is_none(), "{path} {body}: {response}");
         response["value"].take()
     }
 }
