@@ -24,8 +24,11 @@ use crate::http::management::faults::FaultPanel;
 /// How often completed requests are sent.
 const REQUESTS_EVERY: Duration = Duration::from_millis(250);
 
-/// The number of completed requests that the page begins with, and the most that are sent at once.
+/// The number of completed requests that the page begins with.
 const BACKLOG: usize = 300;
+
+/// The most that are sent at once later: more than a person sees in a quarter of a second. Of more, the newest are sent.
+const BATCH: usize = 50;
 
 /// The seconds of the window of the page's numbers.
 const WINDOW_SECONDS: u64 = 60;
@@ -68,7 +71,8 @@ impl Page {
             if self.draining.is_on() {
                 return None;
             }
-            let requests = self.parts.console.recent().requests_after(self.sequence, BACKLOG);
+            let limit = if self.ticked.is_some() { BATCH } else { BACKLOG };
+            let requests = self.parts.console.recent().requests_after(self.sequence, limit);
             if let Some(newest) = requests.last() {
                 self.sequence = newest.sequence;
                 push(&mut events, "requests", &requests);
