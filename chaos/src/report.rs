@@ -6,10 +6,10 @@ use std::fmt;
 use std::fs;
 use std::ops::AddAssign;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use glasshouse_drill::project::Project;
 use time::OffsetDateTime;
 
 use crate::books::{Finding, Kind};
@@ -112,13 +112,13 @@ impl Report {
     ///
     /// # Errors
     /// The page cannot be read or written, or has no such section.
-    pub(crate) fn write_to(&self, page: &Path) -> Result<()> {
+    pub(crate) fn write_to(&self, page: &Path, project: &Project) -> Result<()> {
         let text = fs::read_to_string(page).with_context(|| page.display().to_string())?;
         let results = format!(
             "Seed {}, {}, commit {}.\n\n{}",
             self.seed,
             OffsetDateTime::now_utc().date(),
-            commit().as_deref().unwrap_or("unknown"),
+            project.commit().as_deref().unwrap_or("unknown"),
             self.table()
         );
         let text = with_section(&text, "chaos", &results)?;
@@ -189,10 +189,4 @@ impl Row {
             worst_recovery.as_secs_f64()
         )
     }
-}
-
-/// The commit of the repository in the current folder.
-fn commit() -> Option<String> {
-    let output = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

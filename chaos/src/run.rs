@@ -87,7 +87,7 @@ pub(crate) async fn run(
     }
     report::print(&report.table());
     if let Some(page) = markdown {
-        report.write_to(page)?;
+        report.write_to(page, project)?;
     }
     Ok(report.is_clean())
 }

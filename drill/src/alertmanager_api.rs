@@ -27,10 +27,27 @@ struct Suppression {
     silenced_by: Vec<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    version_info: VersionInfo,
+}
+
+#[derive(Deserialize)]
+struct VersionInfo {
+    version: String,
+}
+
 impl AlertmanagerApi {
     /// A client of the Alertmanager at this address.
     pub fn new(address: SocketAddr) -> Self {
         Self { base: format!("http://{address}"), http: reqwest::Client::new() }
+    }
+
+    /// The version of the server.
+    pub async fn version(&self) -> Result<String> {
+        let url = format!("{}/api/v2/status", self.base);
+        Ok(self.http.get(url).send().await?.json::<Status>().await?.version_info.version)
     }
 
     /// All unresolved alerts; none if it cannot be reached, because a drill may have stopped it.

@@ -14,10 +14,12 @@ use glasshouse_drill::panel_data;
 use glasshouse_drill::project::Project;
 use glasshouse_drill::prometheus_api::PrometheusApi;
 use glasshouse_drill::receiver::Receiver;
-use glasshouse_drill::report::{Outcome, Report};
+use glasshouse_drill::report::{CONTRACT, Outcome, Report, Run};
+use glasshouse_drill::rules::RuleFiles;
 use glasshouse_drill::runner::{Runner, Timeouts};
 use glasshouse_drill::slo::Slos;
 use glasshouse_drill::stack::{ComposeOptions, NativeOptions, Options, Platform, Stack, find_program};
+use time::OffsetDateTime;
 
 use crate::arguments::{Arguments, Command, FollowArguments, PlatformName, ReportArguments, StackArguments};
 use crate::terminal::{log, print};
@@ -91,8 +93,10 @@ async fn drill(
     }
     let speed = options.speed;
     log(&format!("starting the stack {} at SPEED={speed}", options.platform));
-    let mut report = Report { platform: options.platform.to_string(), speed, outcomes: Vec::new() };
+    let (platform, rules) = (options.platform.to_string(), RuleFiles::read(&project.rules())?.alert_rules()?);
     let mut stack = Stack::start(options, &log).await?;
+    let run = describe_run(project, &stack).await?;
+    let mut report = Report { platform, speed, run, rules, outcomes: Vec::new() };
     let mut exported = ExportedMetrics::default();
     for (index, exercise) in exercises.iter().enumerate() {
         log(&format!("{} of {}: {}", index + 1, exercises.len(), exercise.name()));
@@ -103,13 +107,21 @@ async fn drill(
         // After all drills, every series has been exported at least once.
         exported.add_external();
         let problems = contract::project_violations(project, &exported)?;
-        report.outcomes.push(Outcome { scenario: "contract".to_owned(), problems, ..Outcome::default() });
+        report.outcomes.push(Outcome { scenario: CONTRACT.to_owned(), problems, ..Outcome::default() });
     }
     print(&report.to_table());
     write(reports.junit, &report.to_junit()?)?;
     write(reports.json, &report.to_json())?;
     write(reports.markdown, &report.to_markdown())?;
     Ok(report.is_success())
+}
+
+async fn describe_run(project: &Project, stack: &Stack) -> Result<Run> {
+    let versions = vec![
+        format!("Prometheus {}", stack.prometheus().version().await?),
+        format!("Alertmanager {}", stack.alertmanager().version().await?),
+    ];
+    Ok(Run { date: OffsetDateTime::now_utc().date(), commit: project.commit(), versions })
 }
 
 async fn run_exercise(project: &Project, stack: &mut Stack, exercise: &Exercise) -> Result<Outcome> {

@@ -26,8 +26,9 @@ pub async fn missing(
         if !with_external && uses_external_metrics(&parse(&expression)?) {
             continue;
         }
-        // Evaluated as a subquery, because a value may be a number at one moment and NaN at another.
-        let subquery = format!("count_over_time((({expression}) < +Inf)[5m:5s])");
+        // Evaluated as a subquery, because a value may be a number at one moment and NaN at another. Its steps are short, because
+        // the load of a drill is: a series that begins with the first delivery has a rate for some seconds alone.
+        let subquery = format!("count_over_time((({expression}) < +Inf)[5m:1s])");
         let found = prometheus.query(&subquery).await.with_context(|| format!("{place}: {expression}"))?;
         if found.is_empty() {
             missing.push(format!("{place}: no data for {expression}"));

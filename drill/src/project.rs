@@ -1,6 +1,7 @@
 //! The paths of the repository, and helpers to read its files.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
@@ -21,6 +22,13 @@ impl Project {
     /// The root folder.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The short hash of the last commit; `None` if the folder is no repository.
+    pub fn commit(&self) -> Option<String> {
+        let git = Command::new("git").current_dir(&self.root).args(["rev-parse", "--short", "HEAD"]).output();
+        let output = git.ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
     /// `docker-compose.yml`, the whole stack.

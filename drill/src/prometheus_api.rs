@@ -60,6 +60,11 @@ pub(crate) enum QueryResult {
 }
 
 #[derive(Deserialize)]
+struct BuildInfo {
+    version: String,
+}
+
+#[derive(Deserialize)]
 struct AlertsData {
     alerts: Vec<ActiveAlert>,
 }
@@ -78,6 +83,11 @@ impl PrometheusApi {
     /// A client of the server at this address.
     pub fn new(address: SocketAddr) -> Self {
         Self { base: format!("http://{address}/api/v1"), http: reqwest::Client::new() }
+    }
+
+    /// The version of the server.
+    pub async fn version(&self) -> Result<String> {
+        Ok(self.get::<BuildInfo>("status/buildinfo", &[]).await?.version)
     }
 
     /// All pending and firing alerts.

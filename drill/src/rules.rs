@@ -32,6 +32,15 @@ pub struct Rule {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// Where an alert is defined, and how severe it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertRule {
+    /// The label `severity`; empty without one.
+    pub severity: String,
+    /// The name of its file in the folder of the rules.
+    pub file: String,
+}
+
 #[derive(Deserialize)]
 struct RuleFile {
     groups: Vec<RuleGroup>,
@@ -86,11 +95,33 @@ impl RuleFiles {
     }
 
     /// All rules, in the order of the files.
+    ///
+    /// # Errors
+    /// A file does not have the shape of rules.
     pub fn rules(&self) -> Result<Vec<Rule>> {
+        Ok(self.located_rules()?.into_iter().map(|(_, rule)| rule).collect())
+    }
+
+    /// Where each alert is defined, by its name.
+    ///
+    /// # Errors
+    /// A file does not have the shape of rules.
+    pub fn alert_rules(&self) -> Result<BTreeMap<String, AlertRule>> {
+        let rules = self.located_rules()?.into_iter().filter_map(|(file, mut rule)| {
+            let severity = rule.labels.remove("severity").unwrap_or_default();
+            Some((rule.alert?, AlertRule { severity, file: file.to_owned() }))
+        });
+        Ok(rules.collect())
+    }
+
+    /// All rules with the names of their files.
+    fn located_rules(&self) -> Result<Vec<(&str, Rule)>> {
         let mut rules = Vec::new();
         for (name, file) in &self.0 {
             let file: RuleFile = yaml_serde::from_value(file.clone()).with_context(|| name.clone())?;
-            rules.extend(file.groups.into_iter().flat_map(|group| group.rules));
+            rules.extend(
+                file.groups.into_iter().flat_map(|group| group.rules).map(|rule| (name.as_str(), rule)),
+            );
         }
         Ok(rules)
     }

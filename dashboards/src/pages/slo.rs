@@ -11,8 +11,10 @@ use crate::model::{Dashboard, Panel, Query, Row, Threshold, Unit, Visualization}
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description =
         "Two objectives over 30 days: 99.9 % of requests succeed, and 99 % take less than 300 ms.";
-    let availability = Objective { budget: "Error", kind: "failed", allowed: 0.001 };
-    let latency = Objective { budget: "Latency", kind: "slow", allowed: 0.01 };
+    let availability =
+        Objective { budget: "Error", kind: "failed", allowed: 0.001, scenario: "error-budget-burn" };
+    let latency =
+        Objective { budget: "Latency", kind: "slow", allowed: 0.01, scenario: "latency-budget-burn" };
     Ok(Dashboard::new("glasshouse-slo", "SLOs & alerts", description)
         .variable(job().selected("glasshouse-api"))
         .row(availability.state("Availability: 99.9 % of requests succeed"))
@@ -47,6 +49,8 @@ struct Objective {
     kind: &'static str,
     /// The ratio of requests that may spend the budget.
     allowed: f64,
+    /// The drill that spends it.
+    scenario: &'static str,
 }
 
 impl Objective {
@@ -103,6 +107,7 @@ impl Objective {
                     self.burn("1h")
                 )))
                 .no_value("never")
+                .fault_only(self.scenario)
                 .states("red", &[(2.0 * 86_400.0, "orange"), (10.0 * 86_400.0, "green")]))
             .panel(9, WINDOWS.into_iter().fold(burn, |panel, window| {
                 panel.query(Query::range(self.burn(window)).legend(format!("last {window}")))
@@ -146,6 +151,7 @@ impl Objective {
             self.allowed
         )).legend("{{endpoint}}"))
         .no_value("Nothing spent")
+        .fault_only(self.scenario)
         .drill_down("This endpoint in Overview", "glasshouse-overview", &[("endpoint", "endpoint")]);
         Row::new(&format!("Course of the {budget} budget"), 8)
             .panel(10, burn)

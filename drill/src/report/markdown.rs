@@ -2,27 +2,48 @@
 
 use std::fmt::Write;
 
-use super::{COLUMNS, Report, rows};
+use super::{CONTRACT, NONE, Report, Row, rows};
+use crate::project::kebab_case;
+
+const COLUMNS: [&str; 13] = [
+    "",
+    "scenario",
+    "alert",
+    "severity",
+    "rule",
+    "pending",
+    "firing",
+    "firing, undivided",
+    "delivered",
+    "resolved",
+    "resolved delivered",
+    "undeclared",
+    "evidence",
+];
 
 impl Report {
-    /// The table in Markdown, with an introduction.
+    /// The table in Markdown, with an introduction. Its links lead from the folder `docs`.
     pub fn to_markdown(&self) -> String {
         let mut page = format!(
             "# The drills\n\n\
-             `make drills` wrote this page on the stack {platform} at `SPEED={speed}`: every duration of rules,\n\
-             scrapes, notifications and scenarios is divided by {speed}. The times of pending, firing and delivered count\n\
-             from the start of the scenario; those of resolved and resolved delivered from the end of the fault. Evidence\n\
-             is the telemetry that the runbook refers to and that the drill found. Undeclared are alerts that fired\n\
-             although the catalogue does not list them.\n\n",
+             `make drills` wrote this page on {date}, at commit {commit}, on the stack {platform} with {versions}. It ran\n\
+             at `SPEED={speed}`: every duration of rules, scrapes, notifications and scenarios is divided by {speed}. The times of\n\
+             pending, firing and delivered count from the start of the scenario; those of resolved and resolved delivered from the\n\
+             end of the fault. Undivided, an alert fires about {speed} times as late. An alert links to its runbook. Evidence is the\n\
+             telemetry that the runbook refers to and that the drill found. Undeclared are alerts that fired although the\n\
+             catalogue does not list them.\n\n",
+            date = self.run.date,
+            commit = self.run.commit.as_deref().unwrap_or("unknown"),
             platform = self.platform,
+            versions = self.run.versions.join(" and "),
             speed = self.speed,
         );
         // Writing into a String cannot fail.
-        let _ = writeln!(page, "|  | {} |", COLUMNS.join(" | "));
-        let _ = writeln!(page, "| {} |", ["---"; COLUMNS.len() + 1].join(" | "));
-        for (is_success, row) in rows(self) {
-            let cells: Vec<_> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
-            let _ = writeln!(page, "| {} | {} |", if is_success { "✓" } else { "✗" }, cells.join(" | "));
+        let _ = writeln!(page, "| {} |", COLUMNS.join(" | "));
+        let _ = writeln!(page, "| {} |", ["---"; COLUMNS.len()].join(" | "));
+        for row in rows(self) {
+            let cells = self.cells(row).map(|cell| cell.replace('|', "\\|"));
+            let _ = writeln!(page, "| {} |", cells.join(" | "));
         }
         let problems = self.problems();
         if !problems.is_empty() {
@@ -33,6 +54,35 @@ impl Report {
         }
         page
     }
+
+    fn cells(&self, row: Row<'_>) -> [String; COLUMNS.len()] {
+        let none = || NONE.to_owned();
+        let scenario = match row.outcome.scenario.as_str() {
+            CONTRACT => CONTRACT.to_owned(),
+            name => format!("[{name}](../load-tests/scenarios/{name}.js)"),
+        };
+        let alert =
+            row.alert.map(|alert| format!("[{0}](runbooks/{1}.md)", alert.name, kebab_case(&alert.name)));
+        let rule = row.alert.and_then(|alert| self.rules.get(&alert.name));
+        let file = rule.map(|rule| format!("[{0}](../deploy/prometheus/rules/{0})", rule.file));
+        let undivided = row.alert.and_then(|alert| alert.firing).map(|firing| firing * self.speed.factor());
+        let minutes = |duration: std::time::Duration| format!("{:.1} min", duration.as_secs_f64() / 60.0);
+        [
+            if row.is_success() { "✓" } else { "✗" }.to_owned(),
+            scenario,
+            alert.unwrap_or_else(none),
+            rule.map_or_else(none, |rule| rule.severity.clone()),
+            file.unwrap_or_else(none),
+            row.seconds(|alert| alert.pending),
+            row.seconds(|alert| alert.firing),
+            undivided.map_or_else(none, minutes),
+            row.seconds(|alert| alert.delivered),
+            row.seconds(|alert| alert.resolved),
+            row.seconds(|alert| alert.resolved_delivered),
+            row.undeclared(),
+            row.evidence(),
+        ]
+    }
 }
 
 #[cfg(test)]
@@ -42,12 +92,15 @@ mod tests {
     #[test]
     fn the_page_has_a_row_for_each_alert_and_test() {
         let page = example().to_markdown();
-        assert!(page.contains("the stack of docker-compose.yml at `SPEED=30`"), "{page}");
-        let row = "| ✓ | instance-down | InstanceDown | 1.0 s | 3.0 s | 4.0 s | 2.0 s | 5.0 s | none | metric up == 0 |";
+        let run = "on 2026-11-26, at commit 0123abc, on the stack of docker-compose.yml with Prometheus 3.5.0 and Alertmanager";
+        assert!(page.contains(run), "{page}");
+        let row = "| ✓ | [instance-down](../load-tests/scenarios/instance-down.js) | [InstanceDown](runbooks/instance-down.md) \
+                   | critical | [alerts.yml](../deploy/prometheus/rules/alerts.yml) | 1.0 s | 3.0 s | 1.5 min | 4.0 s | 2.0 s \
+                   | 5.0 s | none | metric up == 0 |";
         assert!(page.contains(row), "{page}");
-        assert!(page.contains("| ✗ | smoke | – |"), "{page}");
+        assert!(page.contains("| ✗ | [smoke](../load-tests/scenarios/smoke.js) | – | – |"), "{page}");
         let columns: Vec<_> =
             page.lines().filter(|line| line.starts_with('|')).map(|line| line.matches('|').count()).collect();
-        assert_eq!(columns, [11; 5], "{page}");
+        assert_eq!(columns, [14; 5], "{page}");
     }
 }

@@ -5,9 +5,16 @@ mod junit;
 mod markdown;
 mod table;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use time::Date;
+
+use crate::rules::AlertRule;
 use crate::speed::Speed;
+
+/// The name of the check of the telemetry contract among the outcomes.
+pub const CONTRACT: &str = "contract";
 
 /// The results of all exercises.
 #[derive(Clone, Debug)]
@@ -16,8 +23,23 @@ pub struct Report {
     pub platform: String,
     /// The divisor of all durations.
     pub speed: Speed,
+    /// When it ran, and with what.
+    pub run: Run,
+    /// The rules of the alerts, by name.
+    pub rules: BTreeMap<String, AlertRule>,
     /// One for each exercise, in order.
     pub outcomes: Vec<Outcome>,
+}
+
+/// When the exercises ran, and with what.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The date in UTC.
+    pub date: Date,
+    /// The commit; `None` outside of a repository.
+    pub commit: Option<String>,
+    /// The servers with their versions, such as `Prometheus 3.5.0`.
+    pub versions: Vec<String>,
 }
 
 /// The result of one exercise.
@@ -90,68 +112,49 @@ impl Outcome {
     }
 }
 
-/// A time in seconds, or a dash for a step that was not reached.
-fn seconds(duration: Option<Duration>) -> String {
-    duration.map_or_else(|| "–".to_owned(), |duration| format!("{:.1} s", duration.as_secs_f64()))
+/// A row of the tables: an alert of an exercise, or an exercise without one.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    outcome: &'a Outcome,
+    alert: Option<&'a AlertOutcome>,
 }
 
-/// The columns of the tables.
-const COLUMNS: [&str; 9] = [
-    "scenario",
-    "alert",
-    "pending",
-    "firing",
-    "delivered",
-    "resolved",
-    "resolved delivered",
-    "undeclared",
-    "evidence",
-];
+/// A cell without a value.
+const NONE: &str = "–";
 
-/// The rows of the tables, and whether each is a success.
-fn rows(report: &Report) -> Vec<(bool, [String; 9])> {
-    let dash = || "–".to_owned();
-    let mut rows = Vec::new();
-    for outcome in &report.outcomes {
-        let undeclared =
-            if outcome.undeclared.is_empty() { "none".to_owned() } else { outcome.undeclared.join(", ") };
-        let is_success = outcome.problems.is_empty() && outcome.undeclared.is_empty();
-        if outcome.alerts.is_empty() {
-            let row = [
-                outcome.scenario.clone(),
-                dash(),
-                dash(),
-                dash(),
-                dash(),
-                dash(),
-                dash(),
-                undeclared,
-                dash(),
-            ];
-            rows.push((is_success, row));
-            continue;
-        }
-        for alert in &outcome.alerts {
-            let found = if alert.evidence_found {
-                alert.evidence.clone()
-            } else {
-                format!("not found: {}", alert.evidence)
-            };
-            let row = [
-                outcome.scenario.clone(),
-                alert.name.clone(),
-                seconds(alert.pending),
-                seconds(alert.firing),
-                seconds(alert.delivered),
-                seconds(alert.resolved),
-                seconds(alert.resolved_delivered),
-                undeclared.clone(),
-                found,
-            ];
-            rows.push((is_success && alert.problems.is_empty(), row));
+/// The rows of the tables.
+fn rows(report: &Report) -> impl Iterator<Item = Row<'_>> {
+    report.outcomes.iter().flat_map(|outcome| {
+        let alerts = outcome.alerts.iter().map(Some);
+        let none = outcome.alerts.is_empty().then_some(None);
+        alerts.chain(none).map(move |alert| Row { outcome, alert })
+    })
+}
+
+impl Row<'_> {
+    fn is_success(self) -> bool {
+        let is_success = self.outcome.problems.is_empty() && self.outcome.undeclared.is_empty();
+        is_success && self.alert.is_none_or(|alert| alert.problems.is_empty())
+    }
+
+    /// A time in seconds.
+    fn seconds(self, step: fn(&AlertOutcome) -> Option<Duration>) -> String {
+        let duration = self.alert.and_then(step);
+        duration.map_or_else(|| NONE.to_owned(), |duration| format!("{:.1} s", duration.as_secs_f64()))
+    }
+
+    fn undeclared(self) -> String {
+        let undeclared = &self.outcome.undeclared;
+        if undeclared.is_empty() { "none".to_owned() } else { undeclared.join(", ") }
+    }
+
+    fn evidence(self) -> String {
+        match self.alert {
+            Some(alert) if alert.evidence_found => alert.evidence.clone(),
+            Some(alert) => format!("not found: {}", alert.evidence),
+            None => NONE.to_owned(),
         }
     }
-    rows
 }
 
 #[cfg(test)]
@@ -189,7 +192,15 @@ pub(crate) mod tests {
         let smoke = Outcome { undeclared: vec!["HighErrorRate".to_owned()], ..outcome("smoke", Vec::new()) };
         let outcomes =
             vec![smoke, outcome("instance-down", vec![proven]), outcome("dependency-down", vec![failed])];
-        Report { platform: "of docker-compose.yml".to_owned(), speed: "30".parse().unwrap(), outcomes }
+        let run = Run {
+            date: time::macros::date!(2026 - 11 - 26),
+            commit: Some("0123abc".to_owned()),
+            versions: vec!["Prometheus 3.5.0".to_owned(), "Alertmanager 0.28.1".to_owned()],
+        };
+        let rule = AlertRule { severity: "critical".to_owned(), file: "alerts.yml".to_owned() };
+        let rules = [("InstanceDown".to_owned(), rule)].into();
+        let (platform, speed) = ("of docker-compose.yml".to_owned(), "30".parse().unwrap());
+        Report { platform, speed, run, rules, outcomes }
     }
 
     #[test]

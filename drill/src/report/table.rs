@@ -2,17 +2,40 @@
 
 use comfy_table::{Table, presets};
 
-use super::{COLUMNS, Report, rows};
+use super::{NONE, Report, rows};
+
+const COLUMNS: [&str; 10] = [
+    "",
+    "scenario",
+    "alert",
+    "pending",
+    "firing",
+    "delivered",
+    "resolved",
+    "resolved delivered",
+    "undeclared",
+    "evidence",
+];
 
 impl Report {
     /// The table, followed by the failures.
     pub fn to_table(&self) -> String {
         let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED);
-        table.set_header([""].into_iter().chain(COLUMNS));
-        for (is_success, row) in rows(self) {
-            let mark = if is_success { "ok" } else { "FAILED" };
-            table.add_row([mark.to_owned()].into_iter().chain(row));
+        table.set_header(COLUMNS);
+        for row in rows(self) {
+            table.add_row([
+                if row.is_success() { "ok" } else { "FAILED" }.to_owned(),
+                row.outcome.scenario.clone(),
+                row.alert.map_or(NONE, |alert| &alert.name).to_owned(),
+                row.seconds(|alert| alert.pending),
+                row.seconds(|alert| alert.firing),
+                row.seconds(|alert| alert.delivered),
+                row.seconds(|alert| alert.resolved),
+                row.seconds(|alert| alert.resolved_delivered),
+                row.undeclared(),
+                row.evidence(),
+            ]);
         }
         let problems = self.problems();
         if problems.is_empty() {
