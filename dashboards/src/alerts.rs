@@ -7,6 +7,7 @@ use glasshouse_drill::catalogue::Catalogue;
 use glasshouse_drill::project::{Project, kebab_case};
 use glasshouse_drill::promql::{Condition, conditions, parse};
 use glasshouse_drill::rules::{Rule, RuleFiles};
+use glasshouse_drill::slo::{Slo, Slos};
 
 use crate::inhibitions::Inhibitions;
 use crate::model::{Alert, Threshold};
@@ -21,10 +22,11 @@ pub struct Alerts {
     alerts: Vec<Alert>,
     series: Series,
     inhibitions: Inhibitions,
+    slos: Slos,
 }
 
 impl Alerts {
-    /// Reads the rules and the catalogue.
+    /// Reads the rules, the objectives and the catalogue.
     ///
     /// # Errors
     /// A file cannot be read or parsed, or an alert is not in the catalogue.
@@ -43,6 +45,7 @@ impl Alerts {
             alerts,
             series: Series::read(project)?,
             inhibitions: Inhibitions::read(&project.alertmanager_config())?,
+            slos: Slos::read(&project.slos())?,
         })
     }
 
@@ -54,6 +57,15 @@ impl Alerts {
     /// The series that rules and dashboards use.
     pub fn series(&self) -> &Series {
         &self.series
+    }
+
+    /// The service level objective with this name.
+    ///
+    /// # Errors
+    /// There is no such objective.
+    pub fn objective(&self, name: &str) -> Result<&Slo> {
+        let found = self.slos.iter().find(|slo| slo.name() == name);
+        found.with_context(|| format!("deploy/slo has no objective {name}"))
     }
 
     /// The left side of the first condition of an alert, in terms of metrics, so that every variable filters it.

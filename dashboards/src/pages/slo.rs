@@ -1,6 +1,7 @@
 //! Service level objectives with their burn rates, and the directory of all alerts.
 
 use anyhow::Result;
+use glasshouse_drill::slo::Slo;
 use serde_json::json;
 
 use super::firing::firing;
@@ -12,9 +13,9 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description =
         "Two objectives over 30 days: 99.9 % of requests succeed, and 99 % take less than 300 ms.";
     let availability =
-        Objective { budget: "Error", kind: "failed", allowed: 0.001, scenario: "error-budget-burn" };
+        Objective { budget: "Error", slo: alerts.objective("availability")?, scenario: "error-budget-burn" };
     let latency =
-        Objective { budget: "Latency", kind: "slow", allowed: 0.01, scenario: "latency-budget-burn" };
+        Objective { budget: "Latency", slo: alerts.objective("latency")?, scenario: "latency-budget-burn" };
     Ok(Dashboard::new("glasshouse-slo", "SLOs & alerts", description)
         .variable(job().selected("glasshouse-api"))
         .row(availability.state("Availability: 99.9 % of requests succeed"))
@@ -42,26 +43,24 @@ const PERIOD: f64 = 30.0 * 86_400.0;
 const BURN_STATES: [(f64, &str); 3] = [(1.0, "yellow"), (6.0, "orange"), (14.4, "red")];
 
 /// A service level objective.
-struct Objective {
+struct Objective<'a> {
     /// The name of its budget, with which the names of its alerts begin.
     budget: &'static str,
-    /// The requests that spend the budget, as recorded series name them.
-    kind: &'static str,
-    /// The ratio of requests that may spend the budget.
-    allowed: f64,
+    /// Its specification.
+    slo: &'a Slo,
     /// The drill that spends it.
     scenario: &'static str,
 }
 
-impl Objective {
+impl Objective<'_> {
     /// The remaining budget as a ratio, negative if it is overspent.
     fn left(&self) -> String {
-        format!("job:http_requests_{}:budget_left30d", self.kind)
+        self.slo.budget_left()
     }
 
     /// The burn rate of a window: 1 spends the budget exactly within the period.
     fn burn(&self, window: &str) -> String {
-        format!("job:http_requests_{}:ratio_rate{window} / {}", self.kind, self.allowed)
+        format!("{} / {}", self.slo.ratio(window), self.slo.budget())
     }
 
     /// Where the objective stands now.
@@ -80,15 +79,15 @@ impl Objective {
         );
         Row::new(title, 4)
             .panel(3, stat(Unit::Ratio, "objective", "The ratio of requests that must not spend the budget within 30 days.")
-                .query(Query::range(format!("vector({})", 1.0 - self.allowed))))
+                .query(Query::range(format!("vector({})", 1.0 - self.slo.budget()))))
             .panel(4, stat(
                 Unit::Ratio,
                 "SLI achieved",
                 "The ratio of good requests of the last 30 days, or since the first data. Red is below the objective.",
             )
-                .query(Query::range(format!("1 - {} * (1 - {left})", self.allowed)))
+                .query(Query::range(format!("1 - {} * (1 - {left})", self.slo.budget())))
                 .decimals(3)
-                .states("red", &[(1.0 - self.allowed, "green")]))
+                .states("red", &[(1.0 - self.slo.budget(), "green")]))
             .panel(4, stat(
                 Unit::Ratio,
                 "budget remaining",
@@ -148,7 +147,7 @@ impl Objective {
         )
         .query(Query::instant(format!(
             "topk(8, ({spent}) / scalar({} * sum(increase(http_requests_total{{endpoint!~\"/health/.*\"}}[$__range]))) > 0)",
-            self.allowed
+            self.slo.budget()
         )).legend("{{endpoint}}"))
         .no_value("Nothing spent")
         .fault_only(self.scenario)

@@ -14,7 +14,7 @@ pub struct Tier {
     pub short: &'static str,
     /// The long window in words.
     pub long_in_words: &'static str,
-    /// What becomes of the 30-day budget at this rate.
+    /// The outcome for the 30-day budget at this rate.
     pub consequence: &'static str,
     /// The least rate of bad requests over the short window, per second: few requests must not make an alert of one failure.
     pub minimum_rate: f64,
