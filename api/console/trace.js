@@ -14,6 +14,7 @@ const COMMON_FIELDS = new Set(['timestamp', 'level', 'message', 'target', 'trace
 const section = find('trace');
 let process = {};
 let shown = null; // the trace
+let view = null; // its elements
 let openedAt = 0;
 let selectedSpan = null;
 let tab = 'log';
@@ -44,16 +45,51 @@ async function load(id) {
     if (!isSame) show();
   } catch (error) {
     if (shown?.trace_id === id) return;
+    shown = null;
+    view = null;
     section.replaceChildren(h('p', { class: 'empty' }, error.message));
   }
 }
 
+/** Shows the trace. While it grows, its elements stay the same: one that is replaced under the pointer would lose its click. */
 function show() {
   const rows = tree(shown.spans);
   const request = rows.find(({ span }) => span.kind === 'server') ?? rows[0];
-  const focused = document.activeElement?.dataset?.span;
-  section.replaceChildren(head(request), legend(rows), waterfall(rows), ...panels(rows, request));
-  if (focused) section.querySelector(`[data-span="${focused}"]`)?.focus();
+  if (view?.id !== shown.trace_id) {
+    view = elements(shown.trace_id);
+    section.replaceChildren(view.head, view.legend, view.list, view.tabs, view.panel);
+  }
+  view.head.replaceChildren(...head(request));
+  view.legend.replaceChildren(...legend(rows));
+  showWaterfall(rows);
+  showTab(rows, request);
+}
+
+/** The elements of a trace. */
+function elements(id) {
+  const list = h('ol', { class: 'waterfall', 'aria-label': 'Waterfall of the trace' });
+  arrowKeys(list, 'button');
+  const buttons = Object.keys(TABS).map((name) => h('button', {
+    type: 'button',
+    role: 'tab',
+    id: `tab-${name}`,
+    'aria-controls': 'trace-panel',
+    onclick: () => {
+      tab = name;
+      show();
+    },
+  }));
+  const tabs = h('div', { role: 'tablist', 'aria-label': 'Of this trace' }, buttons);
+  arrowKeys(tabs, 'button');
+  return {
+    id,
+    head: h('div', { class: 'head' }),
+    legend: h('p', { class: 'legend', 'aria-hidden': 'true' }),
+    list,
+    spans: new Map(), // the elements of each span
+    tabs,
+    panel: h('div', { role: 'tabpanel', id: 'trace-panel', tabIndex: 0 }),
+  };
 }
 
 /** The spans, each after its parent, with their depth and component. */
@@ -84,18 +120,19 @@ function head(request) {
   const attributes = request?.span.attributes ?? {};
   const status = attributes['http.response.status_code'];
   const state = status >= 500 ? 'bad' : status >= 400 ? 'warn' : 'ok';
-  return h('div', { class: 'head' },
+  return [
     h('h2', {}, request?.span.name ?? 'Trace'),
-    status && h('span', { class: state }, String(status)),
+    ...(status ? [h('span', { class: state }, String(status))] : []),
     h('code', { title: shown.trace_id }, short(shown.trace_id)),
     h('span', { class: 'grow' }),
-    h('small', {}, `${shown.spans.length} spans · ${shown.records.length} log records${shown.omitted ? ` · ${shown.omitted} more` : ''}`));
+    h('small', {}, `${shown.spans.length} spans · ${shown.records.length} log records${shown.omitted ? ` · ${shown.omitted} more` : ''}`),
+  ];
 }
 
 function legend(rows) {
   const used = new Set(rows.map((row) => row.component));
   const entries = Object.entries(COMPONENTS).filter(([name]) => used.has(name));
-  return h('p', { class: 'legend', 'aria-hidden': 'true' }, entries.map(([name, text]) => h('span', {}, h('i', { class: name }), text)));
+  return entries.map(([name, text]) => h('span', {}, h('i', { class: name }), text));
 }
 
 /**
@@ -123,34 +160,48 @@ function axis(spans) {
   };
 }
 
-function waterfall(rows) {
+function showWaterfall(rows) {
   const x = axis(rows.map((row) => row.span));
-  const list = h('ol', { class: 'waterfall', 'aria-label': 'Waterfall of the trace' });
-  for (const { span, parent, depth, component } of rows) {
+  const items = rows.flatMap((row) => {
+    const { span, parent, component } = row;
+    const item = spanItem(row, [x(span.start_us), x(span.start_us + span.duration_us)]);
     const later = parent ? span.start_us - (parent.span.start_us + parent.span.duration_us) : 0;
-    if (later > 1000) {
-      list.append(h('li', { class: 'gap' }, `${duration(later)} later${component === 'worker' ? ', in the worker' : ''}`));
-    }
-    const bar = h('i');
-    const [from, to] = [x(span.start_us), x(span.start_us + span.duration_us)];
-    bar.style.left = `${from * 100}%`;
-    bar.style.width = `${Math.max(0, to - from) * 100}%`;
-    const name = h('span', { class: 'name', title: span.name }, labelOf(span));
-    name.style.paddingLeft = `${Math.min(depth, 8) * 12}px`;
-    list.append(h('li', { class: span.failed ? 'failed' : '' },
-      h('button', {
-        type: 'button',
-        tabIndex: span === rows[0].span ? 0 : -1,
-        'aria-pressed': String(selectedSpan === span.span_id),
-        'data-span': span.span_id,
-        onclick: () => selectSpan(span.span_id),
-      },
-      name,
-      h('span', { class: `bar ${component}` }, bar, h('span', { class: 'hidden' }, `, ${COMPONENTS[component]}, level ${depth + 1}${span.failed ? ', failed' : ''}, `)),
-      h('span', { class: 'ms' }, ms(span.duration_us), h('span', { class: 'hidden' }, ' ms')))));
-  }
-  arrowKeys(list, 'button');
-  return list;
+    if (later <= 1000) return [item];
+    return [h('li', { class: 'gap' }, `${duration(later)} later${component === 'worker' ? ', in the worker' : ''}`), item];
+  });
+  const wanted = new Set(items);
+  for (const item of [...view.list.children]) if (!wanted.has(item)) item.remove();
+  // What is listed already is not moved: spans are only added.
+  items.forEach((item, index) => {
+    const at = view.list.children[index] ?? null;
+    if (at !== item) view.list.insertBefore(item, at);
+  });
+  if (!view.list.querySelector('[tabindex="0"]')) view.list.querySelector('button')?.setAttribute('tabindex', 0);
+}
+
+/** The item of a span, with its bar at these positions of the axis. */
+function spanItem({ span, depth, component }, [from, to]) {
+  if (!view.spans.has(span.span_id)) view.spans.set(span.span_id, newSpanItem(span));
+  const { item, button, bar, track, about, name, took } = view.spans.get(span.span_id);
+  item.className = span.failed ? 'failed' : '';
+  button.setAttribute('aria-pressed', String(selectedSpan === span.span_id));
+  name.style.paddingLeft = `${Math.min(depth, 8) * 12}px`;
+  track.className = `bar ${component}`;
+  bar.style.left = `${from * 100}%`;
+  bar.style.width = `${Math.max(0, to - from) * 100}%`;
+  about.textContent = `, ${COMPONENTS[component]}, level ${depth + 1}${span.failed ? ', failed' : ''}, `;
+  took.firstChild.textContent = ms(span.duration_us);
+  return item;
+}
+
+function newSpanItem(span) {
+  const name = h('span', { class: 'name', title: span.name }, labelOf(span));
+  const [bar, about] = [h('i'), h('span', { class: 'hidden' })];
+  const track = h('span', {}, bar, about);
+  const took = h('span', { class: 'ms' }, ms(span.duration_us), h('span', { class: 'hidden' }, ' ms'));
+  const onclick = () => selectSpan(span.span_id);
+  const button = h('button', { type: 'button', tabIndex: -1, 'data-span': span.span_id, onclick }, name, track, took);
+  return { item: h('li', {}, button), button, bar, track, about, name, took };
 }
 
 /** What a span is called: a statement with its table, all others by their names. */
@@ -165,31 +216,29 @@ function selectSpan(id) {
   show();
 }
 
-function panels(rows, request) {
-  const statements = rows.filter(({ span }) => span.attributes['db.query.text']);
-  const tabs = [
-    ['log', `Log ${shown.records.length}`, () => logPanel()],
-    ['sql', `SQL ${statements.length}`, () => sqlPanel(statements, rows)],
-    ['attributes', 'Attributes', () => attributesPanel(rows, request)],
-    ['flame', 'Flame graph', () => flamePanel(request)],
-    ['moved', 'What moved', () => movedPanel()],
-  ];
-  const [, , content] = tabs.find(([name]) => name === tab);
-  const list = h('div', { role: 'tablist', 'aria-label': 'Of this trace' }, tabs.map(([name, text]) => h('button', {
-    type: 'button',
-    role: 'tab',
-    id: `tab-${name}`,
-    'aria-controls': 'trace-panel',
-    'aria-selected': String(name === tab),
-    tabIndex: name === tab ? 0 : -1,
-    onclick: () => {
-      tab = name;
-      show();
-      find(`tab-${name}`).focus();
-    },
-  }, text)));
-  arrowKeys(list, 'button');
-  return [list, h('div', { role: 'tabpanel', id: 'trace-panel', tabIndex: 0, 'aria-labelledby': `tab-${tab}` }, content())];
+/** The tabs: their titles, and their contents. */
+const TABS = {
+  log: [() => `Log ${shown.records.length}`, () => logPanel()],
+  sql: [(rows) => `SQL ${statementsOf(rows).length}`, (rows) => sqlPanel(statementsOf(rows), rows)],
+  attributes: [() => 'Attributes', attributesPanel],
+  flame: [() => 'Flame graph', (rows, request) => flamePanel(request)],
+  moved: [() => 'What moved', () => movedPanel()],
+};
+
+function statementsOf(rows) {
+  return rows.filter(({ span }) => span.attributes['db.query.text']);
+}
+
+function showTab(rows, request) {
+  [...view.tabs.children].forEach((button, index) => {
+    const [name, [title]] = Object.entries(TABS)[index];
+    button.textContent = title(rows);
+    button.setAttribute('aria-selected', String(name === tab));
+    button.tabIndex = name === tab ? 0 : -1;
+  });
+  view.panel.setAttribute('aria-labelledby', `tab-${tab}`);
+  const content = TABS[tab][1](rows, request);
+  if (view.panel.firstChild !== content) view.panel.replaceChildren(content);
 }
 
 function logPanel() {

@@ -25,7 +25,7 @@ export function update({ point, window }) {
   find('tiles').replaceChildren(
     tile('rate', 'Request rate', null, [number(all.rate), ' ', unit('req/s')], [line((p) => p.rate, 'var(--accent)')]),
     tile('errors', 'Error ratio', 'threshold 5 %', [percent(all.error_ratio), ' ', unit('%')],
-      [line((p) => p.error_ratio ?? 0, isFailing ? 'var(--bad)' : 'var(--ok)')],
+      [line((p) => p.error_ratio ?? 0, 'var(--ok)')],
       { isBad: isFailing, threshold: ERROR_THRESHOLD, atLeast: 2 * ERROR_THRESHOLD }),
     tile('latency', 'Latency', 'p50 / p95 / p99', latency(all),
       [line((p) => p.p99, 'var(--warn)'), line((p) => p.p95, 'var(--accent)'), line((p) => p.p50, 'var(--ok)')]),
@@ -67,13 +67,22 @@ function sparkline(lines, threshold, atLeast) {
   const x = (index) => ((span - points.length + index) / (span - 1)) * 300;
   const y = (value) => 37 - (value / top) * 35;
   const graph = svg('svg', { viewBox: '0 0 300 38', preserveAspectRatio: 'none', 'aria-hidden': 'true' });
+  const draw = (path, color, extra = {}) => {
+    if (lines.length === 1) {
+      graph.append(svg('path', { d: `${path}L300 38L${x(0).toFixed(1)} 38Z`, fill: color, 'fill-opacity': '.12', ...extra }));
+    }
+    graph.append(svg('path', { d: path, fill: 'none', stroke: color, 'stroke-width': '1.6', 'vector-effect': 'non-scaling-stroke', 'stroke-linejoin': 'round', ...extra }));
+  };
   lines.forEach(({ color }, at) => {
     if (points.length < 2) return;
     const path = values[at].map((value, index) => `${index ? 'L' : 'M'}${x(index).toFixed(1)} ${y(value).toFixed(1)}`).join('');
-    if (lines.length === 1) {
-      graph.append(svg('path', { d: `${path}L300 38L${x(0).toFixed(1)} 38Z`, fill: color, 'fill-opacity': '.12' }));
+    draw(path, color);
+    // What is above the threshold, in red over it.
+    if (threshold && values[at].some((value) => value > threshold)) {
+      const above = svg('rect', { x: 0, y: 0, width: 300, height: y(threshold).toFixed(1) });
+      graph.append(svg('clipPath', { id: 'above-threshold' }, above));
+      draw(path, 'var(--bad)', { class: 'above', 'clip-path': 'url(#above-threshold)' });
     }
-    graph.append(svg('path', { d: path, fill: 'none', stroke: color, 'stroke-width': '1.6', 'vector-effect': 'non-scaling-stroke', 'stroke-linejoin': 'round' }));
   });
   if (threshold) {
     const d = `M0 ${y(threshold).toFixed(1)}H300`;

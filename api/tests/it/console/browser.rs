@@ -100,6 +100,58 @@ async fn a_person_sees_a_request_opens_it_and_breaks_something() {
     assert_eq!(browser.errors().await, Vec::<Value>::new());
 }
 
+/// A click on a span counts also if the trace grows between the press and the release of the button.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_click_on_a_trace_that_grows_is_not_lost() {
+    let demo = Demo::start(&["demo"], &[]).await;
+    let browser = Browser::start().await;
+    browser.set_screen(WIDE).await;
+    open(&browser, &demo).await;
+    let stall = json!({ "stalled_outbox": { "seconds": 300 } });
+    demo.management.send(Method::PUT, "/faults", Some(stall)).await.expect(200);
+    let row = row_of(&order(&demo).await);
+    browser.until("the order is listed", &format!("document.querySelector('{row}') !== null")).await;
+    browser.click(&format!("{row} button")).await;
+    let names = "[...document.querySelectorAll('#trace .waterfall .name')].map((name) => name.textContent)";
+    browser.until("the trace is open", &format!("{names}.includes('settle')")).await;
+
+    let span = "#trace .waterfall li:nth-child(2) button";
+    browser.hold(span).await;
+    demo.management.send(Method::DELETE, "/faults", None).await.expect(204);
+    browser.until("the trace has grown", &format!("{names}.includes('send_confirmation')")).await;
+    browser.let_go().await;
+    let pressed = format!("document.querySelector('{span}').getAttribute('aria-pressed') === 'true'");
+    browser.until("the span is selected", &pressed).await;
+    let tab = "document.querySelector('#tab-attributes').getAttribute('aria-selected') === 'true'";
+    browser.until("its attributes are shown", tab).await;
+    assert_eq!(browser.errors().await, Vec::<Value>::new());
+}
+
+/// The graph of the error ratio is red where it is above the threshold of the alert.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_error_ratio_is_red_above_the_threshold() {
+    let demo = Demo::start(&["demo", "--traffic"], &[]).await;
+    let browser = Browser::start().await;
+    open(&browser, &demo).await;
+    let graph = "[...document.querySelectorAll('[data-tile=errors] svg path')]";
+    let drawn = format!("{graph}.filter((path) => path.getAttribute('fill') === 'none')");
+    browser.until("there is a graph", &format!("{drawn}.length === 1")).await;
+    assert_eq!(browser.evaluate(&format!("{drawn}[0].getAttribute('stroke')")).await, "var(--ok)");
+    let all_fail = json!({ "errors": { "seconds": 300 } });
+    demo.management.send(Method::PUT, "/faults", Some(all_fail)).await.expect(200);
+    browser.until("a part of it is red", &format!("{drawn}.length === 2")).await;
+    let red = format!("(({{ stroke, clipPath }}) => [stroke, clipPath])(getComputedStyle({drawn}[1]))");
+    let red = browser.evaluate(&red).await;
+    let bad = "getComputedStyle(document.querySelector('[data-fault=errors]').closest('li').querySelector('.bad')).color";
+    browser
+        .until(
+            "the switch is on",
+            "document.querySelector('[data-fault=errors]').getAttribute('aria-checked') === 'true'",
+        )
+        .await;
+    assert_eq!(red, json!([browser.evaluate(bad).await, "url(\"#above-threshold\")"]));
+}
+
 /// How long a request takes from its end to its row, as the page measures it itself. The bound is that of the promise, with the
 /// best of some tries: the machine may be busy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -191,7 +243,7 @@ async fn the_pictures_of_the_readme_can_be_made() {
         browser.click("[data-fault=errors]").await;
         tokio::time::sleep(std::time::Duration::from_secs(12)).await;
     }
-    for (name, screen) in [("console-dark", DARK), ("console-light", WIDE)] {
+    for (name, screen) in [("console-dark", DARK), ("console-light", WIDE), ("console-phone", PHONE)] {
         browser.set_screen(screen).await;
         let trace = order_that_succeeds(&demo).await;
         let row = row_of(&trace);

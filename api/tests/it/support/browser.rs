@@ -132,10 +132,25 @@ impl Browser {
         error.is_none()
     }
 
+    /// Presses the button of the pointer on the first element that the selector matches, and holds it.
+    pub(crate) async fn hold(&self, selector: &str) {
+        let found = self.command("element", json!({ "using": "css selector", "value": selector })).await;
+        let there = json!({ "type": "pointerMove", "duration": 0, "x": 0, "y": 0, "origin": found });
+        self.point(json!([there, { "type": "pointerDown", "button": 0 }])).await;
+    }
+
+    /// Releases the button of the pointer.
+    pub(crate) async fn let_go(&self) {
+        self.point(json!([{ "type": "pointerUp", "button": 0 }])).await;
+    }
+
     /// Moves the pointer away from what it is over.
     pub(crate) async fn leave(&self) {
-        let away = json!({ "type": "pointerMove", "duration": 0, "x": 1, "y": 1 });
-        let pointer = json!({ "type": "pointer", "id": "mouse", "actions": [away] });
+        self.point(json!([{ "type": "pointerMove", "duration": 0, "x": 1, "y": 1 }])).await;
+    }
+
+    async fn point(&self, actions: Value) {
+        let pointer = json!({ "type": "pointer", "id": "mouse", "actions": actions });
         self.command("actions", json!({ "actions": [pointer] })).await;
     }
 
