@@ -12,15 +12,25 @@ use glasshouse_infra::clock;
 use glasshouse_infra::db::{Directory, Seeder, TenantStore};
 use glasshouse_infra::passwords::Argon2Hasher;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 /// The password of every demo user. It is not a secret: the demo's data is public.
 pub(crate) const PASSWORD: &str = "demo-password";
+
+/// The demo's Acme, for the examples of the documentation.
+pub(crate) const ACME: &DemoTenant = &TENANTS[0];
+
+/// The SKU of a product of Acme.
+pub(crate) const BLUE_MUG: &str = "MUG-BLUE";
 
 /// A tenant of the demo.
 pub(crate) struct DemoTenant {
     pub(crate) slug: &'static str,
     name: &'static str,
     plan: Plan,
+    /// Where its ids begin: they are the same in every demo, so that examples work.
+    ids: u64,
+    /// SKU, name and price in cents.
     products: &'static [(&'static str, &'static str, i64)],
 }
 
@@ -30,22 +40,25 @@ pub(crate) const TENANTS: [DemoTenant; 3] = [
         slug: "acme",
         name: "Acme Corporation",
         plan: Plan::Pro,
+        ids: 0x1000,
         products: &[
             ("ANVIL-50", "Anvil, 50 kg", 19_900),
             ("ROCKET-1", "Rocket skates", 49_900),
-            ("MUG-BLUE", "Blue mug", 1_250),
+            (BLUE_MUG, "Blue mug", 1_250),
         ],
     },
     DemoTenant {
         slug: "globex",
         name: "Globex",
         plan: Plan::Free,
+        ids: 0x2000,
         products: &[("LASER-9", "Laser pointer", 2_900), ("HAMMOCK", "Hammock", 8_500)],
     },
     DemoTenant {
         slug: "initech",
         name: "Initech",
         plan: Plan::Enterprise,
+        ids: 0x3000,
         products: &[("STAPLER", "Red stapler", 1_990), ("COVER", "Report cover", 150)],
     },
 ];
@@ -56,6 +69,18 @@ impl DemoTenant {
     /// The address of the user with this role.
     pub(crate) fn email(&self, role: Role) -> String {
         email(self.slug, role)
+    }
+
+    /// The id of the user with this role.
+    pub(crate) fn user_id(&self, role: Role) -> Uuid {
+        let number = Role::ALL.iter().position(|one| *one == role).unwrap_or_default();
+        fixed_id(self.ids + number as u64)
+    }
+
+    /// The id of the product with this SKU, if it has one.
+    pub(crate) fn product_id(&self, sku: &str) -> Option<Uuid> {
+        let number = self.products.iter().position(|(one, ..)| *one == sku)?;
+        Some(fixed_id(self.ids + 0x100 + number as u64))
     }
 
     /// Adds the tenant with its users and products, unless it exists.
@@ -74,13 +99,15 @@ impl DemoTenant {
             store.add_user(&self.user(role, now)?, &hash).await?;
         }
         for (sku, name, cents) in self.products {
-            store.add_product(&product(sku, name, *cents, now)?).await?;
+            let mut product = product(sku, name, *cents, now)?;
+            product.id = self.product_id(sku).map_or(product.id, ProductId::from);
+            store.add_product(&product).await?;
         }
         Ok(())
     }
 
     fn user(&self, role: Role, created_at: OffsetDateTime) -> anyhow::Result<User> {
-        let (id, email) = (UserId::new(), Email::parse(&self.email(role))?);
+        let (id, email) = (UserId::from(self.user_id(role)), Email::parse(&self.email(role))?);
         let sessions = SessionGeneration::FIRST;
         Ok(User { id, email, role, active: true, sessions, version: 1, created_at })
     }
@@ -98,6 +125,13 @@ impl DemoTenant {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// A UUIDv7 of the beginning of 2026, which sorts by its number.
+fn fixed_id(number: u64) -> Uuid {
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&number.to_be_bytes());
+    uuid::Builder::from_unix_timestamp_millis(1_767_225_600_000, &random).into_uuid()
 }
 
 /// The address of the user of this tenant with this role.

@@ -37,6 +37,7 @@ mod encodings;
 mod environment;
 mod error_codes;
 mod errors;
+mod examples;
 mod faults;
 mod forwarded;
 mod full_disk;

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::Demo;
+use super::{Demo, free_address};
 use crate::support::{Backend, Process, Settings, TestApp, eventually};
 
 /// The rules of the stack, evaluated by a real Prometheus that scrapes the demo as `deploy/prometheus/demo.yml` says.
@@ -64,9 +64,4 @@ async fn an_unavailable_prometheus_is_reported() {
         let text = app.management().get(path).await.expect(200).to_string();
         assert!(!text.contains("hunter2") && !text.contains("operator"), "{path}: {text}");
     }
-}
-
-/// An address that nothing listens on.
-fn free_address() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }

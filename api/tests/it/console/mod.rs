@@ -31,12 +31,19 @@ const ROUTES: [(&str, &str, Option<&str>); 14] = [
     ("POST", "/console/demo/repetitions", Some(r#"{"operation":"GET /v1/products","seconds":1}"#)),
 ];
 
+/// An address that nothing listens on.
+pub(crate) fn free_address() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
 /// The demo as a process of its own, whose telemetry is real.
 pub(crate) struct Demo {
     pub(crate) process: Process,
     pub(crate) api: Client,
     pub(crate) management: Client,
-    _data: tempfile::TempDir,
+    /// The payment-gateway simulator.
+    pub(crate) gateway: Client,
+    pub(crate) data: tempfile::TempDir,
 }
 
 impl Demo {
@@ -47,7 +54,8 @@ impl Demo {
         let mut process = Process::start(arguments, &settings);
         let api = process.client("http_addr").await;
         let management = process.client("management_addr").await;
-        Self { process, api, management, _data: data }
+        let gateway = process.client("gateway_addr").await;
+        Self { process, api, management, gateway, data }
     }
 
     /// The address of the API.

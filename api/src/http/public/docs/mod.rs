@@ -1,5 +1,6 @@
 //! The documentation: the OpenAPI document at `/openapi.json`, and Swagger UI at `/docs/`.
 
+mod examples;
 mod links;
 mod openapi;
 

@@ -13,6 +13,7 @@ use utoipa_actix_web::AppExt;
 
 use super::super::extract::{IdempotencyHeader, IfMatch};
 use super::super::v1;
+use super::examples::describe_examples;
 use super::links::describe_links;
 use crate::config::Limits;
 
@@ -21,14 +22,7 @@ pub const OPENAPI_PATH: &str = "/openapi.json";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
-    info(
-        title = "Glasshouse",
-        description = "A multi-tenant SaaS backend: users, products, orders and payments. Log in with \
-                       `POST /v1/auth/login` and send the token as `Authorization: Bearer TOKEN`. Every endpoint \
-                       responds to errors with RFC 9457 problem documents. A method that is not listed for a path \
-                       gets 405 with the header `Allow`. Limits of length apply to texts in Unicode Normalization \
-                       Form C."
-    ),
+    info(title = "Glasshouse", description = include_str!("overview.md")),
     servers((url = "/", description = "The server that this document comes from"))
 )]
 struct Description;
@@ -52,6 +46,7 @@ pub fn openapi_for(limits: &Limits) -> OpenApi {
         describe_errors(path, operation);
         describe_headers(operation);
         describe_links(operation);
+        describe_examples(path, operation);
         // An empty list says that the operation needs no login; without one, the document says nothing.
         operation.security.get_or_insert_default();
     }

@@ -46,6 +46,9 @@ pub(super) struct TokenBody {
 }
 
 /// Log in: an access token for a user of a tenant.
+///
+/// The same 401 for an unknown tenant, an unknown address and a wrong password. There is no refresh token: log in again when the
+/// token has expired. A change or reset of the password ends all tokens of the user.
 #[utoipa::path(
     tag = "auth",
     responses(

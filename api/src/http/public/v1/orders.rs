@@ -123,6 +123,11 @@ impl PlaceOrderBody {
 }
 
 /// Place an order and pay for it.
+///
+/// Reserves the stock, charges the payment, and settles both. If a product is out of stock, nothing is stored or charged (409).
+/// A declined payment is 201 with `payment_failed`, and its stock is available again. If the payment gateway does not decide in
+/// time, the response is 202 and the order is `pending`: poll it, it is settled in the background. Repeat a request without a
+/// response with the same `Idempotency-Key`: the order is placed and charged once.
 #[utoipa::path(
     tag = "orders", security(("bearer" = [])),
     params(IdempotencyHeader),
@@ -177,6 +182,8 @@ impl OrdersQuery {
 }
 
 /// List the orders of the tenant, newest first.
+///
+/// `next_cursor` is the `cursor` of the next page, with the same `status`.
 #[utoipa::path(
     tag = "orders", security(("bearer" = [])), params(PageQuery, OrdersQuery),
     responses((status = 200, description = "A page of orders", body = List<OrderBody>))
@@ -204,6 +211,9 @@ pub(super) async fn show_order(caller: Caller, id: web::Path<Uuid>) -> Result<we
 }
 
 /// Cancel a pending order: one of your own, or as an admin any order of the tenant.
+///
+/// The stock is available again at once. If the payment gateway has charged the payment all the same, or still does, it is voided
+/// or refunded in the background. An order that is paid is not cancelled but refunded.
 #[utoipa::path(
     tag = "orders", security(("bearer" = [])),
     params(("id" = Uuid, Path), IdempotencyHeader),

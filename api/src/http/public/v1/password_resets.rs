@@ -58,7 +58,9 @@ impl PasswordResetBody {
 
 /// Request a password reset: a token is sent to the address, if it belongs to a user of the tenant.
 ///
-/// The token can be used once, within 30 minutes.
+/// The token can be used once, within 30 minutes, until the password changes in another way. The response is the same for every
+/// address, and as fast, so that nobody learns who is a user. In the demo the message is a file in `glasshouse-data/mail`; the token is
+/// its last line.
 #[utoipa::path(
     tag = "auth",
     responses(
@@ -85,6 +87,8 @@ pub(super) async fn request_password_reset(
 }
 
 /// Reset a password with the token that was sent. It ends all sessions of the user: log in again.
+///
+/// The example has a token of the right form, which is rejected with 403: replace it by the one of the message.
 #[utoipa::path(
     tag = "auth",
     responses(

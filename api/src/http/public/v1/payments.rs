@@ -52,6 +52,9 @@ impl From<&Payment> for PaymentBody {
 }
 
 /// Refund a payment (admin).
+///
+/// Returns the whole amount, and the order becomes `refunded`. If the payment gateway does not confirm in time, the response is
+/// 202: the refund is completed in the background. It moves no stock: add what comes back when it has arrived.
 #[utoipa::path(
     tag = "payments", security(("bearer" = [])),
     params(("id" = Uuid, Path), IdempotencyHeader),

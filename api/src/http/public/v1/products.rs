@@ -209,6 +209,9 @@ pub(super) async fn show_product(caller: Caller, id: web::Path<Uuid>) -> Result<
 }
 
 /// Change a product's name or price (admin).
+///
+/// Orders keep the name and the price of the time when they were placed. Send the `ETag` of the product as `If-Match`; after 412,
+/// read the product again.
 #[utoipa::path(
     tag = "products", security(("bearer" = [])),
     params(("id" = Uuid, Path), IfMatch),
@@ -245,6 +248,9 @@ pub(super) async fn archive_product(
 }
 
 /// Add or remove stock of a product (admin).
+///
+/// `delta` is added to what there is at the time of the request, so two movements at once are both counted. The same
+/// `Idempotency-Key` moves the stock once.
 #[utoipa::path(
     tag = "products", security(("bearer" = [])),
     params(("id" = Uuid, Path), IdempotencyHeader),
