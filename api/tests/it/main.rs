@@ -90,5 +90,6 @@ mod trace_context;
 mod traces;
 mod users;
 mod values;
+mod walk;
 mod wiring;
 mod zombies;

@@ -121,6 +121,11 @@ impl Process {
         self.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
 
+    /// Whether it has exited.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits until it has exited.
     pub(crate) async fn ends(mut self) -> Ended {
         let status = eventually("the process ends", async || self.child.try_wait().unwrap()).await;
