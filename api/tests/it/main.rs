@@ -92,4 +92,5 @@ mod users;
 mod values;
 mod walk;
 mod wiring;
+mod workflows;
 mod zombies;
