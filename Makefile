@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test chaos fuzz trace-context bench-telemetry exhaustion overload lint lint-format lint-clippy lint-docs alerting \
-	drills drill drill-stack drill-program slo deny openapi openapi-lint schemathesis contract dashboards mixin dashboards-lint \
+	drills drill drill-stack stack-native drill-program slo deny openapi openapi-lint schemathesis contract dashboards mixin dashboards-lint \
 	dashboards-check follow-a-trace \
 	stack clean-stack
 
@@ -20,6 +20,7 @@ test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 	scripts/install-chaos-tools
 	cargo test --locked --workspace --test short
 	scripts/install-browser
+	scripts/install-walk-tools
 	scripts/with-test-services cargo test --locked --workspace --test it
 
 trace-context: ## Run the cases of the W3C Trace Context test suite (part of `test`)
@@ -124,7 +125,7 @@ SPEED ?= 30
 DRILL_PAGE ?= target/drills.md
 
 # Drills run on containers if Docker is available, and otherwise on processes; DRILL_ON=compose or native overrides it.
-WITH_DRILL_TOOLS := SPEED=$(SPEED) scripts/with-drill-tools
+WITH_DRILL_TOOLS = SPEED=$(SPEED) scripts/with-drill-tools
 
 drills: drill-program ## Prove that every alert fires, is delivered and resolves; and that drills detect a broken one
 	$(WITH_DRILL_TOOLS) target/debug/drill all --junit target/drills.xml --json target/drills.json --markdown $(DRILL_PAGE)
@@ -134,6 +135,11 @@ drill: drill-program ## Prove one alert: make drill NAME=HighErrorRate
 	$(WITH_DRILL_TOOLS) target/debug/drill run $(NAME)
 
 drill-stack: drill-program ## Run the stack of the drills until Ctrl-C
+	$(WITH_DRILL_TOOLS) target/debug/drill stack
+
+stack-native: export DRILL_ON := native
+stack-native: SPEED := 10
+stack-native: drill-program ## Run the stack without Docker until Ctrl-C: Postgres, Redis, Prometheus, Alertmanager and the service
 	$(WITH_DRILL_TOOLS) target/debug/drill stack
 
 # Built together with the tests of `drills`: test dependencies enable more features, and a separate build would compile

@@ -8,6 +8,17 @@
 //!
 //! Of `glasshouse-drill` it uses what reads the repository (project, catalogue, rules, PromQL, data sources), and nothing
 //! that runs a stack.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+//! let files = glasshouse_dashboards::files(root)?;
+//! assert!(files.iter().any(|(path, _)| path.ends_with("grafana/dashboards/glasshouse-overview.json")));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod alerts;
 pub mod export;

@@ -4,6 +4,21 @@
 //! time as an argument. A use case that has rules (sign-up, login, checkout, settlement, refund) is a
 //! function over *ports*: traits that the `infra` crate implements. Each method of a port is one atomic
 //! operation.
+//!
+//! Start reading at [`checkout`]. The rules are plain functions, such as what becomes of an order when a charge succeeds after it
+//! was cancelled:
+//!
+//! ```
+//! use glasshouse_domain::order::OrderState;
+//! use glasshouse_domain::payment::{ChargeOutcome, PaymentState};
+//! use glasshouse_domain::settlement::Settlement;
+//!
+//! let settlement =
+//!     Settlement::decide(PaymentState::Pending, OrderState::Cancelled, &ChargeOutcome::Succeeded);
+//! assert_eq!(settlement, Settlement::PaidTooLate);
+//! assert_eq!(settlement.payment_state(), Some(PaymentState::Succeeded));
+//! assert!(settlement.requires_refund());
+//! ```
 
 pub mod cancel;
 pub mod checkout;

@@ -7,6 +7,13 @@
 //! - [`targets`]: the targets, one module for each parser. **Start reading here.**
 //! - `tests/parsers.rs` runs each on its seeds and on random mutations of them, from a fixed seed: part of `make test`.
 //! - [`campaign`]: runs each under libFuzzer, guided by coverage, for as long as you like: `make fuzz`.
+//!
+//! ```
+//! use glasshouse_fuzz::targets;
+//!
+//! let cursor = targets::ALL.iter().find(|target| target.name == "cursor").unwrap();
+//! (cursor.run)(b"anything at all");
+//! ```
 
 #![allow(
     clippy::expect_used,

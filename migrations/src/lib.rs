@@ -2,6 +2,17 @@
 //!
 //! Migrations follow expand and contract: the previous version of the service must run on the schema of the next
 //! one. A breaking change is split into two migrations, with a release between them.
+//!
+//! ```
+//! use glasshouse_migrations::{Migrator, apply, connect};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), glasshouse_migrations::DbErr> {
+//! let database = connect("sqlite::memory:").await?;
+//! apply::<Migrator>(&database, None, |error| eprintln!("waiting for a lock: {error}")).await?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod apply;
 mod m0001_tables;

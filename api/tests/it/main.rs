@@ -66,6 +66,7 @@ mod products;
 mod profiles;
 mod rate_limit;
 mod read_only_file;
+mod readme;
 mod redelivery;
 mod redis_connections;
 mod reports;
