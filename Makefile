@@ -14,13 +14,15 @@ demo: ## Run everything in one process, on SQLite; needs a Rust toolchain and a 
 
 test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 	scripts/install-check-tools target/check-tools
-	cargo test --locked --workspace --lib --bins --test catalogue --test dashboards --test model --test parsers --test shop --test stack
+	cargo test --locked --workspace --lib --bins --test catalogue --test command_line --test dashboards --test model --test parsers \
+		--test shop --test stack
 	cargo test --locked --workspace --doc
 	cargo test --locked --workspace --test it --no-run
 	scripts/install-chaos-tools
 	cargo test --locked --workspace --test short
 	scripts/install-browser
 	scripts/install-walk-tools
+	scripts/with-test-services cargo test --locked --workspace --test recipes -- --include-ignored
 	scripts/with-test-services cargo test --locked --workspace --test it
 
 trace-context: ## Run the cases of the W3C Trace Context test suite (part of `test`)
@@ -129,7 +131,7 @@ WITH_DRILL_TOOLS = SPEED=$(SPEED) scripts/with-drill-tools
 
 drills: drill-program ## Prove that every alert fires, is delivered and resolves; and that drills detect a broken one
 	$(WITH_DRILL_TOOLS) target/debug/drill all --junit target/drills.xml --json target/drills.json --markdown $(DRILL_PAGE)
-	$(WITH_DRILL_TOOLS) cargo test --locked --workspace --test shutdown --test sabotage -- --test-threads=1
+	$(WITH_DRILL_TOOLS) cargo test --locked --workspace --test adapt --test shutdown --test sabotage -- --test-threads=1
 
 drill: drill-program ## Prove one alert: make drill NAME=HighErrorRate
 	$(WITH_DRILL_TOOLS) target/debug/drill run $(NAME)
@@ -145,4 +147,4 @@ stack-native: drill-program ## Run the stack without Docker until Ctrl-C: Postgr
 # Built together with the tests of `drills`: test dependencies enable more features, and a separate build would compile
 # everything twice.
 drill-program:
-	cargo build --locked --workspace --bins --test shutdown --test sabotage
+	cargo build --locked --workspace --bins --test adapt --test shutdown --test sabotage

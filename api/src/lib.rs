@@ -28,5 +28,6 @@ pub mod demo;
 pub mod environment;
 pub mod gateway_simulator;
 pub mod http;
+mod stdout;
 pub mod third_parties;
 pub mod worker;

@@ -121,8 +121,11 @@ async fn main() -> ExitCode {
         checks_telemetry: !arguments.without_telemetry,
     };
     let binaries = Binaries { new: arguments.binary, old: arguments.old_binary };
-    let project = Project::new(arguments.project);
-    match run::run(&binaries, &project, &plan, arguments.markdown.as_deref()).await {
+    let run = async {
+        let project = Project::read(arguments.project)?;
+        run::run(&binaries, &project, &plan, arguments.markdown.as_deref()).await
+    };
+    match run.await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -31,11 +31,11 @@ impl Alerts {
     /// # Errors
     /// A file cannot be read or parsed, or an alert is not in the catalogue.
     pub fn read(project: &Project) -> Result<Self> {
-        let catalogue = Catalogue::read(&project.catalogue())?;
+        let catalogue = project.catalogue();
         let rules = RuleFiles::read(&project.rules())?.rules()?;
         let mut alerts: Vec<Alert> = Vec::new();
         for rule in rules.iter().filter(|rule| rule.alert.is_some()) {
-            let alert = alert(rule, &catalogue, project)?;
+            let alert = alert(rule, catalogue, project)?;
             // An alert may have a second rule, at a lower severity.
             if !alerts.iter().any(|earlier| earlier.name == alert.name) {
                 alerts.push(alert);
@@ -45,7 +45,7 @@ impl Alerts {
             alerts,
             series: Series::read(project)?,
             inhibitions: Inhibitions::read(&project.alertmanager_config())?,
-            slos: Slos::read(&project.slos())?,
+            slos: Slos::read(&project.slos()?)?,
         })
     }
 
@@ -114,7 +114,7 @@ fn alert(rule: &Rule, catalogue: &Catalogue, project: &Project) -> Result<Alert>
         severity: label("severity"),
         dashboard: rule.dashboard().map(|link| link.uid.to_owned()).unwrap_or_default(),
         runbook: kebab_case(&name),
-        runbook_text: runbook_text(&project.runbook(&name))?,
+        runbook_text: runbook_text(&project.runbook(&name)?)?,
         scenario: entry.with_context(|| format!("{name}: not in the catalogue"))?.scenario.clone(),
         values: conditions.iter().map(|condition| condition.value.to_string()).collect(),
         thresholds: conditions.iter().map(threshold).collect(),

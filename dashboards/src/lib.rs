@@ -42,14 +42,14 @@ use glasshouse_drill::project::Project;
 /// # Errors
 /// The rules or the catalogue cannot be read, or a dashboard shows an unknown alert.
 pub fn files(root: &Path) -> Result<Vec<(PathBuf, String)>> {
-    let project = Project::new(root);
+    let project = Project::read(root)?;
     let alerts = Alerts::read(&project)?;
     let dashboards = pages::all(&alerts)?;
-    let mut files =
-        vec![(project.dashboards().join(".lint"), lint::configuration(&dashboards, alerts.series())?)];
+    let folder = project.dashboards()?;
+    let mut files = vec![(folder.join(".lint"), lint::configuration(&dashboards, alerts.series())?)];
     for dashboard in &dashboards {
         let text = serde_json::to_string_pretty(&dashboard.to_json())? + "\n";
-        files.push((project.dashboards().join(dashboard.file_name()), text));
+        files.push((folder.join(dashboard.file_name()), text));
     }
     Ok(files)
 }

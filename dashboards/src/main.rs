@@ -16,8 +16,10 @@ fn main() -> Result<()> {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         [] => write(Path::new(".")),
-        ["export", folder] => export::export(&Project::new("."), Path::new(folder), None),
-        ["export", folder, runbooks] => export::export(&Project::new("."), Path::new(folder), Some(runbooks)),
+        ["export", folder] => export::export(&Project::read(".")?, Path::new(folder), None),
+        ["export", folder, runbooks] => {
+            export::export(&Project::read(".")?, Path::new(folder), Some(runbooks))
+        }
         _ => bail!("usage: dashboards [export FOLDER [RUNBOOKS]]"),
     }
 }

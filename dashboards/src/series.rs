@@ -43,7 +43,7 @@ impl Series {
     /// A file cannot be read or parsed.
     pub fn read(project: &Project) -> Result<Self> {
         let mut service = ExportedMetrics::default();
-        service.add_contract(&TelemetryContract::read(&project.telemetry_contract())?);
+        service.add_contract(&TelemetryContract::read(&project.telemetry_contract()?)?);
         let mut external = ExportedMetrics::default();
         external.add_external();
         let rules = RuleFiles::read(&project.rules())?.rules()?;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 use serde::Deserialize;
+use url::Url;
 
 /// A client of one Alertmanager.
 #[derive(Clone, Debug)]
@@ -42,6 +43,11 @@ impl AlertmanagerApi {
     /// A client of the Alertmanager at this address.
     pub fn new(address: SocketAddr) -> Self {
         Self { base: format!("http://{address}"), http: reqwest::Client::new() }
+    }
+
+    /// A client of the Alertmanager at this URL, which may have a path.
+    pub fn at(url: &Url) -> Self {
+        Self { base: url.as_str().trim_end_matches('/').to_owned(), http: reqwest::Client::new() }
     }
 
     /// The version of the server.

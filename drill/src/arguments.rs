@@ -4,19 +4,20 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use glasshouse_drill::project::Project;
 use glasshouse_drill::receiver::DEFAULT_TIMEOUT;
 use glasshouse_drill::speed::Speed;
 use glasshouse_drill::stack::is_docker_available;
 use url::Url;
 
-/// Proves that every alert of Glasshouse fires, is delivered and is resolved, on a stack of its own.
+/// Proves that every alert of a project fires, is delivered and is resolved.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// The root folder of the repository
-    #[arg(long, global = true, default_value = ".")]
+    /// The folder of the project's drill.toml
+    #[arg(long, global = true, default_value = ".", value_name = "FOLDER")]
     pub(crate) project: PathBuf,
 }
 
@@ -24,6 +25,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Lists the scenarios and tests of the catalogue
     List,
+    /// Checks that catalogue, rules, scenarios, runbooks and dashboards fit together, without a stack
+    Check,
     /// Runs the named alerts, scenarios or tests
     Run {
         /// Names of alerts, scenarios or tests
@@ -41,9 +44,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         reports: ReportArguments,
     },
-    /// Prints the platform that a stack would use here: compose or native
+    /// Prints the platform that a stack would use here: compose, native or attached
     Platform(PlatformArguments),
-    /// Generates the rules of the service level objectives, deploy/prometheus/rules/slo.yml
+    /// Generates the rules of the service level objectives
     Slo,
     /// Starts the stack and runs it until Ctrl-C
     Stack {
@@ -71,15 +74,15 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct StackArguments {
-    /// The divisor of every duration in rules, configurations and scenarios
-    #[arg(long, env = "SPEED", default_value = "30")]
-    pub(crate) speed: Speed,
+    /// The divisor of every duration in rules, configurations and scenarios [default: 30; 1 if attached]
+    #[arg(long, env = "SPEED")]
+    pub(crate) speed: Option<Speed>,
     #[command(flatten)]
     pub(crate) platform: PlatformArguments,
-    /// Native: the path of `glasshouse` [default: beside this program]
+    /// Native: the folder of the service's programs [default: that of this program]
     #[arg(long)]
-    pub(crate) binary: Option<PathBuf>,
-    /// Native: the path of k6 [default: from PATH]
+    pub(crate) programs: Option<PathBuf>,
+    /// Native and attached: the path of k6 [default: from PATH]
     #[arg(long)]
     pub(crate) k6: Option<PathBuf>,
     /// Native: the URL of Postgres for a superuser
@@ -88,11 +91,42 @@ pub(crate) struct StackArguments {
     /// Compose: an existing image of the service [default: build it]
     #[arg(long, env = "DRILL_IMAGE")]
     pub(crate) image: Option<String>,
+    #[command(flatten)]
+    pub(crate) attached: AttachedArguments,
+}
+
+/// Where the components of a stack are that runs already. Each replaces what `attached` in drill.toml says.
+#[derive(Debug, Args)]
+pub(crate) struct AttachedArguments {
+    /// Attached: the URL of Prometheus
+    #[arg(long)]
+    pub(crate) prometheus: Option<Url>,
+    /// Attached: the URL of Alertmanager
+    #[arg(long)]
+    pub(crate) alertmanager: Option<Url>,
+    /// Attached: the URL of the receiver that Alertmanager delivers to; the drill listens there, if nothing else does
+    #[arg(long)]
+    pub(crate) receiver: Option<Url>,
+    /// Attached: the URL of Loki
+    #[arg(long)]
+    pub(crate) loki: Option<Url>,
+    /// Attached: the URL of Tempo
+    #[arg(long)]
+    pub(crate) tempo: Option<Url>,
+    /// Attached: the address of a port of the service, such as api.http=127.0.0.1:8080
+    #[arg(long = "port", value_name = "NAME=ADDRESS", value_parser = port)]
+    pub(crate) ports: Vec<(String, String)>,
+}
+
+fn port(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(name, address)| !name.is_empty() && !address.is_empty());
+    let (name, address) = parts.ok_or("it is NAME=ADDRESS, such as api.http=127.0.0.1:8080")?;
+    Ok((name.to_owned(), address.to_owned()))
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PlatformArguments {
-    /// The platform of the stack [default: compose if Docker is available]
+    /// The platform of the stack [default: compose if the project has it and Docker is available]
     #[arg(long, env = "DRILL_ON")]
     on: Option<PlatformName>,
 }
@@ -100,16 +134,25 @@ pub(crate) struct PlatformArguments {
 /// The platform of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PlatformName {
-    /// The containers of docker-compose.yml
+    /// The containers of the project's Compose file
     Compose,
     /// Processes on this machine
     Native,
+    /// A stack that runs already
+    Attached,
 }
 
 impl PlatformArguments {
-    /// The platform from the command line, or the default for this machine.
-    pub(crate) fn resolve(&self) -> PlatformName {
-        let default = || if is_docker_available() { PlatformName::Compose } else { PlatformName::Native };
+    /// The platform from the command line, or the default for this project and this machine.
+    pub(crate) fn resolve(&self, project: &Project) -> PlatformName {
+        let default = || {
+            let has_commands = project.processes().iter().any(|process| !process.command.is_empty());
+            match project.compose() {
+                Ok(_) if is_docker_available() => PlatformName::Compose,
+                _ if has_commands => PlatformName::Native,
+                _ => PlatformName::Attached,
+            }
+        };
         self.on.unwrap_or_else(default)
     }
 }

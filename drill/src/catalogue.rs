@@ -1,4 +1,4 @@
-//! The catalogue `load-tests/catalogue.toml`: which scenario causes which alert, and the evidence that it leaves.
+//! The catalogue: which scenario causes which alert, and the evidence that it leaves.
 
 use std::fmt;
 use std::path::Path;
@@ -7,14 +7,14 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 /// The content of the catalogue.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalogue {
     /// All alerts of the rules.
-    #[serde(rename = "alert")]
+    #[serde(rename = "alert", default)]
     pub alerts: Vec<AlertEntry>,
     /// The load tests without a fault.
-    #[serde(rename = "test")]
+    #[serde(rename = "test", default)]
     pub tests: Vec<TestEntry>,
 }
 
@@ -24,7 +24,7 @@ pub struct Catalogue {
 pub struct AlertEntry {
     /// The name of the alert in the rules.
     pub name: String,
-    /// The scenario that causes the alert: the name of a file in `load-tests/scenarios`, without `.js`.
+    /// The scenario that causes the alert: the name of a script, without its extension.
     pub scenario: String,
     /// Other alerts that may fire from the same cause.
     #[serde(default)]
@@ -53,9 +53,10 @@ pub struct AlertEntry {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestEntry {
-    /// The name of a file in `load-tests/scenarios`, without `.js`.
+    /// The name of a script, without its extension.
     pub name: String,
     /// The alerts that may fire.
+    #[serde(default)]
     pub may_fire: Vec<String>,
     /// Whether `drill all` runs the test.
     pub drilled: bool,
@@ -71,9 +72,8 @@ pub struct Evidence {
     pub span: Option<String>,
     /// A PromQL query that returns a sample while the fault lasts.
     pub metric: Option<String>,
-    /// The process that emits the log record or the span; `api` by default.
-    #[serde(default)]
-    pub of: Process,
+    /// The process that emits the log record or the span; the project's first by default.
+    pub of: Option<String>,
 }
 
 /// The alert that always fires. Its absence is the alarm, and what its drill observes.
@@ -87,31 +87,20 @@ pub enum Host {
     Compose,
     /// Processes of this machine.
     Native,
-}
-
-/// A process of the service.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Process {
-    /// `glasshouse serve`
-    #[default]
-    Api,
-    /// `glasshouse worker`
-    Worker,
-    /// `glasshouse gateway`
-    Gateway,
+    /// A stack that runs already.
+    Attached,
 }
 
 /// A component of the stack that a drill can stop.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(from = "String")]
 pub enum Component {
     /// The database.
     Postgres,
-    /// Redis, which holds the cache and the rate limits.
+    /// Redis.
     Redis,
-    /// The API.
-    Api,
+    /// The process of the service with this name.
+    Process(String),
     /// The OpenTelemetry Collector.
     Collector,
     /// Alertmanager.
@@ -226,10 +215,10 @@ impl Exercise {
 
     /// The component that is stopped during the exercise.
     pub fn stop(&self) -> Option<Component> {
-        self.alerts().iter().find_map(|alert| alert.stop)
+        self.alerts().iter().find_map(|alert| alert.stop.clone())
     }
 
-    /// The platform on which it can be run; `None` for both.
+    /// The platform on which it can be run; `None` for all.
     pub fn only_on(&self) -> Option<Host> {
         self.alerts().iter().find_map(|alert| alert.only_on)
     }
@@ -249,17 +238,25 @@ impl Exercise {
     }
 }
 
-impl Process {
-    /// All processes.
-    pub const ALL: [Self; 3] = [Self::Api, Self::Worker, Self::Gateway];
+impl Component {
+    /// The components of a stack besides the processes of the service, with their names in the catalogue.
+    const OTHERS: [(&str, Self); 9] = [
+        ("postgres", Self::Postgres),
+        ("redis", Self::Redis),
+        ("collector", Self::Collector),
+        ("alertmanager", Self::Alertmanager),
+        ("receiver", Self::Receiver),
+        ("exporter", Self::Exporter),
+        ("front-door", Self::FrontDoor),
+        ("tempo", Self::Tempo),
+        ("disk", Self::Disk),
+    ];
+}
 
-    /// The service name in traces and logs, which is also the job in Prometheus.
-    pub fn service(self) -> &'static str {
-        match self {
-            Self::Api => "glasshouse-api",
-            Self::Worker => "glasshouse-worker",
-            Self::Gateway => "glasshouse-gateway",
-        }
+impl From<String> for Component {
+    fn from(name: String) -> Self {
+        let other = Self::OTHERS.into_iter().find(|(known, _)| *known == name);
+        other.map_or(Self::Process(name), |(_, component)| component)
     }
 }
 
@@ -268,7 +265,7 @@ impl fmt::Display for Component {
         f.write_str(match self {
             Self::Postgres => "Postgres",
             Self::Redis => "Redis",
-            Self::Api => "the API",
+            Self::Process(name) => name,
             Self::Collector => "the collector",
             Self::Alertmanager => "Alertmanager",
             Self::Receiver => "the receiver of notifications",
@@ -322,7 +319,8 @@ mod tests {
         let burn = catalogue.find("BurnSlow").unwrap();
         assert_eq!((burn.name(), burn.alerts().len(), burn.stop()), ("burn", 2, None));
         assert!(burn.declares("HighErrorRate") && burn.declares("BurnFast") && !burn.declares("MemoryHigh"));
-        assert_eq!(catalogue.find("instance-down").unwrap().stop(), Some(Component::Api));
+        let api = Component::Process("api".to_owned());
+        assert_eq!(catalogue.find("instance-down").unwrap().stop(), Some(api));
         assert!(catalogue.find("soak").unwrap().declares("MemoryHigh"));
         assert!(catalogue.find("nothing").is_none());
     }

@@ -1,69 +1,87 @@
 //! The commands of `drill`. Each returns `false` if it found a problem.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use glasshouse_drill::catalogue::{Catalogue, Exercise, Process};
+use anyhow::{Context, Result, bail, ensure};
+use glasshouse_drill::catalogue::Exercise;
+use glasshouse_drill::consistency;
 use glasshouse_drill::contract::{self, ExportedMetrics};
-use glasshouse_drill::correlation::{Backends, Explore, Follower, Links};
+use glasshouse_drill::correlation::{self, Backends, Explore, Follower};
 use glasshouse_drill::grafana::DashboardFile;
 use glasshouse_drill::grafana::data_source::DataSource;
 use glasshouse_drill::panel_data;
-use glasshouse_drill::project::Project;
+use glasshouse_drill::project::{Attached, Project};
 use glasshouse_drill::prometheus_api::PrometheusApi;
 use glasshouse_drill::receiver::Receiver;
-use glasshouse_drill::report::{CONTRACT, Outcome, Report, Run};
+use glasshouse_drill::report::{CONTRACT, Links, Outcome, Report, Run};
 use glasshouse_drill::rules::RuleFiles;
 use glasshouse_drill::runner::{Runner, Timeouts};
 use glasshouse_drill::slo::Slos;
-use glasshouse_drill::stack::{ComposeOptions, NativeOptions, Options, Platform, Stack, find_program};
+use glasshouse_drill::speed::Speed;
+use glasshouse_drill::stack::{
+    AttachedOptions, ComposeOptions, NativeOptions, Options, Platform, Stack, find_program,
+};
 use time::OffsetDateTime;
+use url::Url;
 
-use crate::arguments::{Arguments, Command, FollowArguments, PlatformName, ReportArguments, StackArguments};
+use crate::arguments::{
+    Arguments, AttachedArguments, Command, FollowArguments, PlatformName, ReportArguments, StackArguments,
+};
 use crate::terminal::{log, print};
 
-/// The test during which every panel has data, except those that need a fault.
-const NORMAL_LOAD: &str = "average-load";
+/// The speed of a stack that a drill starts, by default.
+const SPEED: u32 = 30;
 
 /// Runs a command.
 pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
-    let root = arguments.project.canonicalize().context("the root folder of the repository")?;
-    let project = Project::new(root);
+    if let Command::Receiver { listen, heartbeat_timeout } = arguments.command {
+        return run_receiver(listen, heartbeat_timeout).await;
+    }
+    let folder = &arguments.project;
+    let root = folder.canonicalize().with_context(|| format!("--project {}", folder.display()))?;
+    let project = Project::read(root)?;
     match arguments.command {
         Command::List => list(&project),
+        Command::Check => {
+            let problems = consistency::problems(&project)?;
+            problems.iter().try_for_each(|problem| print(problem))?;
+            print(&format!("{} problems in {}", problems.len(), project.root().display()))?;
+            Ok(problems.is_empty())
+        }
         Command::Run { names, stack, reports } => {
-            let catalogue = Catalogue::read(&project.catalogue())?;
+            let catalogue = project.catalogue();
             let exercises = names.iter().map(|name| catalogue.find(name).with_context(|| unknown_name(name)));
             let exercises = exercises.collect::<Result<_>>()?;
             drill(&project, options(&project, stack)?, exercises, reports, false).await
         }
         Command::All { stack, reports } => {
             let options = options(&project, stack)?;
-            let exercises = Catalogue::read(&project.catalogue())?.drilled(options.platform.host());
+            let exercises = project.catalogue().drilled(options.platform.host());
             drill(&project, options, exercises, reports, true).await
         }
         Command::Platform(platform) => {
-            print(match platform.resolve() {
+            print(match platform.resolve(&project) {
                 PlatformName::Compose => "compose",
                 PlatformName::Native => "native",
-            });
+                PlatformName::Attached => "attached",
+            })?;
             Ok(true)
         }
         Command::Slo => {
-            let rules = Slos::read(&project.slos())?.to_rules();
-            write(Some(project.slo_rules()), &rules).map(|()| true)
+            let rules = Slos::read(&project.slos()?)?.to_rules();
+            write(Some(project.slo_rules()?), &rules).map(|()| true)
         }
         Command::Stack { stack } => run_stack(&project, stack).await,
         Command::Dashboards { prometheus } => {
             let problems = panel_data::missing(&project, &PrometheusApi::new(prometheus), true).await?;
-            print(&format!("{} queries of dashboards have no data", problems.len()));
-            problems.iter().for_each(|problem| print(problem));
+            print(&format!("{} queries of dashboards have no data", problems.len()))?;
+            problems.iter().try_for_each(|problem| print(problem))?;
             Ok(problems.is_empty())
         }
         Command::Follow(arguments) => follow(&project, *arguments).await,
-        Command::Receiver { listen, heartbeat_timeout } => run_receiver(listen, heartbeat_timeout).await,
+        Command::Receiver { .. } => Ok(true), // needs no project: see above
     }
 }
 
@@ -72,10 +90,10 @@ fn unknown_name(name: &str) -> String {
 }
 
 fn list(project: &Project) -> Result<bool> {
-    for exercise in Catalogue::read(&project.catalogue())?.exercises() {
+    for exercise in project.catalogue().exercises() {
         let names: Vec<_> = exercise.alerts().iter().map(|alert| alert.name.as_str()).collect();
         let alerts = if names.is_empty() { "(a load test)".to_owned() } else { names.join(", ") };
-        print(&format!("{:<24} {alerts}", exercise.name()));
+        print(&format!("{:<24} {alerts}", exercise.name()))?;
     }
     Ok(true)
 }
@@ -87,16 +105,19 @@ async fn drill(
     reports: ReportArguments,
     checks_contract: bool,
 ) -> Result<bool> {
-    let host = options.platform.host();
-    if let Some(other) = exercises.iter().find(|one| one.only_on().is_some_and(|only| only != host)) {
-        bail!("{} cannot be drilled on the stack {}: see the catalogue", other.name(), options.platform);
+    let problems = consistency::catalogue_problems(project)?;
+    if !problems.is_empty() {
+        bail!("the catalogue is wrong:\n{}", problems.join("\n"));
     }
+    exercises.iter().try_for_each(|exercise| options.platform.check(exercise))?;
     let speed = options.speed;
-    log(&format!("starting the stack {} at SPEED={speed}", options.platform));
+    let begins = if matches!(options.platform, Platform::Attached(_)) { "attaching to" } else { "starting" };
+    log(&format!("{begins} the stack {} at SPEED={speed}", options.platform));
     let (platform, rules) = (options.platform.to_string(), RuleFiles::read(&project.rules())?.alert_rules()?);
     let mut stack = Stack::start(options, &log).await?;
     let run = describe_run(project, &stack).await?;
-    let mut report = Report { platform, speed, run, rules, outcomes: Vec::new() };
+    let links = Links::of(project);
+    let mut report = Report { platform, speed, run, rules, links, outcomes: Vec::new() };
     let mut exported = ExportedMetrics::default();
     for (index, exercise) in exercises.iter().enumerate() {
         log(&format!("{} of {}: {}", index + 1, exercises.len(), exercise.name()));
@@ -106,10 +127,13 @@ async fn drill(
     if checks_contract {
         // After all drills, every series has been exported at least once.
         exported.add_external();
+        for (metric, labels) in &project.config().external_metrics {
+            exported.add(metric, labels.iter().map(String::as_str));
+        }
         let problems = contract::project_violations(project, &exported)?;
         report.outcomes.push(Outcome { scenario: CONTRACT.to_owned(), problems, ..Outcome::default() });
     }
-    print(&report.to_table());
+    print(&report.to_table())?;
     write(reports.junit, &report.to_junit()?)?;
     write(reports.json, &report.to_json())?;
     write(reports.markdown, &report.to_markdown())?;
@@ -127,7 +151,7 @@ async fn describe_run(project: &Project, stack: &Stack) -> Result<Run> {
 async fn run_exercise(project: &Project, stack: &mut Stack, exercise: &Exercise) -> Result<Outcome> {
     let timeouts = Timeouts::at(stack.options().speed);
     let mut outcome = Runner { stack: &mut *stack, timeouts, progress: &log }.run(exercise).await;
-    if exercise.name() == NORMAL_LOAD {
+    if project.config().scenarios.normal_load.as_deref() == Some(exercise.name()) {
         outcome.problems.extend(panel_data::missing(project, stack.prometheus(), false).await?);
     }
     let result = if outcome.is_success() { "succeeded" } else { "failed" };
@@ -144,27 +168,13 @@ fn write(file: Option<PathBuf>, text: &str) -> Result<()> {
 /// Runs a stack until a component exits. Ctrl-C ends the program.
 async fn run_stack(project: &Project, arguments: StackArguments) -> Result<bool> {
     let mut stack = Stack::start(options(project, arguments)?, &log).await?;
-    let addresses = stack.addresses();
-    let management = |process| addresses.management(process);
-    print(&format!(
-        "API              http://{http}/docs/\n\
-         management       http://{api}/metrics (API), http://{worker}/metrics (worker), http://{gateway}/metrics (gateway)\n\
-         payment gateway  http://{}/control\n\
-         Prometheus       http://{}/alerts\n\
-         Alertmanager     http://{}\n\
-         deliveries       http://{}\n\n\
-         Run a scenario:  {}\n\n\
-         Ctrl-C stops everything.",
-        addresses.gateway,
-        addresses.prometheus,
-        addresses.alertmanager,
-        addresses.receiver,
-        stack.scenario_command_line(),
-        http = addresses.http,
-        api = management(Process::Api),
-        worker = management(Process::Worker),
-        gateway = management(Process::Gateway),
-    ));
+    for (name, url) in &project.config().pages {
+        print(&format!("{name:<20} {}", stack.values().expand(url)?))?;
+    }
+    if let Some(command) = stack.scenario_command_line() {
+        print(&format!("\nRun a scenario:  {command}"))?;
+    }
+    print("\nCtrl-C stops everything.")?;
     loop {
         if let Some(report) = stack.exit_report().await? {
             bail!("{report}");
@@ -182,50 +192,78 @@ async fn follow(project: &Project, arguments: FollowArguments) -> Result<bool> {
         (DataSource::Pyroscope, pyroscope),
     ];
     let direct = direct.into_iter().filter_map(|(source, url)| Some((source, url?))).collect();
-    let dashboards = DashboardFile::read_all(&project.dashboards())?;
+    let dashboards = DashboardFile::read_all(&project.dashboards()?)?;
+    // A line that cannot be written is not missed: the result is the exit code.
+    let progress = |text: &str| drop(print(text));
     let follower = Follower {
         backends: &Backends::new(grafana.clone(), direct)?,
         explore: &Explore::new(grafana),
-        links: &Links::read(&project.data_sources())?,
-        progress: &print,
+        links: &correlation::Links::read(&project.data_sources()?)?,
+        progress: &progress,
     };
     follower.follow(&dashboards).await?;
-    print("all links work");
+    print("all links work")?;
     Ok(true)
 }
 
 async fn run_receiver(listen: SocketAddr, heartbeat_timeout: u64) -> Result<bool> {
     let receiver = Receiver::start(listen, Duration::from_secs(heartbeat_timeout)).await?;
-    print(&format!("receiving alerts on http://{0}/webhook; see them on http://{0}", receiver.address()));
+    print(&format!("receiving alerts on http://{0}/webhook; see them on http://{0}", receiver.address()))?;
     std::future::pending().await
 }
 
 fn options(project: &Project, arguments: StackArguments) -> Result<Options> {
-    let platform = match arguments.platform.resolve() {
+    let platform = arguments.platform.resolve(project);
+    let (speed, platform) = match platform {
         PlatformName::Compose => {
+            project.compose()?;
             // An empty environment variable counts as unset.
-            Platform::Compose(ComposeOptions { image: arguments.image.filter(|image| !image.is_empty()) })
+            let image = arguments.image.filter(|image| !image.is_empty());
+            (SPEED, Platform::Compose(ComposeOptions { image }))
         }
         PlatformName::Native => {
-            Platform::Native(native_options(arguments.binary, arguments.k6, arguments.postgres)?)
+            let beside = || Some(std::env::current_exe().ok()?.parent()?.to_owned());
+            let programs = arguments.programs.or_else(beside).context("set --programs")?;
+            let programs = programs.canonicalize().with_context(|| programs.display().to_string())?;
+            let (k6, postgres) = (find_k6(arguments.k6), arguments.postgres);
+            (SPEED, Platform::Native(NativeOptions { programs, k6, postgres }))
+        }
+        PlatformName::Attached => {
+            let options = attached_options(project, arguments.attached, find_k6(arguments.k6))?;
+            (Speed::NORMAL.factor(), Platform::Attached(Box::new(options)))
         }
     };
-    Ok(Options { project: project.clone(), speed: arguments.speed, platform })
+    let default = || speed.to_string().parse().map_err(anyhow::Error::msg);
+    let speed = arguments.speed.map_or_else(default, Ok)?;
+    Ok(Options { project: project.clone(), speed, platform })
 }
 
-fn native_options(
-    binary: Option<PathBuf>,
+fn find_k6(path: Option<PathBuf>) -> Option<PathBuf> {
+    path.or_else(|| find_program(&["k6"]))
+}
+
+fn attached_options(
+    project: &Project,
+    arguments: AttachedArguments,
     k6: Option<PathBuf>,
-    postgres: Option<String>,
-) -> Result<NativeOptions> {
-    let beside = || Some(std::env::current_exe().ok()?.parent()?.join("glasshouse"));
-    let binary = binary.or_else(beside).context("the path of `glasshouse` is unknown: set --binary")?;
-    if !Path::new(&binary).is_file() {
-        bail!("{} does not exist: build it with `cargo build --bin glasshouse`", binary.display());
+) -> Result<AttachedOptions> {
+    let configured = project.config().attached.clone();
+    let mut ports = configured.ports;
+    for (name, address) in arguments.ports {
+        let known: Vec<_> = project.config().ports().collect();
+        ensure!(known.contains(&name), "--port {name}: the processes have {}", known.join(", "));
+        ports.insert(name, address);
     }
-    let binary = binary.canonicalize()?;
-    let k6 = k6.or_else(|| find_program(&["k6"])).context("k6 is not in PATH: `make drills` installs it")?;
-    let postgres =
-        postgres.context("TEST_DATABASE_URL is not set: `make drills` starts a Postgres and sets it")?;
-    Ok(NativeOptions { binary, k6, postgres })
+    let required = |name, argument: Option<Url>, configured: Option<Url>| {
+        Attached::required(name, &argument.or(configured)).cloned()
+    };
+    Ok(AttachedOptions {
+        prometheus: required("prometheus", arguments.prometheus, configured.prometheus)?,
+        alertmanager: required("alertmanager", arguments.alertmanager, configured.alertmanager)?,
+        receiver: required("receiver", arguments.receiver, configured.receiver)?,
+        loki: arguments.loki.or(configured.loki),
+        tempo: arguments.tempo.or(configured.tempo),
+        ports,
+        k6,
+    })
 }

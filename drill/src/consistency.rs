@@ -1,13 +1,14 @@
 //! Checks that the catalogue, rules, promtool tests, scenarios, runbooks and dashboards name the same alerts.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::catalogue::{Catalogue, Evidence, WATCHDOG};
+use crate::catalogue::{Catalogue, Component, Evidence, WATCHDOG};
 use crate::grafana::DashboardFile;
-use crate::project::{Project, files, kebab_case, read_yaml};
+use crate::project::{Project, files, kebab_case, read_yaml, scripts};
 use crate::rules::{Rule, RuleFiles};
 use crate::speed::Speed;
 
@@ -36,43 +37,52 @@ struct AlertTest {
 /// # Errors
 /// A file cannot be read or parsed.
 pub fn problems(project: &Project) -> Result<Vec<String>> {
-    let catalogue = Catalogue::read(&project.catalogue())?;
-    let rules: BTreeSet<String> = RuleFiles::read(&project.rules())?.alerts()?.into_iter().collect();
-    let mut problems = alert_problems(project, &rules)?;
-    problems.extend(catalogue_problems(&catalogue, &rules));
-    problems.extend(scenario_problems(project, &catalogue)?);
+    let mut problems = alert_problems(project, &alerts(project)?)?;
+    problems.extend(catalogue_problems(project)?);
     problems.extend(link_problems(project)?);
     Ok(problems)
+}
+
+fn alerts(project: &Project) -> Result<BTreeSet<String>> {
+    let rules = RuleFiles::read(&project.rules()).context("paths.rules")?;
+    Ok(rules.alerts()?.into_iter().collect())
 }
 
 /// What the links of alerts begin with: the external label that is the one setting of a deployment.
 const GRAFANA: &str = "{{ $externalLabels.grafana_url }}/";
 
-/// The links of each alert are absolute. They lead to its runbook, and to a dashboard that has the variables which they set, and
-/// a panel that links to the runbook.
+/// The links of each alert lead to its runbook. If the project has dashboards, they are absolute, and lead to one that has the
+/// variables which they set, and a panel that links to the runbook.
 fn link_problems(project: &Project) -> Result<Vec<String>> {
-    let dashboards = DashboardFile::read_all(&project.dashboards())?;
+    let dashboards = project.dashboards().ok().map(|folder| DashboardFile::read_all(&folder)).transpose()?;
     let mut problems = Vec::new();
     for rule in RuleFiles::read(&project.rules())?.rules()? {
         let Some(name) = &rule.alert else { continue };
-        let found = link_problems_of(&rule, &kebab_case(name), &dashboards);
+        let page = format!("/{}.md", kebab_case(name));
+        let mut found = Vec::new();
+        if let Some(dashboards) = &dashboards {
+            found.extend(dashboard_problems(&rule, &page, dashboards));
+        }
+        if project.runbooks().is_ok() && !runbook_url(&rule).ends_with(&page) {
+            found.push(format!("runbook_url does not end with {page}"));
+        }
         problems.extend(found.into_iter().map(|problem| format!("{name}: {problem}")));
     }
     problems.dedup();
     Ok(problems)
 }
 
-fn link_problems_of(rule: &Rule, runbook: &str, dashboards: &[DashboardFile]) -> Vec<String> {
+fn runbook_url(rule: &Rule) -> &str {
+    rule.annotations.get("runbook_url").map(String::as_str).unwrap_or_default()
+}
+
+fn dashboard_problems(rule: &Rule, page: &str, dashboards: &[DashboardFile]) -> Vec<String> {
     let mut problems = Vec::new();
     for link in ["runbook_url", "dashboard_url"] {
         let url = rule.annotations.get(link).map(String::as_str).unwrap_or_default();
         if !url.starts_with(GRAFANA) {
             problems.push(format!("{link} does not begin with {GRAFANA}"));
         }
-    }
-    let page = format!("/{runbook}.md");
-    if !rule.annotations.get("runbook_url").is_some_and(|url| url.ends_with(&page)) {
-        problems.push(format!("runbook_url does not end with {page}"));
     }
     let Some(link) = rule.dashboard() else { return problems };
     let Some(dashboard) = dashboards.iter().find(|dashboard| dashboard.uid() == link.uid) else {
@@ -83,7 +93,7 @@ fn link_problems_of(rule: &Rule, runbook: &str, dashboards: &[DashboardFile]) ->
     let defined: Vec<_> = defined.filter_map(|variable| variable["name"].as_str()).collect();
     let undefined = link.variables.iter().filter(|name| !defined.contains(name));
     problems.extend(undefined.map(|name| format!("{} has no variable {name}", link.uid)));
-    if !dashboard.panels().iter().any(|panel| links(panel).any(|url| url.ends_with(&page))) {
+    if !dashboard.panels().iter().any(|panel| links(panel).any(|url| url.ends_with(page))) {
         problems.push(format!("no panel of {} links to its runbook", link.uid));
     }
     problems
@@ -94,29 +104,29 @@ fn links(panel: &serde_json::Value) -> impl Iterator<Item = &str> {
     links.filter_map(|link| link["url"].as_str())
 }
 
-/// Each alert has promtool tests and a runbook.
+/// Each alert has promtool tests and a runbook, where the project has any.
 fn alert_problems(project: &Project, rules: &BTreeSet<String>) -> Result<Vec<String>> {
-    let (fires, stays_inactive) = tested_alerts(project)?;
+    let tested = project.rule_tests().ok().map(|folder| tested_alerts(&folder)).transpose()?;
     let mut problems = Vec::new();
     for alert in rules {
-        if !fires.contains(alert) {
-            problems.push(format!("{alert}: no promtool test in which it fires"));
+        if let Some((fires, stays_inactive)) = &tested {
+            if !fires.contains(alert) {
+                problems.push(format!("{alert}: no promtool test in which it fires"));
+            }
+            if alert != WATCHDOG && !stays_inactive.contains(alert) {
+                problems.push(format!("{alert}: no promtool test in which it does not fire"));
+            }
         }
-        if alert != WATCHDOG && !stays_inactive.contains(alert) {
-            problems.push(format!("{alert}: no promtool test in which it does not fire"));
-        }
-        let runbook = project.runbook(alert);
-        if !runbook.is_file() {
-            problems.push(format!("{alert}: no runbook {}", runbook.display()));
-        }
+        let runbook = project.runbook(alert).ok().filter(|runbook| !runbook.is_file());
+        problems.extend(runbook.map(|runbook| format!("{alert}: no runbook {}", runbook.display())));
     }
     Ok(problems)
 }
 
 /// The alerts that fire in some promtool test, and those that do not fire in some test.
-fn tested_alerts(project: &Project) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
+fn tested_alerts(folder: &Path) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
     let (mut fires, mut stays_inactive) = (BTreeSet::new(), BTreeSet::new());
-    for file in files(&project.rule_tests(), "yml")? {
+    for file in files(folder, "yml")? {
         let tests: RuleTests = read_yaml(&file)?;
         for test in tests.tests.into_iter().flat_map(|test| test.alert_rule_test) {
             let expected = if test.exp_alerts.is_empty() { &mut stays_inactive } else { &mut fires };
@@ -126,8 +136,60 @@ fn tested_alerts(project: &Project) -> Result<(BTreeSet<String>, BTreeSet<String
     Ok((fires, stays_inactive))
 }
 
-/// The catalogue lists each alert of the rules once, and no others. The evidence of each entry is valid.
-fn catalogue_problems(catalogue: &Catalogue, rules: &BTreeSet<String>) -> Vec<String> {
+/// What keeps the catalogue from being drilled: one message each. The files that it needs exist. It lists each alert of the rules once, and no others; the
+/// evidence of each entry is valid; components, processes and scripts that it names exist.
+///
+/// # Errors
+/// A file cannot be read or parsed.
+pub fn catalogue_problems(project: &Project) -> Result<Vec<String>> {
+    let (catalogue, rules) = (project.catalogue(), alerts(project)?);
+    let mut problems = file_problems(project);
+    problems.extend(entry_problems(catalogue, &rules));
+    problems.extend(process_problems(project, catalogue));
+    problems.extend(scenario_problems(project, catalogue)?);
+    Ok(problems)
+}
+
+/// The files and folders that `drill.toml` names exist, and the configurations that a stack needs.
+fn file_problems(project: &Project) -> Vec<String> {
+    let paths = &project.config().paths;
+    let starts_stack =
+        project.compose().is_ok() || project.processes().iter().any(|one| !one.command.is_empty());
+    let configurations = [("prometheus", &paths.prometheus), ("alertmanager", &paths.alertmanager)];
+    let needed = configurations.into_iter().filter(|_| starts_stack);
+    let optional = [
+        ("blackbox", &paths.blackbox),
+        ("dashboards", &paths.dashboards),
+        ("data_sources", &paths.data_sources),
+        ("rule_tests", &paths.rule_tests),
+        ("runbooks", &paths.runbooks),
+        ("slos", &paths.slos),
+        ("telemetry_contract", &paths.telemetry_contract),
+    ];
+    let named = optional.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?)));
+    let missing = needed.chain(named).filter(|(_, path)| !project.path(path).exists());
+    missing
+        .map(|(key, path)| format!("paths.{key}: {} does not exist", project.path(path).display()))
+        .collect()
+}
+
+/// The processes that the catalogue names exist.
+fn process_problems(project: &Project, catalogue: &Catalogue) -> Vec<String> {
+    let named = catalogue.alerts.iter().flat_map(|entry| {
+        let stopped = match &entry.stop {
+            Some(Component::Process(name)) => Some(name),
+            _ => None,
+        };
+        let problem = move |name: &String| {
+            let unknown = project.process(Some(name)).is_err();
+            unknown.then(|| format!("{}: neither a process nor a component is called {name}", entry.name))
+        };
+        entry.evidence.of.iter().chain(stopped).filter_map(problem)
+    });
+    named.collect()
+}
+
+fn entry_problems(catalogue: &Catalogue, rules: &BTreeSet<String>) -> Vec<String> {
     let mut problems = Vec::new();
     let mut listed = BTreeSet::new();
     for entry in &catalogue.alerts {
@@ -161,7 +223,7 @@ fn evidence_problem(evidence: &Evidence) -> Option<String> {
 fn scenario_problems(project: &Project, catalogue: &Catalogue) -> Result<Vec<String>> {
     let listed: BTreeSet<String> =
         catalogue.exercises().iter().map(|exercise| exercise.name().to_owned()).collect();
-    let scripts = files(&project.scenarios(), "js")?;
+    let scripts = scripts(&project.scenarios()).context("paths.scenarios")?;
     let scripts: BTreeSet<String> =
         scripts.iter().filter_map(|file| Some(file.file_stem()?.to_string_lossy().into_owned())).collect();
     let unlisted =

@@ -1,9 +1,10 @@
-//! Proves every alert of Glasshouse: starts a whole stack, causes the fault of an alert, and observes the alert as
+//! Proves every alert of a project: starts its whole stack, causes the fault of an alert, and observes the alert as
 //! pending, firing, delivered and resolved.
 //!
-//! What the repository defines, read from files:
+//! What the project defines, read from files:
 //!
-//! - [`project`]: the paths of those files.
+//! - [`project`]: `drill.toml`, which says where those files are, and what the stack consists of; [`template`] expands its
+//!   placeholders.
 //! - [`catalogue`]: which scenario causes which alert, and the evidence that it leaves.
 //! - [`rules`]: the alerting and recording rules of Prometheus; [`promql`] analyzes their expressions.
 //! - [`slo`]: the service level objectives, from which their rules are generated.
@@ -18,7 +19,7 @@
 //! What runs:
 //!
 //! - [`runner`]: runs the exercises of the catalogue. **Start reading here.**
-//! - [`stack`]: the stack that drills run on, in containers or as processes.
+//! - [`stack`]: the stack that drills run on: containers, processes, or one that runs already.
 //! - [`speed`]: divides durations, so that two hours of alerting take four minutes.
 //! - [`receiver`]: the webhook receiver that Alertmanager delivers to.
 //! - [`exposition`]: the metrics of a process.
@@ -47,3 +48,4 @@ pub mod runner;
 pub mod slo;
 pub mod speed;
 pub mod stack;
+pub mod template;

@@ -19,7 +19,7 @@ pub async fn missing(
     prometheus: &PrometheusApi,
     with_external: bool,
 ) -> Result<Vec<String>> {
-    let dashboards = DashboardFile::read_all(&project.dashboards())?;
+    let dashboards = DashboardFile::read_all(&project.dashboards()?)?;
     let queries = dashboards.iter().flat_map(DashboardFile::promql_under_normal_load);
     let mut missing = Vec::new();
     for LocatedQuery { place, expression } in queries {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use url::Url;
 
 /// A client of one Prometheus server.
 #[derive(Clone, Debug)]
@@ -85,6 +86,12 @@ impl PrometheusApi {
         Self { base: format!("http://{address}/api/v1"), http: reqwest::Client::new() }
     }
 
+    /// A client of the server at this URL, which may have a path.
+    pub fn at(url: &Url) -> Self {
+        let base = format!("{}/api/v1", url.as_str().trim_end_matches('/'));
+        Self { base, http: reqwest::Client::new() }
+    }
+
     /// The version of the server.
     pub async fn version(&self) -> Result<String> {
         Ok(self.get::<BuildInfo>("status/buildinfo", &[]).await?.version)
@@ -107,7 +114,7 @@ impl PrometheusApi {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, parameters: &[(&str, &str)]) -> Result<T> {
-        let mut url = url::Url::parse(&format!("{}/{path}", self.base))?;
+        let mut url = Url::parse(&format!("{}/{path}", self.base))?;
         url.query_pairs_mut().extend_pairs(parameters);
         let response: Response<T> = self.http.get(url).send().await?.json().await?;
         response.into_data().with_context(|| path.to_owned())

@@ -1,6 +1,6 @@
 //! Writes to the terminal. No other module does.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program for a terminal")]
 
+use std::io::{self, ErrorKind, Write};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -8,10 +8,17 @@ use std::time::Instant;
 pub(crate) fn log(text: &str) {
     static STARTED: OnceLock<Instant> = OnceLock::new();
     let elapsed = STARTED.get_or_init(Instant::now).elapsed().as_secs();
-    eprintln!("[{:02}:{:02}] {text}", elapsed / 60, elapsed % 60);
+    // If even this fails, there is no channel left to report on.
+    let _ = writeln!(io::stderr(), "[{:02}:{:02}] {text}", elapsed / 60, elapsed % 60);
 }
 
-/// Writes a result to standard output.
-pub(crate) fn print(text: &str) {
-    println!("{text}");
+/// Writes a result to standard output. Nothing is wrong if no one reads it any more, as in `drill list | head`.
+///
+/// # Errors
+/// It cannot be written, for example because the disk is full.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }

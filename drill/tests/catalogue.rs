@@ -4,7 +4,6 @@
 
 use std::path::Path;
 
-use glasshouse_drill::catalogue::Catalogue;
 use glasshouse_drill::consistency::problems;
 use glasshouse_drill::contract::TelemetryContract;
 use glasshouse_drill::project::Project;
@@ -13,15 +12,15 @@ use tempfile::TempDir;
 #[test]
 fn this_repository_is_consistent() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    assert_eq!(problems(&Project::new(root)).unwrap(), Vec::<String>::new());
+    assert_eq!(problems(&Project::read(root).unwrap()).unwrap(), Vec::<String>::new());
 }
 
 #[test]
 fn evidence_in_logs_is_an_event_of_the_contract() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let project = Project::new(root);
-    let contract = TelemetryContract::read(&project.telemetry_contract()).unwrap();
-    let catalogue = Catalogue::read(&project.catalogue()).unwrap();
+    let project = Project::read(root).unwrap();
+    let contract = TelemetryContract::read(&project.telemetry_contract().unwrap()).unwrap();
+    let catalogue = project.catalogue();
     let events: Vec<_> = catalogue.alerts.iter().filter_map(|alert| alert.evidence.log.as_deref()).collect();
     assert!(events.len() > 5, "too few events: {events:?}");
     for event in events {
@@ -120,12 +119,27 @@ const RULES: &str = "groups: [{ name: a, rules: [
     { record: b, expr: c },
 ] }]";
 
+const CONFIG: &str = r#"
+    name = "sample"
+    [paths]
+    catalogue = "load-tests/catalogue.toml"
+    scenarios = "load-tests/scenarios"
+    rules = "deploy/prometheus/rules"
+    rule_tests = "deploy/prometheus/tests"
+    runbooks = "docs/runbooks"
+    dashboards = "grafana/dashboards"
+    [[process]]
+    name = "api"
+    ports = ["http"]
+"#;
+
 /// A project with one alert and one test.
 struct SampleProject(TempDir);
 
 impl SampleProject {
     fn complete() -> Self {
         let sample = Self(tempfile::tempdir().unwrap());
+        sample.write("drill.toml", CONFIG);
         sample.write("deploy/prometheus/rules/a.yml", RULES);
         sample.write(
             "deploy/prometheus/tests/a.yml",
@@ -173,6 +187,6 @@ impl SampleProject {
     }
 
     fn problems(&self) -> Vec<String> {
-        problems(&Project::new(self.0.path())).unwrap()
+        problems(&Project::read(self.0.path()).unwrap()).unwrap()
     }
 }

@@ -11,7 +11,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use glasshouse_drill::catalogue::{Catalogue, Component};
+use glasshouse_drill::catalogue::Component;
 use glasshouse_drill::project::Project;
 use glasshouse_drill::report::Outcome;
 use glasshouse_drill::runner::{Runner, Timeouts};
@@ -46,7 +46,7 @@ async fn an_unreachable_receiver_is_reported() {
     let scenario = "scenario = \"payment-declines\"\n";
     let also = format!("{scenario}also = [\"NotificationsFailing\"]\n");
     project.replace("load-tests/catalogue.toml", scenario, &also);
-    let problem = problem_with(&project, async |stack| stack.stop(Component::Receiver).await.unwrap()).await;
+    let problem = problem_with(&project, async |stack| stack.stop(&Component::Receiver).await.unwrap()).await;
     assert!(problem.contains("fired, but was not delivered: Alertmanager delivered nothing"), "{problem}");
     // A stopped process refuses connections; the name of a stopped container cannot be resolved.
     let causes = ["connection refused", "lookup alert-receiver"];
@@ -56,8 +56,8 @@ async fn an_unreachable_receiver_is_reported() {
 /// The only problem of the drill of PaymentDeclinesHigh, on a stack of this project.
 async fn problem_with(project: &ProjectCopy, sabotage: impl AsyncFnOnce(&mut Stack)) -> String {
     let speed: Speed = "30".parse().unwrap();
-    let project = Project::new(project.0.path());
-    let exercise = Catalogue::read(&project.catalogue()).unwrap().find("PaymentDeclinesHigh").unwrap();
+    let project = Project::read(project.0.path()).unwrap();
+    let exercise = project.catalogue().find("PaymentDeclinesHigh").unwrap();
     let (options, progress) =
         (Options { project, speed, platform: platform() }, |line: &str| eprintln!("{line}"));
     let mut stack = Stack::start(options, &progress).await.unwrap();
@@ -76,10 +76,10 @@ fn platform() -> Platform {
         // The copies have no source to build an image from. The drills have built one before.
         return Platform::Compose(ComposeOptions { image: Some(variable("DRILL_IMAGE")) });
     }
-    let k6 = find_program(&["k6"]).expect("k6 is not in PATH");
+    let k6 = Some(find_program(&["k6"]).expect("k6 is not in PATH"));
     // Cargo builds both programs into the same folder.
-    let binary = Path::new(env!("CARGO_BIN_EXE_drill")).with_file_name("glasshouse");
-    Platform::Native(NativeOptions { binary, k6, postgres: variable("TEST_DATABASE_URL") })
+    let programs = Path::new(env!("CARGO_BIN_EXE_drill")).parent().unwrap().to_owned();
+    Platform::Native(NativeOptions { programs, k6, postgres: Some(variable("TEST_DATABASE_URL")) })
 }
 
 fn only_problem(outcome: &Outcome) -> String {
@@ -99,7 +99,7 @@ impl ProjectCopy {
         for folder in ["deploy", "load-tests/scenarios"] {
             copy_folder(&root.join(folder), &copy.0.path().join(folder));
         }
-        for file in ["docker-compose.yml", "load-tests/catalogue.toml"] {
+        for file in ["drill.toml", "docker-compose.yml", "load-tests/catalogue.toml"] {
             std::fs::copy(root.join(file), copy.0.path().join(file)).unwrap();
         }
         copy

@@ -1,6 +1,5 @@
 //! `audit`: proves the books of the database, and of the ledger of the payment gateway.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::config::{StorageSettings, read_outbox_retention, read_service_role};
 use crate::environment::{Reader, environment};
+use crate::stdout;
 
 /// What to compare the database with, and how to report it.
 #[derive(Clone, Debug, clap::Args)]
@@ -78,9 +78,7 @@ pub(crate) async fn run(args: AuditArgs) -> anyhow::Result<ExitCode> {
         Format::Table => table(&report)?,
         Format::Json => serde_json::to_string_pretty(&report)?,
     };
-    let mut out = io::stdout().lock();
-    writeln!(out, "{text}")?;
-    out.flush()?;
+    stdout::print(&(text + "\n"))?;
     Ok(if report.findings == 0 { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }
 

@@ -1,11 +1,10 @@
 //! `check-config`: validates the configuration of a process without starting it.
 
-use std::io::{self, Write};
-
 use glasshouse_telemetry::Telemetry;
 
 use crate::application::Application;
 use crate::config::{Config, ProcessKind};
+use crate::stdout;
 
 /// Validates the configuration of a kind of process, and builds the clients that it starts with, without a connection.
 pub(crate) fn run(kind: ProcessKind) -> anyhow::Result<()> {
@@ -15,6 +14,5 @@ pub(crate) fn run(kind: ProcessKind) -> anyhow::Result<()> {
         Telemetry::check(&telemetry)?;
         Application::check(config)
     })?;
-    writeln!(io::stdout(), "the configuration is valid")?;
-    Ok(())
+    Ok(stdout::print("the configuration is valid\n")?)
 }

@@ -1,12 +1,12 @@
 //! `dead-letters`: lists the outbox messages whose delivery was given up, and requeues them.
 
-use std::io::{self, Write};
-
 use anyhow::ensure;
 use glasshouse_domain::id::MessageId;
 use glasshouse_infra::db::DeadLetters;
 use glasshouse_telemetry::service::events::outbox::DeadLettersRequeued;
 use uuid::Uuid;
+
+use crate::stdout;
 
 /// What to do with dead letters.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -43,11 +43,8 @@ pub(crate) async fn run(command: DeadLettersCommand) -> anyhow::Result<()> {
 
 async fn list(dead_letters: &DeadLetters, limit: u32) -> anyhow::Result<()> {
     let found = dead_letters.list(limit).await?;
-    let mut out = io::stdout().lock();
-    for letter in found {
-        writeln!(out, "{}", serde_json::to_string(&letter)?)?;
-    }
-    Ok(out.flush()?)
+    let lines = found.iter().map(|letter| Ok(serde_json::to_string(letter)? + "\n"));
+    Ok(stdout::print(&lines.collect::<serde_json::Result<String>>()?)?)
 }
 
 /// Requeues these messages; all dead letters if there are none.

@@ -19,6 +19,7 @@ use crate::application::{Addresses, Application};
 use crate::config::{AuthSettings, Config, DemoConfig};
 use crate::demo::DemoSettings;
 use crate::demo::data::{self, PASSWORD, TENANTS};
+use crate::stdout;
 
 /// The options of the demo.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -102,7 +103,7 @@ fn welcome(
     let (api, management) =
         (url(addresses.http).unwrap_or_default(), url(addresses.management).unwrap_or_default());
     let gateway = url(addresses.gateway).unwrap_or_default();
-    let mut out = io::stdout().lock();
+    let mut out = Vec::new();
     writeln!(out, "\nGlasshouse is running. Press Ctrl-C to stop it.\n")?;
     if has_console {
         writeln!(
@@ -136,5 +137,5 @@ fn welcome(
         writeln!(out, "  -H 'Content-Type: application/json' \\")?;
         writeln!(out, "  -d '{{\"items\":[{{\"product_id\":\"{product}\",\"quantity\":2}}]}}'\n")?;
     }
-    out.flush()
+    stdout::print(&String::from_utf8_lossy(&out))
 }

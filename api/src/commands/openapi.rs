@@ -1,11 +1,9 @@
 //! `openapi`: prints the OpenAPI document of the public interface.
 
-use std::io::{self, Write};
-
 use crate::http::public::docs;
+use crate::stdout;
 
 /// Prints the document as JSON.
 pub(crate) fn print() -> anyhow::Result<()> {
-    writeln!(io::stdout(), "{}", docs::openapi().to_pretty_json()?)?;
-    Ok(())
+    Ok(stdout::print(&(docs::openapi().to_pretty_json()? + "\n"))?)
 }

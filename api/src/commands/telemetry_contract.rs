@@ -1,11 +1,12 @@
 //! `telemetry-contract`: prints every metric and every event of the service.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
 use glasshouse_telemetry::service;
+
+use crate::stdout;
 
 /// How to print the contract.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,6 +27,5 @@ pub(crate) fn print(args: &ContractArgs) -> anyhow::Result<()> {
         }
         None => contract.to_json()?,
     };
-    io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    Ok(stdout::print(&text)?)
 }

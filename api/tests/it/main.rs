@@ -26,6 +26,7 @@ mod cancel_and_refund;
 mod checkout;
 #[cfg(target_os = "linux")]
 mod clocks;
+mod closed_pipe;
 mod command_line;
 mod configuration;
 mod connections;

@@ -60,7 +60,7 @@ impl Expectation {
 
     /// Whether a service, or a job of Prometheus, is one that reports the fault.
     pub(super) fn is_reporter(&self, service: &str) -> bool {
-        self.reporters.iter().any(|role| role.process().service() == service)
+        self.reporters.iter().any(|role| role.service() == service)
     }
 
     /// Whether an alert belongs to the fault.

@@ -125,7 +125,7 @@ impl Observation {
         }
         for event in expectation.events {
             let is_it = |Origin { role, kind, .. }: &Origin| {
-                expectation.is_reporter(role.process().service()) && event.matches(kind)
+                expectation.is_reporter(role.service()) && event.matches(kind)
             };
             if !self.records.keys().any(is_it) {
                 missing.push(format!("there was no log record {event}"));
@@ -158,7 +158,7 @@ impl Observation {
         let problems =
             self.records.iter().filter(|(origin, _)| matches!(origin.kind.level.as_str(), "WARN" | "ERROR"));
         let records = problems.filter(|(Origin { role, kind, .. }, _)| {
-            !expectation.explains_record(role.process().service(), kind)
+            !expectation.explains_record(role.service(), kind)
                 && !SLOWNESS_EVENTS.contains(&kind.event.as_str())
                 && !slow.iter().any(|part| part.explains_record(kind))
         });

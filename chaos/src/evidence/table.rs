@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     fn project() -> Project {
-        Project::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        Project::read(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).unwrap()
     }
 
     #[test]
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn every_alert_event_and_metric_exists() {
         let alerts = RuleFiles::read(&project().rules()).unwrap().alerts().unwrap();
-        let contract = TelemetryContract::read(&project().telemetry_contract()).unwrap();
+        let contract = TelemetryContract::read(&project().telemetry_contract().unwrap()).unwrap();
         let mut exported = ExportedMetrics::default();
         exported.add_contract(&contract);
         let in_parts = Part::ALL.into_iter().flat_map(|part| part.alerts());

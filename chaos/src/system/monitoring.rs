@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use glasshouse_drill::catalogue::Process;
 use glasshouse_drill::project::Project;
 use glasshouse_drill::prometheus_api::PrometheusApi;
 use glasshouse_drill::stack::{Child, Collector, Output, PortAllocator, PrometheusOptions, Spans};
@@ -56,7 +55,7 @@ impl Monitoring {
         ports: &mut PortAllocator,
     ) -> Result<Self> {
         let targets: Vec<_> =
-            replicas.map(|replica| (replica.role().process(), vec![replica.management()])).collect();
+            replicas.map(|replica| (replica.role().service(), vec![replica.management()])).collect();
         let address = ports.allocate()?;
         let speed = SPEED.parse().map_err(anyhow::Error::msg)?;
         let options = PrometheusOptions {
@@ -77,13 +76,13 @@ impl Monitoring {
 }
 
 impl Role {
-    /// The process of the service.
-    pub(crate) const fn process(self) -> Process {
+    /// The service name in log records and spans, which is also the job in Prometheus.
+    pub(crate) const fn service(self) -> &'static str {
         match self {
             // The demo is an API too. It has faults of its own, and no Prometheus.
-            Self::Api | Self::Demo => Process::Api,
-            Self::Worker => Process::Worker,
-            Self::Gateway => Process::Gateway,
+            Self::Api | Self::Demo => "glasshouse-api",
+            Self::Worker => "glasshouse-worker",
+            Self::Gateway => "glasshouse-gateway",
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use glasshouse_drill::polling::poll_until;
-use glasshouse_drill::stack::{Child, Output, PortAllocator, ProcessSpec, find_program, service_defaults};
+use glasshouse_drill::stack::{Child, Output, PortAllocator, ProcessSpec, find_program, role_defaults};
 use rustix::process::{Pid, Signal, kill_process};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
@@ -18,6 +18,8 @@ use super::disk::Disk;
 pub(crate) const SERVICE: &str = "chaos_service";
 const OWNER: &str = "chaos_owner";
 const DATABASE: &str = "glasshouse";
+/// The roles of a deployment.
+const DEPLOYED_ROLES: &str = include_str!("../../../deploy/compose/postgres-init.sql");
 /// Enough for the data of a run, and for two clusters during a fail-over.
 const DISK_MEGABYTES: u32 = 512;
 /// So few that a fault can use them up.
@@ -101,7 +103,7 @@ impl Postgres {
         for statement in [
             "CREATE ROLE glasshouse_service NOLOGIN".to_owned(),
             format!("CREATE ROLE {SERVICE} LOGIN IN ROLE glasshouse_service"),
-            service_defaults(SERVICE),
+            role_defaults(DEPLOYED_ROLES, "glasshouse_app", SERVICE),
             format!("CREATE ROLE {OWNER} LOGIN"),
             format!("CREATE DATABASE {DATABASE} OWNER {OWNER}"),
         ] {

@@ -16,7 +16,11 @@ fn the_committed_files_are_current() {
     }
     let dashboards = written.into_iter().map(|(path, _)| path).filter(|path| path.extension().is_some());
     let expected: Vec<_> = dashboards.collect::<BTreeSet<_>>().into_iter().collect();
-    assert_eq!(files(&project().dashboards(), "json").unwrap(), expected, "an extra or missing file");
+    assert_eq!(
+        files(&project().dashboards().unwrap(), "json").unwrap(),
+        expected,
+        "an extra or missing file"
+    );
 }
 
 #[test]

@@ -23,11 +23,11 @@ fn root() -> &'static Path {
 }
 
 fn project() -> Project {
-    Project::new(root())
+    Project::read(root()).unwrap()
 }
 
 fn dashboards() -> Vec<DashboardFile> {
-    DashboardFile::read_all(&project().dashboards()).unwrap()
+    DashboardFile::read_all(&project().dashboards().unwrap()).unwrap()
 }
 
 fn dashboard(uid: &str) -> DashboardFile {
@@ -36,7 +36,7 @@ fn dashboard(uid: &str) -> DashboardFile {
 
 /// The provisioned data sources.
 fn data_sources() -> Vec<Value> {
-    provisioned(&project().data_sources()).unwrap()
+    provisioned(&project().data_sources().unwrap()).unwrap()
 }
 
 /// A query of a provisioned data source, in which `$$` stands for `$`. Variables have no values.

@@ -12,7 +12,7 @@ use crate::{dashboard, dashboards, data_sources, project, provisioned_query, tex
 pub(crate) fn documented() -> ExportedMetrics {
     let mut exported = ExportedMetrics::default();
     exported.add_external();
-    exported.add_contract(&TelemetryContract::read(&project().telemetry_contract()).unwrap());
+    exported.add_contract(&TelemetryContract::read(&project().telemetry_contract().unwrap()).unwrap());
     exported
 }
 

@@ -25,7 +25,7 @@ impl Targets {
         let source = |source: &Value| (text(&source["uid"]).to_owned(), text(&source["type"]).to_owned());
         let dashboards = dashboards();
         let tags = dashboards.iter().flat_map(|one| one.json()["tags"].as_array().unwrap().clone());
-        let runbooks = files(&project().runbooks(), "md").unwrap();
+        let runbooks = files(&project().runbooks().unwrap(), "md").unwrap();
         Self {
             sources: sources.iter().map(source).collect(),
             dashboards: dashboards.iter().map(|one| (one.uid().to_owned(), variables(one.json()))).collect(),

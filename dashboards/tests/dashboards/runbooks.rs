@@ -21,7 +21,7 @@ fn pages() -> Vec<(String, String)> {
         let place = path.strip_prefix(root()).unwrap().display().to_string();
         (place, std::fs::read_to_string(path).unwrap())
     };
-    files(&project().runbooks(), "md").unwrap().iter().map(page).collect()
+    files(&project().runbooks().unwrap(), "md").unwrap().iter().map(page).collect()
 }
 
 /// The queries in backticks after a mark such as `LogQL:`.
@@ -72,7 +72,7 @@ fn expressions_of_several_lines_are_joined() {
 
 /// The services of `docker-compose.yml`.
 fn services() -> BTreeSet<String> {
-    let compose: Value = read_yaml(&project().compose_file()).unwrap();
+    let compose: Value = read_yaml(&root().join("docker-compose.yml")).unwrap();
     compose["services"].as_object().unwrap().keys().cloned().collect()
 }
 
@@ -125,7 +125,7 @@ fn the_services_of_a_command_are_found() {
 /// No manifests for Kubernetes are shipped. The pages assume the names that the README states.
 #[test]
 fn kubectl_commands_name_deployments_that_the_readme_states() {
-    let readme = std::fs::read_to_string(project().runbooks().join("README.md")).unwrap();
+    let readme = std::fs::read_to_string(project().runbooks().unwrap().join("README.md")).unwrap();
     assert!(
         readme.contains(
             "No Kubernetes manifests are shipped: the commands assume deployments `api` and `worker`"
@@ -152,7 +152,7 @@ fn the_threshold_of_an_alert_stands_on_its_page() {
     const ON_STATES: [&str; 5] = ["InstanceDown", "NotReady", "PublicEndpointDown", "TargetDown", "Watchdog"];
     let mut problems = Vec::new();
     for alert in Alerts::read(&project()).unwrap().iter() {
-        let page = std::fs::read_to_string(project().runbook(&alert.name)).unwrap();
+        let page = std::fs::read_to_string(project().runbook(&alert.name).unwrap()).unwrap();
         let Some(sentence) = fires(&page) else {
             problems.push(format!("{}: its page has no sentence **Fires** when …", alert.name));
             continue;

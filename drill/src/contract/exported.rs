@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use crate::catalogue::Process;
 use crate::exposition::{Sample, samples};
 use crate::stack::Stack;
 
@@ -28,8 +27,8 @@ impl ExportedMetrics {
     /// Adds the metrics that all processes of the service export at the moment. A series appears with its first value
     /// and disappears with a restart, so a complete set takes several scrapes.
     pub async fn add_stack(&mut self, stack: &Stack) -> Result<()> {
-        for process in Process::ALL {
-            let url = format!("http://{}/metrics", stack.addresses().management(process));
+        for process in stack.options().project.processes() {
+            let url = stack.values().expand(&format!("http://{{{}}}/metrics", process.metrics()))?;
             self.add_scrape(&reqwest::get(url).await?.error_for_status()?.text().await?)?;
         }
         Ok(())

@@ -24,7 +24,10 @@ pub use telemetry::TelemetryContract;
 /// Violations of the project's rules and dashboards: see [`violations`].
 pub fn project_violations(project: &Project, exported: &ExportedMetrics) -> Result<Vec<String>> {
     let rules = RuleFiles::read(&project.rules())?.rules()?;
-    let dashboards = DashboardFile::read_all(&project.dashboards())?;
+    let dashboards = match project.dashboards() {
+        Ok(folder) => DashboardFile::read_all(&folder)?,
+        Err(_) => Vec::new(), // the project has none
+    };
     let queries: Vec<_> =
         rules.iter().map(Rule::query).chain(dashboards.iter().flat_map(DashboardFile::promql)).collect();
     violations(&queries, &rules, exported)

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 use time::OffsetDateTime;
+use url::Url;
 
 use super::store::{AlertStatus, Delivery};
 
@@ -23,6 +24,17 @@ impl ReceiverApi {
     /// A client of the receiver at this address.
     pub fn new(address: SocketAddr) -> Self {
         Self { url: format!("http://{address}/deliveries"), http: reqwest::Client::new() }
+    }
+
+    /// A client of the receiver at this URL.
+    pub fn at(url: &Url) -> Self {
+        let base = url.as_str().trim_end_matches('/');
+        Self { url: format!("{base}/deliveries"), http: reqwest::Client::new() }
+    }
+
+    /// Whether the receiver answers.
+    pub async fn is_reachable(&self) -> bool {
+        self.http.get(&self.url).send().await.is_ok_and(|response| response.status().is_success())
     }
 
     /// All deliveries that the receiver holds; none if it cannot be reached, so that a drill reports the alert as not

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{CONTRACT, NONE, Report, Row, rows};
+use super::{NONE, Report, Row, rows};
 use crate::project::kebab_case;
 
 const COLUMNS: [&str; 13] = [
@@ -22,11 +22,11 @@ const COLUMNS: [&str; 13] = [
 ];
 
 impl Report {
-    /// The table in Markdown, with an introduction. Its links lead from the folder `docs`.
+    /// The table in Markdown, with an introduction.
     pub fn to_markdown(&self) -> String {
         let mut page = format!(
             "# The drills\n\n\
-             `make drills` wrote this page on {date}, at commit {commit}, on the stack {platform} with {versions}. It ran\n\
+             `drill` wrote this page on {date}, at commit {commit}, on the stack {platform} with {versions}. It ran\n\
              at `SPEED={speed}`: every duration of rules, scrapes, notifications and scenarios is divided by {speed}. The times of\n\
              pending, firing and delivered count from the start of the scenario; those of resolved and resolved delivered from the\n\
              end of the fault. Undivided, an alert fires about {speed} times as late. An alert links to its runbook. Evidence is the\n\
@@ -57,14 +57,16 @@ impl Report {
 
     fn cells(&self, row: Row<'_>) -> [String; COLUMNS.len()] {
         let none = || NONE.to_owned();
-        let scenario = match row.outcome.scenario.as_str() {
-            CONTRACT => CONTRACT.to_owned(),
-            name => format!("[{name}](../load-tests/scenarios/{name}.js)"),
+        let name = &row.outcome.scenario;
+        let script = self.links.scenarios.get(name);
+        let scenario = script.map_or_else(|| name.clone(), |script| format!("[{name}]({script})"));
+        let runbook = |name: &String| match &self.links.runbooks {
+            Some(folder) => format!("[{name}]({folder}/{}.md)", kebab_case(name)),
+            None => name.clone(),
         };
-        let alert =
-            row.alert.map(|alert| format!("[{0}](runbooks/{1}.md)", alert.name, kebab_case(&alert.name)));
+        let alert = row.alert.map(|alert| runbook(&alert.name));
         let rule = row.alert.and_then(|alert| self.rules.get(&alert.name));
-        let file = rule.map(|rule| format!("[{0}](../deploy/prometheus/rules/{0})", rule.file));
+        let file = rule.map(|rule| format!("[{0}]({1}/{0})", rule.file, self.links.rules));
         let undivided = row.alert.and_then(|alert| alert.firing).map(|firing| firing * self.speed.factor());
         let minutes = |duration: std::time::Duration| format!("{:.1} min", duration.as_secs_f64() / 60.0);
         [

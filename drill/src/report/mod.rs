@@ -6,10 +6,12 @@ mod markdown;
 mod table;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use time::Date;
 
+use crate::project::{Project, link};
 use crate::rules::AlertRule;
 use crate::speed::Speed;
 
@@ -19,7 +21,7 @@ pub const CONTRACT: &str = "contract";
 /// The results of all exercises.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The platform of the stack, as a phrase that begins with “of”.
+    /// The platform of the stack, as a phrase that follows “stack”.
     pub platform: String,
     /// The divisor of all durations.
     pub speed: Speed,
@@ -27,8 +29,37 @@ pub struct Report {
     pub run: Run,
     /// The rules of the alerts, by name.
     pub rules: BTreeMap<String, AlertRule>,
+    /// Where the links of the page lead.
+    pub links: Links,
     /// One for each exercise, in order.
     pub outcomes: Vec<Outcome>,
+}
+
+/// Where the links of the page lead, from the page.
+#[derive(Clone, Debug)]
+pub struct Links {
+    /// The scripts of the scenarios, by their names.
+    pub scenarios: BTreeMap<String, String>,
+    /// The folder of the rules.
+    pub rules: String,
+    /// The folder of the runbooks; `None` without any.
+    pub runbooks: Option<String>,
+}
+
+impl Links {
+    /// The links from the page of the project's report.
+    pub fn of(project: &Project) -> Self {
+        let link = |target: PathBuf| link(&project.report(), &target);
+        let exercises = project.catalogue().exercises();
+        let names = exercises.iter().map(|exercise| exercise.name().to_owned());
+        Self {
+            scenarios: names
+                .filter_map(|name| Some((name.clone(), link(project.scenario(&name).ok()?))))
+                .collect(),
+            rules: link(project.rules()),
+            runbooks: project.runbooks().ok().map(link),
+        }
+    }
 }
 
 /// When the exercises ran, and with what.
@@ -200,7 +231,14 @@ pub(crate) mod tests {
         let rule = AlertRule { severity: "critical".to_owned(), file: "alerts.yml".to_owned() };
         let rules = [("InstanceDown".to_owned(), rule)].into();
         let (platform, speed) = ("of docker-compose.yml".to_owned(), "30".parse().unwrap());
-        Report { platform, speed, run, rules, outcomes }
+        let links = Links {
+            scenarios: ["smoke", "instance-down", "dependency-down"]
+                .map(|name| (name.to_owned(), format!("../load-tests/scenarios/{name}.js")))
+                .into(),
+            rules: "../deploy/prometheus/rules".to_owned(),
+            runbooks: Some("runbooks".to_owned()),
+        };
+        Report { platform, speed, run, rules, links, outcomes }
     }
 
     #[test]

@@ -15,7 +15,8 @@ const SEARCH_INTERVAL: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct EvidenceSearch {
     items: Vec<Item>,
-    evidence: Evidence,
+    /// The process that emits log records and spans.
+    service: String,
     speed: Speed,
     last_search: Option<Instant>,
 }
@@ -37,11 +38,11 @@ enum Signal {
 }
 
 impl EvidenceSearch {
-    pub(super) fn new(evidence: &Evidence, speed: Speed) -> Self {
+    pub(super) fn new(evidence: &Evidence, service: &str, speed: Speed) -> Self {
         let Evidence { log, span, metric, .. } = evidence.clone();
         let signals = [log.map(Signal::Log), span.map(Signal::Span), metric.map(Signal::Metric)];
         let items = signals.into_iter().flatten().map(|signal| Item { signal, is_found: false }).collect();
-        Self { items, evidence: evidence.clone(), speed, last_search: None }
+        Self { items, service: service.to_owned(), speed, last_search: None }
     }
 
     /// Searches for the missing items, unless the last search was less than [`SEARCH_INTERVAL`] ago.
@@ -51,10 +52,10 @@ impl EvidenceSearch {
         }
         self.last_search = Some(Instant::now());
         for item in self.items.iter_mut().filter(|item| !item.is_found) {
-            let process = self.evidence.of;
+            let service = &self.service;
             item.is_found = match &item.signal {
-                Signal::Log(event) => stack.has_log_record(process, event, since).await?,
-                Signal::Span(name) => stack.has_span(process, name, since).await?,
+                Signal::Log(event) => stack.has_log_record(service, event, since).await?,
+                Signal::Span(name) => stack.has_span(service, name, since).await?,
                 Signal::Metric(query) => {
                     let query = self.speed.divide_expression(query)?;
                     let samples = stack.prometheus().query(&query).await;
@@ -82,7 +83,7 @@ impl EvidenceSearch {
     }
 
     fn name(&self, item: &Item) -> String {
-        let service = self.evidence.of.service();
+        let service = &self.service;
         match &item.signal {
             Signal::Log(event) => format!("log {event} of {service}"),
             Signal::Span(name) => format!("span {name} of {service}"),

@@ -3,8 +3,8 @@
 mod diagnosis;
 mod evidence;
 mod faults;
-mod k6;
 mod observation;
+mod scenario;
 mod timeouts;
 
 use std::time::{Duration, Instant};
@@ -14,13 +14,10 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::catalogue::{Exercise, WATCHDOG};
 use crate::polling::{POLL_INTERVAL, poll_until};
 use crate::report::{AlertOutcome, Outcome};
-use crate::stack::Stack;
-use k6::Scenario;
+use crate::stack::{Options, Stack};
 use observation::Observation;
+use scenario::Scenario;
 pub use timeouts::Timeouts;
-
-/// Returns a sample if Prometheus scrapes all processes of the service.
-const ALL_UP: &str = r#"count(up{job=~"glasshouse-.+"} == 1) == 3"#;
 
 /// Runs exercises on a stack, one after the other.
 pub struct Runner<'a> {
@@ -58,7 +55,8 @@ impl Runner<'_> {
         self.stack.reset_alerting().await?;
         self.wait_for_baseline().await.context("the baseline is not healthy")?;
         let mut scenario = self.start(exercise).await?;
-        let observation = observation.insert(Observation::new(exercise, self.stack.options().speed));
+        let Options { project, speed, .. } = self.stack.options();
+        let observation = observation.insert(Observation::new(exercise, project, *speed)?);
         if let Err(error) = self.observe_fault(exercise, &mut scenario, observation).await {
             problems.push(format!("{error:#}"));
             observation.abort();
@@ -71,7 +69,7 @@ impl Runner<'_> {
     /// Starts the scenario. Its load lasts until it is interrupted, unless the scenario must run to completion.
     async fn start(&self, exercise: &Exercise) -> Result<Scenario> {
         let name = exercise.name();
-        (self.progress)(&format!("{name}: k6 starts"));
+        (self.progress)(&format!("{name}: its load starts"));
         let duration = (!exercise.runs_to_completion()).then(|| self.timeouts.until_proven());
         Scenario::start(self.stack, name, duration).await
     }
@@ -79,12 +77,16 @@ impl Runner<'_> {
     /// Waits until all processes are up and no alert is active, for long enough to count as stable.
     async fn wait_for_baseline(&mut self) -> Result<()> {
         let (deadline, mut stable_since) = (Instant::now() + self.timeouts.baseline, Instant::now());
+        let rules = self.stack.prometheus().rules().await?;
+        ensure!(!rules.is_empty(), "Prometheus has no rules");
+        let has_watchdog = rules.iter().any(|rule| rule.name == WATCHDOG);
         loop {
             let mut alerts = self.stack.prometheus().alerts().await?;
-            let can_alert = alerts.iter().any(|alert| alert.name() == WATCHDOG && alert.is_firing());
+            let is_watched = alerts.iter().any(|alert| alert.name() == WATCHDOG && alert.is_firing());
+            let can_alert = is_watched || !has_watchdog;
             alerts.retain(|alert| alert.name() != WATCHDOG);
-            let is_healthy = can_alert && !self.stack.prometheus().query(ALL_UP).await?.is_empty();
-            if !alerts.is_empty() || !is_healthy {
+            let down = self.jobs_down().await?;
+            if !alerts.is_empty() || !can_alert || !down.is_empty() {
                 stable_since = Instant::now();
             }
             if stable_since.elapsed() >= self.timeouts.stable {
@@ -95,11 +97,24 @@ impl Runner<'_> {
                 names.sort_unstable();
                 names.dedup();
                 ensure!(can_alert, "{WATCHDOG} does not fire: Prometheus evaluates no rules");
-                ensure!(is_healthy, "Prometheus cannot scrape all processes of the service");
+                ensure!(down.is_empty(), "Prometheus cannot scrape {}", down.join(", "));
                 bail!("alerts are still active after {:?}: {}", self.timeouts.baseline, names.join(", "));
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         }
+    }
+
+    /// The jobs of the service that have no target, or one that Prometheus cannot scrape.
+    async fn jobs_down(&self) -> Result<Vec<String>> {
+        let mut down = Vec::new();
+        for process in self.stack.options().project.processes() {
+            let job = process.service();
+            let up = self.stack.prometheus().query(&format!("min(up{{job={job:?}}}) == 1")).await?;
+            if up.is_empty() {
+                down.push(job.to_owned());
+            }
+        }
+        Ok(down)
     }
 
     /// Observes until each alert is proven or has failed, and a scenario that runs to completion has exited.
@@ -112,7 +127,7 @@ impl Runner<'_> {
         if let Some(component) = exercise.stop() {
             scenario.wait_until_running().await?;
             (self.progress)(&format!("{}: {component} is stopped", exercise.name()));
-            self.stack.stop(component).await?;
+            self.stack.stop(&component).await?;
         }
         let deadline = Instant::now() + self.timeouts.scenario;
         loop {
@@ -192,18 +207,18 @@ impl Runner<'_> {
     ) -> Result<()> {
         problems.extend(scenario.interrupt().await.unwrap_or_else(|error| Some(format!("{error:#}"))));
         if let Some(component) = exercise.stop() {
-            self.stack.restart(component).await?;
+            self.stack.restart(&component).await?;
             (self.progress)(&format!("{}: {component} is up again", exercise.name()));
         }
         if let Some(remedy) = exercise.remedy() {
-            (self.progress)(&format!("{}: glasshouse {}", exercise.name(), remedy.join(" ")));
+            (self.progress)(&format!("{}: the remedy {}", exercise.name(), remedy.join(" ")));
             self.stack.run_command(&remedy).await?;
         }
         observation.end_fault();
-        let active = faults::active(self.stack.addresses()).await?;
+        let active = faults::active(self.stack).await?;
         if !active.is_empty() {
             problems.push(format!("the scenario left faults active: {}", active.join(", ")));
-            faults::clear(self.stack.addresses()).await?;
+            faults::clear(self.stack).await?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::evidence::EvidenceSearch;
 use crate::alertmanager_api::ReceivedAlert;
 use crate::catalogue::{Exercise, WATCHDOG};
+use crate::project::Project;
 use crate::prometheus_api::ActiveAlert;
 use crate::receiver::Deliveries;
 use crate::report::{AlertOutcome, Outcome};
@@ -49,26 +50,30 @@ struct Snapshot {
 
 impl Observation {
     /// Starts now.
-    pub(super) fn new(exercise: &Exercise, speed: Speed) -> Self {
+    ///
+    /// # Errors
+    /// The evidence is that of a process which the project lacks.
+    pub(super) fn new(exercise: &Exercise, project: &Project, speed: Speed) -> Result<Self> {
         let alerts = exercise.alerts().iter().map(|alert| {
-            let search = EvidenceSearch::new(&alert.evidence, speed);
+            let service = project.process(alert.evidence.of.as_deref())?.service();
+            let search = EvidenceSearch::new(&alert.evidence, service, speed);
             let (name, evidence) = (alert.name.clone(), search.description());
-            ObservedAlert {
+            Ok(ObservedAlert {
                 outcome: AlertOutcome { name, evidence, ..AlertOutcome::default() },
                 evidence: search,
                 may_be_inhibited: alert.inhibited_by.is_some(),
                 is_inhibited: false,
                 is_delivered_after: alert.delivered_after,
-            }
+            })
         });
-        Self {
+        Ok(Self {
+            alerts: alerts.collect::<Result<_>>()?,
             exercise: exercise.clone(),
             started: Instant::now(),
             started_at: OffsetDateTime::now_utc(),
             fault_ended: None,
-            alerts: alerts.collect(),
             fired: BTreeSet::new(),
-        }
+        })
     }
 
     /// Polls Prometheus, Alertmanager, the receiver and the evidence, and records every change.

@@ -122,19 +122,19 @@ mod tests {
     use crate::project::Project;
 
     fn project() -> Project {
-        Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
+        Project::read(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()).unwrap()
     }
 
     #[test]
     fn the_committed_rules_are_current() {
         let committed = std::fs::read_to_string(project().rules().join("slo.yml")).unwrap();
-        let generated = Slos::read(&project().slos()).unwrap().to_rules();
+        let generated = Slos::read(&project().slos().unwrap()).unwrap().to_rules();
         assert!(committed == generated, "deploy/prometheus/rules/slo.yml is outdated: run `make slo`");
     }
 
     #[test]
     fn names_and_budgets_follow_from_the_specification() {
-        let slos = Slos::read(&project().slos()).unwrap();
+        let slos = Slos::read(&project().slos().unwrap()).unwrap();
         let budgets: Vec<_> = slos.iter().map(|slo| (slo.name(), slo.budget())).collect();
         assert_eq!(budgets, [("availability", 0.001), ("latency", 0.01)]);
         let slo = slos.iter().next().unwrap();
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_wrong_specification_is_an_error() {
-        let text = std::fs::read_to_string(project().slos()).unwrap();
+        let text = std::fs::read_to_string(project().slos().unwrap()).unwrap();
         let error_with = |from: &str, to: &str| {
             let file = tempfile::NamedTempFile::new().unwrap();
             assert!(text.contains(from), "{from}");

@@ -1,38 +1,35 @@
 //! The addresses on which a stack publishes its servers.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 
 use super::ports::PortAllocator;
-use crate::catalogue::Process;
+use crate::project::Project;
+use crate::template::Values;
 
 /// The addresses that a drill sends requests to, all on the loopback interface.
 #[derive(Clone, Debug)]
-pub struct Addresses {
-    /// The public HTTP interface of the API.
-    pub http: SocketAddr,
-    /// The management interfaces, in the order of [`Process::ALL`].
-    management: [SocketAddr; 3],
-    /// The payment-gateway simulator.
-    pub gateway: SocketAddr,
+pub(super) struct Addresses {
+    /// The ports of the service's processes, as `NAME.PORT`.
+    pub(super) ports: BTreeMap<String, SocketAddr>,
     /// Prometheus.
-    pub prometheus: SocketAddr,
+    pub(super) prometheus: SocketAddr,
     /// Alertmanager.
-    pub alertmanager: SocketAddr,
+    pub(super) alertmanager: SocketAddr,
     /// The webhook receiver of notifications.
-    pub receiver: SocketAddr,
+    pub(super) receiver: SocketAddr,
     /// The REST API of k6 while a scenario runs.
-    pub k6: SocketAddr,
+    pub(super) k6: SocketAddr,
 }
 
 impl Addresses {
-    pub(super) fn allocate(ports: &mut PortAllocator) -> Result<Self> {
+    pub(super) fn allocate(project: &Project, ports: &mut PortAllocator) -> Result<Self> {
         let mut allocate = || ports.allocate().context("an address for the stack");
+        let names = project.config().ports();
         Ok(Self {
-            http: allocate()?,
-            management: [allocate()?, allocate()?, allocate()?],
-            gateway: allocate()?,
+            ports: names.map(|name| Ok((name, allocate()?))).collect::<Result<_>>()?,
             prometheus: allocate()?,
             alertmanager: allocate()?,
             receiver: allocate()?,
@@ -40,8 +37,18 @@ impl Addresses {
         })
     }
 
-    /// The management interface of a process.
-    pub fn management(&self, process: Process) -> SocketAddr {
-        self.management[process as usize]
+    /// A port of the service, as `NAME.PORT`.
+    pub(super) fn port(&self, name: &str) -> Result<SocketAddr> {
+        self.ports.get(name).copied().with_context(|| format!("no port {name}"))
+    }
+
+    /// The values of the placeholders that are addresses.
+    pub(super) fn values(&self) -> Values {
+        let mut values = Values::default();
+        self.ports.iter().for_each(|(name, address)| values.set(name, address));
+        values.set("prometheus", self.prometheus);
+        values.set("alertmanager", self.alertmanager);
+        values.set("receiver", self.receiver);
+        values
     }
 }

@@ -1,8 +1,9 @@
-//! The stack that drills run on: the containers of `docker-compose.yml`, or processes on this machine.
+//! The stack that drills run on: containers, processes on this machine, or a stack that runs already.
 //!
-//! Either listens on free ports of the loopback interface, and ends when the drill ends, whatever ends the drill.
+//! The first two listen on free ports of the loopback interface, and end when the drill ends, whatever ends the drill.
 
 mod addresses;
+mod attached;
 mod compose;
 mod monitoring_config;
 mod native;
@@ -11,33 +12,40 @@ mod output;
 mod platform;
 mod ports;
 mod process;
+mod scenario;
+mod telemetry_stores;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use tempfile::TempDir;
 
 use crate::alertmanager_api::AlertmanagerApi;
-use crate::catalogue::{Component, Process};
+use crate::catalogue::Component;
 use crate::prometheus_api::PrometheusApi;
 use crate::receiver::ReceiverApi;
+use crate::template::Values;
 
-pub use addresses::Addresses;
+use addresses::Addresses;
+use attached::AttachedStack;
 use compose::ComposeStack;
 use native::NativeStack;
-pub use native::{Collector, OtherTargets, PrometheusOptions, SpanKind, Spans, redis, service_defaults};
+pub use native::{Collector, OtherTargets, PrometheusOptions, SpanKind, Spans, redis, role_defaults};
 pub use options::Options;
 use options::StackContext;
 pub use output::{Output, RecordKind, Records};
-pub use platform::{ComposeOptions, NativeOptions, Platform, is_docker_available};
+pub use platform::{AttachedOptions, ComposeOptions, NativeOptions, Platform, is_docker_available};
 pub use ports::PortAllocator;
-pub(crate) use process::ScenarioCommand;
-pub use process::{Child, ProcessSpec, find_program};
+pub use process::{Child, Environment, ProcessSpec, find_program};
+pub(crate) use scenario::ScenarioCommand;
 
-/// A running stack. Dropping it stops all components and removes their files.
+/// What the names of the temporary folders of stacks begin with.
+const FOLDER_PREFIX: &str = "drill-stack.";
+
+/// A running stack. Dropping it stops all components that it has started, and removes their files.
 pub struct Stack {
     options: Options,
-    addresses: Addresses,
+    values: Values,
     prometheus: PrometheusApi,
     alertmanager: AlertmanagerApi,
     receiver: ReceiverApi,
@@ -48,45 +56,60 @@ pub struct Stack {
 enum Components {
     Native(Box<NativeStack>),
     Compose(Box<ComposeStack>),
+    Attached(Box<AttachedStack>),
 }
 
 impl Stack {
-    /// Starts all components and waits until they are ready. `progress` is called before steps that take long.
+    /// Starts all components and waits until they are ready, or attaches to those that run. `progress` is called before steps
+    /// that take long.
     pub async fn start(options: Options, progress: &dyn Fn(&str)) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("glasshouse-drill.").tempdir()?;
+        let folder = tempfile::Builder::new().prefix(FOLDER_PREFIX).tempdir()?;
         let mut ports = PortAllocator::default();
-        let addresses = Addresses::allocate(&mut ports)?;
+        let addresses = Addresses::allocate(&options.project, &mut ports)?;
         let context = StackContext {
             project: &options.project,
             speed: options.speed,
             addresses: &addresses,
             folder: folder.path(),
         };
+        let mut values = addresses.values();
         let components = match &options.platform {
             Platform::Native(native) => {
-                Components::Native(Box::new(NativeStack::start(&context, native, &mut ports).await?))
+                let stack = NativeStack::start(&context, native, &mut values, &mut ports).await?;
+                Components::Native(Box::new(stack))
             }
             Platform::Compose(compose) => Components::Compose(Box::new(
                 ComposeStack::start(&context, compose, &mut ports, progress).await?,
             )),
+            Platform::Attached(attached) => {
+                values = Values::default();
+                let (project, speed) = (&options.project, options.speed);
+                let stack = AttachedStack::attach(project, speed, attached, &mut values, &mut ports).await?;
+                Components::Attached(Box::new(stack))
+            }
         };
-        Ok(Self {
-            prometheus: PrometheusApi::new(addresses.prometheus),
-            alertmanager: AlertmanagerApi::new(addresses.alertmanager),
-            receiver: ReceiverApi::new(addresses.receiver),
-            options,
-            addresses,
-            components,
-            _folder: folder,
-        })
+        let (prometheus, alertmanager, receiver) = match &options.platform {
+            Platform::Attached(attached) => (
+                PrometheusApi::at(&attached.prometheus),
+                AlertmanagerApi::at(&attached.alertmanager),
+                ReceiverApi::at(&attached.receiver),
+            ),
+            _ => (
+                PrometheusApi::new(addresses.prometheus),
+                AlertmanagerApi::new(addresses.alertmanager),
+                ReceiverApi::new(addresses.receiver),
+            ),
+        };
+        Ok(Self { prometheus, alertmanager, receiver, options, values, components, _folder: folder })
     }
 
     /// Restarts Prometheus and Alertmanager with empty storage, because the windows of burn rates would include earlier
-    /// faults.
+    /// faults. A stack that ran already keeps them.
     pub async fn reset_alerting(&mut self) -> Result<()> {
         match &mut self.components {
             Components::Native(native) => native.reset_alerting().await,
             Components::Compose(compose) => compose.reset_alerting().await,
+            Components::Attached(_) => Ok(()),
         }
     }
 
@@ -95,9 +118,9 @@ impl Stack {
         &self.options
     }
 
-    /// The addresses of its servers.
-    pub fn addresses(&self) -> &Addresses {
-        &self.addresses
+    /// The values of the placeholders in `drill.toml`.
+    pub fn values(&self) -> &Values {
+        &self.values
     }
 
     /// The client of Prometheus.
@@ -121,46 +144,52 @@ impl Stack {
         match &self.components {
             Components::Native(native) => Ok(native.alertmanager_lines(error_field)),
             Components::Compose(compose) => compose.alertmanager_lines(error_field).await,
+            Components::Attached(_) => Ok(Vec::new()),
         }
     }
 
-    /// Whether a process has logged this event since `since`.
-    pub async fn has_log_record(&self, process: Process, event: &str, since: Instant) -> Result<bool> {
+    /// Whether the process with this service name has logged this event since `since`.
+    pub async fn has_log_record(&self, service: &str, event: &str, since: Instant) -> Result<bool> {
         match &self.components {
-            Components::Native(native) => Ok(native.has_log_record(process, event, since)),
-            Components::Compose(compose) => compose.has_log_record(process, event, since).await,
+            Components::Native(native) => Ok(native.has_log_record(service, event, since)),
+            Components::Compose(compose) => compose.has_log_record(service, event, since).await,
+            Components::Attached(attached) => attached.has_log_record(service, event, since).await,
         }
     }
 
-    /// Whether a process has exported a span with this name since `since`.
-    pub async fn has_span(&self, process: Process, span: &str, since: Instant) -> Result<bool> {
+    /// Whether the process with this service name has exported a span with this name since `since`.
+    pub async fn has_span(&self, service: &str, span: &str, since: Instant) -> Result<bool> {
         match &self.components {
-            Components::Native(native) => Ok(native.has_span(process, span, since)),
-            Components::Compose(compose) => compose.has_span(process, span, since).await,
+            Components::Native(native) => Ok(native.has_span(service, span, since)),
+            Components::Compose(compose) => compose.has_span(service, span, since).await,
+            Components::Attached(attached) => attached.has_span(service, span, since).await,
         }
     }
 
     /// Kills a component.
-    pub async fn stop(&mut self, component: Component) -> Result<()> {
+    pub async fn stop(&mut self, component: &Component) -> Result<()> {
         match &mut self.components {
             Components::Native(native) => native.stop(component).await,
             Components::Compose(compose) => compose.stop(component).await,
+            Components::Attached(_) => bail!("a drill does not stop {component} of a stack that ran already"),
         }
     }
 
     /// Restarts a component and waits until it is ready.
-    pub async fn restart(&mut self, component: Component) -> Result<()> {
+    pub async fn restart(&mut self, component: &Component) -> Result<()> {
         match &mut self.components {
             Components::Native(native) => native.restart(component).await,
             Components::Compose(compose) => compose.restart(component).await,
+            Components::Attached(_) => Ok(()),
         }
     }
 
-    /// Runs a command of the service, with the settings of the worker.
+    /// Runs the remedy with these words, as `[remedy]` of the project says.
     pub async fn run_command(&self, arguments: &[&str]) -> Result<()> {
         match &self.components {
             Components::Native(native) => native.run_command(arguments).await,
             Components::Compose(compose) => compose.run_command(arguments).await,
+            Components::Attached(_) => bail!("a drill runs no command of a stack that ran already"),
         }
     }
 
@@ -169,6 +198,7 @@ impl Stack {
         match &mut self.components {
             Components::Native(native) => native.exit_report(),
             Components::Compose(compose) => compose.exit_report().await,
+            Components::Attached(_) => Ok(None),
         }
     }
 
@@ -179,19 +209,20 @@ impl Stack {
         scenario: &str,
         duration: Option<Duration>,
     ) -> Result<ScenarioCommand> {
+        let project = &self.options.project;
         match &self.components {
-            Components::Native(native) => {
-                Ok(native.scenario_command(&self.options, &self.addresses, scenario, duration))
-            }
+            Components::Native(native) => native.scenario_command(project, scenario, duration),
             Components::Compose(compose) => compose.scenario_command(scenario, duration).await,
+            Components::Attached(attached) => attached.scenario_command(project, scenario, duration),
         }
     }
 
-    /// A shell command that runs a scenario against this stack.
-    pub fn scenario_command_line(&self) -> String {
+    /// A shell command that runs a scenario against this stack; `None` if the project has none.
+    pub fn scenario_command_line(&self) -> Option<String> {
         match &self.components {
-            Components::Native(native) => native.scenario_command_line(&self.options, &self.addresses),
-            Components::Compose(compose) => compose.scenario_command_line(),
+            Components::Native(native) => native.scenario_command_line(&self.options.project),
+            Components::Compose(compose) => Some(compose.scenario_command_line()),
+            Components::Attached(_) => None,
         }
     }
 }

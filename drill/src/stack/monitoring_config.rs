@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use promql_parser::util::display_duration;
-use yaml_serde::Value;
+use yaml_serde::{Mapping, Value};
 
-use crate::catalogue::Process;
-use crate::project::{Project, read_yaml};
+use crate::project::{Process, Project, read_yaml};
 use crate::rules::RuleFiles;
 use crate::speed::Speed;
 
@@ -24,11 +23,11 @@ pub(super) fn write_rules(project: &Project, speed: Speed, folder: &Path) -> Res
     rules.write(folder)
 }
 
-/// The configuration of Prometheus, with the jobs of our processes, and those others that `is_kept` selects by their name.
+/// The configuration of Prometheus, with the jobs of the service, and those others that `is_kept` selects by their name.
 pub(super) fn prometheus(project: &Project, speed: Speed, is_kept: impl Fn(&str) -> bool) -> Result<Value> {
     let path = project.prometheus_config();
     let mut config = divided(&path, speed)?;
-    retain_jobs(&mut config, is_kept).with_context(|| path.display().to_string())?;
+    retain_jobs(&mut config, project.processes(), is_kept).with_context(|| path.display().to_string())?;
     Ok(config)
 }
 
@@ -41,9 +40,49 @@ pub(super) fn prometheus_flags(speed: Speed) -> [String; 2] {
     ]
 }
 
-/// The configuration of Alertmanager.
-pub(super) fn alertmanager(project: &Project, speed: Speed) -> Result<Value> {
-    divided(&project.alertmanager_config(), speed)
+/// The configuration of Alertmanager, which delivers to the receiver of the drill alone.
+pub(super) fn alertmanager(project: &Project, speed: Speed, receiver: &str) -> Result<Value> {
+    let path = project.alertmanager_config();
+    let mut config = divided(&path, speed)?;
+    let webhooks = redirect_receivers(&mut config, receiver);
+    ensure!(webhooks > 0, "{}: no receiver delivers anywhere", path.display());
+    Ok(config)
+}
+
+/// Replaces what every receiver delivers to by a webhook of this server, and returns how many webhooks there are. People are not
+/// paged by a drill.
+fn redirect_receivers(config: &mut Value, server: &str) -> usize {
+    let receivers = config.get_mut("receivers").and_then(Value::as_sequence_mut).into_iter().flatten();
+    receivers.filter_map(Value::as_mapping_mut).map(|receiver| redirect(receiver, server)).sum()
+}
+
+fn redirect(receiver: &mut Mapping, server: &str) -> usize {
+    let is_integration = |key: &Value| key.as_str().is_some_and(|key| key.ends_with("_configs"));
+    let mut webhooks = match receiver.remove("webhook_configs") {
+        Some(Value::Sequence(webhooks)) => webhooks,
+        _ => Vec::new(),
+    };
+    for webhook in webhooks.iter_mut().filter_map(Value::as_mapping_mut) {
+        let url = webhook.get("url").and_then(Value::as_str).unwrap_or_default();
+        // Those of the receiver are `/webhook` and `/heartbeat`.
+        let path = if url.ends_with("/heartbeat") { "heartbeat" } else { "webhook" };
+        for key in ["url_file", "http_config"] {
+            webhook.remove(key);
+        }
+        webhook.insert("url".into(), format!("{server}/{path}").into());
+    }
+    let before = receiver.len();
+    receiver.retain(|key, _| !is_integration(key));
+    if receiver.len() < before {
+        let webhook = [("url", format!("{server}/webhook").into()), ("send_resolved", true.into())];
+        webhooks
+            .push(webhook.into_iter().map(|(key, value)| (key.into(), value)).collect::<Mapping>().into());
+    }
+    let count = webhooks.len();
+    if count > 0 {
+        receiver.insert("webhook_configs".into(), webhooks.into());
+    }
+    count
 }
 
 /// Writes a configuration as JSON, which is valid YAML.
@@ -52,10 +91,10 @@ pub(super) fn write(config: &Value, file: &Path) -> Result<()> {
     std::fs::write(file, text).with_context(|| file.display().to_string())
 }
 
-/// The process that a job scrapes; `None` if it is not one of ours.
-pub(super) fn process_of(job: &Value) -> Option<Process> {
+/// The process that a job scrapes; `None` if it is none of the service.
+pub(super) fn process_of<'a>(job: &Value, processes: &'a [Process]) -> Option<&'a Process> {
     let name = job.get("job_name")?.as_str()?;
-    Process::ALL.into_iter().find(|process| process.service() == name)
+    processes.iter().find(|process| process.service() == name)
 }
 
 fn divided(path: &Path, speed: Speed) -> Result<Value> {
@@ -64,13 +103,15 @@ fn divided(path: &Path, speed: Speed) -> Result<Value> {
     Ok(config)
 }
 
-fn retain_jobs(config: &mut Value, is_kept: impl Fn(&str) -> bool) -> Result<()> {
+fn retain_jobs(config: &mut Value, processes: &[Process], is_kept: impl Fn(&str) -> bool) -> Result<()> {
     let jobs = config.get_mut("scrape_configs").and_then(Value::as_sequence_mut);
     let jobs = jobs.context("no scrape_configs")?;
     let name_of = |job: &Value| job.get("job_name").and_then(Value::as_str).map(str::to_owned);
-    jobs.retain(|job| process_of(job).is_some() || name_of(job).is_some_and(|name| is_kept(&name)));
-    for process in Process::ALL {
-        let has_job = jobs.iter().any(|job| process_of(job) == Some(process));
+    jobs.retain(|job| {
+        process_of(job, processes).is_some() || name_of(job).is_some_and(|name| is_kept(&name))
+    });
+    for process in processes {
+        let has_job = jobs.iter().any(|job| job["job_name"].as_str() == Some(process.service()));
         ensure!(has_job, "no job {}", process.service());
     }
     Ok(())
@@ -80,23 +121,41 @@ fn retain_jobs(config: &mut Value, is_kept: impl Fn(&str) -> bool) -> Result<()>
 mod tests {
     use super::*;
 
+    fn processes(names: &[&str]) -> Vec<Process> {
+        let process = |name: &&str| format!("{{ name: {name}, ports: [http] }}");
+        yaml_serde::from_str(&format!("[{}]", names.iter().map(process).collect::<Vec<_>>().join(",")))
+            .unwrap()
+    }
+
     #[test]
     fn other_jobs_are_removed() {
-        let text = "scrape_configs: [{ job_name: postgres }, { job_name: glasshouse-worker },
-            { job_name: glasshouse-api, scrape_interval: 15s }, { job_name: glasshouse-gateway }]";
+        let text = "scrape_configs: [{ job_name: postgres }, { job_name: worker },
+            { job_name: api, scrape_interval: 15s }, { job_name: kept }]";
         let mut config: Value = yaml_serde::from_str(text).unwrap();
-        retain_jobs(&mut config, |_| false).unwrap();
+        retain_jobs(&mut config, &processes(&["api", "worker"]), |name| name == "kept").unwrap();
         let jobs = config["scrape_configs"].as_sequence().unwrap();
-        let found: Vec<_> = jobs.iter().filter_map(process_of).collect();
-        assert_eq!(found, [Process::Worker, Process::Api, Process::Gateway]);
+        let found: Vec<_> = jobs.iter().map(|job| job["job_name"].as_str().unwrap()).collect();
+        assert_eq!(found, ["worker", "api", "kept"]);
         assert_eq!(jobs[1]["scrape_interval"], Value::from("15s"));
     }
 
     #[test]
     fn a_missing_job_is_reported() {
-        let mut config: Value =
-            yaml_serde::from_str("scrape_configs: [{ job_name: glasshouse-api }]").unwrap();
-        let error = retain_jobs(&mut config, |_| false).unwrap_err();
-        assert_eq!(error.to_string(), "no job glasshouse-worker");
+        let mut config: Value = yaml_serde::from_str("scrape_configs: [{ job_name: api }]").unwrap();
+        let error = retain_jobs(&mut config, &processes(&["api", "worker"]), |_| false).unwrap_err();
+        assert_eq!(error.to_string(), "no job worker");
+    }
+
+    #[test]
+    fn every_receiver_delivers_to_the_drill_alone() {
+        let text = "receivers: [{ name: a, webhook_configs: [{ url: 'http://x/hooks/1', http_config: { proxy_url: p } },
+                                  { url: 'http://y/heartbeat', send_resolved: true }] },
+                                { name: b, slack_configs: [{ channel: c }], pagerduty_configs: [{ routing_key: k }] }, { name: c }]";
+        let mut config: Value = yaml_serde::from_str(text).unwrap();
+        assert_eq!(redirect_receivers(&mut config, "http://here"), 3);
+        let expected = "receivers: [{ name: a, webhook_configs: [{ url: 'http://here/webhook' },
+                                      { url: 'http://here/heartbeat', send_resolved: true }] },
+                                    { name: b, webhook_configs: [{ url: 'http://here/webhook', send_resolved: true }] }, { name: c }]";
+        assert_eq!(config, yaml_serde::from_str::<Value>(expected).unwrap());
     }
 }

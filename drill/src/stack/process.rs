@@ -9,7 +9,7 @@ use std::process::{Child as StdChild, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::output::Output;
 use crate::polling::poll_until;
@@ -18,25 +18,40 @@ use crate::polling::poll_until;
 #[derive(Clone, Debug)]
 pub struct ProcessSpec {
     /// The name in messages.
-    pub name: &'static str,
+    pub name: String,
     /// The path of the program, or its name in `PATH`.
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
     /// The variables that are added to its environment.
-    pub environment: BTreeMap<&'static str, String>,
+    pub environment: Environment,
+    /// The folder that it runs in; `None` for that of the drill.
+    pub folder: Option<PathBuf>,
     /// Whether it inherits the whole environment of the drill.
     pub inherits_environment: bool,
     /// Whether its output goes to the drill's standard error instead of being captured.
     pub shows_output: bool,
 }
 
-/// How k6 is run for one scenario.
-pub(crate) struct ScenarioCommand {
-    /// Runs k6, or attaches to the output of k6 in its container.
-    pub(crate) run: ProcessSpec,
-    /// Interrupts k6, if a signal to the process of `run` does not reach it.
-    pub(crate) interrupt: Option<ProcessSpec>,
+/// Environment variables.
+#[derive(Clone, Debug, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// Sets a variable.
+    pub fn insert(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.0.insert(name.into(), value.into());
+    }
+
+    /// The value of a variable that is set here.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Sets variables.
+    pub fn extend(&mut self, variables: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) {
+        variables.into_iter().for_each(|(name, value)| self.insert(name, value));
+    }
 }
 
 /// A child process that is killed when this is dropped.
@@ -45,19 +60,20 @@ pub(crate) struct ScenarioCommand {
 /// Linux, `setpriv` makes the kernel kill it even if the drill itself is killed. The kernel does so when the thread that
 /// started the process ends, so a drill starts all processes on its main thread.
 pub struct Child {
-    name: &'static str,
+    name: String,
     process: StdChild,
     output: Output,
 }
 
 impl ProcessSpec {
     /// A process without arguments.
-    pub fn new(name: &'static str, program: impl Into<PathBuf>) -> Self {
+    pub fn new(name: impl Into<String>, program: impl Into<PathBuf>) -> Self {
         Self {
-            name,
+            name: name.into(),
             program: program.into(),
             arguments: Vec::new(),
-            environment: BTreeMap::new(),
+            environment: Environment::default(),
+            folder: None,
             inherits_environment: false,
             shows_output: false,
         }
@@ -67,7 +83,7 @@ impl ProcessSpec {
     ///
     /// # Errors
     /// None of the programs is installed.
-    pub fn installed(name: &'static str, programs: &[&str]) -> Result<Self> {
+    pub fn installed(name: &str, programs: &[&str]) -> Result<Self> {
         let program = find_program(programs).with_context(|| format!("{} is not installed", programs[0]))?;
         Ok(Self::new(name, program))
     }
@@ -93,7 +109,10 @@ impl ProcessSpec {
         let mut command = killed_with_parent(&self.program);
         let is_inherited = |name: &OsString| self.inherits_environment || name == "PATH" || name == "HOME";
         command.args(&self.arguments).env_clear();
-        command.envs(std::env::vars_os().filter(|(name, _)| is_inherited(name))).envs(&self.environment);
+        command.envs(std::env::vars_os().filter(|(name, _)| is_inherited(name))).envs(&self.environment.0);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         command.stdin(Stdio::null()).process_group(0);
         if self.shows_output {
             command.stdout(std::io::stderr()).stderr(std::io::stderr());
@@ -104,7 +123,7 @@ impl ProcessSpec {
             command.spawn().with_context(|| format!("{}: {}", self.name, self.program.display()))?;
         output.capture(process.stdout.take());
         output.capture(process.stderr.take());
-        Ok(Child { name: self.name, process, output })
+        Ok(Child { name: self.name.clone(), process, output })
     }
 
     /// Runs the process until it exits, and returns its output.
@@ -147,6 +166,11 @@ pub fn find_program(names: &[&str]) -> Option<PathBuf> {
 }
 
 impl Child {
+    /// The name in messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The captured output.
     pub fn output(&self) -> &Output {
         &self.output
@@ -162,10 +186,10 @@ impl Child {
         Pid::from_child(&self.process)
     }
 
-    /// Sends SIGINT, like Ctrl-C, unless the process has exited.
+    /// Sends SIGINT to the process and its children, like Ctrl-C, unless the process has exited.
     pub fn interrupt(&mut self) -> Result<()> {
         if self.exit_status()?.is_none() {
-            self.signal(Signal::INT)?;
+            kill_process_group(self.id(), Signal::INT)?;
         }
         Ok(())
     }
@@ -183,9 +207,8 @@ impl Child {
     /// # Errors
     /// It does not exit before the timeout.
     pub async fn wait(&mut self, timeout: Duration) -> Result<ExitStatus> {
-        let name = self.name;
         let status = poll_until(timeout, async || self.exit_status()).await?;
-        status.with_context(|| format!("{name} did not exit within {timeout:?}"))
+        status.with_context(|| format!("{} did not exit within {timeout:?}", self.name))
     }
 
     /// Waits until `is_ready` returns true.
@@ -212,6 +235,10 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
+        // Its children too, such as those of a shell. Once it has been waited for, its id may be that of another.
+        if matches!(self.process.try_wait(), Ok(None)) {
+            let _ = kill_process_group(self.id(), Signal::KILL);
+        }
         // Waits, so that the folder of its files can be removed afterwards.
         let _ = self.process.kill();
         let _ = self.process.wait();

@@ -36,6 +36,7 @@ mod monitor;
 mod open_transaction;
 mod orders;
 mod outbox;
+mod outbox_attempts;
 mod password_resets;
 mod plans;
 mod pool;

@@ -6,86 +6,56 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use yaml_serde::{Mapping, Value};
 
-use crate::catalogue::Process;
-use crate::project::{Project, merge, read_yaml};
+use crate::project::{Compose, Project, Variables, merge, read_yaml};
 use crate::receiver::DEFAULT_TIMEOUT;
 use crate::speed::Speed;
 use crate::stack::addresses::Addresses;
 use crate::stack::monitoring_config;
-use crate::stack::options::SERVICE_LIMITS;
 
-/// The services that start with the stack: those that alerts and evidence need. Services for people only are left out.
-pub(super) const SERVICES: [&str; 13] = [
-    "alert-receiver",
-    "alertmanager",
-    "api",
-    "blackbox-exporter",
-    "gateway",
-    "loki",
-    "otel-collector",
-    "postgres",
-    "postgres-exporter",
-    "prometheus",
-    "redis",
-    "tempo",
-    "worker",
-];
-/// The jobs of Prometheus that are scraped in addition to those of the service.
-const JOBS: [&str; 7] =
-    ["alertmanager", "loki", "otel-collector", "postgres-exporter", "prometheus", "public-endpoint", "tempo"];
-
-/// The services that run for a while.
-const ONE_OFF_SERVICES: [&str; 3] = ["k6", "migrate", "seed"];
-
-/// The Compose service of a process.
-pub(super) const fn service_of(process: Process) -> &'static str {
-    match process {
-        Process::Api => "api",
-        Process::Worker => "worker",
-        Process::Gateway => "gateway",
-    }
-}
-
-/// The port of the management interface in each container of the service.
-const MANAGEMENT_PORT: u16 = 9000;
+/// Where Alertmanager finds the receiver of notifications.
+const RECEIVER: &str = "http://alert-receiver:9094";
 
 /// The user `nobody`, as which Prometheus and Alertmanager run, as options of a tmpfs. Its `mode` would not do: some
 /// versions of runc replace it by that of the folder in the image.
 const NOBODY: &str = "uid=65534,gid=65534";
 
-/// The image that the Compose file builds from the source.
-const SERVICE_IMAGE: &str = "glasshouse:local";
-
 /// The changes to the Compose file.
 pub(super) struct Overrides<'a> {
     pub(super) project: &'a Project,
+    pub(super) compose: &'a Compose,
     pub(super) speed: Speed,
     /// The published ports: service, port of the container, address of this machine.
-    pub(super) published: Vec<(&'static str, u16, SocketAddr)>,
+    pub(super) published: Vec<PublishedPort>,
     /// An existing image of the service; `None` to build it.
     pub(super) image: Option<&'a str>,
     /// A folder for the files that are mounted into containers.
     pub(super) folder: &'a Path,
 }
 
+/// A service, the port in its container, and the address of this machine.
+pub(super) type PublishedPort = (String, u16, SocketAddr);
+
 /// The ports that are published on the addresses of a stack.
-pub(super) fn published(addresses: &Addresses) -> Vec<(&'static str, u16, SocketAddr)> {
-    let management =
-        Process::ALL.map(|process| (service_of(process), MANAGEMENT_PORT, addresses.management(process)));
+pub(super) fn published(compose: &Compose, addresses: &Addresses) -> Result<Vec<PublishedPort>> {
+    let mut published = Vec::new();
+    for (name, port) in &compose.ports {
+        // The process of a port has the name of its service.
+        let service = name.split('.').next().unwrap_or_default();
+        published.push((service.to_owned(), *port, addresses.port(name)?));
+    }
     let others = [
-        ("api", 8080, addresses.http),
-        ("gateway", 8090, addresses.gateway),
         ("prometheus", 9090, addresses.prometheus),
         ("alertmanager", 9093, addresses.alertmanager),
         ("alert-receiver", 9094, addresses.receiver),
     ];
-    management.into_iter().chain(others).collect()
+    published.extend(others.map(|(service, port, address)| (service.to_owned(), port, address)));
+    Ok(published)
 }
 
 impl Overrides<'_> {
     /// Writes the Compose file and the mounted configurations, and returns the path of the Compose file.
     pub(super) fn write(&self) -> Result<PathBuf> {
-        let path = self.project.compose_file();
+        let path = self.project.path(&self.compose.file);
         let mut compose: Value = read_yaml(&path)?;
         self.apply(&mut compose).with_context(|| path.display().to_string())?;
         self.write_configurations()?;
@@ -95,14 +65,15 @@ impl Overrides<'_> {
     }
 
     fn write_configurations(&self) -> Result<()> {
-        let &Self { project, speed, folder, .. } = self;
+        let &Self { project, compose, speed, folder, .. } = self;
+        let is_kept = |job: &str| compose.jobs.iter().any(|kept| kept == job);
         monitoring_config::write_rules(project, speed, &folder.join("rules"))?;
         monitoring_config::write(
-            &monitoring_config::prometheus(project, speed, |job| JOBS.contains(&job))?,
+            &monitoring_config::prometheus(project, speed, is_kept)?,
             &folder.join("prometheus.json"),
         )?;
         monitoring_config::write(
-            &monitoring_config::alertmanager(project, speed)?,
+            &monitoring_config::alertmanager(project, speed, RECEIVER)?,
             &folder.join("alertmanager.json"),
         )
     }
@@ -112,15 +83,16 @@ impl Overrides<'_> {
         let compose = compose.as_mapping_mut().context("the root is not a mapping")?;
         compose.remove("name"); // each stack has its own project name
         let services = compose.get_mut("services").and_then(Value::as_mapping_mut).context("no services")?;
-        let is_kept = |name: &str| SERVICES.contains(&name) || ONE_OFF_SERVICES.contains(&name);
+        let needed = || self.compose.services.iter().chain(&self.compose.one_off);
+        let is_kept = |name: &str| needed().any(|kept| kept == name);
         services.retain(|name, _| name.as_str().is_some_and(is_kept));
-        for name in SERVICES.into_iter().chain(ONE_OFF_SERVICES) {
-            let service = services.get_mut(name).and_then(Value::as_mapping_mut);
+        for name in needed() {
+            let service = services.get_mut(name.as_str()).and_then(Value::as_mapping_mut);
             let service = service.with_context(|| format!("no service {name}"))?;
             if let Some(needed) = service.get_mut("depends_on").and_then(Value::as_mapping_mut) {
                 needed.retain(|name, _| name.as_str().is_some_and(is_kept));
             }
-            self.apply_to_service(name, service).with_context(|| name.to_owned())?;
+            self.apply_to_service(name, service).with_context(|| name.clone())?;
         }
         Ok(())
     }
@@ -132,28 +104,28 @@ impl Overrides<'_> {
         for (_, port, address) in self.published.iter().filter(|(published, ..)| *published == name) {
             append(service, "ports", &[format!("{address}:{port}")]);
         }
-        if name == "api" {
-            // Its name in the network of customers stays.
-            let networks = service.get_mut("networks").and_then(Value::as_mapping_mut);
-            networks.context("no networks")?.insert("published".into(), Mapping::new().into());
-        } else if service.contains_key("ports") || name == "k6" {
-            service.insert("networks".into(), list(["private", "published"]));
+        if service.contains_key("ports") || name == "k6" {
+            match service.get_mut("networks") {
+                // Its name in the network of customers stays.
+                Some(Value::Mapping(networks)) => {
+                    networks.insert("published".into(), Mapping::new().into());
+                }
+                _ => {
+                    service.insert("networks".into(), list(["private", "published"]));
+                }
+            }
         }
-        if service.get("image").and_then(Value::as_str) == Some(SERVICE_IMAGE)
+        if service.get("image").and_then(Value::as_str) == Some(&self.compose.image)
             && let Some(image) = self.image
         {
             service.insert("image".into(), image.into());
             service.remove("build");
         }
+        if self.project.processes().iter().any(|process| process.name == name) {
+            set(service, &self.project.config().environment)?;
+            set(service, &self.compose.environment)?;
+        }
         match name {
-            "api" | "worker" | "gateway" => {
-                set(service, SERVICE_LIMITS)?;
-                let faults = [("GLASSHOUSE_FAULTS_ENABLED", "true"), ("PYROSCOPE_SERVER_ADDRESS", "")];
-                // Errors that a drill causes are not sent to Sentry.
-                set(service, faults.into_iter().chain([("SENTRY_DSN", "")]))?;
-                // The drill uses the management ports from this machine.
-                set(service, [("GLASSHOUSE_MANAGEMENT_ADDR", "0.0.0.0:9000")])?;
-            }
             "prometheus" => {
                 append(service, "command", &monitoring_config::prometheus_flags(self.speed));
                 let files = [("prometheus.json", "prometheus.yml"), ("rules", "rules")];
@@ -165,7 +137,8 @@ impl Overrides<'_> {
             }
             "alert-receiver" => {
                 let timeout = self.speed.divide(DEFAULT_TIMEOUT).as_secs().max(1).to_string();
-                set(service, [("GLASSHOUSE_HEARTBEAT_TIMEOUT_SECONDS", timeout.as_str())])?;
+                let variable = ("GLASSHOUSE_HEARTBEAT_TIMEOUT_SECONDS".to_owned(), timeout);
+                set(service, &Variables::from([variable]))?;
             }
             "k6" => {
                 let environment = environment_of(service)?;
@@ -192,8 +165,9 @@ fn environment_of(service: &mut Mapping) -> Result<&mut Mapping> {
     service.get_mut("environment").and_then(Value::as_mapping_mut).context("no environment")
 }
 
-fn set<'a>(service: &mut Mapping, variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<()> {
-    environment_of(service)?.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+fn set(service: &mut Mapping, variables: &Variables) -> Result<()> {
+    let variables = variables.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+    environment_of(service)?.extend(variables);
     Ok(())
 }
 
@@ -215,13 +189,19 @@ mod tests {
     use crate::stack::ports::PortAllocator;
 
     /// The project's Compose file with the overrides.
-    fn overridden(image: Option<&str>) -> (Value, Addresses) {
-        let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
-        let addresses = Addresses::allocate(&mut PortAllocator::default()).unwrap();
-        let (speed, published, folder) = ("30".parse().unwrap(), published(&addresses), Path::new("/f"));
-        let mut compose: Value = read_yaml(&project.compose_file()).unwrap();
-        Overrides { project: &project, speed, published, image, folder }.apply(&mut compose).unwrap();
-        (compose, addresses)
+    fn overridden(image: Option<&str>) -> (Value, Vec<PublishedPort>) {
+        let project = project();
+        let compose = project.compose().unwrap();
+        let addresses = Addresses::allocate(&project, &mut PortAllocator::default()).unwrap();
+        let (speed, ports) = ("30".parse().unwrap(), published(compose, &addresses).unwrap());
+        let mut file: Value = read_yaml(&project.path(&compose.file)).unwrap();
+        let (published, folder) = (ports.clone(), Path::new("/f"));
+        Overrides { project: &project, compose, speed, published, image, folder }.apply(&mut file).unwrap();
+        (file, ports)
+    }
+
+    fn project() -> Project {
+        Project::read(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()).unwrap()
     }
 
     fn texts(value: &Value) -> Vec<&str> {
@@ -230,11 +210,11 @@ mod tests {
 
     #[test]
     fn only_the_ports_that_a_drill_needs_are_published() {
-        let (compose, addresses) = overridden(None);
+        let (compose, published) = overridden(None);
         let services = compose["services"].as_mapping().unwrap();
         let ports: Vec<_> = services.iter().flat_map(|(_, service)| texts(&service["ports"])).collect();
         let mut expected: Vec<_> =
-            published(&addresses).into_iter().map(|(_, port, address)| format!("{address}:{port}")).collect();
+            published.into_iter().map(|(_, port, address)| format!("{address}:{port}")).collect();
         expected.sort();
         let mut found = ports.clone();
         found.sort_unstable();
@@ -251,7 +231,9 @@ mod tests {
     fn no_service_restarts_or_depends_on_a_removed_service() {
         let (compose, _) = overridden(None);
         let services = compose["services"].as_mapping().unwrap();
-        assert_eq!(services.len(), SERVICES.len() + ONE_OFF_SERVICES.len());
+        let project = project();
+        let needed = project.compose().unwrap();
+        assert_eq!(services.len(), needed.services.len() + needed.one_off.len());
         for (name, service) in services {
             assert_eq!(service["restart"], Value::from("no"), "{name:?}");
             for (needed, _) in service["depends_on"].as_mapping().into_iter().flatten() {

@@ -4,25 +4,27 @@ mod compose_file;
 mod docker;
 mod events;
 mod guard;
-mod telemetry_stores;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use url::Url;
 
 use super::options::StackContext;
 use super::output::Output;
 use super::platform::ComposeOptions;
 use super::ports::PortAllocator;
-use super::process::ScenarioCommand;
-use crate::catalogue::{Component, Process};
+use super::scenario::ScenarioCommand;
+use super::telemetry_stores::TelemetryStores;
+use crate::catalogue::Component;
 use crate::polling::poll_until;
-use compose_file::{Overrides, SERVICES, service_of};
+use crate::project::Project;
+use compose_file::Overrides;
 use docker::Docker;
 use events::ContainerEvents;
 use guard::RemovalGuard;
-use telemetry_stores::TelemetryStores;
 
 /// The timeout of a command that needs no image.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(120);
@@ -36,14 +38,15 @@ const K6_PORT: u16 = 6565;
 /// A running stack. Dropping it removes the containers, networks and volumes.
 pub(super) struct ComposeStack {
     docker: Docker,
+    project: Project,
     events: ContainerEvents,
     stores: TelemetryStores,
     /// The services that a drill has stopped.
-    stopped: BTreeSet<&'static str>,
+    stopped: BTreeSet<String>,
     /// The readiness URLs of Prometheus and Alertmanager.
     ready_urls: [String; 2],
-    /// The published port of k6, as an argument of `--publish`.
-    k6_port: String,
+    /// Where the port of k6 is published.
+    k6_address: SocketAddr,
     _guard: RemovalGuard,
 }
 
@@ -57,36 +60,45 @@ impl ComposeStack {
         let &StackContext { project, speed, addresses, folder } = context;
         let (tempo, loki) = (ports.allocate()?, ports.allocate()?);
         let stores = [("tempo", 3200, tempo), ("loki", 3100, loki)];
-        let published = compose_file::published(addresses).into_iter().chain(stores).collect();
+        let compose = project.compose()?;
+        let stores = stores.map(|(service, port, address)| (service.to_owned(), port, address));
+        let published = compose_file::published(compose, addresses)?.into_iter().chain(stores).collect();
         let image = options.image.as_deref();
-        let file = Overrides { project, speed, published, image, folder }.write()?;
-        let name = format!("glasshouse-drill-{}", uuid::Uuid::now_v7().simple());
+        let file = Overrides { project, compose, speed, published, image, folder }.write()?;
+        let name = format!("{}-drill-{}", project.config().name, uuid::Uuid::now_v7().simple());
         let docker = Docker::new(name, file, project.root())?;
 
         let guard = RemovalGuard::new(&docker)?;
         if image.is_none() {
             progress("building the image, which takes minutes after large changes");
-            let mut build = docker.compose(["build", "api"]);
+            let mut build = docker.compose(["build", &compose.build]);
             build.shows_output = true;
             build.run(BUILD_TIMEOUT).await.context("the image")?;
         }
         progress("starting the containers; missing images are pulled first");
-        let up = ["up", "--detach", "--wait", "--quiet-pull"].into_iter().chain(SERVICES);
+        let up = ["up", "--detach", "--wait", "--quiet-pull"].into_iter();
+        let up = up.chain(compose.services.iter().map(String::as_str));
         let mut events = ContainerEvents::listen(&docker)?;
         if let Err(error) = docker.compose(up).run(START_TIMEOUT).await {
             // Compose names the unhealthy service, but not the cause.
-            let last = exit_report(&docker, &mut events, &BTreeSet::new()).await?.unwrap_or_default();
+            let last = exit_report(&docker, project, &mut events, &BTreeSet::new()).await?;
+            let last = last.unwrap_or_default();
             bail!("{error:#}\n{last}");
         }
-        // The demo tenants have the plans that a sign-up does not get.
-        docker.compose(["run", "--rm", "--no-TTY", "seed"]).run(COMMAND_TIMEOUT).await.context("seed")?;
+        for service in &compose.setup {
+            let run = docker.compose(["run", "--rm", "--no-TTY", service]);
+            run.run(COMMAND_TIMEOUT).await.with_context(|| service.clone())?;
+        }
+        let url = |address| anyhow::Ok(Some(Url::parse(&format!("http://{address}"))?));
+        let stores = TelemetryStores { tempo: url(tempo)?, loki: url(loki)?, http: reqwest::Client::new() };
         Ok(Self {
             events,
-            stores: TelemetryStores { tempo, loki, http: reqwest::Client::new() },
+            stores,
+            project: project.clone(),
             stopped: BTreeSet::new(),
             ready_urls: [addresses.prometheus, addresses.alertmanager]
                 .map(|address| format!("http://{address}/-/ready")),
-            k6_port: format!("{}:{K6_PORT}", addresses.k6),
+            k6_address: addresses.k6,
             docker,
             _guard: guard,
         })
@@ -110,15 +122,15 @@ impl ComposeStack {
         Ok(log_of(&self.docker, "alertmanager", "200").await?.lines_with(text))
     }
 
-    pub(super) async fn has_log_record(&self, process: Process, event: &str, since: Instant) -> Result<bool> {
-        self.stores.has_log_record(process, event, since).await
+    pub(super) async fn has_log_record(&self, service: &str, event: &str, since: Instant) -> Result<bool> {
+        self.stores.has_log_record(service, event, since).await
     }
 
-    pub(super) async fn has_span(&self, process: Process, span: &str, since: Instant) -> Result<bool> {
-        self.stores.has_span(process, span, since).await
+    pub(super) async fn has_span(&self, service: &str, span: &str, since: Instant) -> Result<bool> {
+        self.stores.has_span(service, span, since).await
     }
 
-    pub(super) async fn stop(&mut self, component: Component) -> Result<()> {
+    pub(super) async fn stop(&mut self, component: &Component) -> Result<()> {
         match component {
             Component::FrontDoor => self.edge_network("disconnect").await,
             _ => self.kill(service_of_component(component)?).await,
@@ -126,13 +138,15 @@ impl ComposeStack {
     }
 
     pub(super) async fn run_command(&self, arguments: &[&str]) -> Result<()> {
-        let exec = ["exec", "--no-TTY", service_of(Process::Worker), "/usr/local/bin/glasshouse"];
-        self.docker.compose(exec.into_iter().chain(arguments.iter().copied())).run(COMMAND_TIMEOUT).await?;
+        let remedy = self.project.config().remedy.as_ref().context("the project has no [remedy]")?;
+        let exec = ["exec", "--no-TTY", &remedy.process].into_iter();
+        let exec = exec.chain(remedy.in_container.iter().map(String::as_str));
+        self.docker.compose(exec.chain(arguments.iter().copied())).run(COMMAND_TIMEOUT).await?;
         Ok(())
     }
 
-    async fn kill(&mut self, service: &'static str) -> Result<()> {
-        self.stopped.insert(service);
+    async fn kill(&mut self, service: &str) -> Result<()> {
+        self.stopped.insert(service.to_owned());
         self.docker.compose(["kill", service]).run(COMMAND_TIMEOUT).await?;
         Ok(())
     }
@@ -145,8 +159,8 @@ impl ComposeStack {
         Ok(())
     }
 
-    pub(super) async fn restart(&mut self, component: Component) -> Result<()> {
-        if component == Component::FrontDoor {
+    pub(super) async fn restart(&mut self, component: &Component) -> Result<()> {
+        if *component == Component::FrontDoor {
             return self.edge_network("connect").await;
         }
         let service = service_of_component(component)?;
@@ -157,8 +171,8 @@ impl ComposeStack {
     }
 
     pub(super) async fn exit_report(&mut self) -> Result<Option<String>> {
-        let Self { docker, events, stopped, .. } = self;
-        exit_report(docker, events, stopped).await
+        let Self { docker, project, events, stopped, .. } = self;
+        exit_report(docker, project, events, stopped).await
     }
 
     pub(super) async fn scenario_command(
@@ -171,12 +185,14 @@ impl ComposeStack {
         self.docker.command(["rm", "--force", &container]).run(COMMAND_TIMEOUT).await?;
         let duration = duration.map(|duration| format!("DURATION={}s", duration.as_secs()));
         let (address, script) = (format!("0.0.0.0:{K6_PORT}"), format!("/scenarios/{scenario}.js"));
-        let run = ["run", "--rm", "--no-deps", "--no-TTY", "--name", &container, "--publish", &self.k6_port];
+        let port = format!("{}:{K6_PORT}", self.k6_address);
+        let run = ["run", "--rm", "--no-deps", "--no-TTY", "--name", &container, "--publish", &port];
         let duration = duration.iter().flat_map(|duration| ["--env", duration]);
         let k6 = ["k6", "run", "--no-color", "--quiet", "--address", &address, &script];
         let run = self.docker.compose(run.into_iter().chain(duration).chain(k6));
         let interrupt = Some(self.docker.command(["kill", "--signal", "INT", &container]));
-        Ok(ScenarioCommand { run, interrupt })
+        let status_url = Some(format!("http://{}/v1/status", self.k6_address));
+        Ok(ScenarioCommand { run, interrupt, status_url })
     }
 
     fn k6_container(&self) -> String {
@@ -193,11 +209,13 @@ impl ComposeStack {
 /// The exit code and last lines of the first service that has exited without being stopped.
 async fn exit_report(
     docker: &Docker,
+    project: &Project,
     events: &mut ContainerEvents,
-    stopped: &BTreeSet<&'static str>,
+    stopped: &BTreeSet<String>,
 ) -> Result<Option<String>> {
     let mut exited = events.exited()?;
-    exited.retain(|service, _| SERVICES.contains(&service.as_str()) && !stopped.contains(service.as_str()));
+    let services = &project.compose()?.services;
+    exited.retain(|service, _| services.contains(service) && !stopped.contains(service));
     let Some((service, exit_code)) = exited.pop_first() else { return Ok(None) };
     let last = log_of(docker, &service, "10").await?.tail(10);
     Ok(Some(format!("{service} exited ({exit_code}):\n{last}")))
@@ -210,11 +228,11 @@ async fn log_of(docker: &Docker, service: &str, lines: &str) -> Result<Output> {
         .await
 }
 
-fn service_of_component(component: Component) -> Result<&'static str> {
+fn service_of_component(component: &Component) -> Result<&str> {
     Ok(match component {
         Component::Postgres => "postgres",
         Component::Redis => "redis",
-        Component::Api => service_of(Process::Api),
+        Component::Process(name) => name,
         Component::Collector => "otel-collector",
         Component::Alertmanager => "alertmanager",
         Component::Receiver => "alert-receiver",

@@ -28,7 +28,7 @@ impl Disk {
     pub(super) fn fill(&mut self) -> Result<()> {
         std::fs::create_dir_all(&self.folder)?;
         let size = format!("size={SIZE_KIB}k");
-        self.run("mount", &["-t", "tmpfs", "-o", &size, "glasshouse-drill"])
+        self.run("mount", &["-t", "tmpfs", "-o", &size, "drill"])
             .context("a file system of the drill's own needs root")?;
         self.is_mounted = true;
         std::fs::write(self.folder.join("data"), vec![0; FILLED_KIB * 1024])

@@ -15,120 +15,132 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use url::Url;
 
-use super::addresses::Addresses;
-use super::options::{Options, StackContext};
-use super::output::Output;
+use super::options::StackContext;
 use super::platform::NativeOptions;
 use super::ports::PortAllocator;
-use super::process::{ProcessSpec, ScenarioCommand};
-use crate::catalogue::{Component, Process};
+use super::process::ProcessSpec;
+use super::scenario::{LocalScenarios, ScenarioCommand};
+use crate::catalogue::Component;
+use crate::project::{Project, SECRET};
 use crate::receiver::{self, Receiver};
+use crate::template::Values;
 pub use collector::{Collector, SpanKind, Spans};
 use disk::Disk;
 use exporters::Exporters;
 use front_door::FrontDoor;
 use managed_process::{ManagedProcess, ReadinessProbe};
 use postgres::Postgres;
-pub use postgres::service_defaults;
+pub use postgres::role_defaults;
 pub use prometheus::{OtherTargets, PrometheusOptions};
-use service::ServiceSpecs;
+use service::Service;
 
-/// The timeout of the migration.
-const MIGRATION_TIMEOUT: Duration = Duration::from_secs(120);
+/// The timeout of a command that prepares the stack, such as a migration.
+const SETUP_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The timeout of another command of the service.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+/// The timeout of a remedy.
+const REMEDY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running stack. Dropping it kills the processes in the order of these fields: clients before servers.
 pub(super) struct NativeStack {
     prometheus: ManagedProcess,
     alertmanager: ManagedProcess,
     exporters: Exporters,
-    front_door: FrontDoor,
-    api: ManagedProcess,
-    worker: ManagedProcess,
-    gateway: ManagedProcess,
-    redis: ManagedProcess,
+    front_door: Option<FrontDoor>,
+    /// The processes of the service.
+    processes: Vec<ServiceProcess>,
+    redis: Option<ManagedProcess>,
     collector: Option<Collector>,
     collector_address: SocketAddr,
     spans: Spans,
     receiver: Receiver,
     disk: Disk,
-    postgres: Postgres,
-    k6: PathBuf,
-    /// Runs a command of the service, once its arguments are added.
-    command: ProcessSpec,
+    postgres: Option<Postgres>,
+    scenarios: LocalScenarios,
+    /// Runs a remedy, once its words are added.
+    remedy: Option<ProcessSpec>,
     /// The data folders of Prometheus and Alertmanager.
     data: [PathBuf; 2],
 }
 
+/// A process of the service.
+struct ServiceProcess {
+    name: String,
+    /// Its name in log records.
+    service: String,
+    process: ManagedProcess,
+}
+
 impl NativeStack {
+    /// Starts everything that the project needs, and adds the values of its placeholders.
     pub(super) async fn start(
         context: &StackContext<'_>,
         options: &NativeOptions,
+        values: &mut Values,
         ports: &mut PortAllocator,
     ) -> Result<Self> {
-        let &StackContext { addresses, folder, .. } = context;
-        let heartbeat_timeout = context.speed.divide(receiver::DEFAULT_TIMEOUT);
-        let receiver = Receiver::start(addresses.receiver, heartbeat_timeout).await?;
+        let &StackContext { project, speed, addresses, folder } = context;
+        let native = &project.config().native;
+        let receiver = Receiver::start(addresses.receiver, speed.divide(receiver::DEFAULT_TIMEOUT)).await?;
         let (collector_address, spans) = (ports.allocate()?, Spans::default());
         let collector = Collector::start(collector_address, spans.clone())?;
-        let postgres = Postgres::create(&options.postgres).await?;
-        let redis_address = ports.allocate()?;
-        let redis =
-            ManagedProcess::start(redis::spec(redis_address, folder)?, ReadinessProbe::Redis(redis_address))
-                .await?;
-
-        let service = ServiceSpecs {
-            binary: &options.binary,
-            postgres: &postgres,
-            redis: redis_address,
-            collector: collector_address,
-            addresses,
-            folder,
+        values.set("otlp", collector_address);
+        values.set("programs", options.programs.display());
+        values.set("folder", folder.display());
+        values.set(SECRET, format!("{:032x}", rand::random::<u128>()));
+        let postgres = match &native.postgres {
+            Some(roles) => Some(database(project, roles, options, values).await?),
+            None => None,
         };
-        service.migrate()?.run(MIGRATION_TIMEOUT).await?;
-        service.seed()?.run(MIGRATION_TIMEOUT).await?;
-        let command = service.command()?;
-        let start = async |process| {
-            let ready = format!("http://{}/health/ready", addresses.management(process));
-            ManagedProcess::start(service.process(process)?, ReadinessProbe::Http(ready)).await
-        };
-        let (gateway, worker) = (start(Process::Gateway).await?, start(Process::Worker).await?);
-        let api = start(Process::Api).await?;
+        let redis = if native.redis { Some(start_redis(context, values, ports).await?) } else { None };
 
-        let probe = |address| ReadinessProbe::Http(format!("http://{address}/-/ready"));
+        let service = Service { project, values };
+        for command in service.setup()? {
+            command.run(SETUP_TIMEOUT).await?;
+        }
+        let mut processes = Vec::new();
+        for process in project.processes() {
+            let (name, service_name) = (process.name.clone(), process.service().to_owned());
+            let process = service.start(process).await?;
+            processes.push(ServiceProcess { name, service: service_name, process });
+        }
+        let remedy = service.remedy()?;
+
         let alertmanager =
-            ManagedProcess::start(alertmanager::spec(context)?, probe(addresses.alertmanager)).await?;
-        let exporters = Exporters::start(context.project, postgres.service_url()?.parse()?, ports).await?;
-        let front_door_address = ports.allocate()?;
-        let front_door = FrontDoor::open(front_door_address, addresses.http).await?;
-        let others = exporters.targets(
-            addresses.prometheus,
-            addresses.alertmanager,
-            front_door_address,
-            addresses.http,
-        );
-        let targets = Process::ALL.map(|process| (process, vec![addresses.management(process)]));
+            ManagedProcess::start(alertmanager::spec(context)?, server_probe(addresses.alertmanager)).await?;
+        let database = values.get("postgres.url").map(Url::parse).transpose()?;
+        let mut exporters = Exporters::start(project, database, ports).await?;
+        let front_door = match &native.front_door {
+            Some(door) => {
+                let (address, target) = (ports.allocate()?, addresses.port(&door.to)?);
+                exporters.probe(address, target, &door.path);
+                Some(FrontDoor::open(address, target).await?)
+            }
+            None => None,
+        };
+        let others = exporters.targets(addresses.prometheus, addresses.alertmanager);
+        let mut targets = Vec::new();
+        for process in project.processes() {
+            targets.push((process.service(), vec![addresses.port(&process.metrics())?]));
+        }
         let monitoring = PrometheusOptions {
-            project: context.project,
-            speed: context.speed,
+            project,
+            speed,
             address: addresses.prometheus,
             targets: &targets,
             others: Some(&others),
             alertmanager: Some(addresses.alertmanager),
         };
-        let prometheus = ManagedProcess::start(monitoring.spec(folder)?, probe(addresses.prometheus)).await?;
+        let prometheus =
+            ManagedProcess::start(monitoring.spec(folder)?, server_probe(addresses.prometheus)).await?;
         Ok(Self {
             prometheus,
             alertmanager,
             exporters,
             front_door,
-            api,
-            worker,
-            gateway,
+            processes,
             redis,
             collector: Some(collector),
             collector_address,
@@ -136,8 +148,8 @@ impl NativeStack {
             receiver,
             disk: Disk::new(folder.join("disk")),
             postgres,
-            k6: options.k6.clone(),
-            command,
+            scenarios: LocalScenarios::new(project, speed, options.k6.clone(), addresses.k6, values)?,
+            remedy,
             data: [folder.join(prometheus::DATA), folder.join(alertmanager::DATA)],
         })
     }
@@ -156,72 +168,73 @@ impl NativeStack {
         self.alertmanager.output().lines_with(text)
     }
 
-    pub(super) fn has_log_record(&self, process: Process, event: &str, since: Instant) -> bool {
-        self.output(process).last_event(event).is_some_and(|at| at >= since)
+    pub(super) fn has_log_record(&self, service: &str, event: &str, since: Instant) -> bool {
+        let mut processes = self.processes.iter().filter(|process| process.service == service);
+        processes.any(|process| process.process.output().last_event(event).is_some_and(|at| at >= since))
     }
 
-    pub(super) fn has_span(&self, process: Process, span: &str, since: Instant) -> bool {
-        self.spans.last(process.service(), span).is_some_and(|at| at >= since)
+    pub(super) fn has_span(&self, service: &str, span: &str, since: Instant) -> bool {
+        self.spans.last(service, span).is_some_and(|at| at >= since)
     }
 
-    fn output(&self, process: Process) -> &Output {
-        match process {
-            Process::Api => self.api.output(),
-            Process::Worker => self.worker.output(),
-            Process::Gateway => self.gateway.output(),
-        }
-    }
-
-    pub(super) async fn stop(&mut self, component: Component) -> Result<()> {
+    pub(super) async fn stop(&mut self, component: &Component) -> Result<()> {
         match component {
-            Component::Postgres => self.postgres.refuse_connections().await?,
-            Component::Redis => self.redis.stop(),
-            Component::Api => self.api.stop(),
+            Component::Postgres => self.postgres.as_ref().context(NO_COMPONENT)?.refuse_connections().await?,
             Component::Collector => {
                 if let Some(collector) = self.collector.take() {
                     collector.stop().await?;
                 }
             }
-            Component::Alertmanager => self.alertmanager.stop(),
             Component::Receiver => self.receiver.stop().await,
-            Component::Exporter => self.exporters.postgres.stop(),
-            Component::FrontDoor => self.front_door.close(),
+            Component::FrontDoor => self.front_door.as_mut().context(NO_COMPONENT)?.close(),
             Component::Disk => self.disk.fill()?,
-            Component::Tempo => bail!("a stack of processes has no Tempo"),
+            _ => self.managed(component)?.stop(),
         }
         Ok(())
     }
 
-    pub(super) async fn restart(&mut self, component: Component) -> Result<()> {
+    pub(super) async fn restart(&mut self, component: &Component) -> Result<()> {
         match component {
-            Component::Postgres => self.postgres.allow_connections().await,
-            Component::Redis => self.redis.restart().await,
-            Component::Api => self.api.restart().await,
+            Component::Postgres => self.postgres.as_ref().context(NO_COMPONENT)?.allow_connections().await,
             Component::Collector if self.collector.is_some() => Ok(()),
             Component::Collector => {
                 self.collector = Some(Collector::start(self.collector_address, self.spans.clone())?);
                 Ok(())
             }
-            Component::Alertmanager => self.alertmanager.restart().await,
             Component::Receiver => self.receiver.restart(),
-            Component::Exporter => self.exporters.postgres.restart().await,
-            Component::FrontDoor => self.front_door.reopen().await,
+            Component::FrontDoor => self.front_door.as_mut().context(NO_COMPONENT)?.reopen().await,
             Component::Disk => self.disk.free(),
-            Component::Tempo => Ok(()),
+            _ => self.managed(component)?.restart().await,
         }
     }
 
+    /// A component that is a process.
+    fn managed(&mut self, component: &Component) -> Result<&mut ManagedProcess> {
+        let found = match component {
+            Component::Process(name) => {
+                let mut processes = self.processes.iter_mut();
+                processes.find(|process| process.name == *name).map(|process| &mut process.process)
+            }
+            Component::Redis => self.redis.as_mut(),
+            Component::Alertmanager => Some(&mut self.alertmanager),
+            Component::Exporter => self.exporters.postgres.as_mut(),
+            _ => None,
+        };
+        found.with_context(|| format!("{component}: {NO_COMPONENT}"))
+    }
+
     pub(super) async fn run_command(&self, arguments: &[&str]) -> Result<()> {
-        let command =
-            arguments.iter().fold(self.command.clone(), |command, argument| command.argument(argument));
-        command.run(COMMAND_TIMEOUT).await?;
+        let remedy = self.remedy.clone().context("the project has no [remedy]")?;
+        let command = arguments.iter().fold(remedy, |command, argument| command.argument(argument));
+        command.run(REMEDY_TIMEOUT).await?;
         Ok(())
     }
 
     pub(super) fn exit_report(&mut self) -> Result<Option<String>> {
-        let Self { prometheus, alertmanager, exporters, api, worker, gateway, redis, .. } = self;
-        let processes = [prometheus, alertmanager, api, worker, gateway, redis];
-        for process in processes.into_iter().chain(exporters.all()) {
+        let Self { prometheus, alertmanager, exporters, processes, redis, .. } = self;
+        let service = processes.iter_mut().map(|process| &mut process.process);
+        let servers = [prometheus, alertmanager].into_iter().chain(redis);
+        for process in servers.chain(service).chain(exporters.all()) {
             if let Some(report) = process.exit_report()? {
                 return Ok(Some(report));
             }
@@ -231,35 +244,46 @@ impl NativeStack {
 
     pub(super) fn scenario_command(
         &self,
-        options: &Options,
-        addresses: &Addresses,
+        project: &Project,
         scenario: &str,
         duration: Option<Duration>,
-    ) -> ScenarioCommand {
-        let mut run =
-            ProcessSpec::new("k6", &self.k6).argument("run").argument("--no-color").argument("--quiet");
-        run = run.argument("--address").argument(addresses.k6.to_string());
-        run = run.argument(options.project.scenario(scenario));
-        run.environment.extend(environment(options, addresses));
-        run.environment.insert("K6_NO_USAGE_REPORT", "true".to_owned());
-        run.environment.extend(duration.map(|duration| ("DURATION", format!("{}s", duration.as_secs()))));
-        ScenarioCommand { run, interrupt: None }
+    ) -> Result<ScenarioCommand> {
+        self.scenarios.command(project, scenario, duration)
     }
 
-    pub(super) fn scenario_command_line(&self, options: &Options, addresses: &Addresses) -> String {
-        let variables = environment(options, addresses).map(|(name, value)| format!("{name}={value}"));
-        format!("{} {} run load-tests/scenarios/smoke.js", variables.join(" "), self.k6.display())
+    pub(super) fn scenario_command_line(&self, project: &Project) -> Option<String> {
+        self.scenarios.command_line(project)
     }
 }
 
-/// The environment variables of a scenario.
-fn environment(options: &Options, addresses: &Addresses) -> [(&'static str, String); 5] {
-    let url = |address| format!("http://{address}");
-    [
-        ("BASE_URL", url(addresses.http)),
-        ("API_MANAGEMENT_URL", url(addresses.management(Process::Api))),
-        ("WORKER_MANAGEMENT_URL", url(addresses.management(Process::Worker))),
-        ("GATEWAY_URL", url(addresses.gateway)),
-        ("SPEED", options.speed.to_string()),
-    ]
+/// The problem with a component that a stack of processes lacks.
+const NO_COMPONENT: &str = "this stack of processes has no such component";
+
+fn server_probe(address: SocketAddr) -> ReadinessProbe {
+    ReadinessProbe::Http(format!("http://{address}/-/ready"))
+}
+
+async fn database(
+    project: &Project,
+    roles: &crate::project::Postgres,
+    options: &NativeOptions,
+    values: &mut Values,
+) -> Result<Postgres> {
+    let server = options.postgres.as_ref();
+    let server =
+        server.context("TEST_DATABASE_URL is not set: `make drills` starts a Postgres and sets it")?;
+    let postgres = Postgres::create(server, project, roles).await?;
+    values.set("postgres.url", postgres.service_url()?);
+    values.set("postgres.owner_url", postgres.owner_url()?);
+    Ok(postgres)
+}
+
+async fn start_redis(
+    context: &StackContext<'_>,
+    values: &mut Values,
+    ports: &mut PortAllocator,
+) -> Result<ManagedProcess> {
+    let address = ports.allocate()?;
+    values.set("redis", address);
+    ManagedProcess::start(redis::spec(address, context.folder)?, ReadinessProbe::Redis(address)).await
 }

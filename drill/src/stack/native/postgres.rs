@@ -4,58 +4,72 @@ use anyhow::{Context, Result, anyhow};
 use sea_orm::{ConnectOptions, ConnectionTrait};
 use url::Url;
 
-/// The login role of the service. It is neither owner nor superuser, so that row-level security applies.
-const SERVICE: &str = "glasshouse_drill_service";
-/// The owner of the schema, which runs the migrations.
-const OWNER: &str = "glasshouse_drill_owner";
+use crate::project::{self, Project};
+
 /// The password of both roles. They have no rights outside the temporary database.
 const PASSWORD: &str = "drill";
-
-/// The roles of a deployment.
-const DEPLOYED_ROLES: &str = include_str!("../../../../deploy/compose/postgres-init.sql");
 
 /// A temporary database. Dropping this drops the database.
 pub(super) struct Postgres {
     superuser: Url,
     database: String,
+    /// The login role of the service. It is neither owner nor superuser, so that row-level security applies.
+    service: String,
+    /// The owner of the schema, which runs the migrations.
+    owner: String,
 }
 
 impl Postgres {
-    /// Creates an empty database, with the roles of `deploy/compose/postgres-init.sql`.
-    pub(super) async fn create(superuser_url: &str) -> Result<Self> {
+    /// Creates an empty database, with roles after the model of those of the project.
+    pub(super) async fn create(
+        superuser_url: &str,
+        project: &Project,
+        roles: &project::Postgres,
+    ) -> Result<Self> {
         let superuser = Url::parse(superuser_url).context("the URL of Postgres")?;
-        let database = format!("glasshouse_drill_{}", uuid::Uuid::now_v7().simple());
+        let project_name = &project.config().name;
+        let (service, owner) =
+            (format!("{project_name}_drill_service"), format!("{project_name}_drill_owner"));
+        let database = format!("{project_name}_drill_{}", uuid::Uuid::now_v7().simple());
         let role = |name: &str, options: &str, defaults: &str| {
             format!(
                 "DO $$ BEGIN CREATE ROLE {name} {options}; {defaults}
                  EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
             )
         };
-        let of_service = format!("LOGIN PASSWORD '{PASSWORD}' IN ROLE glasshouse_service");
-        let statements = [
-            role("glasshouse_service", "NOLOGIN", ""),
-            role(SERVICE, &of_service, &service_defaults(SERVICE)),
-            role(OWNER, &format!("LOGIN PASSWORD '{PASSWORD}'"), ""),
-            format!("CREATE DATABASE {database} OWNER {OWNER}"),
-        ];
-        execute(&superuser, &statements).await.context("Postgres")?;
-        Ok(Self { superuser, database })
+        let defaults = match (&roles.defaults, &roles.defaults_of) {
+            (Some(script), Some(deployed)) => {
+                let script = project.path(script);
+                let text = std::fs::read_to_string(&script).with_context(|| script.display().to_string())?;
+                role_defaults(&text, deployed, &service)
+            }
+            _ => String::new(),
+        };
+        let login = format!("LOGIN PASSWORD '{PASSWORD}'");
+        let member = roles.group.as_ref().map(|group| format!("IN ROLE {group}")).unwrap_or_default();
+        let statements = roles.group.iter().map(|group| role(group, "NOLOGIN", "")).chain([
+            role(&service, &format!("{login} {member}"), &defaults),
+            role(&owner, &login, ""),
+            format!("CREATE DATABASE {database} OWNER {owner}"),
+        ]);
+        execute(&superuser, &statements.collect::<Vec<_>>()).await.context("Postgres")?;
+        Ok(Self { superuser, database, service, owner })
     }
 
     /// The URL for the service.
     pub(super) fn service_url(&self) -> Result<String> {
-        self.url_for(SERVICE)
+        self.url_for(&self.service)
     }
 
     /// The URL for the owner of the schema.
     pub(super) fn owner_url(&self) -> Result<String> {
-        self.url_for(OWNER)
+        self.url_for(&self.owner)
     }
 
     /// Makes the database unavailable, though not the server, which others may use: closes all connections and refuses new
     /// ones.
     pub(super) async fn refuse_connections(&self) -> Result<()> {
-        let Self { superuser, database } = self;
+        let Self { superuser, database, .. } = self;
         let statements = [
             format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false"),
             format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"),
@@ -78,10 +92,11 @@ impl Postgres {
     }
 }
 
-/// The statements that give a login role of the service the defaults of its deployed role.
-pub fn service_defaults(role: &str) -> String {
-    let defaults = DEPLOYED_ROLES.lines().filter(|line| line.starts_with("ALTER ROLE glasshouse_app SET "));
-    defaults.map(|line| line.replace("glasshouse_app", role)).collect()
+/// The statements of a script that give the role `deployed` its defaults, for another role.
+pub fn role_defaults(script: &str, deployed: &str, role: &str) -> String {
+    let start = format!("ALTER ROLE {deployed} SET ");
+    let defaults = script.lines().filter_map(|line| line.strip_prefix(&start));
+    defaults.map(|default| format!("ALTER ROLE {role} SET {default} ")).collect()
 }
 
 impl Drop for Postgres {

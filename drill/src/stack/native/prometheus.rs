@@ -6,29 +6,28 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use yaml_serde::{Mapping, Value};
 
-use crate::catalogue::Process;
 use crate::project::Project;
 use crate::speed::Speed;
-use crate::stack::monitoring_config;
 use crate::stack::process::ProcessSpec;
+use crate::stack::{FOLDER_PREFIX, monitoring_config};
 
 /// The name of its data folder.
 pub(super) const DATA: &str = "prometheus-data";
 
 /// What the links of alerts begin with. A drill follows none of them.
-const GRAFANA_URL: &str = "http://grafana.example";
+const LINK_URL: &str = "http://grafana.example";
 
 /// What Prometheus is given: the project's rules, and the processes to scrape.
 #[derive(Clone, Copy, Debug)]
 pub struct PrometheusOptions<'a> {
-    /// The repository with the rules and the configuration.
+    /// The project with the rules and the configuration.
     pub project: &'a Project,
     /// The divisor of their durations.
     pub speed: Speed,
     /// Where Prometheus listens.
     pub address: SocketAddr,
-    /// The management addresses of the instances of each process.
-    pub targets: &'a [(Process, Vec<SocketAddr>)],
+    /// The jobs of the service's processes, with the addresses of the metrics of their instances.
+    pub targets: &'a [(&'a str, Vec<SocketAddr>)],
     /// What else is scraped; `None` to scrape the processes alone.
     pub others: Option<&'a OtherTargets>,
     /// Where alerts are sent, if anywhere.
@@ -40,10 +39,19 @@ pub struct PrometheusOptions<'a> {
 pub struct OtherTargets {
     /// The names of jobs, with their addresses.
     pub jobs: Vec<(&'static str, SocketAddr)>,
-    /// The public addresses that the blackbox exporter requests, with their label `via`.
-    pub probes: Vec<(&'static str, SocketAddr)>,
+    /// What the blackbox exporter requests.
+    pub probes: Vec<Probe>,
     /// The blackbox exporter.
     pub blackbox: SocketAddr,
+}
+
+/// A request of the blackbox exporter.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// The label `via`.
+    pub via: &'static str,
+    /// What is requested.
+    pub url: String,
 }
 
 /// The job of the blackbox exporter.
@@ -55,15 +63,14 @@ impl OtherTargets {
         let name = job.get("job_name").and_then(Value::as_str).unwrap_or_default().to_owned();
         if name == PROBES {
             self.redirect_probes(job);
-            return true;
+            return !self.probes.is_empty();
         }
         let Some((_, address)) = self.jobs.iter().find(|(known, _)| *known == name) else { return false };
-        job.remove("dns_sd_configs");
-        job.insert("static_configs".into(), vec![targets(&[*address])].into());
+        set_targets(job, &[*address]);
         if name == "node-exporter" {
             // Only the file system of the drill: those of this machine may be full.
-            let kept =
-                [("source_labels", vec!["mountpoint"].into()), ("regex", "(|.*glasshouse-drill.*)".into())];
+            let of_drill = format!("(|.*{FOLDER_PREFIX}.*)");
+            let kept = [("source_labels", vec!["mountpoint"].into()), ("regex", of_drill.into())];
             let kept = Mapping::from_iter(kept.map(|(key, value): (&str, Value)| (key.into(), value)));
             let kept = kept.into_iter().chain([("action".into(), "keep".into())]).collect::<Mapping>();
             job.insert("metric_relabel_configs".into(), vec![Value::Mapping(kept)].into());
@@ -73,10 +80,9 @@ impl OtherTargets {
 
     fn redirect_probes(&self, job: &mut Mapping) {
         job.remove("dns_sd_configs");
-        let probes = self.probes.iter().map(|(via, address)| {
+        let probes = self.probes.iter().map(|Probe { via, url }| {
             let labels = Mapping::from_iter([("via".into(), (*via).into())]);
-            let url = format!("http://{address}/health/ready");
-            let mut group = Mapping::from_iter([("targets".into(), Value::from(vec![url]))]);
+            let mut group = Mapping::from_iter([("targets".into(), Value::from(vec![url.as_str()]))]);
             group.insert("labels".into(), labels.into());
             Value::Mapping(group)
         });
@@ -118,10 +124,12 @@ impl PrometheusOptions<'_> {
         let receivers = self.alertmanager.map(|address| mapping("static_configs", vec![targets(&[address])]));
         config.insert("alerting".into(), mapping("alertmanagers", receivers.into_iter().collect()));
         config.remove("remote_write");
-        // Prometheus 2 does not expand the variable; Compose sets it.
-        let links = Mapping::from_iter([("grafana_url".into(), GRAFANA_URL.into())]);
-        if let Some(global) = config.get_mut("global").and_then(Value::as_mapping_mut) {
-            global.insert("external_labels".into(), links.into());
+        // Prometheus 2 does not expand variables, such as the URL that the links of alerts begin with.
+        let labels = config.get_mut("global").and_then(|global| global.get_mut("external_labels"));
+        for (_, value) in labels.and_then(Value::as_mapping_mut).into_iter().flatten() {
+            if value.as_str().is_some_and(|text| text.contains('$')) {
+                *value = LINK_URL.into();
+            }
         }
 
         let jobs = config.get_mut("scrape_configs").and_then(Value::as_sequence_mut);
@@ -131,17 +139,28 @@ impl PrometheusOptions<'_> {
 
     /// Points a job to its servers; `false` if it has none.
     fn redirect_job(&self, job: &mut Value) -> bool {
-        let process = monitoring_config::process_of(job);
+        let process = monitoring_config::process_of(job, self.project.processes());
         let Some(job) = job.as_mapping_mut() else { return false };
         let Some(process) = process else {
             return self.others.is_some_and(|others| others.redirect(job));
         };
-        let instances = self.targets.iter().filter(|(of, _)| *of == process);
+        let instances = self.targets.iter().filter(|(of, _)| *of == process.service());
         let instances: Vec<_> = instances.flat_map(|(_, addresses)| addresses).copied().collect();
-        job.remove("dns_sd_configs");
-        job.insert("static_configs".into(), vec![targets(&instances)].into());
+        set_targets(job, &instances);
         true
     }
+}
+
+/// Replaces the targets of a job. The labels that it gives them stay.
+fn set_targets(job: &mut Mapping, instances: &[SocketAddr]) {
+    let mut group = targets(instances);
+    let first = job.get("static_configs").and_then(|groups| groups.get(0));
+    if let (Some(labels), Some(group)) = (first.and_then(|first| first.get("labels")), group.as_mapping_mut())
+    {
+        group.insert("labels".into(), labels.clone());
+    }
+    job.retain(|key, _| !key.as_str().is_some_and(|key| key.ends_with("_sd_configs")));
+    job.insert("static_configs".into(), vec![group].into());
 }
 
 fn targets(addresses: &[SocketAddr]) -> Value {
@@ -160,16 +179,16 @@ mod tests {
     #[test]
     fn all_targets_are_processes_of_the_stack() {
         let text = "scrape_configs: [{ job_name: glasshouse-worker, static_configs: [{ targets: ['worker:9000'] }] },
-            { job_name: glasshouse-api, scrape_interval: 15s }]";
+            { job_name: glasshouse-api, scrape_interval: 15s, dns_sd_configs: [], static_configs: [{ labels: { env: a } }] }]";
         let mut config: Value = yaml_serde::from_str(text).unwrap();
         let mut ports = PortAllocator::default();
         let mut allocate = || ports.allocate().unwrap();
         let (worker, apis, alertmanager) = (allocate(), [allocate(), allocate()], allocate());
         let monitoring = PrometheusOptions {
-            project: &Project::new("/p"),
+            project: &Project::read(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).unwrap(),
             speed: Speed::NORMAL,
             address: allocate(),
-            targets: &[(Process::Api, apis.to_vec()), (Process::Worker, vec![worker])],
+            targets: &[("glasshouse-api", apis.to_vec()), ("glasshouse-worker", vec![worker])],
             others: None,
             alertmanager: Some(alertmanager),
         };
@@ -180,6 +199,8 @@ mod tests {
         assert_eq!(target(0, 0), Value::from(worker.to_string()));
         assert_eq!([target(1, 0), target(1, 1)], apis.map(|api| Value::from(api.to_string())));
         assert_eq!(config["scrape_configs"][1]["scrape_interval"], Value::from("15s"));
+        assert_eq!(config["scrape_configs"][1]["static_configs"][0]["labels"]["env"], Value::from("a"));
+        assert!(config["scrape_configs"][1].get("dns_sd_configs").is_none());
         assert_eq!(config["rule_files"][0], Value::from("/f/rules/*.yml"));
         let receiver = &config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"][0];
         assert_eq!(*receiver, Value::from(alertmanager.to_string()));

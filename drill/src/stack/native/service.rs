@@ -1,86 +1,69 @@
-//! The processes of the service: migration, API, worker and payment-gateway simulator.
+//! The processes and commands of the service, as the project describes them.
 
-use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
-use super::postgres::Postgres;
-use crate::catalogue::Process;
-use crate::stack::addresses::Addresses;
-use crate::stack::options::SERVICE_LIMITS;
+use super::managed_process::{ManagedProcess, ReadinessProbe};
+use crate::project::{Process, Project, Variables};
 use crate::stack::process::ProcessSpec;
+use crate::template::Values;
 
-/// The servers that the processes of the service use.
-pub(super) struct ServiceSpecs<'a> {
-    pub(super) binary: &'a Path,
-    pub(super) postgres: &'a Postgres,
-    pub(super) redis: SocketAddr,
-    /// The OTLP receiver.
-    pub(super) collector: SocketAddr,
-    pub(super) addresses: &'a Addresses,
-    pub(super) folder: &'a Path,
+/// Starts the processes and commands of a project.
+pub(super) struct Service<'a> {
+    pub(super) project: &'a Project,
+    pub(super) values: &'a Values,
 }
 
-impl ServiceSpecs<'_> {
-    /// The process that migrates the schema.
-    pub(super) fn migrate(&self) -> Result<ProcessSpec> {
-        let mut spec = self.spec("migrate");
-        spec.environment.insert("DATABASE_MIGRATION_URL", self.postgres.owner_url()?);
-        Ok(spec)
+impl Service<'_> {
+    /// The commands that run before the processes.
+    pub(super) fn setup(&self) -> Result<Vec<ProcessSpec>> {
+        let commands = self.project.config().setup.iter();
+        commands
+            .map(|setup| self.spec(&setup.command.join(" "), &setup.command, &setup.environment))
+            .collect()
     }
 
-    /// The process that adds the demo tenants, which have the plans that a sign-up does not get.
-    pub(super) fn seed(&self) -> Result<ProcessSpec> {
-        let mut spec = self.spec("seed").argument("--demo");
-        spec.environment.extend(SERVICE_LIMITS.map(|(name, value)| (name, value.to_owned())));
-        spec.environment.insert("DATABASE_URL", self.postgres.service_url()?);
-        Ok(spec)
+    /// Starts a process and waits until it is ready.
+    pub(super) async fn start(&self, process: &Process) -> Result<ManagedProcess> {
+        let Process { name, command, environment, .. } = process;
+        let ready = ReadinessProbe::Http(self.values.expand(&process.ready())?);
+        ManagedProcess::start(self.spec(name, command, environment)?, ready).await
     }
 
-    /// A process that runs a command on the database, once the command's arguments are added.
-    pub(super) fn command(&self) -> Result<ProcessSpec> {
-        let mut spec = self.program("command");
-        spec.environment.insert("DATABASE_URL", self.postgres.service_url()?);
-        Ok(spec)
+    /// Runs a remedy, once its words are added; `None` if the project has none.
+    pub(super) fn remedy(&self) -> Result<Option<ProcessSpec>> {
+        let Some(remedy) = &self.project.config().remedy else { return Ok(None) };
+        let process = self.project.process(Some(&remedy.process))?;
+        self.spec("remedy", &remedy.command, &process.environment).map(Some)
     }
 
-    /// A long-running process of the service.
-    pub(super) fn process(&self, process: Process) -> Result<ProcessSpec> {
-        let mut spec = self.spec(match process {
-            Process::Api => "serve",
-            Process::Worker => "worker",
-            Process::Gateway => "gateway",
-        });
-        let Self { redis, collector, addresses: Addresses { http, gateway, .. }, .. } = self;
-        let environment = &mut spec.environment;
-        environment.extend(SERVICE_LIMITS.map(|(name, value)| (name, value.to_owned())));
-        environment.insert("GLASSHOUSE_MANAGEMENT_ADDR", self.addresses.management(process).to_string());
-        environment.insert("GLASSHOUSE_FAULTS_ENABLED", "true".to_owned());
-        environment.insert("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"));
-        if process == Process::Gateway {
-            environment.insert("GLASSHOUSE_GATEWAY_ADDR", gateway.to_string());
-            return Ok(spec);
-        }
-        environment.insert("DATABASE_URL", self.postgres.service_url()?);
-        environment.insert("GLASSHOUSE_PAYMENT_GATEWAY_URL", format!("http://{gateway}"));
-        if process == Process::Api {
-            environment.insert("GLASSHOUSE_HTTP_ADDR", http.to_string());
-            environment.insert("REDIS_URL", format!("redis://{redis}"));
-            environment.insert("JWT_SECRET", format!("{:032x}", rand::random::<u128>()));
+    fn spec(&self, name: &str, command: &[String], environment: &Variables) -> Result<ProcessSpec> {
+        let expand = |text: &String| self.values.expand(text);
+        let command = command.iter().map(expand).collect::<Result<Vec<_>>>()?;
+        let (program, arguments) = command.split_first().with_context(|| format!("{name} has no command"))?;
+        let spec = ProcessSpec::new(name, self.program(program)?);
+        let mut spec = arguments.iter().fold(spec, ProcessSpec::argument);
+        spec.folder = Some(self.project.root().to_owned());
+        let config = self.project.config();
+        spec.environment.extend(&config.environment);
+        for (name, text) in config.native.environment.iter().chain(environment) {
+            spec.environment.insert(name, expand(text)?);
         }
         Ok(spec)
     }
 
-    fn spec(&self, command: &'static str) -> ProcessSpec {
-        self.program(command).argument(command)
-    }
-
-    /// The binary without arguments; `name` is its name in messages.
-    fn program(&self, name: &'static str) -> ProcessSpec {
-        let mut spec = ProcessSpec::new(name, self.binary);
-        spec.environment.insert("GLASSHOUSE_LOG_FORMAT", "json".to_owned());
-        spec.environment.insert("TMPDIR", self.folder.display().to_string());
-        spec
+    /// A program in `PATH`, or a path, relative to the root of the project.
+    fn program(&self, program: &str) -> Result<PathBuf> {
+        if !program.contains('/') {
+            return Ok(program.into());
+        }
+        let path = self.project.path(Path::new(program));
+        ensure!(
+            path.is_file(),
+            "{} does not exist: build it, or name its folder with --programs",
+            path.display()
+        );
+        Ok(path)
     }
 }

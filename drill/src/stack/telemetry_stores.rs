@@ -1,44 +1,62 @@
 //! Queries the telemetry stores of the stack: log records in Loki, spans in Tempo.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 use time::OffsetDateTime;
+use url::Url;
 
-use crate::catalogue::Process;
+use crate::project::Attached;
 
 /// A client of Loki and Tempo, where runbooks send people for evidence.
 pub(super) struct TelemetryStores {
-    pub(super) tempo: SocketAddr,
-    pub(super) loki: SocketAddr,
+    pub(super) tempo: Option<Url>,
+    pub(super) loki: Option<Url>,
     pub(super) http: reqwest::Client,
 }
 
 impl TelemetryStores {
     /// Whether Loki has a log record of this event since `since`.
-    pub(super) async fn has_log_record(&self, process: Process, event: &str, since: Instant) -> Result<bool> {
-        let query = format!(r#"{{service_name="{}"}} |= "{event}""#, process.service());
+    pub(super) async fn has_log_record(&self, service: &str, event: &str, since: Instant) -> Result<bool> {
+        let query = format!(r#"{{service_name="{service}"}} |= "{event}""#);
         let start = wall_time(since).unix_timestamp_nanos().to_string();
-        let url = format!("http://{}/loki/api/v1/query_range", self.loki);
-        let response = self.get(&url, &[("query", &query), ("start", &start), ("limit", "1")]).await?;
+        let response = self
+            .get(
+                "loki",
+                &self.loki,
+                "loki/api/v1/query_range",
+                &[("query", &query), ("start", &start), ("limit", "1")],
+            )
+            .await?;
         Ok(is_nonempty_list(&response["data"]["result"]))
     }
 
     /// Whether Tempo has a span with this name since `since`.
-    pub(super) async fn has_span(&self, process: Process, span: &str, since: Instant) -> Result<bool> {
-        let query = format!(r#"{{ resource.service.name = "{}" && name = "{span}" }}"#, process.service());
+    pub(super) async fn has_span(&self, service: &str, span: &str, since: Instant) -> Result<bool> {
+        let query = format!(r#"{{ resource.service.name = "{service}" && name = "{span}" }}"#);
         let start = wall_time(since).unix_timestamp().to_string();
         let end = (OffsetDateTime::now_utc().unix_timestamp() + 1).to_string();
-        let url = format!("http://{}/api/search", self.tempo);
-        let response =
-            self.get(&url, &[("q", &query), ("start", &start), ("end", &end), ("limit", "1")]).await?;
+        let response = self
+            .get(
+                "tempo",
+                &self.tempo,
+                "api/search",
+                &[("q", &query), ("start", &start), ("end", &end), ("limit", "1")],
+            )
+            .await?;
         Ok(is_nonempty_list(&response["traces"]))
     }
 
-    async fn get(&self, url: &str, parameters: &[(&str, &str)]) -> Result<Value> {
-        let mut url = url::Url::parse(url)?;
+    async fn get(
+        &self,
+        store: &str,
+        base: &Option<Url>,
+        path: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Value> {
+        let base = Attached::required(store, base)?.as_str().trim_end_matches('/');
+        let mut url = Url::parse(&format!("{base}/{path}"))?;
         url.query_pairs_mut().extend_pairs(parameters);
         let response = self.http.get(url.clone()).send().await?.error_for_status()?;
         response.json().await.with_context(|| format!("the response of {url}"))

@@ -1,5 +1,6 @@
-//! Runs a scenario with k6.
+//! Runs a scenario: a script of k6, or another program.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -11,38 +12,41 @@ use crate::stack::{Child, Output, ProcessSpec, ScenarioCommand, Stack};
 
 /// The status in k6's REST API while its virtual users run.
 const STATUS_RUNNING: u64 = 7;
-/// The exit code of an interrupted run.
+/// The exit code of an interrupted run of k6.
 const EXIT_INTERRUPTED: i32 = 105;
-/// The exit code of a run that crossed a threshold.
+/// The exit code of a run of k6 that crossed a threshold.
 const EXIT_THRESHOLDS: i32 = 99;
-/// The timeout of k6's setup, and of its teardown.
+/// The exit code of a shell that was interrupted, and the signal that interrupts.
+const EXIT_SIGINT: (i32, i32) = (130, 2);
+/// The timeout of the setup of a scenario, and of its teardown.
 const TIMEOUT: Duration = Duration::from_secs(90);
 /// The timeout for the exit of a process that is ending already.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A running scenario. Dropping it kills k6 without its teardown, so injected faults stay active.
+/// A running scenario. Dropping it kills it without its teardown, so injected faults stay active.
 pub(super) struct Scenario {
     child: Child,
     interrupt: Option<ProcessSpec>,
-    status_url: String,
+    /// The status of k6; `None` for another program.
+    status_url: Option<String>,
 }
 
 impl Scenario {
     /// Starts a scenario against this stack. The steady phase of its load lasts `duration`, or as long as the script
     /// defines.
     pub(super) async fn start(stack: &Stack, name: &str, duration: Option<Duration>) -> Result<Self> {
-        let ScenarioCommand { run, interrupt } = stack.scenario_command(name, duration).await?;
-        let status_url = format!("http://{}/v1/status", stack.addresses().k6);
+        let ScenarioCommand { run, interrupt, status_url } = stack.scenario_command(name, duration).await?;
         Ok(Self { child: run.spawn(Output::default())?, interrupt, status_url })
     }
 
-    /// Waits until the setup is complete and the virtual users run.
+    /// Waits until the setup is complete and the virtual users run. Another program than k6 has no setup.
     pub(super) async fn wait_until_running(&mut self) -> Result<()> {
+        let Some(status_url) = &self.status_url else { return Ok(()) };
         let running = poll_until(TIMEOUT, async || {
             if let Some(status) = self.child.exit_status()? {
                 bail!("k6 exited before its load began ({status}):\n{}", self.child.output().tail(15));
             }
-            Ok((k6_status(&self.status_url).await == Some(STATUS_RUNNING)).then_some(()))
+            Ok((k6_status(status_url).await == Some(STATUS_RUNNING)).then_some(()))
         });
         running.await?.with_context(|| format!("k6 did not begin its load within {TIMEOUT:?}"))
     }
@@ -74,19 +78,23 @@ impl Scenario {
             // It may have exited by itself in the meantime.
             Err(error) => self.child.wait(EXIT_TIMEOUT).await.map_err(|_| error)?,
         };
-        let is_expected = matches!(status.code(), Some(0 | EXIT_INTERRUPTED | EXIT_THRESHOLDS));
+        let is_expected = match (&self.status_url, status.code()) {
+            (_, Some(0)) => true,
+            (Some(_), code) => matches!(code, Some(EXIT_INTERRUPTED | EXIT_THRESHOLDS)),
+            (None, code) => code == Some(EXIT_SIGINT.0) || status.signal() == Some(EXIT_SIGINT.1),
+        };
         Ok((!is_expected).then(|| self.describe_failure(status)))
     }
 
     fn describe_failure(&self, status: ExitStatus) -> String {
-        let output = self.child.output();
+        let (name, output) = (self.child.name(), self.child.output());
         match status.code() {
-            Some(EXIT_THRESHOLDS) => {
+            Some(EXIT_THRESHOLDS) if self.status_url.is_some() => {
                 let crossed = [output.lines_with("✗"), output.lines_with("thresholds on metrics")].concat();
                 format!("k6 crossed its thresholds:\n{}", crossed.join("\n"))
             }
-            Some(code) => format!("k6 exited with {code}:\n{}", output.tail(15)),
-            None => format!("k6 was killed:\n{}", output.tail(15)),
+            Some(code) => format!("{name} exited with {code}:\n{}", output.tail(15)),
+            None => format!("{name} was killed:\n{}", output.tail(15)),
         }
     }
 }
