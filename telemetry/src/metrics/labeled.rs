@@ -49,8 +49,8 @@ impl<B: MetricVecBuilder, const N: usize> Labeled<MetricVec<B>, N> {
         self.0.with_label_values(&values)
     }
 
-    /// Removes the series with these label values, if there is one.
-    pub(crate) fn remove(&self, values: [&str; N]) {
+    /// Removes the series with these label values, if there is one: what they name does not exist any more.
+    pub fn remove(&self, values: [&str; N]) {
         // It fails only if there is none.
         let _ = self.0.remove_label_values(&values);
     }
