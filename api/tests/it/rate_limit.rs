@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use reqwest::Method;
+
 use crate::support::{Backend, Client, RawRedis, Response, Scrape, TestApp, eventually, new_slug, on_both};
 
 on_both!(
@@ -9,6 +11,7 @@ on_both!(
     tenants_and_plans_have_buckets_of_their_own,
     exactly_the_burst_passes_under_concurrency,
     a_flood_is_rejected_before_any_lookup,
+    a_flood_is_counted_and_not_observed,
 );
 
 const LIMITS: [(&str, &str); 2] =
@@ -115,6 +118,44 @@ async fn a_flood_is_rejected_before_any_lookup(backend: Backend) {
     assert!(lookups <= max, "{lookups} lookups in {seconds} s");
     assert!(more("tenant_rate_limited_total", "") >= FLOOD - max, "each rejection is counted");
     assert_eq!(more("api_calls_total", ""), FLOOD, "each request counts for the tenant");
+}
+
+/// One token is added each second here, which lets one request pass.
+async fn a_flood_is_counted_and_not_observed(backend: Backend) {
+    const FLOOD: usize = 300;
+    let app = TestApp::start_with(backend, &LIMITS).await;
+    let (owner, other) = (app.new_tenant().await, app.new_tenant().await);
+    until_throttled(&owner).await;
+    let before = Scrape::of(&app.management()).await;
+    let (begun, mut passed) = (Instant::now(), 0.0);
+    for n in 0..FLOOD {
+        let request = owner.request(Method::GET, "/v1/users/me").header("x-request-id", format!("flood-{n}"));
+        let response = Response::of(request).await;
+        assert_eq!(response.header("x-request-id"), format!("flood-{n}"));
+        assert_eq!(response.header("cache-control"), "no-store");
+        assert_eq!((number(&response, "ratelimit-limit"), number(&response, "ratelimit-remaining")), (20, 0));
+        match response.status.as_u16() {
+            200 => passed += 1.0,
+            _ => {
+                assert_eq!(number(&response, "retry-after"), 1);
+                assert_eq!(response["request_id"], format!("flood-{n}"));
+                response.expect_problem(429, "rate_limited");
+            }
+        }
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    ask(&other).await.expect(200);
+    let after = Scrape::of(&app.management()).await;
+    let rise = |metric: &str, labels: &str| after.sum(metric, labels) - before.sum(metric, labels);
+    let rejected = rise("http_requests_total", r#"endpoint="/v1/users/me",method="GET",status="429""#);
+    assert_eq!(rejected, FLOOD as f64 - passed);
+    assert_eq!(rise("tenant_rate_limited_total", ""), rejected);
+    assert_eq!(rise("api_calls_total", ""), FLOOD as f64 + 1.0);
+    // The first 20 of each second, and the one that is reported.
+    let observed = rise("http_request_duration_seconds_count", r#"endpoint="/v1/users/me""#);
+    let most = passed + 1.0 + 21.0 * (seconds.ceil() + 1.0);
+    assert!(observed <= most.min(FLOOD as f64 - 1.0), "{observed} of at most {most}");
+    owner.get("/health/ready").await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

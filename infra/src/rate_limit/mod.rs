@@ -138,6 +138,13 @@ impl RateLimiter {
         self.rejections.current(tenant, Instant::now())
     }
 
+    /// The same while the requests of the tenant are a flood: after the first 20 rejections of a second. Each of these is worth a
+    /// log record, and the others are not.
+    #[must_use]
+    pub fn current_rejection_of_flood(&self, tenant: TenantId) -> Option<Decision> {
+        self.rejections.current_of_flood(tenant, Instant::now())
+    }
+
     /// Counts a rejected request of the tenant. At most once a second it returns the number of rejections since it last
     /// returned one, so that a flood of requests is not a flood of log records.
     pub fn count_rejection(&self, tenant: TenantId) -> Option<u64> {

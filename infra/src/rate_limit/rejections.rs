@@ -12,6 +12,9 @@ use super::Decision;
 /// The interval between two reports about one tenant.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The number of rejections since the last report above which those of a tenant are a flood.
+const FLOOD: u64 = 20;
+
 /// The number of tenants above which expired entries are removed.
 const CLEANUP_THRESHOLD: usize = 1000;
 
@@ -53,9 +56,18 @@ impl Rejections {
 
     /// The rejection of the tenant's last request, if the bucket cannot have a token yet.
     pub(super) fn current(&self, tenant: TenantId, now: Instant) -> Option<Decision> {
+        self.lasting(tenant, now).map(|rejection| rejection.at(now))
+    }
+
+    /// The same, if this second's rejections of the tenant are a flood.
+    pub(super) fn current_of_flood(&self, tenant: TenantId, now: Instant) -> Option<Decision> {
+        let rejection = self.lasting(tenant, now).filter(|rejection| rejection.unreported >= FLOOD)?;
+        Some(rejection.at(now))
+    }
+
+    fn lasting(&self, tenant: TenantId, now: Instant) -> Option<Rejection> {
         let rejections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let rejection = rejections.get(&tenant).filter(|rejection| rejection.until > now)?;
-        Some(Decision { reset: rejection.until - now, ..rejection.decision })
+        rejections.get(&tenant).filter(|rejection| rejection.until > now).copied()
     }
 
     /// Counts a rejected request. Returns the number of unreported rejections when a report is due.
@@ -72,6 +84,11 @@ impl Rejections {
 }
 
 impl Rejection {
+    /// The decision about a request that comes before the bucket may have a token.
+    fn at(&self, now: Instant) -> Decision {
+        Decision { reset: self.until.saturating_duration_since(now), ..self.decision }
+    }
+
     fn was_just_reported(&self, now: Instant) -> bool {
         self.last_report.is_some_and(|last| now < last + REPORT_INTERVAL)
     }
@@ -114,6 +131,33 @@ mod tests {
             })
             .collect();
         assert_eq!(reported, [1, 5, 5], "after 0, 1 and 2 seconds");
+    }
+
+    #[test]
+    fn the_first_rejections_of_a_second_are_no_flood() {
+        let (rejections, tenant, start) = (Rejections::default(), TenantId::new(), Instant::now());
+        let lasting = Decision { reset: Duration::from_secs(10), ..REJECTED };
+        rejections.insert(tenant, lasting, start);
+        let observed = |now| {
+            let mut requests = 0..100;
+            requests.position(|_| {
+                let is_flood = rejections.current_of_flood(tenant, now).is_some();
+                rejections.count(tenant, now);
+                is_flood
+            })
+        };
+        // The first one is reported by itself.
+        assert_eq!(observed(start), Some(21));
+        assert_eq!(observed(after(start, 900)), Some(0));
+        let flood = rejections.current_of_flood(tenant, after(start, 900)).unwrap();
+        assert_eq!(flood, Decision { reset: Duration::from_millis(9100), ..lasting });
+        rejections.count(tenant, after(start, 1000));
+        assert_eq!(observed(after(start, 1000)), Some(20), "the next second");
+        assert_eq!(
+            rejections.current_of_flood(tenant, after(start, 10_000)),
+            None,
+            "the bucket may have a token"
+        );
     }
 
     #[test]

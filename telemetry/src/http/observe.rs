@@ -28,7 +28,7 @@ const TRACE_HEADERS: [HeaderName; 2] =
     [HeaderName::from_static("traceparent"), HeaderName::from_static("traceresponse")];
 
 /// The endpoint of paths that no route serves. The path itself would be an unbounded label.
-pub(super) const UNKNOWN_ENDPOINT: &str = "unknown";
+pub const UNKNOWN_ENDPOINT: &str = "unknown";
 
 /// Middleware that counts and times each request, labels its CPU profile, turns panics into 500s, logs errors of the
 /// server and `request_completed`, and adds `x-request-id`, `traceparent` and `traceresponse` to the response.

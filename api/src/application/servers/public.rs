@@ -20,8 +20,8 @@ use crate::http::head::route_head_as_get;
 use crate::http::problem::{ProblemDocuments, document_bare_errors};
 use crate::http::public::docs::{self, Documentation};
 use crate::http::public::middleware::{
-    RequestSpan, believe_proxies, inject_faults, reject_repeated_headers, shed_early, shed_load,
-    slow_down_retries, time_out,
+    RequestSpan, believe_proxies, inject_faults, reject_flood, reject_repeated_headers, shed_early,
+    shed_load, slow_down_retries, time_out,
 };
 use crate::http::public::{routes, v1};
 use crate::http::unknown_route::unknown_route;
@@ -71,6 +71,7 @@ pub(in crate::application) fn public_server(
             .wrap(from_fn(document_bare_errors))
             .wrap(Observe::new(parts.edge.http_metrics.clone()).errors(ProblemDocuments))
             .wrap(TracingLogger::<RequestSpan>::new())
+            .wrap(from_fn(reject_flood))
             .wrap(from_fn(shed_early))
             .wrap(from_fn(slow_down_retries))
             .wrap(from_fn(finish_response))

@@ -9,10 +9,12 @@ use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
 use glasshouse_domain::failure::AuthorityLost;
+use glasshouse_domain::id::TenantId;
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::principals::{Principal, Principals};
 use glasshouse_infra::rate_limit::RateLimiter;
 use glasshouse_infra::tokens::{Claims, Tokens};
+use glasshouse_telemetry::http::UNKNOWN_ENDPOINT;
 use glasshouse_telemetry::service::metrics::AdmissionMetrics;
 
 use super::limit_rate::reject;
@@ -42,8 +44,7 @@ pub async fn authenticate(
     let span = tracing::Span::current();
     span.record("tenant.id", tracing::field::display(claims.tenant()));
     span.record("user.id", tracing::field::display(claims.user()));
-    let endpoint = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
-    metrics.called_by_tenant(&claims.tenant().to_string(), &endpoint);
+    count_call(claims.tenant(), &request, &metrics);
     if let Some(decision) = limiter.current_rejection(claims.tenant()) {
         return Ok(reject(request, claims.tenant(), &decision, &limiter, &metrics));
     }
@@ -62,6 +63,12 @@ pub async fn authenticate(
     let response = next.call(request).await?;
     principals.forget_if_refused(&principal).await;
     Ok(response.map_into_boxed_body())
+}
+
+/// Counts a request that has a valid token of this tenant.
+pub(super) fn count_call(tenant: TenantId, request: &ServiceRequest, metrics: &AdmissionMetrics) {
+    let endpoint = request.match_pattern();
+    metrics.called_by_tenant(&tenant.to_string(), endpoint.as_deref().unwrap_or(UNKNOWN_ENDPOINT));
 }
 
 /// The claims of the request's token; `None` without a token. Several middlewares ask for them, and the signature is verified once.

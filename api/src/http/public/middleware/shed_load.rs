@@ -59,10 +59,19 @@ pub async fn shed_early(
     if let Some(refused) = concurrency.count_rejection(Instant::now()) {
         LoadShed { refused }.emit();
     }
-    let rejected = RejectedRequest::new(&request, &http_metrics, StatusCode::SERVICE_UNAVAILABLE);
-    let mut response = overloaded().response(rejected.id());
+    Ok(reject_unobserved(request, &http_metrics, &overloaded()))
+}
+
+/// Responds to a request that is counted, and not observed otherwise.
+pub(super) fn reject_unobserved(
+    request: ServiceRequest,
+    metrics: &HttpMetrics,
+    problem: &Problem,
+) -> ServiceResponse<BoxBody> {
+    let rejected = RejectedRequest::new(&request, metrics, problem.status());
+    let mut response = problem.response(rejected.id());
     rejected.finish(response.headers_mut());
-    Ok(request.into_response(response))
+    request.into_response(response)
 }
 
 /// Why a request must be rejected; `None` if it need not.
