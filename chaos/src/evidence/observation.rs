@@ -188,8 +188,14 @@ impl Observation {
 }
 
 /// How a log record says that something took too long.
-const TIMEOUTS: [&str; 5] =
-    ["did not respond within", "timed out", "timeout", "deadline has elapsed", "slow_query"];
+const TIMEOUTS: [&str; 6] = [
+    "did not respond within",
+    "did not answer in time",
+    "timed out",
+    "timeout",
+    "deadline has elapsed",
+    "slow_query",
+];
 
 /// What a slow machine causes without a timeout. A scrape that takes longer than its interval fails.
 const SLOWNESS_ALERTS: [&str; 3] = ["HighResponseTime", "InstanceDown", "SlowQueries"];

@@ -195,8 +195,9 @@ async fn postgres(fault: PostgresFault, system: &mut System, duration: Duration)
         }
         PostgresFault::OutOfConnections => {
             let mut held = Vec::new();
-            // The service keeps the connections that it has. It loses them, and others take them before it does.
-            again_and_again(duration, async || {
+            // The service keeps the connections that it has. It loses them again and again, and others take some of them before
+            // it does, until none is left.
+            again_and_again(2 * duration, async || {
                 for replica in &system.replicas {
                     replica.links()?.postgres.cut();
                 }

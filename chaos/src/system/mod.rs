@@ -64,7 +64,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("JWT_SECRET", "the secret of a run that lasts minutes"),
     // Short enough that recovery shows within seconds.
     ("DATABASE_ACQUIRE_TIMEOUT_MS", "1000"),
-    ("DATABASE_STATEMENT_TIMEOUT_MS", "2000"),
+    // With the margin of a second that the service adds, shorter than a fault: a server that stands still fails requests.
+    ("DATABASE_STATEMENT_TIMEOUT_MS", "1500"),
     ("GLASSHOUSE_PAYMENT_GATEWAY_TIMEOUT_MS", "500"),
     ("GLASSHOUSE_PAYMENT_GATEWAY_CIRCUIT_PAUSE_MS", "1000"),
     ("GLASSHOUSE_RECONCILE_AFTER_SECONDS", "1"),
