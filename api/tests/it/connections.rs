@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::json;
@@ -49,6 +49,27 @@ fn newcomer() -> reqwest::Client {
 async fn answers(address: impl std::fmt::Display, path: &str) {
     let request = newcomer().request(Method::GET, format!("http://{address}{path}"));
     Response::of(request).await.expect(200);
+}
+
+/// Clients delay the acknowledgment of a segment by 40 ms, in the hope for another one.
+const DELAYED_ACKNOWLEDGMENT: Duration = Duration::from_millis(40);
+
+#[tokio::test]
+async fn a_large_response_does_not_wait_for_an_acknowledgment() {
+    let app = TestApp::start(Backend::Embedded).await;
+    let (public, management) = (app.addresses.http.unwrap(), app.addresses.management.unwrap());
+    for url in [format!("http://{public}/openapi.json"), format!("http://{management}/metrics")] {
+        // One connection: the first responses on it are acknowledged at once.
+        let client = reqwest::Client::builder().pool_max_idle_per_host(1).build().unwrap();
+        let mut slow = 0;
+        for _ in 0..40 {
+            let begun = Instant::now();
+            client.get(&url).send().await.unwrap().error_for_status().unwrap().bytes().await.unwrap();
+            slow += usize::from(begun.elapsed() >= DELAYED_ACKNOWLEDGMENT);
+        }
+        // A busy machine may delay some of them.
+        assert!(slow < 20, "{slow} of 40 responses of {url} were late");
+    }
 }
 
 #[tokio::test]
