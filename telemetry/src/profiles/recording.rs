@@ -88,12 +88,17 @@ fn record_here(
     .map(Some)
 }
 
+/// Frames of a flame graph that take less of its width, in percent, are left out: they are about as narrow as a pixel, and most of
+/// its size.
+const MIN_WIDTH: f64 = 0.1;
+
 fn flamegraph(folded: &[String]) -> Result<Vec<u8>, RecordError> {
     if folded.is_empty() {
         return Err(RecordError::NoSamples);
     }
     let mut options = inferno::flamegraph::Options::default();
     options.title = "CPU time".to_owned();
+    options.min_width = MIN_WIDTH;
     "samples".clone_into(&mut options.count_name);
     let mut svg = Vec::new();
     let lines = folded.iter().map(String::as_str);
