@@ -1,9 +1,10 @@
 //! Telemetry of every statement: a metric, a child span of the transaction's span, and an event if it is slow. The text
 //! of a statement has placeholders instead of values, so no value leaves the process.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use opentelemetry::global::BoxedSpan;
+use opentelemetry::global::{BoxedSpan, BoxedTracer};
 use opentelemetry::trace::{Span as _, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, global};
 use sea_orm::DbBackend;
@@ -11,11 +12,14 @@ use sea_orm::DbBackend;
 use glasshouse_telemetry::service::events::database::SlowQuery;
 use glasshouse_telemetry::service::metrics::DatabaseMetrics;
 
-/// The maximum length of a slow statement in the log, in characters.
-const SLOW_QUERY_CHARS: usize = 200;
+/// The maximum length of a slow statement in the log, in bytes.
+const SLOW_QUERY_LENGTH: usize = 200;
 
-/// The maximum length of a statement on its span, in characters. Long column lists are truncated.
-const SPAN_QUERY_CHARS: usize = 1000;
+/// The maximum length of a statement on its span, in bytes. Long column lists are truncated.
+const SPAN_QUERY_LENGTH: usize = 1000;
+
+/// Makes the spans of statements. It is first used when a trace is recorded, so telemetry has started.
+static TRACER: LazyLock<BoxedTracer> = LazyLock::new(|| global::tracer("glasshouse"));
 
 /// Observes the statements of a pool.
 #[derive(Debug)]
@@ -45,7 +49,7 @@ impl Observer {
             span.end();
         }
         if elapsed > self.slow {
-            let query = &truncated(sql, SLOW_QUERY_CHARS);
+            let query = truncated(sql, SLOW_QUERY_LENGTH);
             SlowQuery { duration: elapsed.as_secs_f64(), query }.emit(&self.metrics);
         }
         result
@@ -66,11 +70,10 @@ fn start_span(backend: DbBackend, sql: &str) -> Option<BoxedSpan> {
     let attributes = [
         KeyValue::new("db.system.name", system),
         KeyValue::new("db.operation.name", operation.clone()),
-        KeyValue::new("db.query.text", truncated(sql, SPAN_QUERY_CHARS)),
+        KeyValue::new("db.query.text", truncated(sql, SPAN_QUERY_LENGTH).to_owned()),
     ];
-    let tracer = global::tracer("glasshouse");
-    let span = tracer.span_builder(operation).with_kind(SpanKind::Client).with_attributes(attributes);
-    Some(span.start_with_context(&tracer, &transaction))
+    let span = TRACER.span_builder(operation).with_kind(SpanKind::Client).with_attributes(attributes);
+    Some(span.start_with_context(&*TRACER, &transaction))
 }
 
 /// The first keyword of a statement, such as `SELECT`.
@@ -79,6 +82,6 @@ fn operation(sql: &str) -> String {
     keyword.unwrap_or_default().to_ascii_uppercase()
 }
 
-fn truncated(sql: &str, chars: usize) -> String {
-    sql.chars().take(chars).collect()
+fn truncated(sql: &str, length: usize) -> &str {
+    &sql[..sql.floor_char_boundary(length)]
 }
