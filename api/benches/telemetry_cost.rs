@@ -211,7 +211,7 @@ async fn cost_of_each_signal() {
     let [otlp, sentry, pyroscope]: [_; 3] =
         receivers(collector.endpoint().trim_start_matches("http://"), &sink, &sink).try_into().unwrap();
     // No record and no span of requests, but the record with the addresses.
-    let quiet = ("RUST_LOG", "off,glasshouse_api::application=info".to_owned());
+    let quiet = ("RUST_LOG", "off,glasshouse_telemetry::service::events::process=info".to_owned());
     let sampled = |ratio: &str| {
         let sampler = ("OTEL_TRACES_SAMPLER", "traceidratio".to_owned());
         vec![otlp.clone(), sampler, ("OTEL_TRACES_SAMPLER_ARG", ratio.to_owned())]

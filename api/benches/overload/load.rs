@@ -8,12 +8,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::requests::Requests;
+use crate::responses::receive;
 
 /// How long a client waits for a response.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -95,24 +96,6 @@ impl Load {
             self.idle.borrow_mut().push(connection);
         }
         Ok(status)
-    }
-}
-
-/// Receives a response. Returns its status, and whether the connection stays open.
-async fn receive(connection: &mut TcpStream) -> io::Result<(u16, bool)> {
-    let mut received = Vec::with_capacity(4096);
-    loop {
-        if connection.read_buf(&mut received).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&received[..end]).to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
-        if received.len() >= end + 4 + length {
-            let status = head.get(9..12).and_then(|status| status.parse().ok());
-            return Ok((status.unwrap_or(0), !head.contains("connection: close")));
-        }
     }
 }
 

@@ -20,8 +20,11 @@
 mod demo;
 mod load;
 mod neighbor;
+#[path = "../support/postgres.rs"]
 mod postgres;
 mod requests;
+#[path = "../support/responses.rs"]
+mod responses;
 #[path = "../support/threads.rs"]
 mod threads;
 

@@ -1,5 +1,8 @@
 //! A demo as a process of its own.
 
+#[path = "memory.rs"]
+mod memory;
+
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -41,23 +44,17 @@ impl Demo {
 
     /// The resident memory, in MiB.
     pub(crate) fn memory(&self) -> u64 {
-        self.status("VmRSS:")
+        memory::resident(self.process.id())
     }
 
     /// The largest resident memory since the last reset, in MiB.
     pub(crate) fn peak_memory(&self) -> u64 {
-        self.status("VmHWM:")
+        memory::peak(self.process.id())
     }
 
     /// Begins to measure the peak anew.
     pub(crate) fn reset_peak_memory(&self) {
-        std::fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").unwrap();
-    }
-
-    fn status(&self, field: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let value = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
-        value.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+        memory::reset_peak(self.process.id());
     }
 
     /// The URL of a path of the public interface.

@@ -1,18 +1,19 @@
-//! The database of the measurement on Postgres.
+//! The database of a measurement on Postgres.
 
 use sea_orm::{ConnectOptions, ConnectionTrait};
 use url::Url;
 
 /// The login role of the service, which is neither owner nor superuser.
-const SERVICE: &str = "glasshouse_bench_service";
+pub(crate) const SERVICE: &str = "glasshouse_bench_service";
 /// The owner of the schema.
 const OWNER: &str = "glasshouse_bench_owner";
 
 /// A database that is removed at the end.
 pub(crate) struct TemporaryDatabase {
-    superuser: Url,
+    /// The server, as its superuser.
+    pub(crate) superuser: Url,
     redis: String,
-    name: String,
+    pub(crate) name: String,
 }
 
 impl TemporaryDatabase {
@@ -47,7 +48,8 @@ impl TemporaryDatabase {
         ]
     }
 
-    fn url(&self, role: &str) -> String {
+    /// The URL of the database for a login role whose password is `bench`.
+    pub(crate) fn url(&self, role: &str) -> String {
         let mut url = self.superuser.clone();
         url.set_username(role).unwrap();
         url.set_password(Some("bench")).unwrap();
@@ -68,7 +70,8 @@ impl Drop for TemporaryDatabase {
     }
 }
 
-async fn execute(url: &Url, statements: &[String]) {
+/// Runs statements whose results are of no interest.
+pub(crate) async fn execute(url: &Url, statements: &[String]) {
     let mut options = ConnectOptions::new(url.as_str());
     options.max_connections(1).sqlx_logging(false);
     let connection = sea_orm::Database::connect(options).await.unwrap();

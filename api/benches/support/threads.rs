@@ -1,14 +1,12 @@
 //! Threads of a measurement. Those who send much are apart from those whose latency is measured.
 
+#[path = "runtime.rs"]
+mod runtime;
+
 use std::panic::resume_unwind;
 use std::thread;
 
-use actix_web::rt::System;
-
-/// Runs a task on this thread, which has no runtime yet.
-pub(crate) fn block_on<T>(task: impl Future<Output = T>) -> T {
-    System::new().block_on(task)
-}
+pub(crate) use self::runtime::block_on;
 
 /// Runs `measured` while `load` runs on a thread of the lowest priority: those who send the load have machines of their own, and would
 /// otherwise take the cores that they share with the service. Returns the results of both.
