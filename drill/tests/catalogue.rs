@@ -2,11 +2,14 @@
 //! projects in which something is missing.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use glasshouse_drill::consistency::problems;
 use glasshouse_drill::contract::TelemetryContract;
-use glasshouse_drill::project::Project;
+use glasshouse_drill::grafana::DashboardFile;
+use glasshouse_drill::project::{Project, files};
+use glasshouse_drill::rules::RuleFiles;
 use tempfile::TempDir;
 
 #[test]
@@ -25,6 +28,40 @@ fn evidence_in_logs_is_an_event_of_the_contract() {
     assert!(events.len() > 5, "too few events: {events:?}");
     for event in events {
         assert!(contract.has_event(event), "the service has no event {event}");
+    }
+}
+
+/// The name is that of the results, which the next run of the same script is compared with.
+#[test]
+fn every_script_has_the_summary_of_its_own_name() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let scripts = files(&Project::new(root).scenarios(), "js").unwrap();
+    assert!(scripts.len() > 30, "not all scripts were found");
+    for script in scripts {
+        let text = std::fs::read_to_string(&script).unwrap();
+        let name = script.file_stem().unwrap().to_string_lossy();
+        let exported = text.split("export const { options, handleSummary } = ").nth(1).unwrap_or_default();
+        let arguments = ["loadTest(", "everyday("].iter().find_map(|call| exported.strip_prefix(call));
+        let is_named = arguments.is_some_and(|rest| rest.trim_start().starts_with(&format!("'{name}'")));
+        assert!(is_named, "{}: begins with {exported:.60}", script.display());
+    }
+}
+
+#[test]
+fn a_crossed_threshold_leads_to_an_alert_a_panel_and_a_runbook() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let project = Project::new(root);
+    let alerts = RuleFiles::read(&project.rules()).unwrap().alerts().unwrap();
+    let dashboards = DashboardFile::read_all(&project.dashboards()).unwrap();
+    let places = std::fs::read_to_string(project.scenarios().join("lib/where-to-look.json")).unwrap();
+    let places: Vec<BTreeMap<String, String>> = serde_json::from_str(&places).unwrap();
+    assert!(places.len() > 5, "not all places were found");
+    for place in places {
+        let (alert, panel) = (&place["alert"], &place["panel"]);
+        assert!(alerts.contains(alert), "no alert {alert}");
+        assert!(project.runbook(alert).is_file(), "no runbook of {alert}");
+        let dashboard = dashboards.iter().find(|one| one.uid() == place["dashboard"]).unwrap();
+        assert!(dashboard.panels().iter().any(|one| one["title"] == **panel), "no panel {panel}");
     }
 }
 

@@ -5,12 +5,13 @@
 // exceeds 2 seconds; the arrival rate at that moment is the result. A run that completes means that the capacity is
 // above MAX_VISITS. Any alert about errors, latency or load may fire.
 
-import { testOptions } from './lib/options.js';
+import { loadTest } from './lib/options.js';
 import { number, steadySeconds } from './lib/settings.js';
 import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'breakpoint',
   {
     everyday: {
       executor: 'ramping-arrival-rate',

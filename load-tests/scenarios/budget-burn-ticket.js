@@ -4,7 +4,7 @@
 // faults, and 30 in which three times as many requests succeed, so that the ratio of the last 6 hours is below the objective again.
 
 import { arrivals, burning, injectBurn, RATE } from './lib/burn.js';
-import { testOptions } from './lib/options.js';
+import { loadTest } from './lib/options.js';
 import { scaled } from './lib/settings.js';
 import { prepareTenants } from './lib/tenants.js';
 
@@ -13,7 +13,8 @@ export { failing, slow, sound, teardown } from './lib/burn.js';
 const seconds = scaled(25 * 60);
 const recovery = scaled(30 * 60);
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'budget-burn-ticket',
   {
     ...burning(seconds, { failed: 0.002, slow: 0.02 }),
     recovery: { ...arrivals('sound', 2 * RATE, recovery), startTime: `${seconds + 5}s` },

@@ -6,7 +6,7 @@
 
 import exec from 'k6/execution';
 import { Client } from './lib/api.js';
-import { testOptions } from './lib/options.js';
+import { loadTest } from './lib/options.js';
 import { number, steadySeconds } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
 import { prepareTenants, tokenOf } from './lib/tenants.js';
@@ -14,7 +14,8 @@ import { prepareTenants, tokenOf } from './lib/tenants.js';
 const users = number('USERS', 150);
 const PAGES_PER_SECOND = 4;
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'cache-cold',
   {
     everyday: {
       executor: 'constant-arrival-rate',

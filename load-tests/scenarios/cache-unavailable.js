@@ -3,13 +3,14 @@
 // For 6 minutes. The script only generates load: stop Redis meanwhile, for example with `docker compose stop redis`. The
 // API stays ready and falls back to the database: no request fails, and each one costs one more transaction.
 
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { Metrics, expectSymptom, symptomSeen } from './lib/symptoms.js';
 import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'cache-unavailable',
   { everyday: constantLoad(steadySeconds()) },
   {
     ...symptomSeen,

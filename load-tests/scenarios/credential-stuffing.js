@@ -6,14 +6,15 @@
 
 import { check } from 'k6';
 import { Client } from './lib/api.js';
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { number, steadySeconds } from './lib/settings.js';
 import { prepareTenants } from './lib/tenants.js';
 import { oneOf, visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'credential-stuffing',
   {
     everyday: constantLoad(seconds, { vus: 8 }),
     attack: {

@@ -4,7 +4,7 @@
 // requests queue for it. Hardly any request should fail. HighResponseTime and LatencyBudgetBurn may fire as well.
 
 import { clearFaults, inject } from './lib/faults.js';
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
 import { prepareTenants } from './lib/tenants.js';
@@ -12,7 +12,8 @@ import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'database-connections',
   { everyday: constantLoad(seconds) },
   {
     ...symptomSeen,

@@ -4,7 +4,7 @@
 // the run, until `glasshouse dead-letters requeue --all`.
 
 import { clearFaults, inject } from './lib/faults.js';
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { steadySeconds, urls } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
 import { prepareTenants } from './lib/tenants.js';
@@ -12,7 +12,8 @@ import { CHECKOUT_MIX, visit } from './lib/visits.js';
 
 const seconds = steadySeconds(360, 30);
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'dead-letters',
   { everyday: constantLoad(seconds, { vus: 4 }) },
   {
     ...symptomSeen,

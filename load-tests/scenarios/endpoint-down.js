@@ -3,4 +3,8 @@
 // For 6 minutes. The script only generates load, and does not come that way: interrupt it meanwhile, for example by
 // disconnecting the blackbox exporter from the network `edge`.
 
-export { default, options, setup } from './lib/everyday.js';
+import { everyday } from './lib/everyday.js';
+
+export { default, setup } from './lib/everyday.js';
+
+export const { options, handleSummary } = everyday('endpoint-down');

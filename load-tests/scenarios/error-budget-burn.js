@@ -5,14 +5,18 @@
 // enough.
 
 import { clearFaults, inject } from './lib/faults.js';
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds(55 * 60);
 
-export const options = testOptions({ everyday: constantLoad(seconds) }, { server_errors: ['rate>0.015', 'rate<0.08'] });
+export const { options, handleSummary } = loadTest(
+  'error-budget-burn',
+  { everyday: constantLoad(seconds) },
+  { server_errors: ['rate>0.015', 'rate<0.08'] },
+);
 
 export function setup() {
   const tenants = prepareTenants();

@@ -3,14 +3,15 @@
 // For 6 minutes, on the API. Orders that were already placed stay paid. ErrorBudgetBurn may fire as well.
 
 import { clearFaults, inject } from './lib/faults.js';
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'high-error-rate',
   { everyday: constantLoad(seconds) },
   {
     // Bounds around the injected 20 %: a fault without effect fails the run, and so does one with too much.

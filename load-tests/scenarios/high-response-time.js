@@ -4,14 +4,15 @@
 // well.
 
 import { clearFaults, inject } from './lib/faults.js';
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'high-response-time',
   { everyday: constantLoad(seconds) },
   {
     'http_req_duration{scenario:everyday}': ['p(95)>1000', 'p(95)<3000'],

@@ -5,14 +5,15 @@
 // 10 minutes are enough. No request fails.
 
 import { clearFaults, inject } from './lib/faults.js';
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
 
 const seconds = steadySeconds(50 * 60);
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'latency-budget-burn',
   { everyday: constantLoad(seconds) },
   {
     'http_req_duration{scenario:everyday}': ['med>300', 'p(95)<1000'],

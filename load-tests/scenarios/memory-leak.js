@@ -4,7 +4,7 @@
 // fails.
 
 import { clearFaults, inject } from './lib/faults.js';
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { number, steadySeconds } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
 import { prepareTenants } from './lib/tenants.js';
@@ -15,7 +15,8 @@ const MIB = 1024 * 1024;
 const FILL = 0.93;
 const MOST_MIB = 1024; // the maximum that the fault accepts
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'memory-leak',
   { everyday: constantLoad(seconds) },
   {
     ...symptomSeen,

@@ -14,7 +14,7 @@ import { sleep } from 'k6';
 import exec from 'k6/execution';
 import { Gauge } from 'k6/metrics';
 import { Client } from './lib/api.js';
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { number, scaled, steadySeconds } from './lib/settings.js';
 import { prepareTenants, tokenOf } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
@@ -28,7 +28,8 @@ const MODEST_RATE = 18; // an upper bound; the plan allows 20
 const NOISY_RATE = number('NOISY_RATE', 50);
 const seconds = MODEST + steadySeconds(420, 240);
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'noisy-tenant',
   {
     everyday: constantLoad(seconds, { vus: 6, tags: { role: 'other' } }),
     probe: {

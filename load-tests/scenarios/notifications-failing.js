@@ -3,4 +3,8 @@
 // For 6 minutes. The script only generates load: stop the receiver meanwhile, for example with `docker compose stop alert-receiver`.
 // The alert is delivered when it is back. No request fails.
 
-export { default, options, setup } from './lib/everyday.js';
+import { everyday } from './lib/everyday.js';
+
+export { default, setup } from './lib/everyday.js';
+
+export const { options, handleSummary } = everyday('notifications-failing');

@@ -4,7 +4,7 @@
 // No request fails; confirmations are late. After the run the worker delivers the backlog.
 
 import { clearFaults, inject } from './lib/faults.js';
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { steadySeconds, urls } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
 import { prepareTenants } from './lib/tenants.js';
@@ -12,7 +12,8 @@ import { CHECKOUT_MIX, visit } from './lib/visits.js';
 
 const seconds = steadySeconds(360, 120);
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'outbox-backlog',
   { everyday: constantLoad(seconds, { vus: 8 }) },
   {
     ...symptomSeen,

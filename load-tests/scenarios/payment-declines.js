@@ -4,14 +4,15 @@
 // No request fails.
 
 import { setGatewayBehavior, resetGateway } from './lib/faults.js';
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { prepareTenants } from './lib/tenants.js';
 import { CHECKOUT_MIX, visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'payment-declines',
   { everyday: constantLoad(seconds) },
   {
     orders_declined: ['rate>0.4', 'rate<0.8'],

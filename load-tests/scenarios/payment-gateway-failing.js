@@ -4,7 +4,7 @@
 // the run the worker settles them. No API request fails.
 
 import { setGatewayBehavior, resetGateway } from './lib/faults.js';
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { expectSymptom, Metrics, symptomSeen } from './lib/symptoms.js';
 import { prepareTenants } from './lib/tenants.js';
@@ -12,7 +12,8 @@ import { CHECKOUT_MIX, visit } from './lib/visits.js';
 
 const seconds = steadySeconds();
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'payment-gateway-failing',
   { everyday: constantLoad(seconds) },
   {
     ...symptomSeen,

@@ -4,12 +4,13 @@
 // settles the payments. No API request fails.
 
 import { setGatewayBehavior, resetGateway } from './lib/faults.js';
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { prepareTenants } from './lib/tenants.js';
 import { CHECKOUT_MIX, visit } from './lib/visits.js';
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'payments-stuck',
   { everyday: constantLoad(steadySeconds(600, 180), { vus: 2 }) },
   { orders_pending: ['rate>0.5'], server_errors: ['rate<0.01'] },
 );

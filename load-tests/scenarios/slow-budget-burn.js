@@ -4,7 +4,7 @@
 // minutes, because the alerts use windows of 30 minutes and 6 hours; on a new stack 10 minutes are enough.
 
 import { burning, injectBurn } from './lib/burn.js';
-import { testOptions } from './lib/options.js';
+import { loadTest } from './lib/options.js';
 import { steadySeconds } from './lib/settings.js';
 import { prepareTenants } from './lib/tenants.js';
 
@@ -12,7 +12,7 @@ export { failing, slow, sound, teardown } from './lib/burn.js';
 
 const seconds = steadySeconds(55 * 60);
 
-export const options = testOptions(burning(seconds, { failed: 0.01, slow: 0.1 }), {
+export const { options, handleSummary } = loadTest('slow-budget-burn', burning(seconds, { failed: 0.01, slow: 0.1 }), {
   server_errors: ['rate>0.005', 'rate<0.015'],
   dropped_iterations: ['count<10'],
 });

@@ -2,7 +2,7 @@
 //
 // 35 minutes of load, 15 without, and 5 in which the traffic is back. No fault is injected.
 
-import { constantLoad, testOptions } from './lib/options.js';
+import { constantLoad, loadTest } from './lib/options.js';
 import { scaled } from './lib/settings.js';
 import { prepareTenants } from './lib/tenants.js';
 import { visit } from './lib/visits.js';
@@ -11,7 +11,8 @@ const before = scaled(35 * 60);
 const absent = scaled(15 * 60);
 const after = scaled(5 * 60);
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'traffic-absent',
   {
     before: constantLoad(before, { vus: 4 }),
     after: { ...constantLoad(after, { vus: 4 }), startTime: `${before + absent}s` },

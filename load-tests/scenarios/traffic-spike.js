@@ -8,7 +8,7 @@
 import { sleep } from 'k6';
 import { Client } from './lib/api.js';
 import { clearFaults, inject } from './lib/faults.js';
-import { rampingLoad, testOptions } from './lib/options.js';
+import { loadTest, rampingLoad } from './lib/options.js';
 import { number, scaled, steadySeconds } from './lib/settings.js';
 import { prepareTenants, tokenOf } from './lib/tenants.js';
 import { oneOf } from './lib/visits.js';
@@ -17,7 +17,8 @@ const vus = 2 * number('GLASSHOUSE_MAX_CONCURRENT_REQUESTS', 32);
 const ramp = scaled(20);
 const steady = steadySeconds();
 
-export const options = testOptions(
+export const { options, handleSummary } = loadTest(
+  'traffic-spike',
   {
     crowd: rampingLoad([
       [ramp, vus],

@@ -8,7 +8,8 @@ use crate::model::{Dashboard, Panel, Query, Row, Threshold, Unit, Variable, Visu
 
 pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
     let description = "Client metrics of k6 beside the metrics of the service, without the setup of the test. Empty unless k6 writes its metrics to \
-                       Prometheus: `docker compose run --rm k6 run /scenarios/average-load.js`.";
+                       Prometheus: `docker compose run --rm k6 run /scenarios/average-load.js`. The report of the last run is \
+                       /public/load-tests/average-load.html.";
     Ok(Dashboard::new("glasshouse-load-test", "Load test (k6)", description)
         .variable(job().selected("glasshouse-api"))
         .variable(instance())
@@ -26,6 +27,7 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
         ))
         .row(summary())
         .row(client_and_service(alerts)?)
+        .row(journeys())
         .row(routes())
         .row(checks()))
 }
@@ -98,13 +100,50 @@ fn client_and_service(alerts: &Alerts) -> Result<Row> {
         .panel(8, graph(
             Unit::Ratio,
             "Error and rejection ratios",
-            "Errors are 5xx and missing responses. Rate limits (429) and load shedding (503) protect the service. The header \
-             of each script says which of them it expects.",
+            "Of all responses. Errors are 5xx and missing responses. 503 is apart: it is load shed, or a service that is not ready. Rate \
+             limits (429) and load shedding protect the service. The header of each script says which of them it expects.",
         )
-            .query(Query::range("avg(k6_server_errors_rate)").legend("errors"))
-            .query(Query::range("avg(k6_rate_limited_rate)").legend("rate limited"))
-            .query(Query::range("avg(k6_shed_rate)").legend("load shed"))
+            .query(responses(r#"status=~"0|5..", status!="503""#).legend("errors"))
+            .query(responses(r#"status="429""#).legend("rate limited"))
+            .query(responses(r#"status="503""#).legend("unavailable"))
             .max(1.0)))
+}
+
+/// The ratio of responses with a status, of all.
+fn responses(status: &str) -> Query {
+    Query::range(format!(
+        "(sum(rate(k6_http_reqs_total{{{status}}}[$__rate_interval])) or vector(0)) / sum(rate(k6_http_reqs_total[$__rate_interval]))"
+    ))
+}
+
+fn journeys() -> Row {
+    Row::new("User journeys", 8)
+        .panel(
+            12,
+            graph(
+                Unit::RequestsPerSecond,
+                "Request rate by journey",
+                "The mix of the load: browse, buy, look_up_orders and administer. One that stops while others continue: its first request fails.",
+            )
+            .query(
+                Query::range(r#"sum by (journey) (rate(k6_http_reqs_total{journey!=""}[$__rate_interval]))"#)
+                    .legend("{{journey}}"),
+            ),
+        )
+        .panel(
+            12,
+            graph(
+                Unit::Seconds,
+                "p95 latency by journey",
+                "Which customers wait: those who buy wait for the payment gateway too. The slowest route is below.",
+            )
+            .query(
+                Query::range(
+                    r#"histogram_quantile(0.95, sum by (journey) (rate(k6_http_req_duration_seconds{journey!=""}[$__rate_interval])))"#,
+                )
+                .legend("{{journey}}"),
+            ),
+        )
 }
 
 fn routes() -> Row {

@@ -19,7 +19,7 @@ const EXTERNAL: [(&[&str], &[&str]); 20] = [
             "k6_server_errors_rate",
             "k6_shed_rate",
         ],
-        &["testid", "scenario", "method", "name", "status", "expected_response", "error_code"],
+        &["testid", "scenario", "journey", "method", "name", "status", "expected_response", "error_code"],
     ),
     (
         &["traces_span_metrics_duration_seconds_count"],

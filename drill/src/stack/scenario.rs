@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 
 use super::process::ProcessSpec;
 use crate::project::{Project, Variables};
@@ -28,6 +29,8 @@ pub(super) struct LocalScenarios {
     /// The address of k6's REST API.
     address: SocketAddr,
     environment: Variables,
+    /// Where a script may write the results of its run: those of a drill, at its speed, are nothing to compare other runs with.
+    results: TempDir,
 }
 
 impl LocalScenarios {
@@ -43,7 +46,8 @@ impl LocalScenarios {
         let expanded = variables.map(|(name, text)| Ok((name.clone(), values.expand(text)?)));
         let mut environment = expanded.collect::<Result<Variables>>()?;
         environment.insert("SPEED".to_owned(), speed.to_string());
-        Ok(Self { k6, address, environment })
+        let results = tempfile::tempdir().context("a folder for the results of scenarios")?;
+        Ok(Self { k6, address, environment, results })
     }
 
     /// Runs a scenario. The steady phase of its load lasts `duration`, or as long as the script defines.
@@ -66,6 +70,7 @@ impl LocalScenarios {
         run.folder = Some(project.root().to_owned());
         run.environment.extend(&self.environment);
         run.environment.insert("K6_NO_USAGE_REPORT", "true");
+        run.environment.insert("RESULTS_DIR", self.results.path().display().to_string());
         run.environment.extend(duration.map(|duration| ("DURATION", format!("{}s", duration.as_secs()))));
         let status_url = is_k6.then(|| format!("http://{}/v1/status", self.address));
         Ok(ScenarioCommand { run, interrupt: None, status_url })

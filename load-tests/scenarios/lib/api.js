@@ -29,9 +29,10 @@ export class Client {
   /**
    * @param {string|null} bearer token; null for anonymous requests
    * @param {object} [settings]
-   * @param {object} [settings.tags] tags of all requests
+   * @param {object} [settings.tags] tags of all requests, such as the journey
    * @param {boolean} [settings.strict] whether a response other than 2xx fails a check. A scenario that
-   *   injects a fault turns this off, and states the expected error ratio in its thresholds.
+   *   injects a fault turns this off, and states the expected error ratio in its thresholds. The content of a 2xx is
+   *   checked in any case: see `verify`.
    * @param {number[]} [settings.expects] status codes that count as success, in addition to 2xx
    */
   constructor(token, { tags = {}, strict = true, expects = [] } = {}) {
@@ -81,12 +82,28 @@ export class Client {
       timeout: TIMEOUT,
       responseCallback: this.expected,
     });
-    this.count(response);
+    this.count(response, { method, name: route });
     logIfSlow(response, `${method} ${route}`, traceId);
     if (this.strict) {
       check(response, { [`${method} ${route}`]: succeeded }, this.tags);
     }
     return response;
+  }
+
+  /**
+   * Checks the content of a response, if it is a 2xx.
+   * @param {Response} response
+   * @param {object} expectations functions of the parsed body, by what they state
+   * @returns {object|null} the parsed body; null if the response is no 2xx
+   */
+  verify(response, expectations) {
+    if (!succeeded(response)) {
+      return null;
+    }
+    const body = parsed(response);
+    const checks = Object.entries(expectations).map(([name, holds]) => [name, () => body !== null && holds(body)]);
+    check(response, Object.fromEntries(checks), this.tags);
+    return body;
   }
 
   headers(body) {
@@ -100,12 +117,12 @@ export class Client {
     return headers;
   }
 
-  count(response) {
-    const { status, body } = response;
+  count({ status, body }, route) {
+    const tags = { ...this.tags, ...route };
     const wasShed = status === 503 && (body || '').includes('"overloaded"');
-    shed.add(wasShed, this.tags);
-    serverErrors.add(status === 0 || (status >= 500 && !wasShed), this.tags);
-    rateLimited.add(status === 429, this.tags);
+    shed.add(wasShed, tags);
+    serverErrors.add(status === 0 || (status >= 500 && !wasShed), tags);
+    rateLimited.add(status === 429, tags);
   }
 }
 
@@ -116,6 +133,15 @@ export class Client {
  */
 export function succeeded(response) {
   return response.status >= 200 && response.status < 300;
+}
+
+/** The JSON of a body; null if it is none. */
+function parsed(response) {
+  try {
+    return response.json();
+  } catch {
+    return null;
+  }
 }
 
 function logIfSlow(response, request, traceId) {
