@@ -60,7 +60,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut own = Registrar::default();
     let quotes = own.int_counter_vec("price_quotes_total", "Prices quoted, by source.", ["source"])?;
-    let standard = StandardMetricsSettings { build: Some(BUILD), memory_limit: None };
+    let standard = StandardMetricsSettings { build: Some(BUILD), ..Default::default() };
     let (all, quotes) = (Data::new(StandardMetrics::new(own, standard)?), Data::new(quotes));
     let server = HttpServer::new(move || {
         let (http, app) = (all.http.clone(), App::new().app_data(all.clone()).app_data(quotes.clone()));

@@ -66,7 +66,11 @@ pub(super) fn read_metrics(env: &mut Reader) -> MetricsSettings {
     let limit = env.number("GLASSHOUSE_MEMORY_LIMIT_MIB", 1, 1..=1_048_576) * 1024 * 1024;
     MetricsSettings {
         label_cap: usize::try_from(label_cap).unwrap_or(usize::MAX),
-        standard: StandardMetricsSettings { memory_limit: has_limit.then_some(limit), build: Some(BUILD) },
+        standard: StandardMetricsSettings {
+            memory_limit: has_limit.then_some(limit),
+            build: Some(BUILD),
+            semconv: env.or("GLASSHOUSE_OTEL_METRICS", false),
+        },
     }
 }
 

@@ -11,7 +11,11 @@ use serde_json::json;
 
 use crate::support::{Backend, Scrape, TestApp, eventually, on_both};
 
-on_both!(an_order_moves_its_metrics, tenants_beyond_the_cap_share_a_series);
+on_both!(
+    an_order_moves_its_metrics,
+    opentelemetrys_names_count_the_same_on_request,
+    tenants_beyond_the_cap_share_a_series,
+);
 
 /// The metrics that the requests of `an_order_moves_its_metrics` export on both backends, with type and labels.
 const CONTRACT: [(&str, &str, &[&str]); 43] = [
@@ -112,6 +116,77 @@ async fn an_order_moves_its_metrics(backend: Backend) {
             continue;
         }
         assert_eq!(scrape.sum(metric, labels), value, "{metric} {labels}");
+    }
+}
+
+/// The metrics under the names of OpenTelemetry, with the labels of each, and ours that counts the same.
+const OTEL: [(&str, &[&str], &str); 4] = [
+    (
+        "http_server_request_duration_seconds",
+        &["error_type", "http_request_method", "http_response_status_code", "http_route", "url_scheme"],
+        "http_request_duration_seconds_count",
+    ),
+    ("http_server_active_requests", &["http_request_method", "url_scheme"], "http_requests_in_flight"),
+    (
+        "http_client_request_duration_seconds",
+        &["error_type", "http_request_method", "http_response_status_code", "server_address", "server_port"],
+        "payment_gateway_request_duration_seconds_count",
+    ),
+    (
+        "db_client_operation_duration_seconds",
+        &["db_operation_name", "db_system_name", "error_type"],
+        "database_query_duration_seconds_count",
+    ),
+];
+
+async fn opentelemetrys_names_count_the_same_on_request(backend: Backend) {
+    let app = TestApp::start_with(backend, &[("GLASSHOUSE_OTEL_METRICS", "true")]).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(10).await;
+    owner.order(&product, 2).await.expect(201);
+    owner.get(&format!("/v1/orders/{}", uuid::Uuid::now_v7())).await.expect_problem(404, "order_not_found");
+    app.anonymous().get("/no/such/path").await.expect_problem(404, "unknown_route");
+
+    let count = |otel: &str| match otel.strip_suffix("_seconds") {
+        Some(_) => format!("{otel}_count"),
+        None => otel.to_owned(),
+    };
+    // Background work may be measured by one of a pair while the other one is read.
+    let scrape = eventually("both names count the same", async || {
+        let scrape = Scrape::of(&app.management()).await;
+        let is_same = |(otel, _, ours): (&str, &[&str], &str)| {
+            let same = scrape.sum(&count(otel), "") == scrape.sum(ours, "");
+            same && (ours.ends_with("in_flight") || scrape.sum(ours, "") > 0.0)
+        };
+        OTEL.into_iter().all(is_same).then_some(scrape)
+    })
+    .await;
+
+    check_with_prometheus(&app.management().get("/metrics").await.expect(200));
+    for (otel, labels, _) in OTEL {
+        assert_eq!(scrape.labels(otel), labels.iter().copied().collect(), "{otel}");
+    }
+    let served = |labels: &[(&str, &str)]| {
+        scrape.has("http_server_request_duration_seconds_count", |found| {
+            labels.iter().all(|label| found.contains(label))
+        })
+    };
+    let method = |name| ("http_request_method", name);
+    let status = |code| ("http_response_status_code", code);
+    assert!(served(&[method("POST"), status("201"), ("http_route", "/v1/orders"), ("url_scheme", "http")]));
+    assert!(served(&[method("GET"), status("404"), ("http_route", "/v1/orders/{id}"), ("error_type", "")]));
+    assert!(served(&[method("GET"), status("404"), ("http_route", "")]));
+    let systems = scrape.values("db_client_operation_duration_seconds_count", "db_system_name");
+    let system = if backend == Backend::Servers { "postgresql" } else { "sqlite" };
+    assert_eq!(systems, [system].into());
+    let operations = scrape.values("db_client_operation_duration_seconds_count", "db_operation_name");
+    assert!(operations.contains("SELECT") && operations.contains("INSERT"), "{operations:?}");
+
+    let quiet = TestApp::start(backend).await;
+    quiet.new_tenant().await;
+    let scrape = Scrape::of(&quiet.management()).await;
+    for (otel, ..) in OTEL {
+        assert!(!scrape.types.contains_key(otel), "{otel} is exported without a request");
     }
 }
 

@@ -10,7 +10,7 @@ use opentelemetry::{Context, KeyValue, global};
 use sea_orm::DbBackend;
 
 use glasshouse_telemetry::service::events::database::SlowQuery;
-use glasshouse_telemetry::service::metrics::DatabaseMetrics;
+use glasshouse_telemetry::service::metrics::{DatabaseMetrics, Operation};
 
 /// The maximum length of a slow statement in the log, in bytes.
 const SLOW_QUERY_LENGTH: usize = 200;
@@ -41,7 +41,11 @@ impl Observer {
         let started = Instant::now();
         let result = statement.await;
         let elapsed = started.elapsed();
-        self.metrics.queried(elapsed);
+        self.metrics.queried(elapsed, || Operation {
+            system: system_name(backend),
+            name: operation(sql),
+            has_failed: result.is_err(),
+        });
         if let Some(mut span) = span {
             if result.is_err() {
                 span.set_status(Status::error("the statement failed"));
@@ -62,18 +66,21 @@ fn start_span(backend: DbBackend, sql: &str) -> Option<BoxedSpan> {
     if !transaction.span().is_recording() {
         return None;
     }
-    let system = match backend {
-        DbBackend::Postgres => "postgresql",
-        _ => "sqlite",
-    };
     let operation = operation(sql);
     let attributes = [
-        KeyValue::new("db.system.name", system),
+        KeyValue::new("db.system.name", system_name(backend)),
         KeyValue::new("db.operation.name", operation.clone()),
         KeyValue::new("db.query.text", truncated(sql, SPAN_QUERY_LENGTH).to_owned()),
     ];
     let span = TRACER.span_builder(operation).with_kind(SpanKind::Client).with_attributes(attributes);
     Some(span.start_with_context(&*TRACER, &transaction))
+}
+
+const fn system_name(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "postgresql",
+        _ => "sqlite",
+    }
 }
 
 /// The first keyword of a statement, such as `SELECT`.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use glasshouse_telemetry::propagation;
-use glasshouse_telemetry::service::metrics::OutboundMetrics;
+use glasshouse_telemetry::service::metrics::{Attempt, OutboundMetrics};
 use opentelemetry::propagation::Injector;
 use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Client, Method, Request, RequestBuilder, StatusCode};
@@ -154,18 +154,29 @@ impl OutboundClient {
             error.type = tracing::field::Empty,
             otel.status_code = tracing::field::Empty,
         );
+        let mut status = None;
         let send = async {
             propagation::inject(&mut HeaderInjector(request.headers_mut()));
             let response = self.http.execute(request).await?;
-            tracing::Span::current().record("http.response.status_code", response.status().as_u16());
+            status = Some(response.status().as_u16());
+            tracing::Span::current().record("http.response.status_code", status);
             parse(response).await
         };
         let started = Instant::now();
         let result = send.instrument(span.clone()).await;
-        let outcome = result.as_ref().map_or_else(AttemptError::outcome, |_| "ok");
-        self.metrics.attempted(call.operation, outcome, started.elapsed());
-        if let Err(failure) = &result {
-            span.record("error.type", failure.kind());
+        let error = result.as_ref().err().map(AttemptError::kind);
+        let attempt = Attempt {
+            operation: call.operation,
+            outcome: result.as_ref().map_or_else(AttemptError::outcome, |_| "ok"),
+            method: call.method.as_str(),
+            address: self.url.host_str().unwrap_or_default(),
+            port: self.url.port_or_known_default(),
+            status,
+            error: error.as_deref(),
+        };
+        self.metrics.attempted(&attempt, started.elapsed());
+        if let Some(error) = error {
+            span.record("error.type", error);
             span.record("otel.status_code", "ERROR");
         }
         result

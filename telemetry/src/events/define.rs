@@ -54,7 +54,7 @@
 /// ```compile_fail
 /// use glasshouse_telemetry::events::http::RequestCompleted;
 ///
-/// RequestCompleted { status_code: 200, duration_ms: 1.5, method: "GET", endpoint: "/" }.emit();
+/// RequestCompleted { status_code: 200, duration_ms: 1.5, method: "GET", endpoint: "/", scheme: "http" }.emit();
 /// ```
 #[macro_export]
 macro_rules! events {

@@ -1,21 +1,29 @@
 //! HTTP requests.
 
 use std::fmt::Display;
+use std::time::Duration;
 
-use crate::metrics::HttpMetrics;
+use crate::metrics::semconv::ServedRequest;
+use crate::metrics::{HttpMetrics, UNKNOWN_ENDPOINT};
 
 crate::events! {
     "http"
 
     /// A request was answered; `duration_ms` is in milliseconds.
     pub struct RequestCompleted<'a>: INFO "request_completed" { status_code: u16, duration_ms: f64 }
-    unlogged { method: &'a str, endpoint: &'a str }
+    unlogged { method: &'a str, endpoint: &'a str, scheme: &'a str }
     moves HttpMetrics {
         requests: |event, requests| {
             requests.with([event.method, event.endpoint, &event.status_code.to_string()]).inc();
         };
         duration: |event, duration| {
             duration.with([event.method, event.endpoint]).observe(event.duration_ms / 1000.0);
+        };
+        server_duration: |event, server_duration| {
+            let RequestCompleted { status_code, duration_ms, method, endpoint, scheme } = *event;
+            let route = (endpoint != UNKNOWN_ENDPOINT).then_some(endpoint);
+            let request = ServedRequest { method, scheme, route, status_code };
+            server_duration.observe(&request, Duration::from_secs_f64(duration_ms / 1000.0));
         };
     }
 

@@ -33,7 +33,7 @@ mod trace_context_suite;
 pub use clock::RequestClock;
 pub use errors::{ErrorResponses, OwnResponses, Panicked};
 pub use method::KNOWN_METHODS;
-pub use observe::{Observe, UNKNOWN_ENDPOINT};
+pub use observe::Observe;
 pub use rejected::RejectedRequest;
 pub use replace::replace;
 pub use scheme::Scheme;

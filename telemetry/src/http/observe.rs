@@ -18,17 +18,15 @@ use super::errors::{ErrorResponses, OwnResponses, Panicked};
 use super::method::RecordedMethod;
 use super::replace::replace;
 use super::request_id::{REQUEST_ID, RequestId};
+use super::scheme::Scheme;
 use crate::events::http::{RequestCompleted, UnhandledException};
-use crate::metrics::{HttpMetrics, InFlightRequest};
+use crate::metrics::{HttpMetrics, InFlightRequest, UNKNOWN_ENDPOINT};
 use crate::profiles::Label;
 use crate::propagation;
 
 /// The span that served the request, for the caller (W3C Trace Context, levels 1 and 2).
 const TRACE_HEADERS: [HeaderName; 2] =
     [HeaderName::from_static("traceparent"), HeaderName::from_static("traceresponse")];
-
-/// The endpoint of paths that no route serves. The path itself would be an unbounded label.
-pub const UNKNOWN_ENDPOINT: &str = "unknown";
 
 /// Middleware that counts and times each request, labels its CPU profile, turns panics into 500s, logs errors of the
 /// server and `request_completed`, and adds `x-request-id`, `traceparent` and `traceresponse` to the response.
@@ -117,6 +115,7 @@ where
 struct Observation {
     clock: RequestClock,
     method: RecordedMethod,
+    scheme: Scheme,
     endpoint: String,
     id: String,
     metrics: Option<HttpMetrics>,
@@ -128,12 +127,15 @@ impl Observation {
         let Some(RequestId(id)) = request.extensions().get::<RequestId>().cloned() else {
             return Err(no_root_span());
         };
+        let (method, scheme) = (RecordedMethod::of(request.method()), Scheme::of(request));
+        let in_flight = metrics.as_ref().map(|metrics| metrics.begin(method.as_str(), scheme.as_str()));
         Ok(Self {
             clock: RequestClock::start(request),
-            method: RecordedMethod::of(request.method()),
+            method,
+            scheme,
             endpoint: request.match_pattern().unwrap_or_else(|| UNKNOWN_ENDPOINT.to_owned()),
             id,
-            _in_flight: metrics.as_ref().map(HttpMetrics::begin),
+            _in_flight: in_flight,
             metrics,
         })
     }
@@ -172,8 +174,8 @@ impl Observation {
         }
         let (status_code, duration) = (response.status().as_u16(), self.clock.elapsed());
         let duration_ms = duration.as_secs_f64() * 1000.0;
-        let (method, endpoint) = (self.method.as_str(), &*self.endpoint);
-        RequestCompleted { status_code, duration_ms, method, endpoint }.emit(&self.metrics);
+        let (method, endpoint, scheme) = (self.method.as_str(), &*self.endpoint, self.scheme.as_str());
+        RequestCompleted { status_code, duration_ms, method, endpoint, scheme }.emit(&self.metrics);
     }
 }
 

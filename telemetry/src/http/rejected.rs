@@ -5,9 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderValue};
 
 use super::method::RecordedMethod;
-use super::observe::UNKNOWN_ENDPOINT;
 use super::request_id::{REQUEST_ID, RequestId};
-use crate::metrics::HttpMetrics;
+use crate::metrics::{HttpMetrics, UNKNOWN_ENDPOINT};
 
 /// A request that middleware outside of [`Observe`](super::Observe) and the root span rejects, because it costs too much to
 /// observe each one. It counts in `http_requests_total`, and has an id. It has no duration, span or log record.

@@ -6,8 +6,12 @@ use prometheus::core::Collector;
 use prometheus::proto::Metric;
 use prometheus::{Error, IntGauge};
 
+use super::semconv::{self, ServerActiveRequests, ServerDuration};
 use super::{HistogramVec, IntCounterVec, Registrar};
 use crate::events::MetricsHandle;
+
+/// The label `endpoint` of paths that no route serves. The path itself would be an unbounded label.
+pub const UNKNOWN_ENDPOINT: &str = "unknown";
 
 /// HTTP requests. The label `endpoint` is the route pattern, never the path.
 #[derive(Clone, Debug)]
@@ -15,11 +19,13 @@ pub struct HttpMetrics {
     pub(crate) requests: IntCounterVec<3>,
     pub(crate) duration: HistogramVec<2>,
     pub(crate) malformed: IntCounterVec<1>,
+    pub(crate) server_duration: ServerDuration,
     in_flight: IntGauge,
+    active: ServerActiveRequests,
 }
 
 impl HttpMetrics {
-    pub(super) fn register(registrar: &mut Registrar) -> Result<Self, Error> {
+    pub(super) fn register(registrar: &mut Registrar, has_semconv: bool) -> Result<Self, Error> {
         let malformed = registrar.int_counter_vec(
             "http_malformed_requests_total",
             "Connections closed because of bytes that are no HTTP request, by HTTP status.",
@@ -42,6 +48,8 @@ impl HttpMetrics {
                 ["method", "endpoint"],
             )?,
             in_flight: registrar.int_gauge("http_requests_in_flight", "In-flight requests.")?,
+            server_duration: semconv::server_duration(registrar, has_semconv)?,
+            active: semconv::server_active_requests(registrar, has_semconv)?,
         })
     }
 
@@ -74,9 +82,10 @@ impl HttpMetrics {
 
     /// Counts a request as in flight until the result is dropped.
     #[must_use]
-    pub fn begin(&self) -> InFlightRequest {
-        self.in_flight.inc();
-        InFlightRequest(self.in_flight.clone())
+    pub fn begin(&self, method: &str, scheme: &str) -> InFlightRequest {
+        let active = self.active.exported().map(|active| active.with([method, scheme]));
+        let gauges = std::iter::once(self.in_flight.clone()).chain(active);
+        InFlightRequest(gauges.inspect(IntGauge::inc).collect())
     }
 }
 
@@ -111,11 +120,11 @@ fn label(metric: &Metric, name: &str) -> String {
 
 /// An in-flight request.
 #[derive(Debug)]
-pub struct InFlightRequest(IntGauge);
+pub struct InFlightRequest(Vec<IntGauge>);
 
 impl Drop for InFlightRequest {
     fn drop(&mut self) {
-        self.0.dec();
+        self.0.iter().for_each(IntGauge::dec);
     }
 }
 

@@ -8,10 +8,11 @@ mod process;
 mod process_io;
 mod registrar;
 mod runtime;
+pub mod semconv;
 mod standard;
 mod telemetry;
 
-pub use http::{EndpointTotals, HttpMetrics, HttpTotals, InFlightRequest};
+pub use http::{EndpointTotals, HttpMetrics, HttpTotals, InFlightRequest, UNKNOWN_ENDPOINT};
 pub use labeled::{CounterVec, HistogramVec, IntCounterVec, IntGaugeVec, Labeled};
 pub use labels::{Capped, CappedLabel};
 pub use prometheus::{Error, Gauge, Histogram, IntCounter, IntGauge};

@@ -14,6 +14,8 @@ pub struct StandardMetricsSettings {
     pub memory_limit: Option<u64>,
     /// The build that `build_info` identifies; `None` leaves the metric out.
     pub build: Option<Build>,
+    /// Whether metrics are also exported under the names of OpenTelemetry's semantic conventions.
+    pub semconv: bool,
 }
 
 /// The metrics that every service has: HTTP requests, the async runtimes, the process with its memory and its build,
@@ -36,7 +38,7 @@ impl StandardMetrics {
     /// When the service has a metric with the name of one of these.
     pub fn new(mut registrar: Registrar, settings: StandardMetricsSettings) -> Result<Self, Error> {
         let all = &mut registrar;
-        let http = HttpMetrics::register(all.group("http"))?;
+        let http = HttpMetrics::register(all.group("http"), settings.semconv)?;
         let telemetry = TelemetryMetrics::register(all.group("telemetry"))?;
         let runtime = RuntimeMetrics::register(all.group("process"))?;
         let allocator = AllocatorMetrics::register(all)?;

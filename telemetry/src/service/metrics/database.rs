@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use prometheus::{Error, Histogram, IntCounter, IntGauge};
 
+use crate::metrics::semconv::{self, DatabaseDuration, OTHER_ERROR};
 use crate::metrics::{IntGaugeVec, Registrar};
 
 /// Database queries, and the connection pool.
@@ -14,12 +15,24 @@ pub struct DatabaseMetrics {
     max: IntGauge,
     acquire_wait: Histogram,
     duration: Histogram,
+    operations: DatabaseDuration,
     pub(crate) slow: IntCounter,
     pub(crate) repeated: IntCounter,
 }
 
+/// A query, as OpenTelemetry's semantic conventions describe it.
+#[derive(Clone, Debug)]
+pub struct Operation<'a> {
+    /// The attribute `db.system.name`, such as `postgresql`.
+    pub system: &'a str,
+    /// The attribute `db.operation.name`, such as `SELECT`.
+    pub name: String,
+    /// Whether the query failed.
+    pub has_failed: bool,
+}
+
 impl DatabaseMetrics {
-    pub(super) fn register(registrar: &mut Registrar) -> Result<Self, Error> {
+    pub(super) fn register(registrar: &mut Registrar, has_semconv: bool) -> Result<Self, Error> {
         Ok(Self {
             active: registrar
                 .int_gauge("active_database_connections", "Connections of the database pool in use.")?,
@@ -35,6 +48,7 @@ impl DatabaseMetrics {
             )?,
             duration: registrar
                 .histogram("database_query_duration_seconds", "Duration of one query, in seconds.")?,
+            operations: semconv::database_duration(registrar, has_semconv)?,
             slow: registrar.int_counter(
                 "database_slow_queries_total",
                 "Queries that took longer than GLASSHOUSE_SLOW_QUERY_MS.",
@@ -51,9 +65,14 @@ impl DatabaseMetrics {
         self.acquire_wait.observe(waited.as_secs_f64());
     }
 
-    /// Observes a query.
-    pub fn queried(&self, duration: Duration) {
+    /// Observes a query. `operation` is asked for only if a metric needs it.
+    pub fn queried<'a>(&self, duration: Duration, operation: impl FnOnce() -> Operation<'a>) {
         self.duration.observe(duration.as_secs_f64());
+        if let Some(operations) = self.operations.exported() {
+            let Operation { system, name, has_failed } = operation();
+            let error = if has_failed { OTHER_ERROR } else { "" };
+            operations.with([system, &name, error]).observe(duration.as_secs_f64());
+        }
     }
 
     /// Sets the state of the pool.

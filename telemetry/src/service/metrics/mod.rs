@@ -17,15 +17,16 @@ pub use admission::AdmissionMetrics;
 pub use business::{BusinessMetrics, ORDER_STATUSES, PAYMENT_OUTCOMES, Sale};
 pub use cache::CacheMetrics;
 pub use connections::ConnectionMetrics;
-pub use database::DatabaseMetrics;
+pub use database::{DatabaseMetrics, Operation};
 pub use faults::FaultMetrics;
 pub use health::HealthMetrics;
-pub use outbound::{CircuitBreakerMetrics, OutboundMetrics};
+pub use outbound::{Attempt, CircuitBreakerMetrics, OutboundMetrics};
 pub use outbox::OutboxMetrics;
 pub use worker::WorkerMetrics;
 
 use crate::metrics::{
     CappedLabel, Error, HttpMetrics, MetricDefinition, Registrar, StandardMetrics, StandardMetricsSettings,
+    semconv,
 };
 
 /// Settings of the metrics.
@@ -82,6 +83,7 @@ impl Metrics {
         let all = &mut registrar;
         let MetricsSettings { label_cap, standard } = settings;
         let tenants = CappedLabel::new(label_cap);
+        let third_party_requests = semconv::client_duration(all.group("payment gateway"), standard.semconv)?;
         Ok(Self {
             admission: AdmissionMetrics::register(all.group("http"), tenants.clone())?,
             connections: ConnectionMetrics::register(all.group("http"))?,
@@ -90,8 +92,9 @@ impl Metrics {
                 all.group("payment gateway"),
                 "payment_gateway",
                 &["charge", "find", "void", "refund"],
+                third_party_requests,
             )?,
-            database: DatabaseMetrics::register(all.group("database"))?,
+            database: DatabaseMetrics::register(all.group("database"), standard.semconv)?,
             cache: CacheMetrics::register(all.group("cache"))?,
             redis_breaker: CircuitBreakerMetrics::register(all.group("cache"), "redis")?,
             outbox: OutboxMetrics::register(all.group("outbox"))?,

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use prometheus::{Error, IntGauge};
 
+use crate::metrics::semconv::ClientDuration;
 use crate::metrics::{HistogramVec, IntCounterVec, Registrar};
 
 /// Attempts to call one third party, and the circuit breaker of its client.
 #[derive(Clone, Debug)]
 pub struct OutboundMetrics {
     duration: HistogramVec<2>,
+    requests: ClientDuration,
     retries: IntCounterVec<1>,
     /// The circuit breaker.
     pub breaker: CircuitBreakerMetrics,
@@ -28,11 +30,12 @@ const OVER_BUDGET: &str = "over_budget";
 
 impl OutboundMetrics {
     /// Registers the metrics of a third party; `name` is in snake case, such as `payment_gateway`. The series of its
-    /// `operations` begin at zero, so that an alert sees the increase of the first failures.
+    /// `operations` begin at zero, so that an alert sees the increase of the first failures. `requests` are those of all third parties.
     pub(super) fn register(
         registrar: &mut Registrar,
         name: &'static str,
         operations: &[&str],
+        requests: ClientDuration,
     ) -> Result<Self, Error> {
         let title = name.replace('_', " ");
         let metrics = Self {
@@ -52,6 +55,7 @@ impl OutboundMetrics {
                 ),
                 ["result"],
             )?,
+            requests,
             breaker: CircuitBreakerMetrics::register(registrar, name)?,
         };
         for result in [SENT, OVER_BUDGET] {
@@ -76,9 +80,36 @@ impl OutboundMetrics {
     }
 
     /// Observes one attempt.
-    pub fn attempted(&self, operation: &str, outcome: &str, duration: Duration) {
-        self.duration.with([operation, outcome]).observe(duration.as_secs_f64());
+    pub fn attempted(&self, attempt: &Attempt<'_>, duration: Duration) {
+        self.duration.with([attempt.operation, attempt.outcome]).observe(duration.as_secs_f64());
+        if let Some(requests) = self.requests.exported() {
+            let text = |number: Option<u16>| number.map(|number| number.to_string()).unwrap_or_default();
+            let (port, status) = (text(attempt.port), text(attempt.status));
+            let error = attempt.error.unwrap_or_default();
+            requests
+                .with([attempt.method, attempt.address, &port, &status, error])
+                .observe(duration.as_secs_f64());
+        }
     }
+}
+
+/// One attempt to call a third party.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// What was called, such as `charge`.
+    pub operation: &'a str,
+    /// `ok`, `error` or `timeout`.
+    pub outcome: &'a str,
+    /// The HTTP method.
+    pub method: &'a str,
+    /// The host of the third party: a setting, and not a value of a request.
+    pub address: &'a str,
+    /// Its port.
+    pub port: Option<u16>,
+    /// The HTTP status of its response, if there was one.
+    pub status: Option<u16>,
+    /// The attribute `error.type` of the span, if the attempt failed.
+    pub error: Option<&'a str>,
 }
 
 impl CircuitBreakerMetrics {

@@ -14,7 +14,7 @@ use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::principals::{Principal, Principals};
 use glasshouse_infra::rate_limit::RateLimiter;
 use glasshouse_infra::tokens::{Claims, Tokens};
-use glasshouse_telemetry::http::UNKNOWN_ENDPOINT;
+use glasshouse_telemetry::metrics::UNKNOWN_ENDPOINT;
 use glasshouse_telemetry::service::metrics::AdmissionMetrics;
 
 use super::limit_rate::reject;
