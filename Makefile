@@ -97,7 +97,7 @@ contract: ## Generate docs/telemetry-contract.json and the tables in docs/teleme
 slo: ## Generate deploy/prometheus/rules/slo.yml from deploy/slo
 	cargo run --locked --bin drill -- slo
 
-dashboards: ## Generate grafana/dashboards
+dashboards: ## Generate grafana/dashboards and grafana/runbooks
 	cargo run --locked --bin dashboards
 
 # Where `make mixin` writes.
@@ -109,8 +109,11 @@ mixin: ## Export dashboards for import into any Grafana, and a mixin of dashboar
 dashboards-lint: ## Check grafana/dashboards with dashboard-linter, where it is installed
 	scripts/lint-dashboards
 
-dashboards-check: ## Run every dashboard query against the stack's Prometheus, while average-load runs
-	cargo run --locked --bin drill -- dashboards
+# Where the stack's Grafana is.
+GRAFANA ?= http://127.0.0.1:3000
+
+dashboards-check: ## Run every dashboard query against the stack, while average-load runs
+	cargo run --locked --bin drill -- dashboards --grafana $(GRAFANA)
 
 follow-a-trace: ## Check the links in the stack's Grafana: panel, trace, logs, profile, metrics, and back
 	cargo run --locked --bin drill -- follow

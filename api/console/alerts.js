@@ -51,57 +51,31 @@ function howTo({ prometheus, error }) {
 }
 
 function runbookLink(name, text) {
-  return h('a', { href: `/console/runbooks/${name}`, onclick: (event) => { event.preventDefault(); showRunbook(name); } }, text);
+  return h('a', { href: `/console/runbooks/${name}.html`, onclick: (event) => { event.preventDefault(); showRunbook(name); } }, text);
 }
 
-/** Shows a runbook in a dialog. */
-export async function showRunbook(name) {
-  const response = await fetch(`/console/runbooks/${name}`);
+/** Shows a runbook in a dialog, at a heading. Its page is part of the program: nothing that a client has sent is in it. */
+export async function showRunbook(name, heading = null) {
+  const response = await fetch(`/console/runbooks/${name}.html`);
   if (!response.ok) return;
+  const page = new DOMParser().parseFromString(await response.text(), 'text/html');
+  const [title, ...content] = page.querySelector('main').children;
   const dialog = find('runbook');
-  const [title, ...blocks] = blocksOf(await response.text());
   dialog.replaceChildren(
-    h('div', { class: 'head' }, h('h2', {}, title.text), h('span', { class: 'grow' }), h('button', { type: 'button', class: 'button', onclick: () => dialog.close() }, 'Close')),
-    h('article', {}, blocks.map(element)));
-  dialog.setAttribute('aria-label', `Runbook: ${title.text}`);
+    h('div', { class: 'head' }, h('h2', {}, title.textContent), h('span', { class: 'grow' }), h('button', { type: 'button', class: 'button', onclick: () => dialog.close() }, 'Close')),
+    h('article', { onclick: followInDialog }, content));
+  dialog.setAttribute('aria-label', `Runbook: ${title.textContent}`);
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
+  if (heading) dialog.querySelector(`#${CSS.escape(heading)}`)?.scrollIntoView();
 }
 
-/** The blocks of a Markdown text, as far as runbooks use it: headings, code, lists, tables, and paragraphs. */
-function blocksOf(markdown) {
-  const blocks = [];
-  let code = null;
-  for (const line of markdown.split('\n')) {
-    if (line.trimStart().startsWith('```')) {
-      if (code) blocks.push(code);
-      code = code ? null : { kind: 'code', text: '' };
-    } else if (code) code.text += `${line}\n`;
-    else if (line.startsWith('#')) blocks.push({ kind: 'heading', text: line.replace(/^#+ /, '') });
-    else if (!line.trim()) blocks.push({ kind: 'end' });
-    else if (/^(- |\d+\. )/.test(line)) blocks.push({ kind: 'item', text: line });
-    else if (line.startsWith('|')) blocks.push({ kind: 'row', text: line });
-    else if (['item', 'paragraph'].includes(blocks.at(-1)?.kind)) blocks.at(-1).text += ` ${line.trim()}`;
-    else blocks.push({ kind: 'paragraph', text: line });
-  }
-  return blocks.filter(({ kind }) => kind !== 'end');
-}
-
-function element({ kind, text }) {
-  if (kind === 'code') return h('pre', {}, text);
-  if (kind === 'heading') return h('h3', {}, text);
-  if (kind === 'row') return /^\|[ :|-]+\|$/.test(text) ? null : h('p', { class: 'mono' }, ...inline(text.replace(/^\| | \|$/g, '').replaceAll(' | ', ' — ')));
-  if (kind === 'item') return h('p', {}, text.startsWith('- ') ? '• ' : `${text.match(/^\d+/)[0]}. `, ...inline(text.replace(/^(- |\d+\. )/, '')));
-  return h('p', {}, ...inline(text));
-}
-
-/** Code, bold text, and links to other runbooks. */
-function inline(text) {
-  return text.split(/(`[^`]+`|\*\*[^*]+\*\*|\[[^\]]+\]\([^)]+\))/).map((part) => {
-    if (part.startsWith('`')) return h('code', {}, part.slice(1, -1));
-    if (part.startsWith('**')) return h('b', {}, ...inline(part.slice(2, -2)));
-    const link = part.match(/^\[([^\]]+)\]\(([\w-]+)\.md[^)]*\)$/);
-    if (link) return runbookLink(link[2], link[1]);
-    return part.replace(/^\[([^\]]+)\]\([^)]+\)$/, '$1');
-  });
+/** Links between runbooks stay in the dialog. */
+function followInDialog(event) {
+  const link = event.target.closest('a')?.getAttribute('href')?.match(/^(?:([\w-]+)\.html)?(?:#(.+))?$/);
+  if (!link) return;
+  event.preventDefault();
+  const [, name, heading] = link;
+  if (name) showRunbook(name, heading);
+  else find('runbook', `#${CSS.escape(heading)}`)?.scrollIntoView();
 }

@@ -65,7 +65,7 @@ function render() {
 /** The elements of a switch. */
 function elements(experiment) {
   const { id, title, watch, alert, runbook } = experiment;
-  const link = h('a', { href: `/console/runbooks/${runbook}` }, alert);
+  const link = h('a', { href: `/console/runbooks/${runbook}.html` }, alert);
   link.onclick = (event) => {
     event.preventDefault();
     showRunbook(runbook);

@@ -13,7 +13,7 @@ use crate::inhibitions::Inhibitions;
 use crate::model::{Alert, Threshold};
 use crate::series::Series;
 
-/// The path of the runbooks in Grafana.
+/// The path of the pages of `grafana/runbooks` in Grafana.
 pub(crate) const RUNBOOKS: &str = "/public/runbooks/";
 
 /// All alerts, in the order of the rules, and the series that they use.
@@ -131,7 +131,7 @@ fn runbook_text(path: &Path) -> Result<String> {
     Ok(parts.fold(first, |text, part| match part.strip_prefix("../") {
         Some(path) => format!("{text}] (docs/{path}"), // Grafana serves the runbooks alone
         None if part.starts_with("http") => format!("{text}]({part}"),
-        None => format!("{text}]({RUNBOOKS}{part}"),
+        None => format!("{text}]({RUNBOOKS}{}", part.replacen(".md", ".html", 1)),
     }))
 }
 

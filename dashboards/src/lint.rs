@@ -16,7 +16,9 @@ use crate::series::Series;
 const RATE_INTERVAL: Duration = Duration::from_secs(12345);
 
 /// Rules that whole dashboards break: rule, title of the dashboard, reason.
-const OF_DASHBOARDS: [(&str, &str, &str); 4] = [
+const OF_DASHBOARDS: [(&str, &str, &str); 6] = [
+    ("template-job-rule", "Containers", "All containers have one exporter; their variable is service."),
+    ("template-instance-rule", "Containers", "All containers have one exporter; their variable is service."),
     ("template-instance-rule", "SLOs & alerts", "Objectives are those of a service, not of an instance."),
     ("template-instance-rule", "Investigate", "Log records, traces and profiles have no label instance."),
     (

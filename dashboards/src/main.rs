@@ -1,7 +1,7 @@
 //! Writes the dashboards of the repository in the current folder:
 //!
 //! ```text
-//! dashboards                           grafana/dashboards
+//! dashboards                           grafana/dashboards, grafana/runbooks
 //! dashboards export FOLDER [RUNBOOKS]  dashboards to import, and a mixin; RUNBOOKS is the URL of the runbooks
 //! ```
 

@@ -53,11 +53,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         stack: StackArguments,
     },
-    /// Checks that every dashboard panel has data, against a Prometheus, while `average-load` runs
+    /// Checks that every dashboard panel has data, against a Prometheus and a Grafana, while `average-load` runs
     Dashboards {
         /// The address of Prometheus
         #[arg(long, env = "PROMETHEUS_ADDR", default_value = "127.0.0.1:9090")]
         prometheus: SocketAddr,
+        /// The URL of Grafana: also runs the queries of Loki, Tempo and Pyroscope, through its data sources
+        #[arg(long)]
+        grafana: Option<Url>,
     },
     /// Follows the links from a panel to a trace, its logs, profile and metrics, and back
     Follow(Box<FollowArguments>),

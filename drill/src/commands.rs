@@ -74,8 +74,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
             write(Some(project.slo_rules()?), &rules).map(|()| true)
         }
         Command::Stack { stack } => run_stack(&project, stack).await,
-        Command::Dashboards { prometheus } => {
-            let problems = panel_data::missing(&project, &PrometheusApi::new(prometheus), true).await?;
+        Command::Dashboards { prometheus, grafana } => {
+            let mut problems = panel_data::missing(&project, &PrometheusApi::new(prometheus), true).await?;
+            if let Some(grafana) = grafana {
+                let backends = Backends::new(grafana, Vec::new())?;
+                problems.extend(panel_data::missing_in_stores(&project, &backends).await?);
+            }
             print(&format!("{} queries of dashboards have no data", problems.len()))?;
             problems.iter().try_for_each(|problem| print(problem))?;
             Ok(problems.is_empty())

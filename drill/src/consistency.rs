@@ -58,18 +58,23 @@ fn link_problems(project: &Project) -> Result<Vec<String>> {
     let mut problems = Vec::new();
     for rule in RuleFiles::read(&project.rules())?.rules()? {
         let Some(name) = &rule.alert else { continue };
-        let page = format!("/{}.md", kebab_case(name));
+        let page = format!("/{}", kebab_case(name));
         let mut found = Vec::new();
         if let Some(dashboards) = &dashboards {
             found.extend(dashboard_problems(&rule, &page, dashboards));
         }
-        if project.runbooks().is_ok() && !runbook_url(&rule).ends_with(&page) {
-            found.push(format!("runbook_url does not end with {page}"));
+        if project.runbooks().is_ok() && !leads_to(runbook_url(&rule), &page) {
+            found.push(format!("runbook_url does not end with {page}.html or {page}.md"));
         }
         problems.extend(found.into_iter().map(|problem| format!("{name}: {problem}")));
     }
     problems.dedup();
     Ok(problems)
+}
+
+/// Whether a link leads to a page, as Markdown or as HTML.
+fn leads_to(url: &str, page: &str) -> bool {
+    [".html", ".md"].iter().any(|ending| url.strip_suffix(ending).is_some_and(|url| url.ends_with(page)))
 }
 
 fn runbook_url(rule: &Rule) -> &str {
@@ -93,7 +98,7 @@ fn dashboard_problems(rule: &Rule, page: &str, dashboards: &[DashboardFile]) -> 
     let defined: Vec<_> = defined.filter_map(|variable| variable["name"].as_str()).collect();
     let undefined = link.variables.iter().filter(|name| !defined.contains(name));
     problems.extend(undefined.map(|name| format!("{} has no variable {name}", link.uid)));
-    if !dashboard.panels().iter().any(|panel| links(panel).any(|url| url.ends_with(page))) {
+    if !dashboard.panels().iter().any(|panel| links(panel).any(|url| leads_to(url, page))) {
         problems.push(format!("no panel of {} links to its runbook", link.uid));
     }
     problems

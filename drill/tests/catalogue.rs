@@ -35,7 +35,7 @@ fn evidence_in_logs_is_an_event_of_the_contract() {
 #[test]
 fn every_script_has_the_summary_of_its_own_name() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let scripts = files(&Project::new(root).scenarios(), "js").unwrap();
+    let scripts = files(&Project::read(root).unwrap().scenarios(), "js").unwrap();
     assert!(scripts.len() > 30, "not all scripts were found");
     for script in scripts {
         let text = std::fs::read_to_string(&script).unwrap();
@@ -50,16 +50,16 @@ fn every_script_has_the_summary_of_its_own_name() {
 #[test]
 fn a_crossed_threshold_leads_to_an_alert_a_panel_and_a_runbook() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let project = Project::new(root);
+    let project = Project::read(root).unwrap();
     let alerts = RuleFiles::read(&project.rules()).unwrap().alerts().unwrap();
-    let dashboards = DashboardFile::read_all(&project.dashboards()).unwrap();
+    let dashboards = DashboardFile::read_all(&project.dashboards().unwrap()).unwrap();
     let places = std::fs::read_to_string(project.scenarios().join("lib/where-to-look.json")).unwrap();
     let places: Vec<BTreeMap<String, String>> = serde_json::from_str(&places).unwrap();
     assert!(places.len() > 5, "not all places were found");
     for place in places {
         let (alert, panel) = (&place["alert"], &place["panel"]);
         assert!(alerts.contains(alert), "no alert {alert}");
-        assert!(project.runbook(alert).is_file(), "no runbook of {alert}");
+        assert!(project.runbook(alert).unwrap().is_file(), "no runbook of {alert}");
         let dashboard = dashboards.iter().find(|one| one.uid() == place["dashboard"]).unwrap();
         assert!(dashboard.panels().iter().any(|one| one["title"] == **panel), "no panel {panel}");
     }
@@ -105,8 +105,8 @@ fn links_of_alerts_are_absolute_and_lead_somewhere() {
     assert_eq!(problems_with("{{ $externalLabels.grafana_url }}/public", "public"), [relative]);
     let local = "DiskFull: dashboard_url does not begin with {{ $externalLabels.grafana_url }}/";
     assert_eq!(problems_with("{{ $externalLabels.grafana_url }}/d", "http://localhost:3000/d"), [local]);
-    let other = "DiskFull: runbook_url does not end with /disk-full.md";
-    assert_eq!(problems_with("disk-full.md", "disk-empty.md"), [other]);
+    let other = "DiskFull: runbook_url does not end with /disk-full.html or /disk-full.md";
+    assert_eq!(problems_with("disk-full.html", "disk-empty.html"), [other]);
     assert_eq!(problems_with("var-disk", "var-disc"), ["DiskFull: disks has no variable disc"]);
 }
 
@@ -151,7 +151,7 @@ fn the_catalogue_and_the_rules_have_the_same_alerts() {
 
 const RULES: &str = "groups: [{ name: a, rules: [
     { alert: DiskFull, expr: disk_free < 1, annotations: {
-        runbook_url: '{{ $externalLabels.grafana_url }}/public/runbooks/disk-full.md',
+        runbook_url: '{{ $externalLabels.grafana_url }}/public/runbooks/disk-full.html',
         dashboard_url: '{{ $externalLabels.grafana_url }}/d/disks?var-disk={{ $labels.disk }}&from=now-1h' } },
     { record: b, expr: c },
 ] }]";
@@ -187,7 +187,7 @@ impl SampleProject {
         );
         sample.write(
             "grafana/dashboards/disks.json",
-            r#"{ "uid": "disks", "panels": [{ "type": "stat", "links": [{ "url": "/runbooks/disk-full.md" }] }],
+            r#"{ "uid": "disks", "panels": [{ "type": "stat", "links": [{ "url": "/runbooks/disk-full.html" }] }],
                  "templating": { "list": [{ "name": "disk" }] } }"#,
         );
         sample.write("docs/runbooks/disk-full.md", "");

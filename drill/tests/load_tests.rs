@@ -12,7 +12,7 @@ use glasshouse_drill::stack::find_program;
 use serde_json::{Value, json};
 
 fn project() -> Project {
-    Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
+    Project::read(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()).unwrap()
 }
 
 fn k6(arguments: &[&str]) -> Output {

@@ -161,7 +161,7 @@ fn text(values: &Map<String, Value>, name: &str) -> Option<String> {
     values.get(name).and_then(Value::as_str).map(str::to_owned)
 }
 
-/// The name of a runbook in its address: `high-error-rate` of `…/docs/runbooks/high-error-rate.md`.
+/// The name of a runbook in its address: `high-error-rate` of `…/public/runbooks/high-error-rate.html`.
 fn runbook_name(url: &str) -> Option<String> {
     let file = url.split(['#', '?']).next()?.rsplit('/').next()?;
     Some(file.strip_suffix(".md").or_else(|| file.strip_suffix(".html")).unwrap_or(file).to_owned())
@@ -173,9 +173,12 @@ mod tests {
 
     #[test]
     fn a_runbook_is_named_by_its_file() {
-        for url in
-            ["docs/runbooks/slow-queries.md", "https://example.org/r/slow-queries.md#verify", "slow-queries"]
-        {
+        for url in [
+            "docs/runbooks/slow-queries.md",
+            "https://example.org/r/slow-queries.md#verify",
+            "http://localhost:3000/public/runbooks/slow-queries.html",
+            "slow-queries",
+        ] {
             assert_eq!(runbook_name(url).as_deref(), Some("slow-queries"), "{url}");
         }
     }

@@ -5,7 +5,6 @@
 //! are those of `/faults`, and alerts are those of a Prometheus.
 
 pub mod alerts;
-pub mod runbooks;
 pub mod traffic;
 pub mod what_if;
 

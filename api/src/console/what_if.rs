@@ -1,10 +1,9 @@
 //! "What if": the faults that the console offers, with the alert that each raises. The page flips them with `PUT /faults`, and
 //! with `/console/gateway` for the payment-gateway simulator.
 
+use glasshouse_runbooks::name_of_alert;
 use serde::Serialize;
 use serde_json::{Value, json};
-
-use super::runbooks::name_of;
 
 /// How long a fault lasts unless it is ended, in seconds: long enough for its alert to fire, which takes about three minutes.
 const SECONDS: u64 = 300;
@@ -168,7 +167,7 @@ pub fn experiments(affected: Affected) -> Vec<Experiment> {
         title,
         watch,
         alert,
-        runbook: name_of(alert),
+        runbook: name_of_alert(alert),
         switch,
     };
     possible.map(experiment).collect()
@@ -179,9 +178,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use glasshouse_infra::faults::FaultPlan;
+    use glasshouse_runbooks::Runbook;
 
     use super::*;
-    use crate::console::runbooks::runbook;
 
     const ALL: Affected = Affected { api: true, worker: true, gateway: true, pool: 10, postgres: true };
 
@@ -190,7 +189,7 @@ mod tests {
         let rules = include_str!("../../../deploy/prometheus/rules/alerts.yml");
         for experiment in experiments(ALL) {
             assert!(rules.contains(&format!("- alert: {}\n", experiment.alert)), "{}", experiment.alert);
-            assert!(runbook(&experiment.runbook).is_some(), "{}", experiment.runbook);
+            assert!(Runbook::named(&experiment.runbook).is_some(), "{}", experiment.runbook);
         }
     }
 

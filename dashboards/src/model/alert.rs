@@ -1,6 +1,7 @@
 //! An alert with everything that dashboards show of it.
 
 use super::threshold::{ColoredThreshold, Threshold};
+use crate::alerts::RUNBOOKS;
 
 /// An alert of the rules, with its entry in the catalogue.
 #[derive(Clone, Debug)]
@@ -28,7 +29,7 @@ pub struct Alert {
 impl Alert {
     /// The path of the runbook in Grafana.
     pub fn runbook_url(&self) -> String {
-        format!("/public/runbooks/{}.md", self.runbook)
+        format!("{RUNBOOKS}{}.html", self.runbook)
     }
 
     /// The paragraph about the alert in the description of a panel, in Markdown.

@@ -43,7 +43,7 @@ pub(super) fn firing(alerts: &Alerts) -> Result<Panel> {
         .override_fields(
             "byName",
             "runbook",
-            &link(alerts, "/public/runbooks/${__value.text}.md", |alert| &alert.runbook),
+            &link(alerts, "/public/runbooks/${__value.text}.html", |alert| &alert.runbook),
         )
         .override_fields(
             "byName",

@@ -2,6 +2,7 @@
 //! a panel and its alert compare the same value.
 
 mod business;
+mod containers;
 mod database;
 mod firing;
 mod investigate;
@@ -27,6 +28,7 @@ pub fn all(alerts: &Alerts) -> Result<Vec<Dashboard>> {
     let dashboards = vec![
         overview::dashboard(alerts)?,
         resources::dashboard(alerts)?,
+        containers::dashboard(),
         business::dashboard(alerts)?,
         tenants::dashboard(alerts)?,
         payments::dashboard(alerts)?,

@@ -14,22 +14,25 @@ fn the_committed_files_are_current() {
         let committed = std::fs::read_to_string(path).unwrap_or_default();
         assert!(committed == *text, "{} is not current: run `make dashboards`", path.display());
     }
-    let dashboards = written.into_iter().map(|(path, _)| path).filter(|path| path.extension().is_some());
-    let expected: Vec<_> = dashboards.collect::<BTreeSet<_>>().into_iter().collect();
-    assert_eq!(
-        files(&project().dashboards().unwrap(), "json").unwrap(),
-        expected,
-        "an extra or missing file"
-    );
+    for (folder, extension) in
+        [(project().dashboards().unwrap(), "json"), (root().join("grafana/runbooks"), "html")]
+    {
+        let paths = written.iter().map(|(path, _)| path.clone());
+        let expected: BTreeSet<_> =
+            paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
+        let found = files(&folder, extension).unwrap();
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "an extra or missing file");
+    }
 }
 
 #[test]
-fn there_are_nine_dashboards_with_the_uids_that_links_use() {
+fn there_are_ten_dashboards_with_the_uids_that_links_use() {
     let dashboards = dashboards();
     let uids: Vec<_> =
         dashboards.iter().map(|dashboard| dashboard.uid().strip_prefix("glasshouse-").unwrap()).collect();
     let expected = [
         "business",
+        "containers",
         "database",
         "investigate",
         "load-test",

@@ -6,7 +6,7 @@ use glasshouse_drill::grafana::DashboardFile;
 use glasshouse_drill::project::files;
 use serde_json::{Value, json};
 
-use crate::{dashboard, dashboards, data_sources, entries, project, text};
+use crate::{dashboard, dashboards, data_sources, entries, root, text};
 
 /// The existing targets of references.
 struct Targets {
@@ -15,8 +15,8 @@ struct Targets {
     /// The uids of the dashboards, each with the names of its variables.
     dashboards: BTreeMap<String, BTreeSet<String>>,
     tags: BTreeSet<String>,
-    /// The file names of the runbooks.
-    runbooks: BTreeSet<String>,
+    /// The pages of the runbooks by file name.
+    runbooks: BTreeMap<String, String>,
 }
 
 impl Targets {
@@ -25,14 +25,17 @@ impl Targets {
         let source = |source: &Value| (text(&source["uid"]).to_owned(), text(&source["type"]).to_owned());
         let dashboards = dashboards();
         let tags = dashboards.iter().flat_map(|one| one.json()["tags"].as_array().unwrap().clone());
-        let runbooks = files(&project().runbooks().unwrap(), "md").unwrap();
+        let runbooks = files(&root().join("grafana/runbooks"), "html").unwrap();
         Self {
             sources: sources.iter().map(source).collect(),
             dashboards: dashboards.iter().map(|one| (one.uid().to_owned(), variables(one.json()))).collect(),
             tags: tags.map(|tag| text(&tag).to_owned()).collect(),
             runbooks: runbooks
                 .iter()
-                .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+                .map(|path| {
+                    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                    (name, std::fs::read_to_string(path).unwrap())
+                })
                 .collect(),
         }
     }
@@ -89,15 +92,20 @@ impl Targets {
         let path = url.split(['?', '#']).next().unwrap_or_default();
         let is_right = match (path.strip_prefix("/d/"), path.strip_prefix("/public/runbooks/")) {
             // The link of a table cell contains the value of the cell.
-            (Some("${__value.text}"), _) | (_, Some("${__value.text}.md")) => true,
+            (Some("${__value.text}"), _) | (_, Some("${__value.text}.html")) => true,
             (Some(uid), _) => {
                 self.variables_of(uid).is_some_and(|known| known.is_superset(&variables_set_by(url)))
             }
-            (_, Some(name)) => self.runbooks.contains(name),
+            (_, Some(name)) => self.runbooks.get(name).is_some_and(|page| has_anchor_of(page, url)),
             _ => path == "/explore" || url.starts_with("http"),
         };
         (!is_right).then(|| format!("broken link {url}"))
     }
+}
+
+/// Whether a page has the anchor of a link to it, if the link has one.
+fn has_anchor_of(page: &str, url: &str) -> bool {
+    url.split_once('#').is_none_or(|(_, anchor)| page.contains(&format!(" id=\"{anchor}\"")))
 }
 
 /// The names of the variables of a dashboard.
@@ -191,8 +199,10 @@ fn broken_references_are_reported() {
         problem("/d/glasshouse-slo?", "/d/glasshouse-sla?"),
         broken_link("/d/glasshouse-sla?${__url_time_range}&${__all_variables}")
     );
-    let (runbook, typo) = ("/public/runbooks/high-error-rate.md", "/public/runbooks/high-error.md");
+    let (runbook, typo) = ("/public/runbooks/high-error-rate.html", "/public/runbooks/high-error.html");
     assert_eq!(problem(runbook, typo), broken_link(typo));
+    let (anchor, typo) = ("README.html#is-it-a-drill", "README.html#is-it-drill");
+    assert_eq!(problem(anchor, typo), broken_link(&format!("/public/runbooks/{typo}")));
     assert_eq!(
         problem(r#""tags":["glasshouse"]"#, r#""tags":["glass"]"#),
         r#"glasshouse-overview: no dashboard has the tag "glass""#

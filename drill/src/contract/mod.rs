@@ -17,7 +17,7 @@ use crate::query::LocatedQuery;
 use crate::rules::{Rule, RuleFiles};
 
 pub use exported::ExportedMetrics;
-pub use external::uses_external_metrics;
+pub use external::{external_sources, uses_external_metrics};
 use labels::{LabelChecker, RecordedSeries};
 pub use telemetry::TelemetryContract;
 

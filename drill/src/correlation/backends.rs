@@ -31,7 +31,7 @@ impl Backends {
     }
 
     /// Sends a GET request. Returns `None` for 404.
-    pub(super) async fn get<T: DeserializeOwned>(
+    pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         source: DataSource,
         path: &str,
@@ -43,7 +43,7 @@ impl Backends {
     }
 
     /// Sends a POST request with a JSON body. Returns `None` for 404.
-    pub(super) async fn post<T: DeserializeOwned>(
+    pub(crate) async fn post<T: DeserializeOwned>(
         &self,
         source: DataSource,
         path: &str,

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::data_source::DataSource;
 use super::variables::{as_promql, interpolate};
 use crate::project::files;
 use crate::query::LocatedQuery;
@@ -12,6 +13,17 @@ use crate::query::LocatedQuery;
 /// The phrase in the description of a panel that has no data without a fault. Checks that every panel has data skip
 /// such panels.
 pub const FAULT_ONLY: &str = "Has data only during a fault";
+
+/// A query of logs, traces or profiles.
+#[derive(Clone, Debug)]
+pub struct StoreQuery {
+    /// The store that answers it.
+    pub source: DataSource,
+    /// LogQL, TraceQL, or the label selector of a profile.
+    pub query: LocatedQuery,
+    /// Whether it has a result under normal load.
+    pub has_data: bool,
+}
 
 /// A committed dashboard, as Grafana's JSON.
 #[derive(Clone, Debug)]
@@ -65,16 +77,43 @@ impl DashboardFile {
         panels.chain(annotations).chain(variables).collect()
     }
 
-    /// The PromQL of the panels that have data under normal load. The others carry [`FAULT_ONLY`] in their description.
-    pub fn promql_under_normal_load(&self) -> Vec<LocatedQuery> {
-        let has_data = |panel: &&Value| !text(panel, "/description").contains(FAULT_ONLY);
-        self.panels().into_iter().filter(has_data).flat_map(|panel| self.queries_of(panel)).collect()
+    /// The PromQL of the panels, each with whether it has data under normal load. The others carry [`FAULT_ONLY`] in the
+    /// description of their panel.
+    pub fn promql_of_panels(&self) -> Vec<(LocatedQuery, bool)> {
+        let with_data = |panel: &Value| {
+            let has_data = has_data(panel);
+            self.queries_of(panel).into_iter().map(move |query| (query, has_data)).collect::<Vec<_>>()
+        };
+        self.panels().into_iter().flat_map(with_data).collect()
     }
 
     /// The PromQL of the queries that ask for exemplars.
     pub fn promql_with_exemplars(&self) -> Vec<LocatedQuery> {
         let panels = self.panels().into_iter();
         panels.flat_map(|panel| self.queries(panel, |target| target["exemplar"] == true)).collect()
+    }
+
+    /// The queries of Loki, Tempo and Pyroscope, without those about one trace or request, whose id a person enters.
+    pub fn store_queries(&self) -> Vec<StoreQuery> {
+        let panels = self.panels().into_iter();
+        panels
+            .flat_map(|panel| array(panel, "/targets").filter_map(|target| self.store_query(panel, target)))
+            .collect()
+    }
+
+    fn store_query(&self, panel: &Value, target: &Value) -> Option<StoreQuery> {
+        let (source, pointer) = match text(target, "/datasource/type") {
+            "loki" => (DataSource::Loki, "/expr"),
+            "tempo" if text(target, "/queryType") == "traceql" => (DataSource::Tempo, "/query"),
+            "grafana-pyroscope-datasource" => (DataSource::Pyroscope, "/labelSelector"),
+            _ => return None,
+        };
+        // Loki rejects a selector that matches everything.
+        let expression = text(target, pointer).replace("$job", "glasshouse.+");
+        let is_about_one = ["${trace_id}", "${request_id}"].iter().any(|id| expression.contains(id));
+        let has_data = has_data(panel);
+        let query = || self.query(text(panel, "/title"), &expression);
+        (!is_about_one).then(|| StoreQuery { source, query: query(), has_data })
     }
 
     fn queries_of(&self, panel: &Value) -> Vec<LocatedQuery> {
@@ -103,6 +142,11 @@ fn array<'a>(json: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> 
 
 fn text<'a>(json: &'a Value, pointer: &str) -> &'a str {
     json.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whether a panel has data under normal load.
+pub fn has_data(panel: &Value) -> bool {
+    !text(panel, "/description").contains(FAULT_ONLY)
 }
 
 fn is_promql(json: &Value) -> bool {
@@ -147,7 +191,12 @@ mod tests {
             brief(dashboard.promql()),
             ["d, Q: down", up, "d, A: ALERTS", "d, v: group by (job) (up)"]
         );
-        assert_eq!(brief(dashboard.promql_under_normal_load()), [up]);
+        let of_panels = dashboard.promql_of_panels().into_iter();
+        let (queries, have_data): (Vec<_>, Vec<_>) = of_panels.unzip();
+        assert_eq!(
+            (brief(queries), have_data),
+            (vec!["d, Q: down".to_owned(), up.to_owned()], vec![false, true])
+        );
         assert_eq!(brief(dashboard.promql_with_exemplars()), [up]);
     }
 }

@@ -1,5 +1,5 @@
-//! A webhook receiver for Alertmanager. It shows the delivered alerts to people as a page, and to drills as JSON, and is the dead
-//! man's switch of the alert that always fires.
+//! A webhook receiver for Alertmanager. It shows the delivered alerts and their runbooks to people as pages, and the alerts to drills as
+//! JSON. It is the dead man's switch of the alert that always fires.
 
 mod api;
 mod page;
@@ -13,6 +13,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::{Context, Result};
+use glasshouse_runbooks::Runbook;
 use tokio::task::JoinHandle;
 
 pub use api::{Deliveries, ReceiverApi};
@@ -59,6 +60,7 @@ impl Receiver {
                 .route("/webhook", web::post().to(receive))
                 .route("/heartbeat", web::post().to(beat))
                 .route("/heartbeat", web::get().to(heartbeat))
+                .route("/runbooks/{name}", web::get().to(show_runbook))
                 .route("/health/ready", web::get().to(ready))
         });
         let server = server.workers(1).disable_signals().shutdown_timeout(1).bind(address);
@@ -128,6 +130,14 @@ async fn list(store: web::Data<DeliveryStore>) -> HttpResponse {
     HttpResponse::Ok().json(store.newest_first())
 }
 
+/// A runbook, which can be read here when Grafana cannot be reached.
+async fn show_runbook(name: web::Path<String>) -> HttpResponse {
+    match Runbook::named(&name) {
+        Some(runbook) => HttpResponse::Ok().content_type(ContentType::html()).body(runbook.html()),
+        None => HttpResponse::NotFound().body("no such runbook: /runbooks/README.html lists all\n"),
+    }
+}
+
 /// The path that `glasshouse check-health` requests.
 async fn ready() -> HttpResponse {
     HttpResponse::Ok().finish()
@@ -170,6 +180,14 @@ mod tests {
         for link in ["r?a=1&amp;b=2", "d/overview?var-job=api"] {
             assert!(page.contains(&format!("href=\"https://example.org/{link}\"")), "{page}");
         }
+
+        assert!(page.contains("href=\"runbooks/high-error-rate.html\""), "{page}");
+        for runbook in glasshouse_runbooks::ALL {
+            let response = http.get(url(&format!("/runbooks/{}", runbook.file_name()))).send().await.unwrap();
+            assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+            assert!(response.text().await.unwrap().contains(&format!(">{}</h1>", runbook.title())));
+        }
+        assert_eq!(http.get(url("/runbooks/nope.html")).send().await.unwrap().status(), 404);
 
         receiver.stop().await;
         assert!(http.get(url("/")).send().await.is_err());

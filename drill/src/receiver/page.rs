@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use glasshouse_runbooks::Runbook;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -47,7 +48,7 @@ pub(super) fn render(deliveries: &[Delivery], heartbeat: &Heartbeat) -> String {
         // Writing into a String cannot fail.
         let _ = writeln!(
             page,
-            "<tr><td>{}<td class=\"{class}\">{status}<td>{}<td>{}<td>{}<td>{}<td>{} {}",
+            "<tr><td>{}<td class=\"{class}\">{status}<td>{}<td>{}<td>{}<td>{}<td>{} {} {}",
             shown(delivery.received_at),
             escape(&delivery.alert),
             escape(&delivery.severity),
@@ -55,6 +56,7 @@ pub(super) fn render(deliveries: &[Delivery], heartbeat: &Heartbeat) -> String {
             escape(&delivery.summary),
             link("runbook", &delivery.runbook_url),
             link("dashboard", &delivery.dashboard_url),
+            runbook_here(&delivery.alert),
             class = if delivery.status == AlertStatus::Resolved { "resolved" } else { "firing" },
             status = match delivery.status {
                 AlertStatus::Firing => "firing",
@@ -65,6 +67,12 @@ pub(super) fn render(deliveries: &[Delivery], heartbeat: &Heartbeat) -> String {
     }
     page.push_str("</table>\n");
     page
+}
+
+/// A link to the copy of the runbook that this server has, for an outage of Grafana; empty if it has none.
+fn runbook_here(alert: &str) -> String {
+    let page = Runbook::of_alert(alert).map(Runbook::file_name);
+    page.map(|page| format!("<a href=\"runbooks/{page}\">runbook (copy)</a>")).unwrap_or_default()
 }
 
 fn shown(time: OffsetDateTime) -> String {

@@ -101,7 +101,7 @@ fn alert(slo: &Slo, tier: &Tier, faster: Option<&Tier>) -> String {
          summary: '{{{{ $labels.job }}}} burns its 30-day {} budget at a rate that {consequence}'\n          \
          description: '{{{{ $value | humanizePercentage }}}} of the requests in the last {long_in_words} {}; the objective \
          allows {allowed}.'\n          \
-         runbook_url: '{{{{ $externalLabels.grafana_url }}}}/public/runbooks/{page}.md'\n          \
+         runbook_url: '{{{{ $externalLabels.grafana_url }}}}/public/runbooks/{page}.html'\n          \
          dashboard_url: '{{{{ $externalLabels.grafana_url }}}}/d/glasshouse-slo?var-job={{{{ $labels.job }}}}&from=now-{long}&to=now'\n\n",
         indent(&expression, 10),
         wording.budget,

@@ -64,7 +64,7 @@ fn dashboards_and_runbooks_are_mounted_into_grafana() {
         mounts.iter().find(|mount| mount.source == source).map_or("nowhere", |mount| &mount.target)
     };
     assert_eq!(mounted_at("grafana/provisioning"), "/etc/grafana/provisioning");
-    assert_eq!(mounted_at("docs/runbooks"), "/usr/share/grafana/public/runbooks");
+    assert_eq!(mounted_at("grafana/runbooks"), "/usr/share/grafana/public/runbooks");
     let provisioned: Value =
         read_yaml(&root().join("grafana/provisioning/dashboards/glasshouse.yml")).unwrap();
     assert_eq!(provisioned["providers"][0]["options"]["path"], mounted_at("grafana/dashboards"));

@@ -99,11 +99,14 @@ async fn every_offered_fault_can_be_switched_on_and_off() {
             assert_eq!(set.expect(200)["seconds"], 300, "{id}");
         }
         let runbook = format!("/console/runbooks/{}", experiment["runbook"].as_str().unwrap());
-        let text = demo.management.get(&runbook).await.expect(200);
-        assert!(
-            text.as_str().unwrap().starts_with(&format!("# {}", experiment["alert"].as_str().unwrap())),
-            "{id}"
-        );
+        let alert = experiment["alert"].as_str().unwrap();
+        let text = demo.management.get(&format!("{runbook}.md")).await.expect(200);
+        assert!(text.as_str().unwrap().starts_with(&format!("# {alert}")), "{id}");
+        for path in [runbook.clone(), format!("{runbook}.html")] {
+            let page = demo.management.get(&path).await;
+            assert!(page.header("content-type").starts_with("text/html"), "{path}");
+            assert!(page.expect(200).as_str().unwrap().contains(&format!(">{alert}</h1>")), "{path}");
+        }
     }
     demo.management.send(Method::DELETE, "/faults", None).await.expect(204);
     demo.management.send(Method::DELETE, "/console/gateway", None).await.expect(204);

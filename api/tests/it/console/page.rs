@@ -123,6 +123,7 @@ async fn bad_requests_say_what_to_do() {
         ("/console/traffic?seconds=0", 400, "invalid_query"),
         ("/console/traffic?seconds=301", 400, "invalid_query"),
         ("/console/runbooks/nope", 404, "unknown_runbook"),
+        ("/console/runbooks/nope.html", 404, "unknown_runbook"),
         ("/console/runbooks/..%2f..%2fREADME", 404, "unknown_runbook"),
     ] {
         expect_code(management.get(path).await, status, code);

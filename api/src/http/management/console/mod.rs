@@ -6,8 +6,9 @@ mod stream;
 use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
+use glasshouse_runbooks::Runbook;
 use glasshouse_telemetry::recent::TraceId;
 use glasshouse_telemetry::service;
 use serde::Deserialize;
@@ -15,7 +16,6 @@ use serde_json::{Value, json};
 
 use super::faults::FaultPanel;
 use crate::console::Console;
-use crate::console::runbooks::runbook;
 use crate::console::what_if::{Affected, experiments};
 use crate::demo::{CallError, Demo, Operation, Trial};
 use crate::gateway_simulator::{self, Simulator};
@@ -147,11 +147,16 @@ async fn alerts(parts: web::Data<ConsoleParts>) -> HttpResponse {
     })
 }
 
+/// A runbook as a page, such as `high-error-rate.html`; with the ending `.md`, its text.
 async fn show_runbook(name: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let name = name.strip_suffix(".md").unwrap_or(&name);
-    let unknown = || Problem::new(StatusCode::NOT_FOUND, "unknown_runbook", "no such runbook");
-    let text = runbook(name).ok_or_else(unknown)?;
-    Ok(HttpResponse::Ok().content_type("text/markdown; charset=utf-8").body(text))
+    let unknown =
+        || Problem::new(StatusCode::NOT_FOUND, "unknown_runbook", "no such runbook: README.html lists all");
+    let runbook = Runbook::named(&name).ok_or_else(unknown)?;
+    Ok(if name.ends_with(".md") {
+        HttpResponse::Ok().content_type("text/markdown; charset=utf-8").body(runbook.markdown())
+    } else {
+        HttpResponse::Ok().content_type(ContentType::html()).body(runbook.html())
+    })
 }
 
 #[derive(Deserialize)]
