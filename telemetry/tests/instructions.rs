@@ -155,7 +155,7 @@ fn workload_request() {
     let inside = runtime.enter();
     let telemetry = start(&[NO_RECEIVER, ("OTEL_TRACES_SAMPLER", "always_off")]);
     drop(inside);
-    let settings = StandardMetricsSettings { build: None, memory_limit: None };
+    let settings = StandardMetricsSettings::default();
     let metrics = StandardMetrics::new(Registrar::default(), settings).unwrap();
     let system = System::new();
     let app = App::new()
