@@ -128,7 +128,7 @@ fn a_check_reports_all_that_is_missing() {
     let (code, text) = greeter.drill(&["check"]);
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("GreeterDown: no runbook "), "{text}");
-    assert!(text.contains("GreetingsSlow: runbook_url does not end with /greetings-slow.md"), "{text}");
+    assert!(text.contains("GreetingsSlow: runbook_url does not end with /greetings-slow.html or "), "{text}");
     assert!(text.contains("2 problems in "), "{text}");
 }
 
