@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use glasshouse_drill::consistency::problems;
 use glasshouse_drill::contract::TelemetryContract;
@@ -16,6 +17,18 @@ use tempfile::TempDir;
 fn this_repository_is_consistent() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     assert_eq!(problems(&Project::read(root).unwrap()).unwrap(), Vec::<String>::new());
+}
+
+/// As in `drill list | head`.
+#[test]
+fn a_closed_output_is_no_error() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drill"));
+    command.arg("list").current_dir(root).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), &*ended.stderr), (Some(0), &b""[..]), "{ended:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Every command of the binary as a real process, and the processes together.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -259,6 +259,19 @@ async fn on_a_terminal_the_demo_prints_a_curl_that_places_an_order() {
     let ended = demo.ends().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.contains("application_stopped"), "{ended:?}");
+}
+
+/// As in `glasshouse openapi | head`.
+#[test]
+fn a_closed_output_is_no_error() {
+    for arguments in [&["openapi"][..], &["telemetry-contract"], &["check-config", "demo"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
+        command.args(arguments).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!((ended.status.code(), &*ended.stderr), (Some(0), &b""[..]), "{arguments:?}: {ended:?}");
+    }
 }
 
 #[tokio::test]

@@ -251,6 +251,10 @@ async fn the_pictures_of_the_readme_can_be_made() {
         browser.click(&format!("{row} button")).await;
         browser.leave().await;
         browser.until("its trace is complete", "document.querySelector('#trace .waterfall')?.textContent.includes('send_confirmation') === true").await;
+        // On a phone, opening a trace scrolls to it.
+        let still =
+            "new Promise((done) => { onscrollend = () => done(true); setTimeout(() => done(true), 2000); })";
+        browser.evaluate(still).await;
         browser.evaluate("window.scrollTo({ top: 0, behavior: 'instant' }) ?? true").await;
         let picture = browser.picture().await;
         assert!(picture.len() > 20_000, "{name}");
