@@ -1,7 +1,7 @@
 # Shortcuts: each target runs a tool that also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz trace-context bench-telemetry exhaustion overload lint lint-format lint-clippy lint-docs alerting \
+.PHONY: help demo test chaos fuzz trace-context bench bench-telemetry exhaustion overload lint lint-format lint-clippy lint-docs alerting \
 	drills drill drill-stack stack-native drill-program slo deny openapi openapi-lint schemathesis contract dashboards mixin dashboards-lint \
 	dashboards-check follow-a-trace \
 	stack clean-stack
@@ -16,6 +16,8 @@ test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 	scripts/install-check-tools target/check-tools
 	cargo test --locked --workspace --lib --bins --test catalogue --test command_line --test dashboards --test model --test parsers \
 		--test shop --test stack
+	scripts/install-valgrind
+	cargo test --locked --workspace --test instructions
 	cargo test --locked --workspace --doc
 	cargo test --locked --workspace --test it --no-run
 	scripts/install-chaos-tools
@@ -28,6 +30,12 @@ test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 trace-context: ## Run the cases of the W3C Trace Context test suite (part of `test`)
 	cargo test --locked --workspace --lib -- trace_context
 	scripts/with-test-services cargo test --locked --workspace --test it -- trace_context
+
+# `make bench BENCH='--only orders,signals'`; BENCH=--help lists the options.
+BENCH ?=
+
+bench: ## Measure throughput and cost against pgbench, and write docs/performance.md (release build, about 10 minutes)
+	TEST_DATABASE_DURABLE=1 scripts/with-test-services cargo bench --locked --package glasshouse --bench performance -- $(BENCH)
 
 bench-telemetry: ## Measure the overhead of each signal, also with unavailable receivers (release build, minutes)
 	cargo bench --locked --package glasshouse --bench telemetry_cost
