@@ -84,8 +84,9 @@ impl HttpMetrics {
     #[must_use]
     pub fn begin(&self, method: &str, scheme: &str) -> InFlightRequest {
         let active = self.active.exported().map(|active| active.with([method, scheme]));
-        let gauges = std::iter::once(self.in_flight.clone()).chain(active);
-        InFlightRequest(gauges.inspect(IntGauge::inc).collect())
+        let request = InFlightRequest { in_flight: self.in_flight.clone(), active };
+        request.gauges().for_each(IntGauge::inc);
+        request
     }
 }
 
@@ -120,11 +121,21 @@ fn label(metric: &Metric, name: &str) -> String {
 
 /// An in-flight request.
 #[derive(Debug)]
-pub struct InFlightRequest(Vec<IntGauge>);
+pub struct InFlightRequest {
+    in_flight: IntGauge,
+    /// The same under the name of OpenTelemetry, if it is exported.
+    active: Option<IntGauge>,
+}
+
+impl InFlightRequest {
+    fn gauges(&self) -> impl Iterator<Item = &IntGauge> {
+        std::iter::once(&self.in_flight).chain(&self.active)
+    }
+}
 
 impl Drop for InFlightRequest {
     fn drop(&mut self) {
-        self.0.iter().for_each(IntGauge::dec);
+        self.gauges().for_each(IntGauge::dec);
     }
 }
 
