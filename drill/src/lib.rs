@@ -27,6 +27,17 @@
 //! - [`panel_data`]: panels of dashboards without data.
 //! - [`correlation`]: follows the links from one signal to the next, as Grafana offers them.
 //! - [`report`]: the results as a table, Markdown, JUnit XML and JSON.
+//!
+//! Drills keep thresholds and rates, and divide durations:
+//!
+//! ```
+//! use glasshouse_drill::speed::Speed;
+//!
+//! let speed: Speed = "30".parse()?;
+//! assert_eq!(speed.divide_text("5m")?, "10s", "the `for` of an alert");
+//! assert!(speed.divide_text("5 minutes").is_err(), "Prometheus has another format");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod alertmanager_api;
 pub mod catalogue;

@@ -3,6 +3,14 @@
 //!
 //! A page links to others by file name, such as `high-error-rate.html#mitigate`, so that the links work wherever the pages have one
 //! folder.
+//!
+//! ```
+//! use glasshouse_runbooks::Runbook;
+//!
+//! let runbook = Runbook::of_alert("HighErrorRate").expect("every alert has one");
+//! assert_eq!(runbook.file_name(), "high-error-rate.html");
+//! assert!(runbook.html().contains("<h1"));
+//! ```
 
 mod html;
 mod slug;
