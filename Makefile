@@ -49,7 +49,7 @@ overload: ## Measure how much of its peak throughput the service keeps under ove
 # The seed repeats the schedule of a run: make chaos CHAOS='--seed 7'.
 CHAOS ?=
 
-chaos: ## Break every part of the system under load, and prove that nothing is lost (about 15 minutes)
+chaos: ## Break every part of the system under load, and prove that nothing is lost (about 20 minutes)
 	scripts/install-chaos-tools
 	cargo build --locked --workspace --bin chaos --test it
 	target/debug/chaos $(CHAOS)
