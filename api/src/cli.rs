@@ -76,22 +76,12 @@ impl Cli {
             Command::Audit(_) => ExitCode::from(audit::NOT_MADE),
             _ => ExitCode::FAILURE,
         };
-        let is_audit = matches!(command, Command::Audit(_));
         command.run().unwrap_or_else(|error| {
-            // Such as `glasshouse openapi | head`: the reader has what it wanted.
-            if is_closed_output(&error) {
-                return if is_audit { failure } else { ExitCode::SUCCESS };
-            }
             // If even this fails, there is no channel left to report on.
             let _ = writeln!(io::stderr(), "glasshouse: {error:#}");
             failure
         })
     }
-}
-
-/// Whether standard output was closed by its reader. Errors of connections are wrapped in those of their libraries.
-fn is_closed_output(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 impl Command {
