@@ -37,7 +37,7 @@ BENCH ?=
 bench: ## Measure throughput and cost against pgbench, and write docs/performance.md (release build, about 10 minutes)
 	TEST_DATABASE_DURABLE=1 scripts/with-test-services cargo bench --locked --package glasshouse --bench performance -- $(BENCH)
 
-bench-telemetry: ## Measure the overhead of each signal, also with unavailable receivers (release build, minutes)
+bench-telemetry: ## Measure latency and memory while receivers of telemetry are unavailable (release build, minutes)
 	cargo bench --locked --package glasshouse --bench telemetry_cost
 
 exhaustion: ## Measure what clients without a login take from others: memory, and success of requests (release build, minutes)

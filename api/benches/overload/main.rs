@@ -1,11 +1,12 @@
 //! How much of its peak throughput the service keeps under overload: `make overload`.
 //!
-//! First clients that wait for each response find the peak. Then requests come at fixed rates, whatever the service does
-//! (the open model): the peak, twice and five times as many. Then a flood: 700 connections that send the next request as
-//! soon as they have a response, and do not wait as `Retry-After` asks. Each of these takes turns with the peak, and is compared
-//! with that of its turn. After them, it measures how long the service needs until half of the peak is served as before. Then one tenant sends five times the peak, and another one little: how much longer
-//! do its requests take? Prints a Markdown table of ratios, which depend less on the machine than the
-//! numbers do; still, clients, service and database share its cores.
+//! First, clients that wait for each response find the peak (the closed model). Then requests are sent at fixed rates, however long the
+//! responses take (the open model): the peak, twice and five times as many. Then a flood: 700 connections that send the next request
+//! as soon as they have a response, without the pause of `Retry-After`. Each of these takes turns with the peak, and is compared
+//! with that of its turn. After them, it measures how long the service needs until it serves half of the peak as before. At last,
+//! one tenant sends five times the peak, and another one few requests, whose latency is compared with that without the flood. Prints
+//! Markdown tables of ratios, which depend less on the machine than the numbers do; still, clients, service and database share its
+//! cores.
 //!
 //! Runs a demo on the Postgres of `TEST_DATABASE_URL` and the Redis of `TEST_REDIS_URL`, in a database of its own, and without
 //! them on SQLite. The argument, if any, is the length of each load in seconds (10).
@@ -16,24 +17,22 @@
     reason = "a measurement prints, and has failed if it cannot go on"
 )]
 
+#[path = "../support/clients.rs"]
+mod clients;
 #[path = "../support/demo.rs"]
 mod demo;
-mod load;
 mod neighbor;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod requests;
-#[path = "../support/responses.rs"]
-mod responses;
 #[path = "../support/threads.rs"]
 mod threads;
 
 use std::time::Duration;
 
+use self::clients::{Load, Outcome};
 use self::demo::Demo;
-use self::load::{Load, Outcome};
 use self::postgres::TemporaryDatabase;
-use self::requests::Requests;
 use self::threads::block_on;
 
 /// The numbers of clients among which the peak is found.
@@ -77,7 +76,7 @@ fn main() {
 
 /// Measures the service at its peak, above it, and after it. Returns the peak in requests per second.
 async fn measure(demo: &Demo, length: Duration) -> f64 {
-    let load = Load::new(demo.address, Requests::prepare(demo, "acme").await);
+    let load = requests::load(demo, "acme").await;
     load.closed(CLIENTS[0], length / 2).await; // warms up
     println!(
         "| load | goodput in requests/s | of the peak, in each turn | shed | failed | p95 of successes | limit in flight |"
@@ -88,8 +87,8 @@ async fn measure(demo: &Demo, length: Duration) -> f64 {
     let mut table = Table { demo, load: &load, length, peak: f64::MIN_POSITIVE, clients: CLIENTS[0] };
     for clients in CLIENTS {
         let outcome = load.closed(clients, length).await;
-        if outcome.goodput() > table.peak {
-            (table.peak, table.clients) = (outcome.goodput(), clients);
+        if outcome.rate > table.peak {
+            (table.peak, table.clients) = (outcome.rate, clients);
         }
         table.print(&format!("{clients} clients"), "", &outcome).await;
     }
@@ -118,13 +117,13 @@ struct Table<'a> {
 
 impl Table<'_> {
     /// Lets a load take turns with the clients that reached the peak: the machine may be faster for some seconds, and slower for
-    /// others. `other` is told the peak of its turn. Prints the turn with the median share of its peak, and all shares.
+    /// others. `other` gets the peak of its turn. Prints the turn with the median share of its peak, and all shares.
     async fn in_turns(&self, name: &str, other: impl AsyncFn(f64) -> Outcome) {
         let mut turns = Vec::new();
         for _ in 0..ROUNDS {
-            let peak = self.load.closed(self.clients, self.length / 2).await.goodput();
+            let peak = self.load.closed(self.clients, self.length / 2).await.rate;
             let outcome = other(peak).await;
-            turns.push((outcome.goodput() * 100.0 / peak, outcome));
+            turns.push((outcome.rate * 100.0 / peak, outcome));
         }
         turns.sort_by(|(one, _), (another, _)| one.total_cmp(another));
         let shares: Vec<_> = turns.iter().map(|(share, _)| format!("{share:.0} %")).collect();
@@ -135,10 +134,10 @@ impl Table<'_> {
         let percent = |requests: usize| requests as f64 * 100.0 / outcome.requests() as f64;
         println!(
             "| {name} | {:.0} | {shares} | {:.1} % | {:.1} % | {:.0} ms | {} |",
-            outcome.goodput(),
+            outcome.rate,
             percent(outcome.shed),
             percent(outcome.failed),
-            outcome.p95_ms(),
+            outcome.percentile_ms(95),
             self.limit().await,
         );
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::clients::Outcome;
 use crate::demo::Demo;
-use crate::load::{Load, Outcome};
-use crate::requests::Requests;
+use crate::requests::load;
 use crate::threads::{beside, block_on};
 
 /// The requests per second of the tenant that is measured: a fraction of what its plan permits.
@@ -32,14 +32,10 @@ pub(crate) fn measure(demo: &Demo, limits: &str, flood: f64, length: Duration) {
         "| {limits} | {:.1} %, {:.1} % | {:.1} ms | {:.1} ms | {:.2} | {:.0} | {:.1} % |",
         succeeded(&alone),
         succeeded(&beside),
-        alone.p95_ms(),
-        beside.p95_ms(),
-        beside.p95_ms() / alone.p95_ms(),
+        alone.percentile_ms(95),
+        beside.percentile_ms(95),
+        beside.percentile_ms(95) / alone.percentile_ms(95),
         other.requests() as f64 / (2.0 * length.as_secs_f64()),
         succeeded(&other),
     );
-}
-
-async fn load(demo: &Demo, tenant: &str) -> Load {
-    Load::new(demo.address, Requests::prepare(demo, tenant).await)
 }

@@ -2,10 +2,10 @@
 
 use std::cell::OnceCell;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::load::Outcome;
-use crate::process::{Process, Settings};
+use crate::process::{Process, Settings, cpu_seconds_of_this_thread};
 use crate::receivers::Receivers;
 use crate::series::Series;
 use crate::shop::{Shop, Size};
@@ -55,17 +55,18 @@ impl From<Vec<Cost>> for Costs {
     }
 }
 
-/// The cost of a load of a process; that of Postgres if the process uses the database of `shop`.
+/// The cost of a load of a process, which this thread sends; that of Postgres if the process uses the database of `shop`.
 pub(crate) fn cost(shop: Option<&Shop>, process: &Process, load: impl FnOnce(&Process) -> Outcome) -> Cost {
     let postgres = || shop.map_or(0.0, Shop::postgres_seconds);
+    let (begun, clients_before) = (Instant::now(), cpu_seconds_of_this_thread());
     let (service_before, postgres_before) = (process.cpu_seconds(), postgres());
     let outcome = load(process);
-    let milliseconds = 1000.0 / outcome.requests() as f64;
+    let milliseconds = 1000.0 / outcome.succeeded() as f64;
     Cost {
-        rate: outcome.rate(),
+        rate: outcome.rate,
         service: (process.cpu_seconds() - service_before) * milliseconds,
         postgres: (postgres() - postgres_before) * milliseconds,
-        clients: outcome.client_cores(),
+        clients: (cpu_seconds_of_this_thread() - clients_before) / begun.elapsed().as_secs_f64(),
     }
 }
 

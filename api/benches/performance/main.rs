@@ -14,6 +14,8 @@
 )]
 
 mod bench;
+#[path = "../support/clients.rs"]
+mod clients;
 mod groups;
 mod load;
 #[path = "../support/memory.rs"]
@@ -23,8 +25,6 @@ mod pgbench;
 mod postgres;
 mod process;
 mod receivers;
-#[path = "../support/responses.rs"]
-mod responses;
 mod results;
 #[path = "../support/runtime.rs"]
 mod runtime;

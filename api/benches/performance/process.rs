@@ -132,11 +132,18 @@ pub(crate) fn cpu_seconds_of_tree(parent: u32) -> f64 {
         name.to_str()?.parse::<u32>().ok()
     });
     let children = processes.filter(|id| stat(*id).is_some_and(|fields| fields[1] == u64::from(parent)));
-    let alive = children.filter_map(|id| {
-        let schedstat = std::fs::read_to_string(format!("/proc/{id}/schedstat")).ok()?;
-        schedstat.split(' ').next()?.parse::<f64>().ok()
-    });
-    ended + alive.sum::<f64>() / 1e9
+    ended + children.filter_map(|id| scheduled_seconds(&format!("/proc/{id}"))).sum::<f64>()
+}
+
+/// The CPU time that this thread has used, in seconds.
+pub(crate) fn cpu_seconds_of_this_thread() -> f64 {
+    scheduled_seconds("/proc/thread-self").unwrap()
+}
+
+/// The CPU time of a folder in `/proc`, in seconds. `None` if its process has ended.
+fn scheduled_seconds(folder: &str) -> Option<f64> {
+    let schedstat = std::fs::read_to_string(format!("{folder}/schedstat")).ok()?;
+    Some(schedstat.split(' ').next()?.parse::<f64>().ok()? / 1e9)
 }
 
 /// The parent of a process.

@@ -57,6 +57,6 @@ fn log_in(process: &Process, logins: &Requests) {
     let mut left = LOGINS;
     while left > 0 {
         let outcome = load::closed(process.http(), 8, Duration::from_secs(1), logins);
-        left = left.saturating_sub(outcome.requests());
+        left = left.saturating_sub(outcome.succeeded());
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn measure(bench: &Bench) -> Findings {
             let loads = apis.iter().take(*count).map(|api| {
                 let (address, shop) = (api.http(), &shop);
                 scope.spawn(move || {
-                    load::closed(address, CONNECTIONS / count, length, &shop.orders(TENANTS)).rate()
+                    load::closed(address, CONNECTIONS / count, length, &shop.orders(TENANTS)).rate
                 })
             });
             let loads: Vec<_> = loads.collect();

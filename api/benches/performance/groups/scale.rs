@@ -24,7 +24,7 @@ pub(super) fn measure(bench: &Bench) -> Findings {
     let processes = shops.each_ref().map(|shop| api(shop, &gateway, &setting(SILENT)));
     let p95 = |requests: fn(&Shop) -> Requests| {
         let measured = bench.rounds(&[0, 1], |index| {
-            load::open(processes[*index].http(), RATE, length, &requests(&shops[*index])).p95_ms()
+            load::open(processes[*index].http(), RATE, length, &requests(&shops[*index])).percentile_ms(95)
         });
         [0, 1].map(|index| measured[index].iter().copied().collect::<Series>())
     };

@@ -28,7 +28,7 @@ pub(super) fn measure(bench: &Bench) -> Findings {
         sleep(EXPORT);
         let after = (process.log_bytes(), LOG_RECORDS.so_far(), SPANS.so_far());
         let each =
-            |after: u64, before: u64| format!("{:.1}", (after - before) as f64 / outcome.requests() as f64);
+            |after: u64, before: u64| format!("{:.1}", (after - before) as f64 / outcome.succeeded() as f64);
         vec![
             (*name).to_owned(),
             each(after.1.0, before.1.0),
