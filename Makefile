@@ -142,7 +142,7 @@ WITH_DRILL_TOOLS = SPEED=$(SPEED) scripts/with-drill-tools
 
 drills: drill-program ## Prove that every alert fires, is delivered and resolves; and that drills detect a broken one
 	$(WITH_DRILL_TOOLS) target/debug/drill all --junit target/drills.xml --json target/drills.json --markdown $(DRILL_PAGE)
-	$(WITH_DRILL_TOOLS) cargo test --locked --workspace --test shutdown --test sabotage -- --test-threads=1
+	$(WITH_DRILL_TOOLS) cargo test --locked --workspace --test shutdown --test sabotage --test shown -- --test-threads=1
 	scripts/install-drill-tools target/drill-tools
 	PATH="$$PATH:$(CURDIR)/target/drill-tools/bin" cargo test --locked --workspace --test adapt --test load_tests -- --test-threads=1
 
@@ -160,4 +160,4 @@ stack-native: drill-program ## Run the stack without Docker until Ctrl-C: Postgr
 # Built together with the tests of `drills`: test dependencies enable more features, and a separate build would compile
 # everything twice.
 drill-program:
-	cargo build --locked --workspace --bins --test adapt --test load_tests --test shutdown --test sabotage
+	cargo build --locked --workspace --bins --test adapt --test load_tests --test shutdown --test sabotage --test shown

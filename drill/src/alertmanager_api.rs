@@ -56,6 +56,16 @@ impl AlertmanagerApi {
         Ok(self.http.get(url).send().await?.json::<Status>().await?.version_info.version)
     }
 
+    /// The page with the alerts and silences. Debian's package has none, but a page of text that says so: for it, the command that
+    /// shows them.
+    pub async fn alerts_page(&self) -> String {
+        let page = async { self.http.get(format!("{}/", self.base)).send().await?.text().await };
+        match page.await {
+            Ok(page) if page.contains("<script") => format!("{}/#/alerts", self.base),
+            _ => format!("amtool --alertmanager.url={} alert query", self.base),
+        }
+    }
+
     /// All unresolved alerts; none if it cannot be reached, because a drill may have stopped it.
     pub async fn alerts(&self) -> Result<Vec<ReceivedAlert>> {
         let Ok(response) = self.http.get(format!("{}/api/v2/alerts", self.base)).send().await else {

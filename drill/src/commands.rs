@@ -54,10 +54,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
             let catalogue = project.catalogue();
             let exercises = names.iter().map(|name| catalogue.find(name).with_context(|| unknown_name(name)));
             let exercises = exercises.collect::<Result<_>>()?;
-            drill(&project, options(&project, stack)?, exercises, reports, false).await
+            drill(&project, options(&project, stack, false)?, exercises, reports, false).await
         }
         Command::All { stack, reports } => {
-            let options = options(&project, stack)?;
+            let options = options(&project, stack, false)?;
             let exercises = project.catalogue().drilled(options.platform.host());
             drill(&project, options, exercises, reports, true).await
         }
@@ -171,9 +171,18 @@ fn write(file: Option<PathBuf>, text: &str) -> Result<()> {
 
 /// Runs a stack until a component exits. Ctrl-C ends the program.
 async fn run_stack(project: &Project, arguments: StackArguments) -> Result<bool> {
-    let mut stack = Stack::start(options(project, arguments)?, &log).await?;
-    for (name, url) in &project.config().pages {
-        print(&format!("{name:<20} {}", stack.values().expand(url)?))?;
+    let mut stack = Stack::start(options(project, arguments, true)?, &log).await?;
+    for (name, page) in &project.config().pages {
+        let page = stack.values().expand(page)?;
+        if opens(&page).await {
+            print(&format!("{name:<20} {page}"))?;
+        }
+    }
+    if let Some(files) = stack.shown_files() {
+        print(&format!("{:<20} {}/*.log", "log records", files.logs.display()))?;
+        if let Some(functions) = &files.functions {
+            print(&format!("{:<20} source {}", "shell functions", functions.display()))?;
+        }
     }
     if let Some(command) = stack.scenario_command_line() {
         print(&format!("\nRun a scenario:  {command}"))?;
@@ -185,6 +194,11 @@ async fn run_stack(project: &Project, arguments: StackArguments) -> Result<bool>
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
+}
+
+/// Whether a page can be opened. What is not a URL, such as a command, is not tried.
+async fn opens(page: &str) -> bool {
+    !page.starts_with("http") || reqwest::get(page).await.is_ok_and(|response| response.status().is_success())
 }
 
 async fn follow(project: &Project, arguments: FollowArguments) -> Result<bool> {
@@ -216,7 +230,7 @@ async fn run_receiver(listen: SocketAddr, heartbeat_timeout: u64) -> Result<bool
     std::future::pending().await
 }
 
-fn options(project: &Project, arguments: StackArguments) -> Result<Options> {
+fn options(project: &Project, arguments: StackArguments, is_shown: bool) -> Result<Options> {
     let platform = arguments.platform.resolve(project);
     let (speed, platform) = match platform {
         PlatformName::Compose => {
@@ -239,7 +253,7 @@ fn options(project: &Project, arguments: StackArguments) -> Result<Options> {
     };
     let default = || speed.to_string().parse().map_err(anyhow::Error::msg);
     let speed = arguments.speed.map_or_else(default, Ok)?;
-    Ok(Options { project: project.clone(), speed, platform })
+    Ok(Options { project: project.clone(), speed, platform, is_shown })
 }
 
 fn find_k6(path: Option<PathBuf>) -> Option<PathBuf> {

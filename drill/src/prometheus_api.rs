@@ -97,6 +97,18 @@ impl PrometheusApi {
         Ok(self.get::<BuildInfo>("status/buildinfo", &[]).await?.version)
     }
 
+    /// The page with the alerts. It is `/alerts`, and `/classic/alerts` in Debian's package, which leaves out the newer pages.
+    pub async fn alerts_page(&self) -> String {
+        let root = self.base.trim_end_matches("/api/v1");
+        for page in ["/alerts", "/classic/alerts"] {
+            let page = format!("{root}{page}");
+            if self.http.get(&page).send().await.is_ok_and(|response| response.status().is_success()) {
+                return page;
+            }
+        }
+        format!("{root}/")
+    }
+
     /// All pending and firing alerts.
     pub async fn alerts(&self) -> Result<Vec<ActiveAlert>> {
         Ok(self.get::<AlertsData>("alerts", &[]).await?.alerts)

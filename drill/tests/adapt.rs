@@ -89,7 +89,7 @@ async fn problem_with(greeter: &Greeter, alert: &str) -> String {
     let project = Project::read(greeter.path("")).unwrap();
     let exercise = project.catalogue().find(alert).unwrap();
     let native = NativeOptions { programs: greeter.path(""), k6: find_program(&["k6"]), postgres: None };
-    let options = Options { project, speed, platform: Platform::Native(native) };
+    let options = Options { project, speed, platform: Platform::Native(native), is_shown: false };
     let progress = |line: &str| eprintln!("{line}");
     let mut stack = Stack::start(options, &progress).await.unwrap();
     // The alert would react within seconds, so shorter timeouts than those of a real drill suffice.

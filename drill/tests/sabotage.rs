@@ -59,7 +59,7 @@ async fn problem_with(project: &ProjectCopy, sabotage: impl AsyncFnOnce(&mut Sta
     let project = Project::read(project.0.path()).unwrap();
     let exercise = project.catalogue().find("PaymentDeclinesHigh").unwrap();
     let (options, progress) =
-        (Options { project, speed, platform: platform() }, |line: &str| eprintln!("{line}"));
+        (Options { project, speed, platform: platform(), is_shown: false }, |line: &str| eprintln!("{line}"));
     let mut stack = Stack::start(options, &progress).await.unwrap();
     sabotage(&mut stack).await;
 

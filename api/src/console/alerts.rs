@@ -35,7 +35,8 @@ pub struct Alert {
     pub prometheus_url: String,
     /// The name of its runbook, if it has one.
     pub runbook: Option<String>,
-    /// Its dashboard.
+    /// Its dashboard, while it is pending or firing and where there is a Grafana: of an inactive alert, Prometheus has the template of
+    /// the link alone.
     pub dashboard_url: Option<String>,
     /// What Prometheus says about each of its series that is pending or firing, with the time since when.
     pub active: Vec<ActiveAlert>,
@@ -139,6 +140,7 @@ impl Alerts {
         page.set_path(&format!("{}graph", page.path()));
         page.query_pairs_mut().append_pair("g0.expr", &rule.query).append_pair("g0.tab", "0");
         let runbook = text(&rule.annotations, "runbook_url").and_then(|url| runbook_name(&url));
+        let dashboard = rule.alerts.iter().find_map(|active| text(&active.annotations, "dashboard_url"));
         let active = rule.alerts.into_iter().map(|active| ActiveAlert {
             summary: text(&active.annotations, "summary").unwrap_or_default(),
             since: active.active_at,
@@ -146,7 +148,7 @@ impl Alerts {
         });
         Alert {
             severity: text(&rule.labels, "severity"),
-            dashboard_url: text(&rule.annotations, "dashboard_url"),
+            dashboard_url: dashboard.filter(|url| can_resolve(url)),
             active: active.collect(),
             name: rule.name,
             state: rule.state,
@@ -161,6 +163,13 @@ fn text(values: &Map<String, Value>, name: &str) -> Option<String> {
     values.get(name).and_then(Value::as_str).map(str::to_owned)
 }
 
+/// Whether the host of a URL can have an address. Names in `.example` have none (RFC 2606 §2): a stack without Grafana has them in the
+/// links of its alerts.
+fn can_resolve(url: &str) -> bool {
+    let url = Url::parse(url).ok();
+    url.and_then(|url| Some(!url.domain()?.ends_with(".example"))).unwrap_or(true)
+}
+
 /// The name of a runbook in its address: `high-error-rate` of `…/public/runbooks/high-error-rate.html`.
 fn runbook_name(url: &str) -> Option<String> {
     let file = url.split(['#', '?']).next()?.rsplit('/').next()?;
@@ -170,6 +179,16 @@ fn runbook_name(url: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_never_resolves_is_no_link() {
+        assert!(!can_resolve("http://grafana.example/d/overview"));
+        for url in
+            ["http://localhost:3000/d/overview", "https://127.0.0.1/d/a", "https://example.org", "/d/a"]
+        {
+            assert!(can_resolve(url), "{url}");
+        }
+    }
 
     #[test]
     fn a_runbook_is_named_by_its_file() {

@@ -43,7 +43,10 @@ pub struct Config {
     /// A stack that already runs.
     #[serde(default)]
     pub attached: Attached,
-    /// The URLs that `drill stack` prints, by their names.
+    /// What a stack has for people, which `drill stack` starts.
+    #[serde(default)]
+    pub shown: Shown,
+    /// The URLs that `drill stack` prints, by their names. It leaves out a page that does not open.
     #[serde(default)]
     pub pages: BTreeMap<String, String>,
     /// The metrics of other exporters that rules and dashboards use, with their labels.
@@ -212,6 +215,16 @@ pub struct FrontDoor {
     pub to: String,
     /// The path that is requested.
     pub path: String,
+}
+
+/// What a stack of processes has for people, and not for drills.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Shown {
+    /// Variables of all processes and commands.
+    pub environment: Variables,
+    /// Shell functions, for example those of the runbooks. `{logs}` is the folder with a log file of each process.
+    pub functions: String,
 }
 
 /// A stack of containers. `alert-receiver`, `alertmanager`, `k6`, `loki`, `prometheus` and `tempo` are the names of services

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use yaml_serde::Value;
 
 use crate::catalogue::Catalogue;
-pub use config::{Attached, Compose, Config, FrontDoor, Native, Postgres, Process, SECRET, Variables};
+pub use config::{Attached, Compose, Config, FrontDoor, Native, Postgres, Process, SECRET, Shown, Variables};
 
 /// The file that describes a project, in its root folder.
 pub const CONFIG_FILE: &str = "drill.toml";

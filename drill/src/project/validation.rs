@@ -8,17 +8,21 @@ use super::config::{Config, SECRET};
 use crate::template::placeholders;
 
 /// The placeholders that a native stack has besides ports.
-const NATIVE_VALUES: [&str; 9] = [
+const NATIVE_VALUES: [&str; 10] = [
     "alertmanager",
     "folder",
     "otlp",
     "postgres.owner_url",
+    "postgres.superuser_url",
     "postgres.url",
     "programs",
     "prometheus",
     "receiver",
     "redis",
 ];
+
+/// Those that a stack has in addition once it runs, for pages and functions.
+const SHOWN_VALUES: [&str; 3] = ["alertmanager.alerts", "logs", "prometheus.alerts"];
 
 impl Config {
     /// Parses and checks the text of `drill.toml`.
@@ -68,11 +72,10 @@ impl Config {
         let ports: BTreeSet<_> = self.ports().collect();
         let known =
             ports.iter().map(String::as_str).chain(NATIVE_VALUES).chain([SECRET]).collect::<BTreeSet<_>>();
-        for text in self.texts() {
-            for name in placeholders(text)? {
-                ensure!(known.contains(name), "“{text}”: there is no {{{name}}}, but {}", list(&known));
-            }
-        }
+        check(self.texts(), &known)?;
+        let shown = known.into_iter().chain(SHOWN_VALUES).collect();
+        let pages = self.pages.values().map(String::as_str);
+        check(pages.chain([self.shown.functions.as_str()]), &shown)?;
         let plain =
             self.environment.iter().chain(self.compose.iter().flat_map(|compose| &compose.environment));
         for (name, text) in plain {
@@ -91,10 +94,20 @@ impl Config {
         let setup =
             self.setup.iter().flat_map(|setup| setup.command.iter().chain(setup.environment.values()));
         let remedy = self.remedy.iter().flat_map(|remedy| &remedy.command);
-        let variables = self.native.environment.values().chain(self.scenarios.environment.values());
-        let all = processes.chain(setup).chain(remedy).chain(variables).chain(self.pages.values());
-        all.map(String::as_str)
+        let variables = self.native.environment.values().chain(self.shown.environment.values());
+        let variables = variables.chain(self.scenarios.environment.values());
+        processes.chain(setup).chain(remedy).chain(variables).map(String::as_str)
     }
+}
+
+/// Checks that texts have no other placeholders.
+fn check<'a>(texts: impl Iterator<Item = &'a str>, known: &BTreeSet<&str>) -> Result<()> {
+    for text in texts {
+        for name in placeholders(text)? {
+            ensure!(known.contains(name), "“{text}”: there is no {{{name}}}, but {}", list(known));
+        }
+    }
+    Ok(())
 }
 
 fn list<T: AsRef<str>>(names: &BTreeSet<T>) -> String {
@@ -134,6 +147,9 @@ mod tests {
         );
         assert!(wrong("[[process]]\nname = 'db'").contains("the process db has no ports"));
         assert!(wrong("[pages]\na = 'http://{web.htp}/'").contains("there is no {web.htp}, but "));
+        assert!(wrong("[shown]\nfunctions = 'a() ( {b} )'").contains("there is no {b}, but "));
+        let alone = "[shown]\nenvironment = { A = '{logs}' }";
+        assert!(wrong(alone).contains("there is no {logs}, but "), "it has no value before the stack runs");
         assert!(wrong("[environment]\nA = '{web.http}'").contains("have no placeholders"));
         assert!(
             wrong("[attached.ports]\n'web.x' = 'a:1'").contains("there is no port web.x: the processes have")

@@ -84,8 +84,10 @@ mod tests {
             severity: String::new(),
             service: String::new(),
             summary: String::new(),
+            description: String::new(),
             runbook_url: String::new(),
             dashboard_url: String::new(),
+            expression_url: String::new(),
             starts_at: OffsetDateTime::now_utc(),
             fingerprint: fingerprint.to_owned(),
         }

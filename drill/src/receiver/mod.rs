@@ -22,6 +22,9 @@ pub use store::{AlertStatus, Delivery, Notification};
 use switch::DeadMansSwitch;
 pub use switch::{DEFAULT_TIMEOUT, Heartbeat};
 
+/// What the links of alerts begin with where there is no Grafana: a name that never resolves (RFC 2606 §2).
+pub(crate) const NOWHERE: &str = "http://grafana.example";
+
 /// The maximum size of a notification.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
@@ -160,11 +163,18 @@ mod tests {
             "alerts": [{
                 "status": "firing",
                 "labels": { "alertname": "HighErrorRate", "severity": "critical", "service": "glasshouse-api" },
-                "annotations": { "summary": "5xx <b>rise</b>", "runbook_url": "https://example.org/r?a=1&b=2",
-                    "dashboard_url": "https://example.org/d/overview?var-job=api" },
+                "annotations": { "summary": "5xx <b>rise</b>", "description": "<i>6 %</i> of the requests",
+                    "runbook_url": "http://grafana.example/public/runbooks/high-error-rate.html",
+                    "dashboard_url": "https://example.org/d/overview?var-job=api&from=now-1h" },
                 "startsAt": "2026-11-23T06:00:00.123Z",
                 "endsAt": "0001-01-01T00:00:00Z",
+                "generatorURL": "https://example.org/graph?g0.expr=a%3E1&g0.tab=1",
                 "fingerprint": "f1",
+            }, {
+                "status": "firing", "labels": { "alertname": "GreetingsSlow" },
+                "annotations": { "runbook_url": "https://example.org/greetings-slow.html",
+                    "dashboard_url": "http://grafana.example/d/greeter" },
+                "startsAt": "2026-11-23T06:00:00.123Z", "fingerprint": "f2",
             }],
         });
         let response = http.post(url("/webhook")).json(&body).send().await.unwrap();
@@ -173,15 +183,24 @@ mod tests {
         assert_eq!(http.get(url("/health/ready")).send().await.unwrap().status(), 200);
 
         let listed: Value = http.get(url("/deliveries")).send().await.unwrap().json().await.unwrap();
-        assert_eq!(listed[0]["alert"], "HighErrorRate");
-        assert_eq!(listed[0]["status"], "firing");
+        assert_eq!(listed[1]["alert"], "HighErrorRate");
+        assert_eq!(listed[1]["status"], "firing");
+        assert_eq!(listed[1]["description"], "<i>6 %</i> of the requests");
+        assert_eq!(listed[1]["expression_url"], "https://example.org/graph?g0.expr=a%3E1&g0.tab=1");
         let page = http.get(url("/")).send().await.unwrap().text().await.unwrap();
         assert!(page.contains("5xx &lt;b&gt;rise&lt;/b&gt;"), "{page}");
-        for link in ["r?a=1&amp;b=2", "d/overview?var-job=api"] {
+        assert!(page.contains("&lt;i&gt;6 %&lt;/i&gt; of the requests"), "{page}");
+        for link in [
+            "d/overview?var-job=api&amp;from=now-1h",
+            "graph?g0.expr=a%3E1&amp;g0.tab=1",
+            "greetings-slow.html",
+        ] {
             assert!(page.contains(&format!("href=\"https://example.org/{link}\"")), "{page}");
         }
-
+        // A runbook of this repository is a page of the receiver, and where there is no Grafana, no link leads to it.
         assert!(page.contains("href=\"runbooks/high-error-rate.html\""), "{page}");
+        assert!(!page.contains("grafana.example"), "{page}");
+
         for runbook in glasshouse_runbooks::ALL {
             let response = http.get(url(&format!("/runbooks/{}", runbook.file_name()))).send().await.unwrap();
             assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");

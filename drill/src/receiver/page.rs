@@ -6,6 +6,7 @@ use glasshouse_runbooks::Runbook;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::NOWHERE;
 use super::store::{AlertStatus, Delivery};
 use super::switch::Heartbeat;
 
@@ -21,6 +22,8 @@ const HEAD: &str = r#"<!doctype html>
   th, td { text-align: left; padding: .4rem .8rem; border-bottom: 1px solid #ddd; vertical-align: top; }
   .firing { color: #b00020; font-weight: 600; }
   .resolved { color: #1b6e33; }
+  td small { display: block; color: #555; }
+  td a { display: block; white-space: nowrap; }
 </style>
 <h1>Delivered alerts</h1>
 "#;
@@ -48,15 +51,16 @@ pub(super) fn render(deliveries: &[Delivery], heartbeat: &Heartbeat) -> String {
         // Writing into a String cannot fail.
         let _ = writeln!(
             page,
-            "<tr><td>{}<td class=\"{class}\">{status}<td>{}<td>{}<td>{}<td>{}<td>{} {} {}",
+            "<tr><td>{}<td class=\"{class}\">{status}<td>{}<td>{}<td>{}<td>{}<small>{}</small><td>{}{}{}",
             shown(delivery.received_at),
             escape(&delivery.alert),
             escape(&delivery.severity),
             escape(&delivery.service),
             escape(&delivery.summary),
-            link("runbook", &delivery.runbook_url),
+            escape(&delivery.description),
+            runbook(delivery),
             link("dashboard", &delivery.dashboard_url),
-            runbook_here(&delivery.alert),
+            link("expression", &delivery.expression_url),
             class = if delivery.status == AlertStatus::Resolved { "resolved" } else { "firing" },
             status = match delivery.status {
                 AlertStatus::Firing => "firing",
@@ -69,10 +73,12 @@ pub(super) fn render(deliveries: &[Delivery], heartbeat: &Heartbeat) -> String {
     page
 }
 
-/// A link to the copy of the runbook that this server has, for an outage of Grafana; empty if it has none.
-fn runbook_here(alert: &str) -> String {
-    let page = Runbook::of_alert(alert).map(Runbook::file_name);
-    page.map(|page| format!("<a href=\"runbooks/{page}\">runbook (copy)</a>")).unwrap_or_default()
+/// A link to the copy of the runbook that this server has, which can be read without Grafana; otherwise to that of the alert.
+fn runbook(delivery: &Delivery) -> String {
+    match Runbook::of_alert(&delivery.alert) {
+        Some(runbook) => format!("<a href=\"runbooks/{}\">runbook</a>", runbook.file_name()),
+        None => link("runbook", &delivery.runbook_url),
+    }
 }
 
 fn shown(time: OffsetDateTime) -> String {
@@ -80,10 +86,13 @@ fn shown(time: OffsetDateTime) -> String {
     time.format(format).unwrap_or_default()
 }
 
-/// A link. Only HTTP URLs become links, because other schemes can run scripts.
+/// A link. Only HTTP URLs become links, because other schemes can run scripts. One to a name that never resolves, as in a stack
+/// without Grafana, is left out.
 fn link(name: &str, url: &str) -> String {
     let shown = escape(url);
-    if url.starts_with("https://") || url.starts_with("http://") {
+    if url.starts_with(NOWHERE) {
+        String::new()
+    } else if url.starts_with("https://") || url.starts_with("http://") {
         format!("<a href=\"{shown}\">{name}</a>")
     } else {
         shown
@@ -113,6 +122,7 @@ mod tests {
     fn delivered_text_is_escaped() {
         assert_eq!(escape(r#"<a b="c" d='e'>&"#), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;");
         assert_eq!(link("runbook", "javascript:alert(1)"), "javascript:alert(1)");
+        assert_eq!(link("dashboard", &format!("{NOWHERE}/d/overview")), "");
         assert_eq!(
             link("runbook", "https://a/?b=\"c\""),
             "<a href=\"https://a/?b=&quot;c&quot;\">runbook</a>"

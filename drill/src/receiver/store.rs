@@ -25,6 +25,9 @@ struct NotifiedAlert {
     annotations: BTreeMap<String, String>,
     #[serde(with = "time::serde::rfc3339")]
     starts_at: OffsetDateTime,
+    /// The expression of the rule in Prometheus.
+    #[serde(rename = "generatorURL", default)]
+    generator_url: String,
     fingerprint: String,
 }
 
@@ -56,11 +59,17 @@ pub struct Delivery {
     pub service: String,
     /// The annotation `summary`.
     pub summary: String,
+    /// The annotation `description`.
+    #[serde(default)]
+    pub description: String,
     /// The annotation `runbook_url`.
     pub runbook_url: String,
     /// The annotation `dashboard_url`.
     #[serde(default)]
     pub dashboard_url: String,
+    /// The expression of the rule, as a page of Prometheus.
+    #[serde(default)]
+    pub expression_url: String,
     /// When the alert began to fire.
     #[serde(with = "time::serde::rfc3339")]
     pub starts_at: OffsetDateTime,
@@ -118,8 +127,10 @@ impl NotifiedAlert {
             severity: label("severity"),
             service: label("service"),
             summary: annotation("summary"),
+            description: annotation("description"),
             runbook_url: annotation("runbook_url"),
             dashboard_url: annotation("dashboard_url"),
+            expression_url: self.generator_url,
             starts_at: self.starts_at,
             fingerprint: self.fingerprint,
         }
@@ -133,8 +144,9 @@ mod tests {
     fn notification(alert: &str) -> Notification {
         let labels = BTreeMap::from([("alertname".to_owned(), alert.to_owned())]);
         let (status, starts_at) = (AlertStatus::Firing, OffsetDateTime::now_utc());
-        let (annotations, fingerprint) = (BTreeMap::new(), "1".to_owned());
-        Notification { alerts: vec![NotifiedAlert { status, labels, annotations, starts_at, fingerprint }] }
+        let (annotations, fingerprint, generator_url) = (BTreeMap::new(), "1".to_owned(), String::new());
+        let alert = NotifiedAlert { status, labels, annotations, starts_at, generator_url, fingerprint };
+        Notification { alerts: vec![alert] }
     }
 
     #[test]

@@ -15,13 +15,15 @@ mod process;
 mod scenario;
 mod telemetry_stores;
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::alertmanager_api::AlertmanagerApi;
 use crate::catalogue::Component;
+use crate::project::Project;
 use crate::prometheus_api::PrometheusApi;
 use crate::receiver::ReceiverApi;
 use crate::template::Values;
@@ -50,7 +52,30 @@ pub struct Stack {
     alertmanager: AlertmanagerApi,
     receiver: ReceiverApi,
     components: Components,
+    shown: Option<ShownFiles>,
     _folder: TempDir,
+}
+
+/// The files of a stack that people look at.
+#[derive(Clone, Debug)]
+pub struct ShownFiles {
+    /// The folder with a log file of each process.
+    pub logs: PathBuf,
+    /// Shell functions, as the project describes them.
+    pub functions: Option<PathBuf>,
+}
+
+impl ShownFiles {
+    /// Writes the functions of the project, in which `{logs}` has a value.
+    fn write(logs: PathBuf, folder: &Path, project: &Project, values: &mut Values) -> Result<Self> {
+        values.set("logs", logs.display());
+        let text = &project.config().shown.functions;
+        let functions = (!text.is_empty()).then(|| folder.join("functions.sh"));
+        if let Some(file) = &functions {
+            std::fs::write(file, values.expand(text)?).with_context(|| file.display().to_string())?;
+        }
+        Ok(Self { logs, functions })
+    }
 }
 
 enum Components {
@@ -64,6 +89,8 @@ impl Stack {
     /// that take long.
     pub async fn start(options: Options, progress: &dyn Fn(&str)) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix(FOLDER_PREFIX).tempdir()?;
+        let logs = options.is_shown.then(|| folder.path().join("logs"));
+        logs.iter().try_for_each(std::fs::create_dir)?;
         let mut ports = PortAllocator::default();
         let addresses = Addresses::allocate(&options.project, &mut ports)?;
         let context = StackContext {
@@ -71,6 +98,7 @@ impl Stack {
             speed: options.speed,
             addresses: &addresses,
             folder: folder.path(),
+            logs: logs.as_deref(),
         };
         let mut values = addresses.values();
         let components = match &options.platform {
@@ -100,7 +128,20 @@ impl Stack {
                 ReceiverApi::new(addresses.receiver),
             ),
         };
-        Ok(Self { prometheus, alertmanager, receiver, options, values, components, _folder: folder })
+        let mut shown = None;
+        if let Some(logs) = logs {
+            values.set("prometheus.alerts", prometheus.alerts_page().await);
+            values.set("alertmanager.alerts", alertmanager.alerts_page().await);
+            if matches!(components, Components::Native(_)) {
+                shown = Some(ShownFiles::write(logs, folder.path(), &options.project, &mut values)?);
+            }
+        }
+        Ok(Self { prometheus, alertmanager, receiver, options, values, components, shown, _folder: folder })
+    }
+
+    /// The files for people; `None` for a stack that drills run on, or that writes no files.
+    pub fn shown_files(&self) -> Option<&ShownFiles> {
+        self.shown.as_ref()
     }
 
     /// Restarts Prometheus and Alertmanager with empty storage, because the windows of burn rates would include earlier

@@ -16,6 +16,9 @@ pub struct Options {
     pub speed: Speed,
     /// The platform to run on.
     pub platform: Platform,
+    /// Whether people look at the stack, instead of drills: a stack of processes then writes log files, and has what `[shown]` of the
+    /// project describes.
+    pub is_shown: bool,
 }
 
 /// What the platforms need to start a stack.
@@ -25,4 +28,6 @@ pub(super) struct StackContext<'a> {
     pub(super) addresses: &'a Addresses,
     /// A temporary folder for configurations and data. It exists as long as the stack.
     pub(super) folder: &'a Path,
+    /// The folder in it for log files, if people look at the stack.
+    pub(super) logs: Option<&'a Path>,
 }

@@ -1,10 +1,13 @@
 //! Captures what a process writes to its standard output and standard error.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
 /// How many of the last lines are kept.
@@ -19,6 +22,8 @@ struct Captured {
     lines: VecDeque<String>,
     records: HashMap<RecordKind, Records>,
     open_pipes: usize,
+    /// Where all lines are written to, too.
+    copy: Option<File>,
 }
 
 /// What log records of the same event about the same thing have in common.
@@ -62,6 +67,15 @@ impl From<JsonRecord> for RecordKind {
 }
 
 impl Output {
+    /// An output whose lines are also written to a new file.
+    ///
+    /// # Errors
+    /// The file cannot be created.
+    pub fn copied_to(file: &Path) -> Result<Self> {
+        let copy = File::create(file).with_context(|| file.display().to_string())?;
+        Ok(Self(Arc::new(Mutex::new(Captured { copy: Some(copy), ..Captured::default() }))))
+    }
+
     /// When the last log record of this event was captured; `None` if there was none.
     pub fn last_event(&self, event: &str) -> Option<Instant> {
         let captured = self.lock();
@@ -120,6 +134,10 @@ impl Output {
             let count = captured.records.get(&kind).map_or(0, |records: &Records| records.count) + 1;
             captured.records.insert(kind, Records { count, text: line.to_owned(), last: Instant::now() });
         }
+        if let Some(copy) = &mut captured.copy {
+            // A full disk does not end the capture, which the stack needs.
+            let _ = writeln!(copy, "{line}");
+        }
         if captured.lines.len() == MAX_LINES {
             captured.lines.pop_front();
         }
@@ -147,6 +165,18 @@ mod tests {
         assert_eq!(output.lines().len(), MAX_LINES);
         assert!(output.last_event("slow_query").is_some() && output.last_event("order_placed").is_none());
         assert_eq!(output.lines_with("line 19").len(), 11, "19 and 190 to 199");
+    }
+
+    #[test]
+    fn all_lines_are_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("api.log");
+        let output = Output::copied_to(&file).unwrap();
+        (0..=MAX_LINES).for_each(|number| output.add(&format!("line {number}")));
+        let copied = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(copied.lines().count(), MAX_LINES + 1);
+        assert!(copied.starts_with("line 0\n") && copied.ends_with(&format!("line {MAX_LINES}\n")));
+        assert!(Output::copied_to(&folder.path().join("none/api.log")).is_err());
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub(crate) struct ScenarioCommand {
     pub(crate) status_url: Option<String>,
 }
 
+/// How long a scenario runs that people look at.
+const SHOWN: &str = "5m";
+
 /// Runs scenarios against a stack.
 pub(super) struct LocalScenarios {
     /// `None` if it is not installed.
@@ -76,11 +79,12 @@ impl LocalScenarios {
         Ok(ScenarioCommand { run, interrupt: None, status_url })
     }
 
-    /// A shell command that runs a scenario of the project; `None` if it has none.
+    /// A shell command that runs a scenario of the project for long enough to look at it; `None` if it has none.
     pub(super) fn command_line(&self, project: &Project) -> Option<String> {
         let exercises = project.catalogue().exercises();
         let command = self.command(project, exercises.first()?.name(), None).ok()?;
         let variables = self.environment.iter().map(|(name, value)| format!("{name}={value}"));
+        let variables = variables.chain([format!("DURATION={SHOWN}")]);
         let arguments = command.run.arguments.iter().filter(|argument| {
             !matches!(argument.to_str(), Some("--no-color" | "--quiet" | "--address"))
                 && **argument != *self.address.to_string()

@@ -42,6 +42,7 @@ async fn alerts_are_those_of_prometheus() {
     })
     .await;
     assert_eq!((&alert["runbook"], &alert["severity"]), (&json!("high-error-rate"), &json!("critical")));
+    assert_eq!(alert["dashboard_url"], Value::Null, "its link is a template until it is active");
     let fault = json!({ "errors": { "share": 0.5, "seconds": 120 } });
     demo.management.send(Method::PUT, "/faults", Some(fault)).await.expect(200);
     let pending = eventually("the fault raises its alert", async || {
@@ -50,6 +51,10 @@ async fn alerts_are_those_of_prometheus() {
     })
     .await;
     assert!(pending["active"][0]["summary"].as_str().unwrap().contains("glasshouse-api"), "{pending}");
+    let dashboard = "http://localhost:3000/d/glasshouse-overview?var-job=glasshouse-api&from=now-1h&to=now";
+    assert_eq!(pending["dashboard_url"], dashboard);
+    let page = reqwest::get(pending["prometheus_url"].as_str().unwrap()).await.unwrap();
+    assert!(page.status().is_success(), "the expression is a page of Prometheus");
 }
 
 /// A Prometheus that does not respond is named, and no password of its address.

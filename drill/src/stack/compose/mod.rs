@@ -57,7 +57,7 @@ impl ComposeStack {
         ports: &mut PortAllocator,
         progress: &dyn Fn(&str),
     ) -> Result<Self> {
-        let &StackContext { project, speed, addresses, folder } = context;
+        let &StackContext { project, speed, addresses, folder, .. } = context;
         let (tempo, loki) = (ports.allocate()?, ports.allocate()?);
         let stores = [("tempo", 3200, tempo), ("loki", 3100, loki)];
         let compose = project.compose()?;

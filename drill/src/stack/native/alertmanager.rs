@@ -11,7 +11,7 @@ pub(super) const DATA: &str = "alertmanager-data";
 
 /// Writes the configuration, with the receiver of the drill, and returns the process that uses it.
 pub(super) fn spec(context: &StackContext<'_>) -> Result<ProcessSpec> {
-    let &StackContext { project, speed, addresses, folder } = context;
+    let &StackContext { project, speed, addresses, folder, .. } = context;
     let receiver = format!("http://{}", addresses.receiver);
     let config = monitoring_config::alertmanager(project, speed, &receiver)?;
     let file = folder.join("alertmanager.json");

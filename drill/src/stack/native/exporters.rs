@@ -1,6 +1,7 @@
 //! The exporters of the stack as processes: Postgres, the file systems, and the public port as customers see it.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use anyhow::Result;
 use url::Url;
@@ -26,6 +27,7 @@ impl Exporters {
         project: &Project,
         database: Option<Url>,
         ports: &mut PortAllocator,
+        logs: Option<&Path>,
     ) -> Result<Self> {
         let addresses = [ports.allocate()?, ports.allocate()?, ports.allocate()?];
         let native = &project.config().native;
@@ -34,9 +36,9 @@ impl Exporters {
         let node = native.node_exporter.then(|| node_exporter(addresses[1])).transpose()?;
         let blackbox = native.front_door.as_ref().map(|_| blackbox_exporter(project, addresses[2]));
         Ok(Self {
-            postgres: start(postgres, addresses[0]).await?,
-            node: start(node, addresses[1]).await?,
-            blackbox: start(blackbox.transpose()?, addresses[2]).await?,
+            postgres: start(postgres, addresses[0], logs).await?,
+            node: start(node, addresses[1], logs).await?,
+            blackbox: start(blackbox.transpose()?, addresses[2], logs).await?,
             addresses,
             probes: Vec::new(),
         })
@@ -62,10 +64,14 @@ impl Exporters {
     }
 }
 
-async fn start(spec: Option<ProcessSpec>, address: SocketAddr) -> Result<Option<ManagedProcess>> {
+async fn start(
+    spec: Option<ProcessSpec>,
+    address: SocketAddr,
+    logs: Option<&Path>,
+) -> Result<Option<ManagedProcess>> {
     let Some(spec) = spec else { return Ok(None) };
     let ready = ReadinessProbe::Http(format!("http://{address}/metrics"));
-    ManagedProcess::start(spec, ready).await.map(Some)
+    ManagedProcess::start(spec, ready, logs).await.map(Some)
 }
 
 fn installed(name: &str, programs: [&str; 2], address: SocketAddr) -> Result<ProcessSpec> {

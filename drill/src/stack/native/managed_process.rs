@@ -1,6 +1,7 @@
 //! A process that can be stopped and restarted.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -30,9 +31,13 @@ pub(super) enum ReadinessProbe {
 }
 
 impl ManagedProcess {
-    /// Starts the process and waits until it is ready.
-    pub(super) async fn start(spec: ProcessSpec, probe: ReadinessProbe) -> Result<Self> {
-        let mut process = Self { spec, probe, output: Output::default(), child: None };
+    /// Starts the process and waits until it is ready. Its output is also written to a file in the folder `logs`, if there is one.
+    pub(super) async fn start(spec: ProcessSpec, probe: ReadinessProbe, logs: Option<&Path>) -> Result<Self> {
+        let output = match logs {
+            Some(folder) => Output::copied_to(&folder.join(format!("{}.log", spec.name)))?,
+            None => Output::default(),
+        };
+        let mut process = Self { spec, probe, output, child: None };
         process.restart().await?;
         Ok(process)
     }

@@ -81,7 +81,7 @@ impl NativeStack {
         values: &mut Values,
         ports: &mut PortAllocator,
     ) -> Result<Self> {
-        let &StackContext { project, speed, addresses, folder } = context;
+        let &StackContext { project, speed, addresses, folder, logs } = context;
         let native = &project.config().native;
         let receiver = Receiver::start(addresses.receiver, speed.divide(receiver::DEFAULT_TIMEOUT)).await?;
         let (collector_address, spans) = (ports.allocate()?, Spans::default());
@@ -96,7 +96,7 @@ impl NativeStack {
         };
         let redis = if native.redis { Some(start_redis(context, values, ports).await?) } else { None };
 
-        let service = Service { project, values };
+        let service = Service { project, values, logs };
         for command in service.setup()? {
             command.run(SETUP_TIMEOUT).await?;
         }
@@ -109,9 +109,10 @@ impl NativeStack {
         let remedy = service.remedy()?;
 
         let alertmanager =
-            ManagedProcess::start(alertmanager::spec(context)?, server_probe(addresses.alertmanager)).await?;
+            ManagedProcess::start(alertmanager::spec(context)?, server_probe(addresses.alertmanager), logs)
+                .await?;
         let database = values.get("postgres.url").map(Url::parse).transpose()?;
-        let mut exporters = Exporters::start(project, database, ports).await?;
+        let mut exporters = Exporters::start(project, database, ports, logs).await?;
         let front_door = match &native.front_door {
             Some(door) => {
                 let (address, target) = (ports.allocate()?, addresses.port(&door.to)?);
@@ -134,7 +135,7 @@ impl NativeStack {
             alertmanager: Some(addresses.alertmanager),
         };
         let prometheus =
-            ManagedProcess::start(monitoring.spec(folder)?, server_probe(addresses.prometheus)).await?;
+            ManagedProcess::start(monitoring.spec(folder)?, server_probe(addresses.prometheus), logs).await?;
         Ok(Self {
             prometheus,
             alertmanager,
@@ -275,6 +276,7 @@ async fn database(
     let postgres = Postgres::create(server, project, roles).await?;
     values.set("postgres.url", postgres.service_url()?);
     values.set("postgres.owner_url", postgres.owner_url()?);
+    values.set("postgres.superuser_url", postgres.superuser_url());
     Ok(postgres)
 }
 
@@ -285,5 +287,6 @@ async fn start_redis(
 ) -> Result<ManagedProcess> {
     let address = ports.allocate()?;
     values.set("redis", address);
-    ManagedProcess::start(redis::spec(address, context.folder)?, ReadinessProbe::Redis(address)).await
+    let spec = redis::spec(address, context.folder)?;
+    ManagedProcess::start(spec, ReadinessProbe::Redis(address), context.logs).await
 }

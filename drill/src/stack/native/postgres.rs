@@ -66,6 +66,13 @@ impl Postgres {
         self.url_for(&self.owner)
     }
 
+    /// The URL for the superuser of the server.
+    pub(super) fn superuser_url(&self) -> Url {
+        let mut url = self.superuser.clone();
+        url.set_path(&self.database);
+        url
+    }
+
     /// Makes the database unavailable, though not the server, which others may use: closes all connections and refuses new
     /// ones.
     pub(super) async fn refuse_connections(&self) -> Result<()> {
@@ -84,10 +91,9 @@ impl Postgres {
     }
 
     fn url_for(&self, role: &str) -> Result<String> {
-        let mut url = self.superuser.clone();
+        let mut url = self.superuser_url();
         let is_set = url.set_username(role).and_then(|()| url.set_password(Some(PASSWORD)));
         is_set.map_err(|()| anyhow!("the URL of Postgres cannot have a user"))?;
-        url.set_path(&self.database);
         Ok(url.into())
     }
 }

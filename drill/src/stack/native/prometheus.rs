@@ -7,15 +7,13 @@ use anyhow::{Context, Result};
 use yaml_serde::{Mapping, Value};
 
 use crate::project::Project;
+use crate::receiver::NOWHERE;
 use crate::speed::Speed;
 use crate::stack::process::ProcessSpec;
 use crate::stack::{FOLDER_PREFIX, monitoring_config};
 
 /// The name of its data folder.
 pub(super) const DATA: &str = "prometheus-data";
-
-/// What the links of alerts begin with. A drill follows none of them.
-const LINK_URL: &str = "http://grafana.example";
 
 /// What Prometheus is given: the project's rules, and the processes to scrape.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +110,8 @@ impl PrometheusOptions<'_> {
         let spec = ProcessSpec::installed("prometheus", &["prometheus"])?
             .flag("config.file", file.display())
             .flag("web.listen-address", address)
+            // The links of alerts to their expressions begin with it. The name of this machine may have another address.
+            .flag("web.external-url", format!("http://{address}"))
             .flag("storage.tsdb.path", folder.join(DATA).display())
             .flag("log.level", "warn");
         Ok(monitoring_config::prometheus_flags(speed).into_iter().fold(spec, ProcessSpec::argument))
@@ -128,7 +128,7 @@ impl PrometheusOptions<'_> {
         let labels = config.get_mut("global").and_then(|global| global.get_mut("external_labels"));
         for (_, value) in labels.and_then(Value::as_mapping_mut).into_iter().flatten() {
             if value.as_str().is_some_and(|text| text.contains('$')) {
-                *value = LINK_URL.into();
+                *value = NOWHERE.into();
             }
         }
 

@@ -13,6 +13,8 @@ use crate::template::Values;
 pub(super) struct Service<'a> {
     pub(super) project: &'a Project,
     pub(super) values: &'a Values,
+    /// The folder of log files, if people look at the stack.
+    pub(super) logs: Option<&'a Path>,
 }
 
 impl Service<'_> {
@@ -28,7 +30,7 @@ impl Service<'_> {
     pub(super) async fn start(&self, process: &Process) -> Result<ManagedProcess> {
         let Process { name, command, environment, .. } = process;
         let ready = ReadinessProbe::Http(self.values.expand(&process.ready())?);
-        ManagedProcess::start(self.spec(name, command, environment)?, ready).await
+        ManagedProcess::start(self.spec(name, command, environment)?, ready, self.logs).await
     }
 
     /// Runs a remedy, once its words are added; `None` if the project has none.
@@ -47,7 +49,10 @@ impl Service<'_> {
         spec.folder = Some(self.project.root().to_owned());
         let config = self.project.config();
         spec.environment.extend(&config.environment);
-        for (name, text) in config.native.environment.iter().chain(environment) {
+        let shown = self.logs.map(|_| &config.shown.environment);
+        for (name, text) in
+            config.native.environment.iter().chain(shown.into_iter().flatten()).chain(environment)
+        {
             spec.environment.insert(name, expand(text)?);
         }
         Ok(spec)
