@@ -14,7 +14,7 @@ export function start() {
 
 async function refresh() {
   if (document.hidden) return;
-  const state = await fetchJson('/console/alerts').catch((error) => ({ alerts: [], error: error.message }));
+  const state = await fetchJson('/console/alerts').catch((error) => ({ alerts: [], unknown: error.message }));
   // Unchanged alerts are not announced again.
   const text = JSON.stringify(state);
   if (text === last) return;
@@ -23,7 +23,8 @@ async function refresh() {
   body.replaceChildren(state.prometheus && !state.error ? rules(state.alerts) : howTo(state));
 }
 
-function summary({ alerts, prometheus }) {
+function summary({ alerts, prometheus, unknown }) {
+  if (unknown) return 'unknown';
   if (!prometheus) return 'no Prometheus';
   const count = (state) => alerts.filter((alert) => alert.state === state).length;
   return `${count('firing')} firing · ${count('pending')} pending · ${alerts.length} rules, evaluated by Prometheus`;
@@ -42,7 +43,8 @@ function rules(alerts) {
     alert.active.map((active) => h('p', {}, `${active.summary} `, h('small', {}, `${active.state} since ${new Date(active.since).toLocaleTimeString()}`))))));
 }
 
-function howTo({ prometheus, error }) {
+function howTo({ prometheus, error, unknown }) {
+  if (unknown) return h('p', {}, h('span', { class: 'bad' }, 'This process does not answer: '), unknown);
   if (prometheus) return h('p', {}, h('span', { class: 'bad' }, `Prometheus at ${prometheus} does not answer: `), error);
   return h('div', {},
     h('p', {}, 'The rules of deploy/prometheus/rules are evaluated by a real Prometheus, and none is configured here. Start one that scrapes this process, and this process with its address:'),

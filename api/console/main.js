@@ -9,6 +9,9 @@ import * as traffic from './traffic.js';
 import * as tryIt from './tryit.js';
 import * as whatIf from './whatif.js';
 
+/** In milliseconds, as browsers do. */
+const RECONNECT_AFTER = 3000;
+
 const process = await fetchJson('/console/process');
 
 showLinks();
@@ -48,8 +51,11 @@ function listen() {
     whatIf.update(state);
     trace.update();
   });
-  // The browser reconnects by itself.
-  stream.onerror = () => setHealth('unready', 'connection lost; trying again…');
+  // The browser reconnects by itself, unless the response was an error, such as that of a proxy.
+  stream.onerror = () => {
+    setHealth('unready', 'connection lost; trying again…');
+    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, RECONNECT_AFTER);
+  };
 }
 
 function showHealth(checks) {
@@ -69,8 +75,11 @@ function showDemoTraffic(on) {
   if (on === null) return;
   find('demo-traffic').hidden = false;
   const button = find('demo-traffic', 'button');
+  const label = button.querySelector('span');
+  label.textContent = 'demo traffic';
   button.setAttribute('aria-checked', on);
-  button.onclick = () => fetchJson('/console/demo/traffic', { method: 'PUT', body: { on: !on } });
+  button.onclick = () => fetchJson('/console/demo/traffic', { method: 'PUT', body: { on: !on } })
+    .catch((error) => { label.textContent = `demo traffic: ${error.message}`; });
 }
 
 function showLinks() {

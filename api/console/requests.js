@@ -46,7 +46,10 @@ export function start(options) {
 /** Forgets all requests. */
 export function clear() {
   kept = [];
+  waiting = 0;
+  isHeld = false;
   isFirst = true;
+  paused.hidden = true;
   body.replaceChildren();
 }
 

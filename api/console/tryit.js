@@ -39,14 +39,21 @@ async function attempt(trial, button) {
 function exchange({ method, path, curl, status, body, trace_id: trace }) {
   const state = status >= 500 ? 'bad' : status >= 400 ? 'warn' : 'ok';
   const copy = h('button', { type: 'button', class: 'chip' }, 'copy');
+  const command = h('pre', { tabIndex: 0 }, curl);
   copy.onclick = async () => {
-    await navigator.clipboard.writeText(curl);
-    copy.textContent = 'copied';
+    try {
+      await navigator.clipboard.writeText(curl);
+      copy.textContent = 'copied';
+    } catch {
+      // A page of another machine without TLS has no clipboard.
+      getSelection().selectAllChildren(command);
+      copy.textContent = 'selected';
+    }
   };
   return h('div', { class: 'exchange' },
     h('div', { class: 'row' },
       h('b', { class: state }, String(status)), h('span', { class: 'what', title: path }, `${method} ${path}`),
       copy, trace && h('button', { type: 'button', class: 'chip', onclick: () => open(trace) }, 'open its trace')),
-    h('pre', { tabIndex: 0 }, curl),
+    command,
     h('pre', { tabIndex: 0 }, JSON.stringify(body, null, 2)));
 }

@@ -3,6 +3,9 @@
 import { fetchJson, find, h } from './dom.js';
 import { countdown } from './format.js';
 
+/** How long a switch shows why it could not be flipped, in milliseconds. */
+const NOTED_FOR = 10_000;
+
 /** How many switches are shown at first. */
 const FEW = 4;
 
@@ -65,15 +68,19 @@ function render() {
 /** The elements of a switch. */
 function elements(experiment) {
   const { id, title, watch, alert, runbook } = experiment;
+  const note = h('span', { class: 'bad' });
   const link = h('a', { href: `/console/runbooks/${runbook}.html` }, alert);
   link.onclick = (event) => {
     event.preventDefault();
     showRunbook(runbook);
   };
   const button = h('button', { type: 'button', role: 'switch', 'aria-checked': 'false', 'data-fault': id }, h('i'), h('span', {}, title));
-  button.onclick = () => flip(experiment, button.getAttribute('aria-checked') !== 'true');
+  button.onclick = () => flip(experiment, button.getAttribute('aria-checked') !== 'true').catch((error) => {
+    note.textContent = ` Not changed: ${error.message}.`;
+    setTimeout(() => { note.textContent = ''; }, NOTED_FOR);
+  });
   const [prefix, ending] = [h('span'), h('span')];
-  const item = h('li', {}, button, h('p', {}, prefix, link, ending, `. Watch ${watch}.`));
+  const item = h('li', {}, button, h('p', {}, prefix, link, ending, `. Watch ${watch}.`, note));
   return { item, button, prefix, ending };
 }
 

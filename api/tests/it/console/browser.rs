@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::Demo;
 use crate::support::{Browser, Response, Screen, eventually, key, new_trace, optional_variable, traceparent};
 
-const WIDE: Screen = Screen { width: 1400, height: 1240, dark: false };
+pub(super) const WIDE: Screen = Screen { width: 1400, height: 1240, dark: false };
 const DARK: Screen = Screen { dark: true, ..WIDE };
-const PHONE: Screen = Screen { width: 400, height: 1560, dark: false };
+pub(super) const PHONE: Screen = Screen { width: 400, height: 1560, dark: false };
 
 /// The text of a tile.
 fn tile(name: &str) -> String {
@@ -18,17 +18,17 @@ fn tile(name: &str) -> String {
 }
 
 /// Opens the page of the demo as a person does: at the root of the API.
-async fn open(browser: &Browser, demo: &Demo) {
+pub(super) async fn open(browser: &Browser, demo: &Demo) {
     browser.open(&format!("{}/", demo.api_url())).await;
     browser.until("the page has data", "document.querySelectorAll('#tiles .tile').length === 5").await;
 }
 
-fn row_of(trace: &str) -> String {
+pub(super) fn row_of(trace: &str) -> String {
     format!("#requests tr[data-trace=\"{trace}\"]")
 }
 
 /// Places an order in a new trace.
-async fn order(demo: &Demo) -> String {
+pub(super) async fn order(demo: &Demo) -> String {
     let owner = demo.api.log_in("acme", "owner@acme.example", "demo-password").await;
     let products = owner.get("/v1/products").await.expect(200);
     let trace = new_trace();
@@ -107,6 +107,8 @@ async fn a_click_on_a_trace_that_grows_is_not_lost() {
     let browser = Browser::start().await;
     browser.set_screen(WIDE).await;
     open(&browser, &demo).await;
+    // All switches, so that the end of the fault does not move what is below them.
+    browser.click("#what-if .chip").await;
     let stall = json!({ "stalled_outbox": { "seconds": 300 } });
     demo.management.send(Method::PUT, "/faults", Some(stall)).await.expect(200);
     let row = row_of(&order(&demo).await);

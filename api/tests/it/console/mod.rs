@@ -5,6 +5,7 @@ mod browser;
 mod demo;
 mod numbers;
 mod page;
+mod page_states;
 mod traces;
 
 use reqwest::Method;
