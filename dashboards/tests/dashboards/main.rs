@@ -1,6 +1,7 @@
 //! Checks the committed dashboards, the provisioning files and the queries of runbooks, without a server.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
+mod alerts;
 mod exported;
 mod files;
 mod panels;

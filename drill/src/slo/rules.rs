@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::spec::WINDOW;
-use super::tier::{TIERS, Tier};
+use super::tier::{KEEP_PAGING, TIERS, Tier};
 use super::{Slo, Slos};
 
 const HEAD: &str = "\
@@ -89,6 +89,7 @@ fn alert(slo: &Slo, tier: &Tier, faster: Option<&Tier>) -> String {
         let firing = format!(r#"ALERTS{{alertname=~"{earlier}", alertstate="firing"}}"#);
         let _ = write!(expression, "\nunless on (job) max_over_time({firing}[{short}])");
     }
+    let keep = if *is_page { format!("        keep_firing_for: {KEEP_PAGING}\n") } else { String::new() };
     let labels = if *is_page { &alerting.page_alert } else { &alerting.ticket_alert };
     let labels: String =
         labels.labels.iter().map(|(name, value)| format!("          {name}: {value}\n")).collect();
@@ -96,7 +97,7 @@ fn alert(slo: &Slo, tier: &Tier, faster: Option<&Tier>) -> String {
     let page = crate::project::kebab_case(&name);
     let allowed = format!("{} %", budget * 100.0);
     format!(
-        "      - alert: {name}\n        expr: |-\n{}\n        for: {hold}\n        labels:\n{labels}          \
+        "      - alert: {name}\n        expr: |-\n{}\n        for: {hold}\n{keep}        labels:\n{labels}          \
          service: '{{{{ $labels.job }}}}'\n        annotations:\n          \
          summary: '{{{{ $labels.job }}}} burns its 30-day {} budget at a rate that {consequence}'\n          \
          description: '{{{{ $value | humanizePercentage }}}} of the requests in the last {long_in_words} {}; the objective \

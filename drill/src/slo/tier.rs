@@ -24,6 +24,9 @@ pub struct Tier {
     pub is_page: bool,
 }
 
+/// How long an alert that pages keeps firing, so that a budget that is spent in bursts pages once.
+pub(super) const KEEP_PAGING: &str = "5m";
+
 /// From fast to slow. Each is silent while a faster one fires (see `deploy/alertmanager`).
 pub const TIERS: [Tier; 3] = [
     Tier {
