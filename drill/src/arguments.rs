@@ -72,6 +72,9 @@ pub(crate) enum Command {
         /// After how many seconds without the alert that always fires the dead man's switch raises the alarm
         #[arg(long, env = "GLASSHOUSE_HEARTBEAT_TIMEOUT_SECONDS", default_value_t = DEFAULT_TIMEOUT.as_secs())]
         heartbeat_timeout: u64,
+        /// The folder of the runbooks that it serves while Grafana cannot be reached [default: that of the project, if there is one]
+        #[arg(long)]
+        runbooks: Option<PathBuf>,
     },
 }
 

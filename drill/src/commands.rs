@@ -10,11 +10,11 @@ use glasshouse_drill::consistency;
 use glasshouse_drill::contract::{self, ExportedMetrics};
 use glasshouse_drill::correlation::{self, Backends, Explore, Follower};
 use glasshouse_drill::grafana::DashboardFile;
-use glasshouse_drill::grafana::data_source::DataSource;
+use glasshouse_drill::grafana::data_source::{DataSource, Uids, provisioned};
 use glasshouse_drill::panel_data;
 use glasshouse_drill::project::{Attached, Project};
 use glasshouse_drill::prometheus_api::PrometheusApi;
-use glasshouse_drill::receiver::Receiver;
+use glasshouse_drill::receiver::{Receiver, Runbooks};
 use glasshouse_drill::report::{CONTRACT, Links, Outcome, Report, Run};
 use glasshouse_drill::rules::RuleFiles;
 use glasshouse_drill::runner::{Runner, Timeouts};
@@ -36,8 +36,12 @@ const SPEED: u32 = 30;
 
 /// Runs a command.
 pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
-    if let Command::Receiver { listen, heartbeat_timeout } = arguments.command {
-        return run_receiver(listen, heartbeat_timeout).await;
+    if let Command::Receiver { listen, heartbeat_timeout, runbooks } = arguments.command {
+        let runbooks = match runbooks {
+            Some(folder) => Runbooks::in_folder(&folder),
+            None => Runbooks::beside(&arguments.project)?,
+        };
+        return run_receiver(listen, heartbeat_timeout, runbooks).await;
     }
     let folder = &arguments.project;
     let root = folder.canonicalize().with_context(|| format!("--project {}", folder.display()))?;
@@ -77,7 +81,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
         Command::Dashboards { prometheus, grafana } => {
             let mut problems = panel_data::missing(&project, &PrometheusApi::new(prometheus), true).await?;
             if let Some(grafana) = grafana {
-                let backends = Backends::new(grafana, Vec::new())?;
+                let uids = Uids::of(&provisioned(&project.data_sources()?)?);
+                let backends = Backends::new(grafana, uids, Vec::new())?;
                 problems.extend(panel_data::missing_in_stores(&project, &backends).await?);
             }
             print(&format!("{} queries of dashboards have no data", problems.len()))?;
@@ -213,9 +218,10 @@ async fn follow(project: &Project, arguments: FollowArguments) -> Result<bool> {
     let dashboards = DashboardFile::read_all(&project.dashboards()?)?;
     // A line that cannot be written is not missed: the result is the exit code.
     let progress = |text: &str| drop(print(text));
+    let uids = Uids::of(&provisioned(&project.data_sources()?)?);
     let follower = Follower {
-        backends: &Backends::new(grafana.clone(), direct)?,
-        explore: &Explore::new(grafana),
+        backends: &Backends::new(grafana.clone(), uids.clone(), direct)?,
+        explore: &Explore::new(grafana, uids),
         links: &correlation::Links::read(&project.data_sources()?)?,
         progress: &progress,
     };
@@ -224,8 +230,8 @@ async fn follow(project: &Project, arguments: FollowArguments) -> Result<bool> {
     Ok(true)
 }
 
-async fn run_receiver(listen: SocketAddr, heartbeat_timeout: u64) -> Result<bool> {
-    let receiver = Receiver::start(listen, Duration::from_secs(heartbeat_timeout)).await?;
+async fn run_receiver(listen: SocketAddr, heartbeat_timeout: u64, runbooks: Runbooks) -> Result<bool> {
+    let receiver = Receiver::start(listen, Duration::from_secs(heartbeat_timeout), runbooks).await?;
     print(&format!("receiving alerts on http://{0}/webhook; see them on http://{0}", receiver.address()))?;
     std::future::pending().await
 }

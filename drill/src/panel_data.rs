@@ -96,6 +96,7 @@ mod tests {
     use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 
     use super::*;
+    use crate::grafana::data_source::{Uids, provisioned};
 
     /// A Grafana whose Loki has log records of one minute, whose Tempo has no traces, and whose Pyroscope has a profile. It keeps
     /// the requests.
@@ -121,7 +122,8 @@ mod tests {
         let project = Project::read(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()).unwrap();
         let requests = Arc::default();
         let grafana = start_grafana(Arc::clone(&requests)).await;
-        let backends = Backends::new(grafana, Vec::new()).unwrap();
+        let uids = Uids::of(&provisioned(&project.data_sources().unwrap()).unwrap());
+        let backends = Backends::new(grafana, uids, Vec::new()).unwrap();
         // The only query of Tempo needs a fault for data.
         assert_eq!(missing_in_stores(&project, &backends).await.unwrap(), [""; 0]);
         let requests = requests.lock().unwrap();
@@ -135,7 +137,8 @@ mod tests {
     #[tokio::test]
     async fn an_empty_result_is_none() {
         let grafana = start_grafana(Arc::default()).await;
-        let backends = Backends::new(grafana, Vec::new()).unwrap();
+        let uids = ["loki", "tempo"].map(|kind| json!({ "type": kind, "uid": kind }));
+        let backends = Backends::new(grafana, Uids::of(&uids), Vec::new()).unwrap();
         assert!(has_results(&backends, DataSource::Loki, "{}").await.unwrap());
         assert!(!has_results(&backends, DataSource::Tempo, "{}").await.unwrap());
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use glasshouse_drill::polling::poll_until;
 use glasshouse_drill::project::Project;
-use glasshouse_drill::receiver::{DEFAULT_TIMEOUT, Receiver};
+use glasshouse_drill::receiver::{DEFAULT_TIMEOUT, Receiver, Runbooks};
 use glasshouse_drill::report::Outcome;
 use glasshouse_drill::runner::{Runner, Timeouts};
 use glasshouse_drill::speed::Speed;
@@ -172,7 +172,8 @@ async fn an_attached_drill_is_the_receiver_if_there_is_none() {
     let greeter = Greeter::new();
     let stack = RunningStack::start(&greeter);
     // Not the address that Alertmanager delivers to: the alert fires, and is not delivered.
-    let free = Receiver::start("127.0.0.1:0".parse().unwrap(), DEFAULT_TIMEOUT).await.unwrap();
+    let free = "127.0.0.1:0".parse().unwrap();
+    let free = Receiver::start(free, DEFAULT_TIMEOUT, Runbooks::default()).await.unwrap();
     let address = free.address();
     free.stop().await;
     let url = format!("http://{address}");

@@ -1,6 +1,6 @@
-//! Renders a runbook as a page.
+//! Renders runbooks as pages.
 
-use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
 
 use crate::slug::HeadingIds;
 use crate::{ALL, Runbook};
@@ -18,15 +18,45 @@ table { display: block; overflow-x: auto; border-collapse: collapse; }
 th, td { padding: .3rem .8rem; border: 1px solid light-dark(#ddd, #444); text-align: left; vertical-align: top; }
 ";
 
+/// Where the links of a page lead.
+struct Links<'a> {
+    /// Whether there is a page with a name, such as `high-error-rate`.
+    has_page: &'a dyn Fn(&str) -> bool,
+    /// What the path of a file that is no page is called.
+    path: fn(&str) -> String,
+}
+
 /// The page of a runbook.
 pub(crate) fn page(runbook: Runbook) -> String {
-    let (title, main, index) = (runbook.title(), body(runbook.markdown()), index(runbook));
+    let links = Links { has_page: &|name| Runbook::named(name).is_some(), path: from_root };
+    document(runbook.title(), &(body(runbook.markdown(), &links) + &index(runbook)), true)
+}
+
+/// The page of a runbook of another project: one file without scripts, which loads nothing. A link to `name.md` leads to `name.html`
+/// if `has_page` is true of the name.
+#[must_use]
+pub fn render(markdown: &str, has_page: &dyn Fn(&str) -> bool) -> String {
+    let links = Links { has_page, path: |path| path.trim_start_matches("../").to_owned() };
+    let main = body(markdown, &links);
+    let mut title = String::new();
+    html::push_html(&mut title, std::iter::once(Event::Text(heading(markdown).into())));
+    document(&title, &main, has_page("README"))
+}
+
+/// The heading of a text in Markdown.
+pub(crate) fn heading(markdown: &str) -> &str {
+    markdown.lines().next().unwrap_or_default().trim_start_matches('#').trim()
+}
+
+/// A page. `has_index` is whether there is a first page, which lists the others.
+fn document(title: &str, main: &str, has_index: bool) -> String {
+    let index = if has_index { "<nav><a href=\"README.html\">Runbooks</a></nav>\n" } else { "" };
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <title>{title}: runbook</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <nav><a href=\"README.html\">Runbooks</a></nav>\n<main>\n{main}{index}</main>\n</body>\n</html>\n"
+         {index}<main>\n{main}</main>\n</body>\n</html>\n"
     )
 }
 
@@ -41,11 +71,11 @@ fn index(runbook: Runbook) -> String {
 }
 
 /// The HTML of a text in Markdown.
-fn body(markdown: &str) -> String {
+fn body(markdown: &str, links: &Links<'_>) -> String {
     let mut events: Vec<_> = Parser::new_ext(markdown, Options::ENABLE_TABLES).collect();
     add_heading_ids(&mut events);
     let mut body = String::new();
-    html::push_html(&mut body, linked(events).into_iter());
+    html::push_html(&mut body, linked(events, links).into_iter());
     body
 }
 
@@ -72,20 +102,20 @@ fn text_of<'a>(event: &'a Event<'_>) -> Option<&'a str> {
 
 /// Lets links lead to pages. What is no page, such as `../slo.md`, is named instead of linked. Text in angle brackets is text, and
 /// not HTML.
-fn linked(events: Vec<Event<'_>>) -> Vec<Event<'_>> {
+fn linked<'e>(events: Vec<Event<'e>>, links: &Links<'_>) -> Vec<Event<'e>> {
     let mut linked = Vec::with_capacity(events.len());
     let mut unlinked = Vec::new();
     for event in events {
         match event {
             Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-                let target = target(&dest_url);
+                let target = links.target(&dest_url);
                 unlinked.push(target.is_none().then(|| dest_url.clone()));
-                if let Some(dest_url) = target {
+                if let Some(dest_url) = target.map(Into::into) {
                     linked.push(Event::Start(Tag::Link { link_type, dest_url, title, id }));
                 }
             }
             Event::End(TagEnd::Link) => match unlinked.pop().flatten() {
-                Some(path) => linked.push(Event::Text(format!(" ({})", from_root(&path)).into())),
+                Some(path) => linked.push(Event::Text(format!(" ({})", (links.path)(&path)).into())),
                 None => linked.push(Event::End(TagEnd::Link)),
             },
             Event::Html(text) | Event::InlineHtml(text) => linked.push(Event::Text(text)),
@@ -95,14 +125,16 @@ fn linked(events: Vec<Event<'_>>) -> Vec<Event<'_>> {
     linked
 }
 
-/// Where a link leads on the pages; `None` if it does not.
-fn target<'a>(url: &str) -> Option<CowStr<'a>> {
-    if ["#", "http://", "https://"].iter().any(|start| url.starts_with(start)) {
-        return Some(url.to_owned().into());
+impl Links<'_> {
+    /// Where a link leads on the pages; `None` if it does not.
+    fn target(&self, url: &str) -> Option<String> {
+        if ["#", "http://", "https://"].iter().any(|start| url.starts_with(start)) {
+            return Some(url.to_owned());
+        }
+        let (file, anchor) = url.split_once('#').map_or((url, None), |(file, anchor)| (file, Some(anchor)));
+        let name = file.strip_suffix(".md").filter(|name| (self.has_page)(name))?;
+        Some(anchor.map_or(format!("{name}.html"), |anchor| format!("{name}.html#{anchor}")))
     }
-    let (file, anchor) = url.split_once('#').map_or((url, None), |(file, anchor)| (file, Some(anchor)));
-    let page = Runbook::named(file)?.file_name();
-    Some(anchor.map_or(page.clone(), |anchor| format!("{page}#{anchor}")).into())
 }
 
 /// The path in the repository of a link that begins in `docs/runbooks`.
@@ -114,6 +146,24 @@ fn from_root(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn body(markdown: &str) -> String {
+        let links = Links { has_page: &|name| Runbook::named(name).is_some(), path: from_root };
+        super::body(markdown, &links)
+    }
+
+    #[test]
+    fn a_page_of_another_project_links_to_its_own() {
+        let text = "# A & b\n\nSee [c](c.md#d), [ours](high-error-rate.md), [more](../more.md).\n";
+        let html = render(text, &|name| name == "c");
+        assert!(html.contains("<title>A &amp; b: runbook</title>"), "{html}");
+        assert!(
+            html.contains("<a href=\"c.html#d\">c</a>, ours (high-error-rate.md), more (more.md)."),
+            "{html}"
+        );
+        assert!(!html.contains("README"), "{html}");
+        assert!(render(text, &|_| true).contains("<nav><a href=\"README.html\">"));
+    }
 
     #[test]
     fn headings_have_ids_and_links_lead_to_pages() {

@@ -15,6 +15,7 @@
 mod html;
 mod slug;
 
+pub use html::render;
 pub use slug::name_of_alert;
 
 /// A runbook.
@@ -100,8 +101,7 @@ impl Runbook {
     /// Its heading: `HighErrorRate`.
     #[must_use]
     pub fn title(self) -> &'static str {
-        let heading = self.markdown.lines().next().unwrap_or_default();
-        heading.trim_start_matches('#').trim()
+        html::heading(self.markdown)
     }
 
     /// Its text, in Markdown.

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use crate::grafana::data_source::DataSource;
+use crate::grafana::data_source::{DataSource, Uids};
 
 /// The timeout of one request.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -17,17 +17,18 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 #[derive(Clone, Debug)]
 pub struct Backends {
     grafana: Url,
+    uids: Uids,
     direct: Vec<(DataSource, Url)>,
     http: reqwest::Client,
 }
 
 impl Backends {
-    /// Sends requests through the proxy of this Grafana, except to the backends in `direct`.
+    /// Sends requests through the data sources of this Grafana, except to the backends in `direct`.
     ///
     /// # Errors
     /// The HTTP client cannot be created.
-    pub fn new(grafana: Url, direct: Vec<(DataSource, Url)>) -> Result<Self> {
-        Ok(Self { grafana, direct, http: reqwest::Client::builder().timeout(TIMEOUT).build()? })
+    pub fn new(grafana: Url, uids: Uids, direct: Vec<(DataSource, Url)>) -> Result<Self> {
+        Ok(Self { grafana, uids, direct, http: reqwest::Client::builder().timeout(TIMEOUT).build()? })
     }
 
     /// Sends a GET request. Returns `None` for 404.
@@ -80,7 +81,7 @@ impl Backends {
         let direct = self.direct.iter().find(|(direct, _)| *direct == source);
         let base = match direct {
             Some((_, base)) => base.as_str().trim_end_matches('/').to_owned(),
-            None => format!("{}api/datasources/proxy/uid/{}", self.grafana, source.uid()),
+            None => format!("{}api/datasources/proxy/uid/{}", self.grafana, self.uids.get(source)?),
         };
         Ok(Url::parse(&format!("{base}/{path}"))?)
     }
@@ -88,15 +89,21 @@ impl Backends {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn requests_go_through_grafana_unless_a_direct_address_is_given() {
         let url = |text: &str| Url::parse(text).unwrap();
         let direct = vec![(DataSource::Loki, url("http://127.0.0.1:3100"))];
-        let backends = Backends::new(url("http://127.0.0.1:3000"), direct).unwrap();
-        let url = |source| backends.url(source, "ready").unwrap().to_string();
-        assert_eq!(url(DataSource::Tempo), "http://127.0.0.1:3000/api/datasources/proxy/uid/tempo/ready");
-        assert_eq!(url(DataSource::Loki), "http://127.0.0.1:3100/ready");
+        let uids = Uids::of(&[json!({ "type": "tempo", "uid": "traces" })]);
+        let backends = Backends::new(url("http://127.0.0.1:3000"), uids, direct).unwrap();
+        let url = |source| backends.url(source, "ready").map(String::from);
+        let traces = "http://127.0.0.1:3000/api/datasources/proxy/uid/traces/ready";
+        assert_eq!(url(DataSource::Tempo).unwrap(), traces);
+        assert_eq!(url(DataSource::Loki).unwrap(), "http://127.0.0.1:3100/ready");
+        let error = url(DataSource::Pyroscope).unwrap_err().to_string();
+        assert!(error.contains("none of type grafana-pyroscope-datasource"), "{error}");
     }
 }

@@ -5,18 +5,19 @@ use url::Url;
 
 use super::profile::ProfileQuery;
 use super::trace::{RootSpan, Trace};
-use crate::grafana::data_source::DataSource;
+use crate::grafana::data_source::{DataSource, Uids};
 
 /// Builds links into one Grafana.
 #[derive(Clone, Debug)]
 pub struct Explore {
     grafana: Url,
+    uids: Uids,
 }
 
 impl Explore {
     /// Links into the Grafana at this URL.
-    pub fn new(grafana: Url) -> Self {
-        Self { grafana }
+    pub fn new(grafana: Url, uids: Uids) -> Self {
+        Self { grafana, uids }
     }
 
     /// The dashboard of a panel, whose place is `UID, TITLE`.
@@ -61,7 +62,7 @@ impl Explore {
             }
             None => json!({ "from": "now-1h", "to": "now" }),
         };
-        let pane = json!({ "datasource": source.uid(), "queries": [query], "range": range });
+        let pane = json!({ "datasource": self.uids.get(source).unwrap_or_default(), "queries": [query], "range": range });
         let mut url = self.grafana.clone();
         url.set_path(&format!("{}explore", url.path()));
         url.query_pairs_mut()
@@ -77,12 +78,15 @@ mod tests {
 
     #[test]
     fn a_link_opens_the_query_in_grafana() {
-        let explore = Explore::new(Url::parse("http://127.0.0.1:3000").unwrap());
+        let explore = Explore::new(
+            Url::parse("http://127.0.0.1:3000").unwrap(),
+            Uids::of(&[json!({ "type": "prometheus", "uid": "metrics" })]),
+        );
         let link = Url::parse(&explore.metrics("up")).unwrap();
         assert_eq!(link.path(), "/explore");
         let (_, panes) = link.query_pairs().find(|(name, _)| name == "panes").unwrap();
         let panes: Value = serde_json::from_str(&panes).unwrap();
-        assert_eq!(panes["a"]["datasource"], "prometheus");
+        assert_eq!(panes["a"]["datasource"], "metrics");
         assert_eq!(panes["a"]["queries"][0], json!({ "refId": "A", "expr": "up" }));
         assert_eq!(
             explore.dashboard("glasshouse-overview, Request duration"),

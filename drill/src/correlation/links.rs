@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::profile::ProfileQuery;
 use super::trace::Trace;
-use crate::grafana::data_source::{DataSource, provisioned};
+use crate::grafana::data_source::{DataSource, Uids, provisioned};
 
 /// The links between the data sources.
 #[derive(Clone, Debug)]
@@ -102,20 +102,21 @@ impl Links {
     }
 
     fn from_sources(sources: &[Value]) -> Result<Self> {
+        let uids = Uids::of(sources);
         let links = Self {
-            prometheus: settings(sources, DataSource::Prometheus)?,
-            tempo: settings(sources, DataSource::Tempo)?,
-            loki: settings(sources, DataSource::Loki)?,
+            prometheus: settings(sources, &uids, DataSource::Prometheus)?,
+            tempo: settings(sources, &uids, DataSource::Tempo)?,
+            loki: settings(sources, &uids, DataSource::Loki)?,
         };
         links
             .prometheus
             .exemplar_trace_id_destinations
             .iter()
-            .try_for_each(|link| link.leads_to(DataSource::Tempo))?;
-        links.loki.derived_fields.iter().try_for_each(|link| link.leads_to(DataSource::Tempo))?;
-        links.tempo.traces_to_logs_v2.leads_to(DataSource::Loki)?;
-        links.tempo.traces_to_profiles.leads_to(DataSource::Pyroscope)?;
-        links.tempo.traces_to_metrics.leads_to(DataSource::Prometheus)?;
+            .try_for_each(|link| link.leads_to(&uids, DataSource::Tempo))?;
+        links.loki.derived_fields.iter().try_for_each(|link| link.leads_to(&uids, DataSource::Tempo))?;
+        links.tempo.traces_to_logs_v2.leads_to(&uids, DataSource::Loki)?;
+        links.tempo.traces_to_profiles.leads_to(&uids, DataSource::Pyroscope)?;
+        links.tempo.traces_to_metrics.leads_to(&uids, DataSource::Prometheus)?;
         Ok(links)
     }
 
@@ -132,6 +133,13 @@ impl Links {
             .iter()
             .find_map(|link| labels.get(&link.target.matcher_regex))
             .map(String::as_str)
+    }
+
+    /// The LogQL query for the log records of a request: the selector of those of a trace, and the id of the request.
+    pub(super) fn logs_of_request(&self, trace: &Trace, request_id: &str) -> Result<String> {
+        let query = self.logs(trace)?;
+        let selector = query.split('|').next().unwrap_or_default().trim_end();
+        Ok(format!(r#"{selector} | request_id="{request_id}""#))
     }
 
     /// The LogQL query for the log records of a trace.
@@ -163,15 +171,15 @@ impl Links {
 }
 
 impl<T> Link<T> {
-    fn leads_to(&self, source: DataSource) -> Result<()> {
-        let (found, expected) = (&self.datasource_uid, source.uid());
+    fn leads_to(&self, uids: &Uids, source: DataSource) -> Result<()> {
+        let (found, expected) = (&self.datasource_uid, uids.get(source)?);
         ensure!(found == expected, "a link leads to the data source {found} and not to {expected}");
         Ok(())
     }
 }
 
-fn settings<T: DeserializeOwned>(sources: &[Value], source: DataSource) -> Result<T> {
-    let uid = source.uid();
+fn settings<T: DeserializeOwned>(sources: &[Value], uids: &Uids, source: DataSource) -> Result<T> {
+    let uid = uids.get(source)?;
     let found = sources.iter().find(|source| source["uid"] == uid);
     let found = found.with_context(|| format!("no data source {uid}"))?;
     serde_json::from_value(found["jsonData"].clone())
@@ -231,6 +239,8 @@ mod tests {
     fn links_are_resolved_with_the_values_of_the_trace() {
         let (links, trace) = (Links::sample(), Trace::sample());
         assert_eq!(links.logs(&trace).unwrap(), r#"{service_name=~"glasshouse.*"} | trace_id="t""#);
+        let of_request = links.logs_of_request(&trace, "r").unwrap();
+        assert_eq!(of_request, r#"{service_name=~"glasshouse.*"} | request_id="r""#);
         assert_eq!(
             links.metrics(&trace).unwrap()[0].query,
             "sum by (span_name) (rate(traces_span_metrics_duration_seconds_count{service_name=\"api\", \
@@ -254,7 +264,7 @@ mod tests {
             format!("{:#}", logs.unwrap_err())
         };
         let problems = [
-            ("uid: loki", "uid: lokki", "no data source loki"),
+            ("type: loki", "type: lokki", "none of type loki with a uid"),
             ("datasourceUid: loki", "datasourceUid: tempo", "leads to the data source tempo and not to loki"),
             ("tracesToMetrics:", "tracesToNumbers:", "the links of data source tempo: missing field"),
             ("$${__trace.traceId}", "${__trace.traceId}", "write $$ in {service_name"),

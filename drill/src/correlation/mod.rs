@@ -17,7 +17,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::grafana::DashboardFile;
-use crate::grafana::data_source::LOG_RECORDS;
 use crate::polling::poll_until;
 pub use backends::Backends;
 use exemplar::Exemplar;
@@ -196,7 +195,7 @@ impl Follower<'_> {
         let Some(request_id) = trace.root.request_id() else {
             bail!("the root span of trace {} has no request_id", trace.id);
         };
-        let query = format!(r#"{LOG_RECORDS} | request_id="{request_id}""#);
+        let query = self.links.logs_of_request(trace, request_id)?;
         let records = self.log_records(&query, trace).await?;
         let linked =
             records.iter().find_map(|record| Some((record, self.links.trace_of_record(&record.labels)?)));

@@ -109,7 +109,7 @@ impl DashboardFile {
             _ => return None,
         };
         // Loki rejects a selector that matches everything.
-        let expression = text(target, pointer).replace("$job", "glasshouse.+");
+        let expression = text(target, pointer).replace("$job", ".+");
         let is_about_one = ["${trace_id}", "${request_id}"].iter().any(|id| expression.contains(id));
         let has_data = has_data(panel);
         let query = || self.query(text(panel, "/title"), &expression);

@@ -1,17 +1,12 @@
-//! Grafana's data sources as `grafana/provisioning/datasources` defines them, and the selectors and types that queries
-//! of the service's telemetry have in common.
+//! Grafana's data sources as its provisioning files define them.
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::project::{files, read_yaml};
-
-/// The LogQL selector of the log records of all our services. The line of a record is its event name; its fields are
-/// structured metadata.
-pub const LOG_RECORDS: &str = r#"{service_name=~"glasshouse.*"}"#;
 
 /// Pyroscope's profile type for CPU time.
 pub const CPU_TIME: &str = "process_cpu:cpu:nanoseconds:cpu:nanoseconds";
@@ -46,8 +41,35 @@ pub fn provisioned(folder: &Path) -> Result<Vec<Value>> {
     Ok(sources)
 }
 
+/// The data sources of one Grafana: the uids by which links and its proxy refer to them.
+#[derive(Clone, Debug)]
+pub struct Uids(Vec<(DataSource, String)>);
+
+impl Uids {
+    /// The first of each type in provisioning files.
+    pub fn of(sources: &[Value]) -> Self {
+        let all = [DataSource::Prometheus, DataSource::Loki, DataSource::Tempo, DataSource::Pyroscope];
+        let found = all.into_iter().filter_map(|kind| {
+            let source = sources.iter().find(|source| source["type"] == kind.plugin())?;
+            Some((kind, source["uid"].as_str()?.to_owned()))
+        });
+        Self(found.collect())
+    }
+
+    /// The uid of a data source.
+    ///
+    /// # Errors
+    /// There is none of this type, or it has no fixed uid.
+    pub fn get(&self, source: DataSource) -> Result<&str> {
+        let found = self.0.iter().find(|(kind, _)| *kind == source).map(|(_, uid)| uid.as_str());
+        found.with_context(|| {
+            format!("the provisioned data sources have none of type {} with a uid", source.plugin())
+        })
+    }
+}
+
 impl DataSource {
-    /// The uid, by which links and the proxy of Grafana refer to the data source.
+    /// The uid that Glasshouse's provisioning gives to the data source.
     pub fn uid(self) -> &'static str {
         match self {
             Self::Prometheus => "prometheus",

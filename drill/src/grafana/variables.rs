@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
-/// Translates Grafana's function `label_values(up, job)` into PromQL with the same result.
+/// Translates Grafana's functions `label_values(up, job)` and `query_result(up)` into PromQL with the same result.
 pub(super) fn as_promql(variable: &str) -> String {
-    let inside = variable.trim().strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
+    let of_function = |name: &str| variable.trim().strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
+    if let Some(query) = of_function("query_result") {
+        return query.to_owned();
+    }
+    let inside = of_function("label_values");
     match inside.and_then(|inside| inside.rsplit_once(',')) {
         Some((series, label)) => format!("group by ({}) ({})", label.trim(), series.trim()),
         None => variable.to_owned(),
@@ -62,5 +66,6 @@ mod tests {
             as_promql(r#"label_values(up{a="b", c="d"}, job)"#),
             r#"group by (job) (up{a="b", c="d"})"#
         );
+        assert_eq!(as_promql("query_result(max by (job) (up))"), "max by (job) (up)");
     }
 }

@@ -113,6 +113,7 @@ mod tests {
         let receiver = crate::receiver::Receiver::start(
             "127.0.0.1:0".parse().unwrap(),
             crate::receiver::DEFAULT_TIMEOUT,
+            crate::receiver::Runbooks::default(),
         )
         .await
         .unwrap();

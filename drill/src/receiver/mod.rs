@@ -3,6 +3,7 @@
 
 mod api;
 mod page;
+mod runbooks;
 mod store;
 mod switch;
 
@@ -13,10 +14,10 @@ use actix_web::dev::ServerHandle;
 use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::{Context, Result};
-use glasshouse_runbooks::Runbook;
 use tokio::task::JoinHandle;
 
 pub use api::{Deliveries, ReceiverApi};
+pub use runbooks::Runbooks;
 use store::DeliveryStore;
 pub use store::{AlertStatus, Delivery, Notification};
 use switch::DeadMansSwitch;
@@ -33,30 +34,34 @@ pub struct Receiver {
     address: SocketAddr,
     store: web::Data<DeliveryStore>,
     switch: web::Data<DeadMansSwitch>,
+    runbooks: web::Data<Runbooks>,
     server: ServerHandle,
     watch: JoinHandle<()>,
 }
 
 impl Receiver {
-    /// Starts listening. The alert that always fires may stay away for `heartbeat_timeout`.
+    /// Starts listening. The alert that always fires may stay away for `heartbeat_timeout`. The runbooks are those of the alerts.
     ///
     /// # Errors
     /// The address cannot be bound.
-    pub async fn start(address: SocketAddr, heartbeat_timeout: Duration) -> Result<Self> {
+    pub async fn start(address: SocketAddr, heartbeat_timeout: Duration, runbooks: Runbooks) -> Result<Self> {
         let store = web::Data::new(DeliveryStore::default());
-        Self::start_with(address, store, web::Data::new(DeadMansSwitch::new(heartbeat_timeout)))
+        let switch = web::Data::new(DeadMansSwitch::new(heartbeat_timeout));
+        Self::start_with(address, store, switch, web::Data::new(runbooks))
     }
 
     fn start_with(
         address: SocketAddr,
         store: web::Data<DeliveryStore>,
         switch: web::Data<DeadMansSwitch>,
+        runbooks: web::Data<Runbooks>,
     ) -> Result<Self> {
-        let data = (store.clone(), switch.clone());
+        let data = (store.clone(), switch.clone(), runbooks.clone());
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(data.0.clone())
                 .app_data(data.1.clone())
+                .app_data(data.2.clone())
                 .app_data(web::JsonConfig::default().limit(MAX_BODY_BYTES))
                 .route("/", web::get().to(show_page))
                 .route("/deliveries", web::get().to(list))
@@ -73,7 +78,7 @@ impl Receiver {
         let handle = server.handle();
         tokio::spawn(server);
         let watch = tokio::spawn(watch(store.clone(), switch.clone()));
-        Ok(Self { address, store, switch, server: handle, watch })
+        Ok(Self { address, store, switch, runbooks, server: handle, watch })
     }
 
     /// The address that it listens on.
@@ -92,7 +97,8 @@ impl Receiver {
     /// # Errors
     /// The address cannot be bound.
     pub fn restart(&mut self) -> Result<()> {
-        *self = Self::start_with(self.address, self.store.clone(), self.switch.clone())?;
+        *self =
+            Self::start_with(self.address, self.store.clone(), self.switch.clone(), self.runbooks.clone())?;
         Ok(())
     }
 }
@@ -124,8 +130,12 @@ async fn heartbeat(switch: web::Data<DeadMansSwitch>) -> HttpResponse {
     HttpResponse::Ok().json(switch.heartbeat())
 }
 
-async fn show_page(store: web::Data<DeliveryStore>, switch: web::Data<DeadMansSwitch>) -> HttpResponse {
-    let page = page::render(&store.newest_first(), &switch.heartbeat());
+async fn show_page(
+    store: web::Data<DeliveryStore>,
+    switch: web::Data<DeadMansSwitch>,
+    runbooks: web::Data<Runbooks>,
+) -> HttpResponse {
+    let page = page::render(&store.newest_first(), &switch.heartbeat(), &runbooks);
     HttpResponse::Ok().content_type(ContentType::html()).body(page)
 }
 
@@ -134,10 +144,10 @@ async fn list(store: web::Data<DeliveryStore>) -> HttpResponse {
 }
 
 /// A runbook, which can be read here when Grafana cannot be reached.
-async fn show_runbook(name: web::Path<String>) -> HttpResponse {
-    match Runbook::named(&name) {
-        Some(runbook) => HttpResponse::Ok().content_type(ContentType::html()).body(runbook.html()),
-        None => HttpResponse::NotFound().body("no such runbook: /runbooks/README.html lists all\n"),
+async fn show_runbook(runbooks: web::Data<Runbooks>, name: web::Path<String>) -> HttpResponse {
+    match runbooks.page(&name) {
+        Some(page) => HttpResponse::Ok().content_type(ContentType::html()).body(page),
+        None => HttpResponse::NotFound().body("no such runbook: / links to those of the delivered alerts\n"),
     }
 }
 
@@ -155,7 +165,9 @@ mod tests {
 
     #[tokio::test]
     async fn deliveries_are_listed_as_json_and_as_a_page() {
-        let receiver = Receiver::start("127.0.0.1:0".parse().unwrap(), DEFAULT_TIMEOUT).await.unwrap();
+        let runbooks = Runbooks::in_folder(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/runbooks").as_ref());
+        let address = "127.0.0.1:0".parse().unwrap();
+        let receiver = Receiver::start(address, DEFAULT_TIMEOUT, runbooks).await.unwrap();
         let url = |path: &str| format!("http://{}{path}", receiver.address());
         let http = reqwest::Client::new();
         let body = json!({
@@ -214,8 +226,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_alert_that_stays_away_is_reported_until_it_arrives_again() {
-        let mut receiver =
-            Receiver::start("127.0.0.1:0".parse().unwrap(), Duration::from_millis(50)).await.unwrap();
+        let (address, timeout) = ("127.0.0.1:0".parse().unwrap(), Duration::from_millis(50));
+        let mut receiver = Receiver::start(address, timeout, Runbooks::default()).await.unwrap();
         let url = format!("http://{}/heartbeat", receiver.address());
         let api = ReceiverApi::new(receiver.address());
         let http = reqwest::Client::new();

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use glasshouse_runbooks::Runbook;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::NOWHERE;
+use super::runbooks::Runbooks;
 use super::store::{AlertStatus, Delivery};
 use super::switch::Heartbeat;
 
@@ -29,7 +29,7 @@ const HEAD: &str = r#"<!doctype html>
 "#;
 
 /// Renders the deliveries as a table.
-pub(super) fn render(deliveries: &[Delivery], heartbeat: &Heartbeat) -> String {
+pub(super) fn render(deliveries: &[Delivery], heartbeat: &Heartbeat, runbooks: &Runbooks) -> String {
     let mut page = HEAD.to_owned();
     page.push_str(&match heartbeat {
         Heartbeat { is_missing: true, .. } => {
@@ -58,7 +58,7 @@ pub(super) fn render(deliveries: &[Delivery], heartbeat: &Heartbeat) -> String {
             escape(&delivery.service),
             escape(&delivery.summary),
             escape(&delivery.description),
-            runbook(delivery),
+            runbook(delivery, runbooks),
             link("dashboard", &delivery.dashboard_url),
             link("expression", &delivery.expression_url),
             class = if delivery.status == AlertStatus::Resolved { "resolved" } else { "firing" },
@@ -74,9 +74,9 @@ pub(super) fn render(deliveries: &[Delivery], heartbeat: &Heartbeat) -> String {
 }
 
 /// A link to the copy of the runbook that this server has, which can be read without Grafana; otherwise to that of the alert.
-fn runbook(delivery: &Delivery) -> String {
-    match Runbook::of_alert(&delivery.alert) {
-        Some(runbook) => format!("<a href=\"runbooks/{}\">runbook</a>", runbook.file_name()),
+fn runbook(delivery: &Delivery, runbooks: &Runbooks) -> String {
+    match runbooks.page_of(&delivery.alert) {
+        Some(page) => format!("<a href=\"runbooks/{page}\">runbook</a>"),
         None => link("runbook", &delivery.runbook_url),
     }
 }

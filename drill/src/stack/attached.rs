@@ -10,7 +10,7 @@ use super::ports::PortAllocator;
 use super::scenario::{LocalScenarios, ScenarioCommand};
 use super::telemetry_stores::TelemetryStores;
 use crate::project::Project;
-use crate::receiver::{DEFAULT_TIMEOUT, Receiver, ReceiverApi};
+use crate::receiver::{DEFAULT_TIMEOUT, Receiver, ReceiverApi, Runbooks};
 use crate::speed::Speed;
 use crate::stack::platform::AttachedOptions;
 use crate::template::Values;
@@ -47,7 +47,7 @@ impl AttachedStack {
         }
         let receiver = match ReceiverApi::at(&options.receiver).is_reachable().await {
             true => None,
-            false => Some(listen(&options.receiver, speed).await?),
+            false => Some(listen(&options.receiver, speed, project).await?),
         };
         let scenarios = LocalScenarios::new(project, speed, options.k6.clone(), ports.allocate()?, values)?;
         let stores = TelemetryStores {
@@ -83,10 +83,10 @@ fn authority(url: &Url) -> String {
 }
 
 /// Listens where Alertmanager delivers to.
-async fn listen(url: &Url, speed: Speed) -> Result<Receiver> {
+async fn listen(url: &Url, speed: Speed, project: &Project) -> Result<Receiver> {
     let address: Option<SocketAddr> = authority(url).parse().ok();
     let address = address.with_context(|| {
         format!("no receiver answers at {url}: run `drill receiver` there. It needs an address of this machine, such as 127.0.0.1:9094")
     })?;
-    Receiver::start(address, speed.divide(DEFAULT_TIMEOUT)).await
+    Receiver::start(address, speed.divide(DEFAULT_TIMEOUT), Runbooks::of(project)).await
 }

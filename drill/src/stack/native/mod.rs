@@ -25,7 +25,7 @@ use super::process::ProcessSpec;
 use super::scenario::{LocalScenarios, ScenarioCommand};
 use crate::catalogue::Component;
 use crate::project::{Project, SECRET};
-use crate::receiver::{self, Receiver};
+use crate::receiver::{self, Receiver, Runbooks};
 use crate::template::Values;
 pub use collector::{Collector, SpanKind, Spans};
 use disk::Disk;
@@ -83,7 +83,8 @@ impl NativeStack {
     ) -> Result<Self> {
         let &StackContext { project, speed, addresses, folder, logs } = context;
         let native = &project.config().native;
-        let receiver = Receiver::start(addresses.receiver, speed.divide(receiver::DEFAULT_TIMEOUT)).await?;
+        let heartbeat_timeout = speed.divide(receiver::DEFAULT_TIMEOUT);
+        let receiver = Receiver::start(addresses.receiver, heartbeat_timeout, Runbooks::of(project)).await?;
         let (collector_address, spans) = (ports.allocate()?, Spans::default());
         let collector = Collector::start(collector_address, spans.clone())?;
         values.set("otlp", collector_address);
