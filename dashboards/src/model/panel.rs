@@ -114,8 +114,10 @@ impl Panel {
     /// The value of an alert over time, with its threshold, its runbook and its drill.
     pub(super) fn of_alert(alert: &Alert) -> Self {
         let description = "The value that the alert compares with its threshold, which is the line.";
+        let value = alert.values.first().cloned().unwrap_or_default();
+        let legend = if value.starts_with("vector(") { &alert.name } else { "{{job}} {{via}} {{instance}}" };
         Self::new(Visualization::TimeSeries, Unit::Count, &alert.name, description)
-            .query(Query::range(alert.values.first().cloned().unwrap_or_default()))
+            .query(Query::range(&value).legend(legend))
             .alert(alert)
     }
 
@@ -313,6 +315,13 @@ impl Panel {
     #[must_use]
     pub fn series_color(self, series: &str, color: &str) -> Self {
         self.override_fields("byName", series, &[("color", json!({ "mode": "fixed", "fixedColor": color }))])
+    }
+
+    /// Draws the series whose names end with `suffix` in shades of a color.
+    #[must_use]
+    pub fn series_shades(self, suffix: &str, color: &str) -> Self {
+        let shades = json!({ "mode": "shades", "fixedColor": color });
+        self.override_fields("byRegexp", &format!("/{suffix}$/"), &[("color", shades)])
     }
 
     /// Sets the title and unit of the value column of a query, which is given by its letter. An empty letter means the only

@@ -174,7 +174,7 @@ fn custom(panel: &Panel) -> Value {
             "thresholdsStyle": { "mode": if panel.has_lines() { "dashed" } else { "off" } },
         }),
         Visualization::StackedArea => json!({
-            "drawStyle": "line", "lineWidth": 1, "fillOpacity": 40, "showPoints": "never",
+            "drawStyle": "line", "lineWidth": 0, "fillOpacity": 60, "showPoints": "never",
             "stacking": { "mode": "normal", "group": "A" },
         }),
         Visualization::StateTimeline => json!({ "fillOpacity": 80, "lineWidth": 0 }),

@@ -55,11 +55,11 @@ impl ColoredThreshold {
         steps("green", value, self.color)
     }
 
-    /// The smallest maximum of an axis that shows the line; `None` if values below are bad.
+    /// The smallest maximum of an axis that shows the line; `None` if every axis does, or values below are bad.
     pub(super) fn axis_max(self) -> Option<f64> {
         match self.threshold {
-            Threshold::Above(value) => Some(value * 1.2),
-            Threshold::Below(_) => None,
+            Threshold::Above(value) if value > 0.0 => Some(value * 1.2),
+            _ => None,
         }
     }
 }

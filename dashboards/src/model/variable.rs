@@ -25,6 +25,20 @@ impl Variable {
         variable
     }
 
+    /// As [`multi`](Self::multi), of a query whose results have the value in one label, and a name that people know in another.
+    pub fn named(
+        name: &str,
+        label: &str,
+        series: &str,
+        [shown, value]: [&str; 2],
+        filters: &[&'static str],
+    ) -> Self {
+        let query = format!("query_result(max by ({shown}, {value}) ({series}))");
+        let mut variable = Self::multi(name, label, &query, filters);
+        variable.json["regex"] = json!(format!(r#"/{shown}="(?<text>[^"]+)".*{value}="(?<value>[^"]+)"/"#));
+        variable
+    }
+
     /// "All" includes what has no such label, such as log records without a tenant.
     #[must_use]
     pub fn or_none(mut self) -> Self {

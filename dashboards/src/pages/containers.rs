@@ -51,7 +51,7 @@ fn summary() -> Row {
 }
 
 fn cpu() -> Row {
-    Row::new("CPU", 9)
+    Row::new("CPU", 11)
         .panel(12, graph(
             Unit::Count,
             "CPU usage in cores",
@@ -74,7 +74,7 @@ fn cpu() -> Row {
 }
 
 fn memory() -> Row {
-    Row::new("Memory", 9)
+    Row::new("Memory", 11)
         .panel(12, graph(
             Unit::Bytes,
             "Memory usage",
@@ -96,7 +96,7 @@ fn memory() -> Row {
 }
 
 fn restarts() -> Row {
-    Row::new("Restarts", 10).panel(
+    Row::new("Restarts", 18).panel(
         24,
         Panel::new(
             Visualization::Table,

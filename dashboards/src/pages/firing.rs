@@ -33,12 +33,12 @@ pub(super) fn firing(alerts: &Alerts) -> Result<Panel> {
     .transform("organize", json!({
         "excludeByName": { "Time": true },
         "indexByName": { "severity": 0, "alertname": 1, "service": 2, "alertstate": 3, "Value": 4, "runbook": 5, "dashboard": 6 },
-        "renameByName": { "Value": "since" },
+        "renameByName": { "Value": "since", "alertname": "alert", "alertstate": "state" },
     }))
     .transform("sortBy", json!({ "sort": [{ "field": "since" }] }))
     .override_fields("byName", "since", &[("unit", json!("dateTimeFromNow"))])
     .override_fields("byName", "severity", &colors(&[("critical", "red"), ("warning", "orange")]))
-    .override_fields("byName", "alertstate", &colors(&[("firing", "text"), ("pending", "yellow")]));
+    .override_fields("byName", "state", &colors(&[("firing", "text"), ("pending", "yellow")]));
     Ok(panel
         .override_fields(
             "byName",

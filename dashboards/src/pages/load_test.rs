@@ -74,7 +74,7 @@ fn summary() -> Row {
             "p95 latency",
             "Of the last minute, measured by k6, so it includes the network. If it is high, compare it with the service below.",
             "histogram_quantile(0.95, sum(rate(k6_http_req_duration_seconds[$__rate_interval])))",
-        ))
+        ).states("green", &[(0.3, "orange"), (1.0, "red")]))
 }
 
 fn client_and_service(alerts: &Alerts) -> Result<Row> {

@@ -49,7 +49,7 @@ fn health(alerts: &Alerts) -> Result<Row> {
             "The resource with the highest utilization, by name: database pool, Redis pool, runtime threads or memory. Above \
              80 %, requests will soon queue for it: see Resources.",
         )
-            .query(Query::range(format!("topk(1, {})", utilization())).legend("{{resource}}"))
+            .query(Query::instant(format!("topk(1, {})", utilization())).legend("{{resource}}"))
             .max(1.0)
             .states("green", &[(0.8, "orange"), (0.95, "red")])
             .named_value()

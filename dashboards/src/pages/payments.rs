@@ -78,7 +78,7 @@ pub(super) const GATEWAY_ERRORS: &str = r#"sum by (job) (rate(payment_gateway_re
 fn gateway_health(alerts: &Alerts) -> Result<Row> {
     let failing = alerts.named("PaymentGatewayFailing")?;
     Ok(Row::new("Payment gateway errors", 9)
-        .panel(9, graph(
+        .panel(8, graph(
             Unit::Ratio,
             "Payment gateway error ratio",
             "Failed and timed-out calls / all calls. The line is the alert threshold. Check the status page of the \
@@ -87,7 +87,7 @@ fn gateway_health(alerts: &Alerts) -> Result<Row> {
             .query(Query::range(GATEWAY_ERRORS).legend("{{job}}"))
             .max(1.0)
             .alert(failing))
-        .panel(9, Panel::new(
+        .panel(8, Panel::new(
             Visualization::StackedArea,
             Unit::PerSecond("calls"),
             "Payment gateway calls by outcome",
@@ -96,14 +96,11 @@ fn gateway_health(alerts: &Alerts) -> Result<Row> {
             .query(Query::range(
                 "sum by (operation, outcome) (rate(payment_gateway_request_duration_seconds_count[$__rate_interval]))",
             ).legend("{{operation}} {{outcome}}"))
-            .series_color("charge ok", "green")
-            .series_color("find ok", "light-green")
-            .series_color("charge error", "red")
-            .series_color("find error", "light-red")
-            .series_color("charge timeout", "orange")
-            .series_color("find timeout", "light-orange")
+            .series_shades("ok", "green")
+            .series_shades("error", "red")
+            .series_shades("timeout", "orange")
             .related_alert(failing))
-        .panel(6, circuit(
+        .panel(8, circuit(
             "Payment gateway circuit",
             "Of the processes that call the gateway. While its circuit is open, a process rejects calls after too many failures: payments stay open. It probes the \
              gateway and closes by itself.",

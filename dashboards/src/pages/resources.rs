@@ -71,7 +71,7 @@ fn utilization(alerts: &Alerts) -> Result<Row> {
             Unit::Bytes,
             "Memory usage and limit",
             "A process near its limit (dashed) will be killed. Take a heap profile before you restart it.",
-            "process_resident_memory_bytes",
+            "process_resident_memory_bytes{SELECTED}",
         )
             .query(Query::range("process_memory_limit_bytes").legend("{{job}} limit"))
             .limit_series("limit"))
@@ -99,9 +99,9 @@ fn utilization(alerts: &Alerts) -> Result<Row> {
             Unit::Count,
             "Open file descriptors and limit",
             "At its limit, a process can neither accept nor open connections. A steady rise is a connection leak.",
-            "process_open_fds",
+            "process_open_fds{SELECTED}",
         )
-            .query(Query::range("min(process_max_fds)").legend("lowest limit"))
+            .query(Query::range(format!("min(process_max_fds{{{SELECTED}}})")).legend("lowest limit"))
             .limit_series("lowest limit")
             .logarithmic()))
 }

@@ -168,9 +168,9 @@ pub(super) fn postgres_waits() -> Row {
         .panel(6, graph(
             Unit::Count,
             "Locks waited for",
-            "Sessions that wait for a lock of another one. See the runbook of SlowQueries for the session that blocks them.",
+            "Sessions that wait for a lock of another one; normally 0. See the runbook of SlowQueries for the session that blocks them.",
         )
-            .query(series(r#"sum(pg_stat_activity_count{wait_event_type="Lock", state="active"})"#, "waiting")))
+            .query(series(r#"sum(pg_stat_activity_count{wait_event_type="Lock", state="active"}) or 0 * max(pg_up)"#, "waiting")))
         .panel(6, graph(
             Unit::Seconds,
             "Longest transaction",

@@ -21,14 +21,21 @@ pub(super) fn endpoint() -> Variable {
     Variable::multi("endpoint", "Endpoint", query, &["endpoint", "http_route"])
 }
 
-/// Selects tenants that have time series of their own.
+/// Selects tenants that have time series of their own, by slug.
 pub(super) fn tenant() -> Variable {
-    Variable::multi("tenant", "Tenant", "label_values(api_calls_total, tenant_id)", &["tenant_id"]).or_none()
+    Variable::named("tenant", "Tenant", "tenant_info", ["slug", "tenant_id"], &["tenant_id"]).or_none()
 }
 
 /// PromQL for a value by `tenant_id`, with the label `slug` of the tenant.
 pub(super) fn by_slug(expression: &str) -> String {
     format!("({expression}) * on (tenant_id) group_left (slug) max by (tenant_id, slug) (tenant_info)")
+}
+
+/// As [`by_slug`], also with the label `plan`.
+pub(super) fn by_slug_and_plan(expression: &str) -> String {
+    format!(
+        "({expression}) * on (tenant_id) group_left (slug, plan) max by (tenant_id, slug, plan) (tenant_info)"
+    )
 }
 
 /// A time series graph without queries.
@@ -103,5 +110,8 @@ pub(super) fn builds() -> Panel {
     )
     .query(Query::table("count by (job, version, commit) (build_info)"))
     .merged_table(&["job", "version", "commit"], "job")
+    .column_width("job", 135)
+    .column_width("version", 60)
+    .column_width("commit", 80)
     .column("", "Instances", Unit::Count)
 }

@@ -23,7 +23,7 @@ pub(super) fn dashboard(alerts: &Alerts) -> Result<Dashboard> {
         .row(latency.state("Latency: 99 % of requests within 300 ms"))
         .row(latency.course(alerts, SLOW))
         .row(Row::new("Alert state and history", 9).panel(12, firing(alerts)?).panel(12, history()))
-        .row(Row::new("Alert directory", 20).panel(24, directory(alerts))))
+        .row(Row::new("Alert directory", DIRECTORY_HEIGHT).panel(24, directory(alerts))))
 }
 
 /// The requests of each endpoint in the selected time range that spend the error budget.
@@ -32,6 +32,12 @@ const FAILED: &str =
 
 /// The requests of each endpoint in the selected time range that spend the latency budget.
 const SLOW: &str = r#"sum by (endpoint) (increase(http_request_duration_seconds_count{endpoint!~"/health/.*"}[$__range])) - sum by (endpoint) (increase(http_request_duration_seconds_bucket{le="0.3", endpoint!~"/health/.*"}[$__range]))"#;
+
+/// The requests in the selected time range that count for an objective: neither throttled nor shed.
+const VALID: &str = r#"increase(http_requests_total{status!="429", endpoint!~"/health/.*"}[$__range]) or -increase(load_shed_total[$__range])"#;
+
+/// The height at which the directory shows all alerts.
+const DIRECTORY_HEIGHT: u32 = 34;
 
 /// The windows over which budgets are watched. The longest one changes slowly, and shows a leak that the others miss.
 const WINDOWS: [&str; 3] = ["1h", "6h", "3d"];
@@ -96,7 +102,7 @@ impl Objective<'_> {
             )
                 .query(Query::range(&left))
                 .states("red", &[(0.0, "orange"), (0.25, "green")]))
-            .panel(4, stat(
+            .panel(5, stat(
                 Unit::Seconds,
                 "budget exhausted in",
                 &format!("The time until the {budget} budget is spent, if requests go on as in the last hour. No value: it is not being spent."),
@@ -108,7 +114,7 @@ impl Objective<'_> {
                 .no_value("never")
                 .fault_only(self.scenario)
                 .states("red", &[(2.0 * 86_400.0, "orange"), (10.0 * 86_400.0, "green")]))
-            .panel(9, WINDOWS.into_iter().fold(burn, |panel, window| {
+            .panel(8, WINDOWS.into_iter().fold(burn, |panel, window| {
                 panel.query(Query::range(self.burn(window)).legend(format!("last {window}")))
             }).states("green", &BURN_STATES))
     }
@@ -146,7 +152,7 @@ impl Objective<'_> {
              than it may be. Click an endpoint to see its errors.",
         )
         .query(Query::instant(format!(
-            "topk(8, ({spent}) / scalar({} * sum(increase(http_requests_total{{endpoint!~\"/health/.*\"}}[$__range]))) > 0)",
+            "topk(8, ({spent}) / scalar({} * sum({VALID})) > 0)",
             self.slo.budget()
         )).legend("{{endpoint}}"))
         .no_value("Nothing spent")

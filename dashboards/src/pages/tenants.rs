@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::shared::{by_slug, endpoint, graph, instance, job, tenant};
+use super::shared::{by_slug, by_slug_and_plan, endpoint, graph, instance, job, tenant};
 use crate::alerts::Alerts;
 use crate::model::{Dashboard, Panel, Query, Row, Unit, Visualization};
 
@@ -101,7 +101,7 @@ fn throttling(alerts: &Alerts) -> Result<Row> {
 
 fn revenue() -> Row {
     Row::new("Revenue by tenant", 8)
-        .panel(12, drill_down(graph(
+        .panel(9, drill_down(graph(
             Unit::Dollars,
             "Revenue per hour by tenant (top 10)",
             "Projected from the current rate. One tenant drops to zero alone: place a test order in its shop, and search for \
@@ -110,17 +110,18 @@ fn revenue() -> Row {
             .query(Query::range(by_slug(
                 "topk(10, sum by (tenant_id) (rate(revenue_total_usd[$__rate_interval])) * 3600)",
             )).legend("{{slug}}"))))
-        .panel(12, drill_down(Panel::new(
+        .panel(15, drill_down(Panel::new(
             Visualization::Table,
             Unit::None,
             "Calls and revenue by tenant",
             "Plan, and totals of the selected time range. Click a row for the log records and traces of the tenant.",
         )
-            .query(Query::table(by_slug("sum by (tenant_id) (increase(api_calls_total[$__range])) > 0")))
-            .query(Query::table(by_slug("sum by (tenant_id) (increase(revenue_total_usd[$__range]))")))
-            .query(Query::table(by_slug(LIMIT)))
-            .merged_table(&["slug"], "Value #A")
-            .column_width("slug", 160)
+            .query(Query::table(by_slug_and_plan("sum by (tenant_id) (increase(api_calls_total[$__range])) > 0")))
+            .query(Query::table(by_slug_and_plan("sum by (tenant_id) (increase(revenue_total_usd[$__range]))")))
+            .query(Query::table(by_slug_and_plan(LIMIT)))
+            .merged_table(&["slug", "plan"], "Value #A")
+            .column_width("slug", 190)
+            .column_width("plan", 90)
             .column_width("tenant_id", 300)
             .column("A", "Calls", Unit::Count)
             .column("B", "Revenue", Unit::Dollars)
