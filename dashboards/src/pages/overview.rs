@@ -63,7 +63,7 @@ fn health(alerts: &Alerts) -> Result<Row> {
         ).related_alert(alerts.named("TrafficAbsent")?))
         .panel(3, budget("Error budget", "job:http_requests_failed:budget_left30d", "failed requests"))
         .panel(3, budget("Latency budget", "job:http_requests_slow:budget_left30d", "requests slower than 300 ms"))
-        .panel(3, firing_count())
+        .panel(3, firing_count(alerts)?)
         .panel(3, stat(
             Unit::Count,
             "Instances down",
@@ -105,11 +105,12 @@ fn budget(title: &str, metric: &str, spent_by: &str) -> Panel {
         .dashboard_link("SLOs & alerts", "glasshouse-slo")
 }
 
-fn firing_count() -> Panel {
+/// The number of the firing alerts that the table below lists.
+fn firing_count(alerts: &Alerts) -> Result<Panel> {
+    let active = alerts.inhibitions().active_alerts()?;
     let of = |severity: &str| {
-        let query = format!(
-            r#"count(count by (alertname, service) (ALERTS{{alertstate="firing", severity="{severity}"}})) or vector(0)"#
-        );
+        let firing = format!(r#"ALERTS{{alertstate="firing", severity="{severity}"}}"#);
+        let query = format!("count(count by (alertname, service) ({firing} and {active})) or vector(0)");
         Query::range(query).legend(severity)
     };
     let color = |color| {
@@ -117,18 +118,19 @@ fn firing_count() -> Panel {
         { "color": "green", "value": null }, { "color": color, "value": 1 },
     ] })
     };
-    Panel::new(
+    Ok(Panel::new(
         Visualization::Stat,
         Unit::Count,
         "Firing alerts",
-        "Critical alerts page; warnings wait for working hours. If any fires, open its runbook from the table below.",
+        "Critical alerts page; warnings wait for working hours. If any fires, open its runbook from the table below. Alerts that \
+         another one inhibits are left out.",
     )
     .query(of("critical"))
     .query(of("warning"))
     .override_fields("byName", "critical", &[("thresholds", color("red"))])
     .override_fields("byName", "warning", &[("thresholds", color("orange"))])
     .unfiltered("Of all services: an alert of the worker or the database explains errors of the API.")
-    .dashboard_link("SLOs & alerts", "glasshouse-slo")
+    .dashboard_link("SLOs & alerts", "glasshouse-slo"))
 }
 
 fn golden_signals(alerts: &Alerts) -> Result<Row> {
