@@ -9,6 +9,7 @@ pub mod http;
 mod logs;
 pub mod metrics;
 mod otlp;
+mod own_spans;
 mod panics;
 pub mod profiles;
 #[expect(deprecated, reason = "OpenTelemetry deprecates Jaeger's format, and callers still send it")]

@@ -8,8 +8,7 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::Metadata;
-use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -17,7 +16,8 @@ use url::Url;
 
 use crate::errors::{self, ErrorSettings, InvalidDsn, Origin};
 use crate::fields::with_causes;
-use crate::logs::{LogFormat, LogSchema};
+use crate::logs::{LogFormat, LogSchema, OutputGuard, Sinks};
+use crate::own_spans::OwnSpans;
 use crate::recent::RecentTelemetry;
 use crate::settings::certificates::TrustedCertificates;
 use crate::settings::environment::{Environment, certificates, ratio, url};
@@ -185,7 +185,7 @@ pub(crate) struct Signals {
     logger_provider: Option<SdkLoggerProvider>,
     profiles: Option<profiles::Continuous>,
     /// Writes the queued log records to standard output when it is dropped.
-    _stdout: tracing_appender::non_blocking::WorkerGuard,
+    _stdout: OutputGuard,
 }
 
 impl Signals {
@@ -202,7 +202,12 @@ impl Signals {
         opentelemetry::global::set_tracer_provider(tracer_provider.clone());
 
         let logger = logger_provider.as_ref().map(|provider| provider.logger(program));
-        let (logs, stdout) = logs::layer(schema.clone(), log_format, logger, settings.recent.clone());
+        let errors = settings.errors.as_ref().zip(error_transport);
+        let redactor = schema.redactor.clone();
+        let errors = errors.map(|(errors, transport)| errors::start(errors, transport, origin, redactor));
+        let (errors, capture) = errors.unzip();
+        let sinks = Sinks { otlp: logger, errors: capture, recent: settings.recent.clone() };
+        let (logs, stdout) = logs::layer(schema.clone(), log_format, sinks)?;
         let spans = tracing_opentelemetry::layer()
             .with_tracer(tracer_provider.tracer(program))
             // Code location and thread are the same for all spans of a kind, and cost bytes in each.
@@ -213,15 +218,11 @@ impl Signals {
             // Attributes that are derived from a field would have another name than the one that marks it as a secret.
             .with_error_fields_to_exceptions(false)
             .with_error_records_to_exceptions(false);
-        let (own, trusted) = (schema.trusted.clone(), schema.trusted.clone());
+        let own = schema.trusted.clone();
         // A span has the service's own events alone: those of libraries would bring their text.
         let spans = spans.with_filter(filter_fn(move |metadata| metadata.is_span() || own.wrote(metadata)));
-        // Nor are there spans of libraries, whose fields bring text too.
-        let own_spans =
-            filter_fn(move |metadata: &Metadata<'_>| !metadata.is_span() || trusted.wrote(metadata));
-        let own_spans = own_spans.with_max_level_hint(LevelFilter::TRACE);
-        let errors = settings.errors.as_ref().zip(error_transport);
-        let errors = errors.map(|(errors, transport)| errors::start(errors, transport, origin, schema));
+        let has_transactions = settings.errors.as_ref().is_some_and(|errors| errors.traces_sample_rate > 0.0);
+        let own_spans = OwnSpans::new(schema, has_transactions);
         let layers = spans.and_then(logs).and_then(errors);
         // The filters are layers of their own. As filters of `layers`, they would let a library that asks whether its event is
         // enabled, and is told that it is not, take the next event of the thread with it: the answer is kept until then.

@@ -159,7 +159,7 @@ impl OutboundClient {
             propagation::inject(&mut HeaderInjector(request.headers_mut()));
             let response = self.http.execute(request).await?;
             status = Some(response.status().as_u16());
-            tracing::Span::current().record("http.response.status_code", status);
+            span.record("http.response.status_code", status);
             parse(response).await
         };
         let started = Instant::now();

@@ -1,18 +1,17 @@
 //! Error events: log records at level `ERROR` and panics, captured by Sentry with the log records that preceded
 //! them as breadcrumbs, and transactions if they are sampled.
 //!
-//! sentry-actix gives each request a hub of its own ([`hub_per_request`]), [`in_own_hub`] each background job;
-//! sentry-tracing's layer hands log records to the hub. Both are used as far as they keep what the other signals
-//! promise. Three things are made here instead:
-//! - An event is made of the log record ([`LogRecord`]), so that both have the same fields, redaction
-//!   and trace. sentry-tracing's own conversion renders errors in another way and redacts nothing.
+//! sentry-actix gives each request a hub of its own ([`hub_per_request`]), [`in_own_hub`] each background job. What is captured
+//! in it is made here, of what the other signals have:
+//! - An event is made of the log record ([`LogRecord`]), so that both have the same fields, redaction and trace.
+//!   sentry-tracing makes its own of the same event: it renders errors in another way and redacts nothing.
 //! - A panic is captured when it is logged ([`panics`](crate::panics)). The hook of sentry-panic resolves symbols and
 //!   waits for Sentry on the thread that panics, which also serves other requests.
 //! - Transactions ([`spans`]) have the ids of OpenTelemetry. sentry-tracing's `SpanLayer` generates ids of its own,
 //!   loses breadcrumbs at each `.await`, for it enters a copy of the hub, and offers no hook for redaction.
 
+mod capture;
 mod event;
-#[expect(deprecated, reason = "the layers that replace `SentryLayer` have no event mapper")]
 mod layer;
 mod rate_limits;
 mod settings;
@@ -31,10 +30,11 @@ use sentry::{Client, ClientOptions, Hub, MaxRequestBodySize, Scope, SentryFuture
 
 #[cfg(doc)]
 use crate::logs::LogRecord;
-use crate::logs::{LogSchema, SpanField};
+use crate::logs::SpanField;
 use crate::redaction::Redactor;
 use crate::settings::build::Build;
 
+pub(super) use capture::Capture;
 pub(super) use layer::ErrorLayer;
 pub use settings::{Dsn, ErrorSettings, InvalidDsn};
 pub(super) use transport::{Factory, dropped};
@@ -61,21 +61,23 @@ pub(super) struct Origin {
 /// to no hub.
 static HUB: OnceLock<Arc<Hub>> = OnceLock::new();
 
-/// Starts Sentry's client, which sends from the current runtime.
-pub(super) fn start<S>(
+/// Starts Sentry's client, which sends from the current runtime. Returns the layer of its spans, and what captures log records.
+pub(super) fn start(
     settings: &ErrorSettings,
     transport: Factory,
     origin: Origin,
-    schema: LogSchema,
-) -> ErrorLayer<S>
-where
-    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
-{
-    let options = options(&settings.dsn, &origin, schema.redactor.clone()).transport(transport);
+    redactor: Redactor,
+) -> (ErrorLayer, Capture) {
+    let options = options(&settings.dsn, &origin, redactor).transport(transport);
     let hub = Arc::new(hub(options, &origin));
     // Telemetry starts once in a process.
     let _ = HUB.set(hub.clone());
-    ErrorLayer::new(hub, schema, origin.tags.into(), settings.traces_sample_rate)
+    parts(&hub, &origin.tags.into(), settings.traces_sample_rate)
+}
+
+fn parts(hub: &Arc<Hub>, tags: &Arc<[SpanField]>, traces_sample_rate: f64) -> (ErrorLayer, Capture) {
+    let layer = ErrorLayer::new(hub.clone(), tags.clone(), traces_sample_rate);
+    (layer, Capture::new(hub.clone(), tags.clone()))
 }
 
 /// Sends what is queued, within `timeout`, and stops.

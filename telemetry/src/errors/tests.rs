@@ -13,8 +13,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::*;
+use crate::logs::{self, LogFormat, LogSchema, Sinks};
 use crate::trusted::TrustedModules;
-use crate::{LogFormat, SpanField, logs};
 
 #[derive(Default)]
 struct Captured(Mutex<Vec<Envelope>>);
@@ -46,8 +46,9 @@ fn sent(
     let schema = LogSchema::new(&fields, Redactor::default(), TrustedModules::new(origin.build, &[]));
     let options = options(&"https://key@sentry.invalid/1".parse().unwrap(), &origin, Redactor::default());
     let hub = Arc::new(hub(options.transport(captured.clone()), &origin));
-    let errors = ErrorLayer::new(hub.clone(), schema.clone(), origin.tags.into(), traces_sample_rate);
-    let (lines, _guard) = logs::layer(schema, LogFormat::Json, None, None);
+    let (errors, capture) = parts(&hub, &origin.tags.into(), traces_sample_rate);
+    let sinks = Sinks { errors: Some(capture), ..Sinks::default() };
+    let (lines, _guard) = logs::layer(schema, LogFormat::Json, sinks).unwrap();
     let tracer = SdkTracerProvider::builder().build().tracer("test");
     let spans = tracing_opentelemetry::layer().with_tracer(tracer);
     let layers = spans.and_then(lines).and_then(errors);

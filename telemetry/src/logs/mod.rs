@@ -4,9 +4,10 @@
 //! A record inherits fields from the spans around it, so each record of a request has the request's id, whichever
 //! library logs it. The text that a library logs is left out ([`trusted`](crate::trusted)).
 
+mod output;
 mod record;
 
-use std::io::Write;
+use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -20,15 +21,17 @@ use opentelemetry_sdk::logs::{
 };
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
-use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, WorkerGuard};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::errors::Capture;
 use crate::fields::Fields;
 use crate::otlp::{CAPACITY, LOG_RECORDS, Receiver};
 use crate::recent::RecentTelemetry;
 
+use output::Output;
+pub(crate) use output::OutputGuard;
 pub(crate) use record::{LogRecord, LogSchema};
 
 /// The format of log records on standard output.
@@ -57,26 +60,28 @@ impl SpanField {
     }
 }
 
-/// Records that the thread that writes standard output dropped because its queue was full.
-static UNWRITTEN: OnceLock<ErrorCounter> = OnceLock::new();
+/// The way to standard output, for what it dropped.
+static STANDARD_OUTPUT: OnceLock<Output> = OnceLock::new();
 
 /// Log records that were dropped so far, on the way to standard output and over OTLP.
 pub(crate) fn dropped() -> u64 {
-    LOG_RECORDS.dropped() + UNWRITTEN.get().map_or(0, ErrorCounter::dropped_lines) as u64
+    LOG_RECORDS.dropped() + STANDARD_OUTPUT.get().map_or(0, Output::dropped)
 }
 
 /// The layer that writes log records. A thread of its own writes standard output; records that it cannot keep up with
 /// are dropped.
+///
+/// # Errors
+/// When the operating system refuses the thread.
 pub(crate) fn layer(
     schema: LogSchema,
     format: LogFormat,
-    otlp: Option<SdkLogger>,
-    recent: Option<RecentTelemetry>,
-) -> (LogLayer, WorkerGuard) {
-    let (out, guard) = tracing_appender::non_blocking(std::io::stdout());
+    sinks: Sinks,
+) -> io::Result<(LogLayer, OutputGuard)> {
+    let (out, guard) = Output::start(io::stdout())?;
     // Telemetry starts once in a process, so it is not set yet.
-    let _ = UNWRITTEN.set(out.error_counter());
-    (LogLayer { schema, format, out, otlp, recent }, guard)
+    let _ = STANDARD_OUTPUT.set(out.clone());
+    Ok((LogLayer { schema, format, out, sinks }, guard))
 }
 
 /// Sends log records to an OTLP receiver.
@@ -140,9 +145,16 @@ impl ExportLogs for CountingExporter {
 pub(crate) struct LogLayer {
     schema: LogSchema,
     format: LogFormat,
-    out: NonBlocking,
-    otlp: Option<SdkLogger>,
-    recent: Option<RecentTelemetry>,
+    out: Output,
+    sinks: Sinks,
+}
+
+/// Where log records go besides standard output.
+#[derive(Default)]
+pub(crate) struct Sinks {
+    pub(crate) otlp: Option<SdkLogger>,
+    pub(crate) errors: Option<Capture>,
+    pub(crate) recent: Option<RecentTelemetry>,
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
@@ -165,10 +177,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let record = self.schema.record(event, &context);
         self.write(&record);
-        if let Some(logger) = &self.otlp {
+        if let Some(logger) = &self.sinks.otlp {
             record.emit(logger);
         }
-        if let Some(recent) = &self.recent {
+        if let Some(errors) = &self.sinks.errors {
+            errors.capture(&record, event, &context);
+        }
+        if let Some(recent) = &self.sinks.recent {
             recent.log(record);
         }
     }
@@ -181,15 +196,14 @@ impl LogLayer {
             LogFormat::Pretty => record.pretty(),
         };
         text.push(b'\n');
-        // A full queue drops the record and counts it; there is no other error.
-        let _ = self.out.clone().write_all(&text);
+        self.out.write(&text);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::io;
+    use std::io::{self, Write};
     use std::sync::{Arc, Mutex};
 
     use opentelemetry::propagation::TextMapPropagator;
@@ -218,7 +232,7 @@ mod tests {
     /// The log records that are written as JSON while `work` runs.
     fn records(work: impl FnOnce()) -> Vec<Value> {
         let written = Written::default();
-        let (out, guard) = tracing_appender::non_blocking(written.clone());
+        let (out, guard) = Output::start(written.clone()).unwrap();
         let span_fields = [
             SpanField::new("request_id", "request_id"),
             SpanField::new("shop.id", "shop_id"),
@@ -227,7 +241,7 @@ mod tests {
         let build = Build { name: "shop", version: "1.0.0", commit: None };
         let redactor = Redactor::new(&["door_code".to_owned()]);
         let schema = LogSchema::new(&span_fields, redactor, TrustedModules::new(build, &[]));
-        let layer = LogLayer { schema, format: LogFormat::Json, out, otlp: None, recent: None };
+        let layer = LogLayer { schema, format: LogFormat::Json, out, sinks: Sinks::default() };
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
         drop(guard);
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();

@@ -57,6 +57,11 @@ impl LogSchema {
         Self { span_fields: span_fields.into(), redactor, trusted }
     }
 
+    /// Whether log records inherit a field of such spans.
+    pub(crate) fn inherits_from(&self, span: &Metadata<'_>) -> bool {
+        self.span_fields.iter().any(|field| span.fields().field(field.span).is_some())
+    }
+
     /// The record of an event. A field of the event wins over one of the same name from a span, and an inner span
     /// over an outer one.
     pub(crate) fn record<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> LogRecord

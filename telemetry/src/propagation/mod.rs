@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
 use opentelemetry_jaeger_propagator::Propagator as JaegerPropagator;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -75,16 +75,18 @@ fn without_state(ids: &SpanContext) -> SpanContext {
 #[must_use]
 pub fn trace_id() -> Option<String> {
     let context = Context::current();
-    let span = context.span().span_context().clone();
-    span.is_valid().then(|| span.trace_id().to_string())
+    let span = context.span();
+    span.span_context().is_valid().then(|| span.span_context().trace_id().to_string())
 }
 
 /// The current span as a W3C `traceparent`, to be stored with work that is done later; `None` outside of any trace.
 #[must_use]
 pub fn traceparent() -> Option<String> {
-    let mut headers = HashMap::new();
-    TraceContextPropagator::new().inject_context(&Context::current(), &mut headers);
-    headers.remove(TRACEPARENT)
+    let context = Context::current();
+    let span = context.span();
+    let ids = span.span_context();
+    let flags = ids.trace_flags() & TraceFlags::SAMPLED;
+    ids.is_valid().then(|| format!("00-{}-{}-{flags:02x}", ids.trace_id(), ids.span_id()))
 }
 
 /// The trace context of a stored `traceparent`, for the span of the work that continues the trace.
