@@ -44,6 +44,10 @@ impl TextMapPropagator for W3cOrJaeger {
 
     fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {
         let headers = well_formed::headers(extractor);
+        // Most requests begin a trace.
+        if headers.is_empty() {
+            return context.clone();
+        }
         let context = self.baggage.extract_with_context(context, &headers);
         // The Jaeger propagator logs a warning for each request without its header.
         if !headers.contains_key(TRACEPARENT) && headers.contains_key(UBER_TRACE_ID) {
