@@ -62,3 +62,47 @@ fn is_shown() -> bool {
     let context = OtelContext::current();
     !context.has_active_span() || context.span().is_recording()
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::TracerProvider;
+    use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+    use tracing::{Dispatch, info_span};
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+    use crate::redaction::Redactor;
+    use crate::trusted::TrustedModules;
+    use crate::{Build, SpanField};
+
+    /// Runs `work` with spans of this sampler.
+    fn with_spans(sampler: Sampler, unrecorded: bool, work: impl FnOnce()) {
+        let fields = [SpanField::new("request_id", "request_id")];
+        let build = Build { name: "shop", version: "1.0.0", commit: None };
+        let schema = LogSchema::new(&fields, Redactor::default(), TrustedModules::new(build, &[]));
+        let tracer = SdkTracerProvider::builder().with_sampler(sampler).build().tracer("test");
+        let spans = tracing_opentelemetry::layer().with_tracer(tracer);
+        let layers = spans.and_then(OwnSpans::new(schema, unrecorded));
+        tracing::dispatcher::with_default(&Dispatch::new(tracing_subscriber::registry().with(layers)), work);
+    }
+
+    /// Which spans are made: the one of a request, one with a field that log records inherit inside of it, and one without.
+    fn made() -> [bool; 3] {
+        let request = info_span!("request", request_id = "r-1");
+        let _inside = request.enter();
+        let (unit, detail) = (info_span!("unit", request_id = "r-2"), info_span!("query"));
+        [request.clone(), unit, detail].map(|span| !span.is_disabled())
+    }
+
+    #[test]
+    fn a_span_that_nothing_shows_is_not_made() {
+        with_spans(Sampler::AlwaysOn, false, || assert_eq!(made(), [true, true, true]));
+        with_spans(Sampler::AlwaysOff, false, || assert_eq!(made(), [true, true, false]));
+        with_spans(Sampler::AlwaysOff, true, || assert_eq!(made(), [true, true, true]));
+    }
+
+    #[test]
+    fn a_span_outside_of_any_trace_is_made() {
+        with_spans(Sampler::AlwaysOff, false, || assert!(!info_span!("start").is_disabled()));
+    }
+}
