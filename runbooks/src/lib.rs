@@ -1,5 +1,5 @@
-//! The runbooks of `docs/runbooks`, as they were when this program was built, and their one rendering as web pages: the console and the
-//! receiver of alerts serve them, and `dashboards` writes them for Grafana.
+//! The runbooks of `docs/runbooks`, as they were when this program was built, and their one rendering as web pages: the console serves
+//! them, and `dashboards` writes them for Grafana. The receiver of alerts renders those of any project in the same way.
 //!
 //! A page links to others by file name, such as `high-error-rate.html#mitigate`, so that the links work wherever the pages have one
 //! folder.

@@ -206,7 +206,7 @@ pub(super) fn redis() -> Row {
              the TTL of entries.",
         )
             .query(series("max(redis_memory_used_bytes)", "used"))
-            .query(series("max(redis_memory_max_bytes)", "limit"))
+            .query(series("max(redis_memory_max_bytes) > 0", "limit"))
             .limit_series("limit"))
         .panel(8, graph(
             Unit::PerSecond("commands"),
