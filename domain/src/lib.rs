@@ -5,7 +5,7 @@
 //! function over *ports*: traits that the `infra` crate implements. Each method of a port is one atomic
 //! operation.
 //!
-//! Start reading at [`checkout`]. The rules are plain functions, such as what becomes of an order when a charge succeeds after it
+//! Start reading at [`checkout`]. The rules are plain functions, such as the state of an order when a charge succeeds after it
 //! was cancelled:
 //!
 //! ```

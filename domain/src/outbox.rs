@@ -132,7 +132,7 @@ pub enum NotifyError {
 
 /// The port of delivery to one tenant's storage.
 pub trait OutboxStore {
-    /// The notification for an event; `None` if it is for nobody: the order no longer exists, or the address of a password
+    /// The notification for an event; `None` if there is no recipient: the order no longer exists, or the address of a password
     /// reset belongs to no active user.
     fn notification(
         &self,
@@ -174,7 +174,7 @@ pub enum DeliveryError {
     NoResult,
 }
 
-/// What becomes of a message after a failed attempt.
+/// The next state of a message after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterFailure {
     /// It is delivered again later.
@@ -184,7 +184,7 @@ pub enum AfterFailure {
 }
 
 impl DeliveryError {
-    /// What becomes of the message after attempt number `attempt` of at most `max_attempts`.
+    /// The next state of the message after attempt number `attempt` of at most `max_attempts`.
     #[must_use]
     pub const fn after(&self, attempt: u32, max_attempts: u32) -> AfterFailure {
         match self {

@@ -184,7 +184,7 @@ fn output_that_no_one_reads_is_no_error() {
     ] {
         assert_eq!(run_unread(&greeter, arguments, true), (Some(0), String::new()), "{arguments:?}");
     }
-    // An error is told on standard error. Without that, the exit code is left.
+    // An error is written to standard error. Without that, the exit code is left.
     assert_eq!(run_unread(&greeter, &["run", "Nothing"], false), (Some(2), String::new()));
 }
 

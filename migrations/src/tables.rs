@@ -67,7 +67,7 @@ pub(crate) async fn isolate(manager: &SchemaManager<'_>, table: &str, column: &s
     Ok(())
 }
 
-/// Allows the service, and nobody else, to call a function. Postgres only.
+/// Allows the service alone to call a function. Postgres only.
 ///
 /// # Errors
 /// When a statement fails.

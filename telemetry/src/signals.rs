@@ -225,7 +225,7 @@ impl Signals {
         let own_spans = OwnSpans::new(schema, has_transactions);
         let layers = spans.and_then(logs).and_then(errors);
         // The filters are layers of their own. As filters of `layers`, they would let a library that asks whether its event is
-        // enabled, and is told that it is not, take the next event of the thread with it: the answer is kept until then.
+        // enabled, and gets the answer that it is not, take the next event of the thread with it: the answer is kept until then.
         tracing_subscriber::registry().with(layers).with(own_spans).with(filter).try_init()?;
         panics::log_all();
         let receiver = settings.pyroscope.clone().zip(profile_client);

@@ -1,4 +1,4 @@
-//! The modules whose text is recorded. Code of the service knows what it writes into which field, and is redacted by the
+//! The modules whose text is recorded. Code of the service controls what it writes into which field, and is redacted by the
 //! names of fields. A library may write anything that a client sent, under any name: of its records, numbers alone are kept.
 
 use std::sync::Arc;

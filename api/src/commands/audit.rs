@@ -23,7 +23,7 @@ pub(crate) struct AuditArgs {
     /// in the order of their keys.
     #[arg(long, value_name = "URL|FILE")]
     ledger: Option<LedgerAddress>,
-    /// A file with what clients were told: one acknowledgement as JSON on each line (docs/reliability.md).
+    /// A file with what was acknowledged to clients: one acknowledgement as JSON on each line (docs/reliability.md).
     #[arg(long, value_name = "FILE")]
     acknowledged: Option<PathBuf>,
     /// The age in seconds up to which a pending payment and an undelivered message are in flight, and no finding.

@@ -83,7 +83,7 @@ async fn rejected(app: &TestApp, reason: &str) -> f64 {
     Scrape::of(&app.management()).await.sum("cache_entries_rejected_total", &labels)
 }
 
-/// The process that deactivates the user cannot tell the cache, from which the other process reads.
+/// The process that deactivates the user cannot update the cache, from which the other process reads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deactivation_takes_effect_at_once_although_the_cache_could_not_be_told() {
     let two = TwoProcesses::start("250").await;
@@ -98,7 +98,7 @@ async fn a_deactivation_takes_effect_at_once_although_the_cache_could_not_be_tol
             two.writers_redis.refuse().await;
         }
         two.change(&mut user, json!({ "active": false })).await;
-        assert_eq!(redis.get(&key).await, outdated, "the cache was not told");
+        assert_eq!(redis.get(&key).await, outdated, "the cache was not updated");
 
         two.request(&user, "GET /v1/users/me").await.expect_problem(401, "user_inactive");
         // The refused entry is gone. With it, each operation refuses the user.

@@ -88,7 +88,7 @@ async fn a_body_is_not_read_for_a_rejection(backend: Backend) {
     order.abort();
 }
 
-/// Requests one after the other, until they are told to stop.
+/// Requests one after the other, until they are stopped.
 struct Crowd {
     clients: JoinSet<()>,
     stop: Arc<AtomicBool>,

@@ -78,7 +78,7 @@ impl WithMail {
         message.trim_end().rsplit("\r\n").next().unwrap().to_owned()
     }
 
-    /// Waits until each requested reset is delivered, or found to be for nobody.
+    /// Waits until each requested reset is delivered, or found to have no user.
     async fn settled(&self) {
         let open = "SELECT count(*) AS n FROM outbox_messages WHERE delivered_at IS NULL";
         eventually("the outbox is empty", async || (self.app.database.number(open).await == 0).then_some(()))
@@ -260,7 +260,7 @@ async fn a_token_is_in_the_mail_folder_alone(backend: Backend) {
     assert_eq!(files.into_iter().map(mode).collect::<Vec<_>>(), [0o600]);
 }
 
-/// A repeated delivery has another token, because nobody but the user has the first one.
+/// A repeated delivery has another token, because only the user has the first one.
 async fn a_message_that_cannot_be_written_is_sent_later(backend: Backend) {
     let with = WithMail::start(backend).await;
     let owner = with.app.new_tenant().await;

@@ -11,7 +11,7 @@ use crate::support::{Backend, Scrape, TestApp, on_both};
 
 on_both!(every_selector_of_the_rules_has_a_series, every_operation_has_its_outcomes);
 
-/// Series of these begin with the first request of their tenant, as no process knows all tenants.
+/// Series of these begin with the first request of their tenant, as no process has a list of all tenants.
 const BY_TENANT: [&str; 2] = ["api_calls_total", "tenant_rate_limited_total"];
 
 /// Labels that Prometheus adds.

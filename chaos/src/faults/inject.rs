@@ -253,7 +253,7 @@ async fn redis(fault: RedisFault, system: &mut System, duration: Duration) -> Re
             redis.command("CONFIG SET maxmemory 0").await?;
         }
         RedisFault::ReadOnlyReplica => {
-            // Nobody listens on port 1.
+            // Nothing listens on port 1.
             redis.command("REPLICAOF 127.0.0.1 1").await?;
             sleep(duration).await;
             redis.command("REPLICAOF NO ONE").await?;

@@ -32,7 +32,7 @@ pub(crate) enum Fault {
     KillAll(Role),
     /// All processes are killed at once, and restarted at the end.
     KillEverything,
-    /// The machine of a process with this role dies: the process is killed, and its servers are not told.
+    /// The machine of a process with this role dies: the process is killed, and its servers receive no FIN.
     MachineDies(Role),
     /// Each process with this role is asked to end and started again, one after the other.
     RollingRestart(Role),

@@ -93,7 +93,7 @@ impl Journal {
         );
     }
 
-    /// Notes a response that tells customers of a defect, where a fault is only temporary.
+    /// Records a response that reports a defect to customers, where a fault is only temporary.
     pub(super) fn internal_error(&self, path: &str, body: &Value) {
         let text = format!("POST {path} got 500: {body}");
         self.complain(Kind::Other, "faults_are_temporary", text);

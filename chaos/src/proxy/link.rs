@@ -63,7 +63,7 @@ impl Link {
         self.state.borrow().losses > self.losses
     }
 
-    /// Waits until the server knows that the connection was lost.
+    /// Waits until the server has detected that the connection was lost.
     pub(super) async fn known_to_be_lost(&mut self) {
         let losses = self.losses;
         // The error is that the proxy was dropped.
@@ -73,7 +73,7 @@ impl Link {
     /// Waits until this many bytes may pass.
     ///
     /// # Errors
-    /// The connection must end, or it was lost and the server knows it.
+    /// The connection must end, or it was lost and the server has detected it.
     pub(super) async fn pass(&mut self, direction: Direction, length: usize) -> io::Result<()> {
         let losses = self.losses;
         let may_pass = self.state.wait_for(|state| {

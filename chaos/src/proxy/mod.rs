@@ -38,7 +38,7 @@ struct State {
     cuts: u64,
     /// How often all connections were lost. No data passes any more when this increases.
     losses: u64,
-    /// How many of the losses the server knows: it has closed its side of these connections.
+    /// How many of the losses the server has detected: it has closed its side of these connections.
     known_losses: u64,
 }
 
@@ -99,7 +99,7 @@ impl Proxy {
         self.state.send_modify(|state| state.cuts += 1);
     }
 
-    /// Loses all connections without a word, as when a machine dies: the server is not told, and keeps its side open.
+    /// Loses all connections without a word, as when a machine dies: the server receives no FIN, and keeps its side open.
     /// New connections are forwarded.
     pub(crate) fn lose(&self) {
         self.state.send_modify(|state| state.losses += 1);
@@ -138,7 +138,7 @@ async fn serve(client: TcpStream, state: watch::Receiver<State>, protocol: Proto
     let (target, cuts) = (state.borrow().target, state.borrow().cuts);
     let mut closing = state.clone();
     let is_cut = closing.wait_for(|state| state.cuts > cuts);
-    // A connection that ends badly is what its two sides expect of a network. There is nobody to tell.
+    // A connection that ends badly is what its two sides expect of a network. There is no caller to report it to.
     tokio::select! {
         _ = forward(client, target, Link::new(state), protocol) => {}
         _ = is_cut => {}

@@ -48,7 +48,7 @@ pub(crate) struct FailPoints {
     released: Notify,
 }
 
-/// How much of a statement tells it from others.
+/// The length of the beginning of a statement that distinguishes it from others.
 const LABEL: usize = 96;
 const SSL_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
@@ -100,7 +100,7 @@ impl FailPoints {
         lock(&self.armed).take_if(|armed| armed.statement == statement).map(|armed| armed.moment)
     }
 
-    /// Tells the waiting schedule, which kills or pauses the process, and waits until it releases the connection.
+    /// Notifies the waiting schedule, which kills or pauses the process, and waits until it releases the connection.
     async fn reach(&self) {
         let released = self.released.notified();
         self.reached.notify_waiters();
@@ -187,7 +187,7 @@ async fn responses(
     }
 }
 
-/// Splits the data of a client into messages, and knows their statements.
+/// Splits the data of a client into messages, and parses their statements.
 #[derive(Debug, Default)]
 struct MessageReader {
     data: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Lines of the acknowledgements that `glasshouse audit` reads: what clients were told.
+//! Lines of the acknowledgements that `glasshouse audit` reads: what was acknowledged to clients.
 
 use glasshouse_infra::db::audit::Acknowledgement;
 use serde_json::Value;

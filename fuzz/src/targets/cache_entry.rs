@@ -32,7 +32,7 @@ fn run(input: &[u8]) {
         SEAL.with(|seal| seal.open(key, entry, now).map(|json| json.map(str::to_owned)))
     };
     let Some(parts) = text.strip_prefix('!') else {
-        return assert_eq!(open("user:1", text, NOW), Err(NotAuthentic), "nobody has sealed it");
+        return assert_eq!(open("user:1", text, NOW), Err(NotAuthentic), "it is not sealed");
     };
     let mut lines = parts.splitn(3, '\n');
     let (Some(change), Some(key), Some(json)) = (lines.next(), lines.next(), lines.next()) else { return };

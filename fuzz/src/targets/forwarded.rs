@@ -68,7 +68,7 @@ fn run(input: &[u8]) {
             sent.iter().filter(|(sent, _)| *sent == name).map(|(n, v)| (n.clone(), v.clone())).collect();
         for on_own_line in [true, false] {
             let reported = behind(PROXY, &append(only.clone(), name, appended, on_own_line)).0;
-            // Where the report is not well-formed, it names nobody.
+            // Where the report is not well-formed, it names no client.
             let is_forged = reported != CLIENT && (name == "x-forwarded-for" || reported != PROXY);
             assert!(!is_forged, "{name}: the client pretends to be {reported}");
         }

@@ -51,7 +51,7 @@ thread_local! {
 fn run(input: &[u8]) {
     let Some(text) = text(input) else { return };
     let Some(parts) = text.strip_prefix('!') else {
-        let rejected = TOKENS.with(|tokens| tokens.verify(text)).expect_err("nobody has signed it");
+        let rejected = TOKENS.with(|tokens| tokens.verify(text)).expect_err("it is not signed");
         return says_what_to_do(&rejected);
     };
     let Some(end) = parts.find("}{") else { return };

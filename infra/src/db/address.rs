@@ -54,7 +54,7 @@ pub enum InvalidDatabaseAddress {
     Certificate(#[from] CertificateError),
 }
 
-/// The parameters of a Postgres URL that the driver knows, each with its other spellings.
+/// The parameters of a Postgres URL that the driver accepts, each with its other spellings.
 const PARAMETERS: [&[&str]; 13] = [
     &["sslmode", "ssl-mode"],
     &["sslrootcert", "ssl-root-cert", "ssl-ca"],

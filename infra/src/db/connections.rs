@@ -225,7 +225,7 @@ mod tests {
 
     const LIMITS: Limits = Limits { statement: Duration::from_secs(30) };
 
-    /// A pool of connections each of which has a database of its own, in memory, so that its content tells it from the others.
+    /// A pool of connections each of which has a database of its own, in memory, so that its content identifies it.
     async fn open(settings: PoolSettings) -> (Connections, Suspicion) {
         let options = DriverOptions::Sqlite(Box::new(SqliteConnectOptions::new().in_memory(true)));
         let metrics = ServiceMetrics::new(MetricsSettings::default()).unwrap().database;

@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn the_shortest_wait_of_the_slower_queue_counts() {
         let delay = QueueDelay::default();
-        assert_eq!(delay.take_shortest(), Duration::ZERO, "nobody waits");
+        assert_eq!(delay.take_shortest(), Duration::ZERO, "no transaction waits");
         drop(delay.wait_for_connection());
         let fast = delay.take_shortest();
         assert!(fast < Duration::from_secs(1), "{fast:?}");
@@ -126,7 +126,10 @@ mod tests {
 
         let stuck = delay.wait_for_writers();
         let (first, second) = (delay.take_shortest(), delay.take_shortest());
-        assert!(first <= second && second > Duration::ZERO, "nobody gets a turn: {first:?}, {second:?}");
+        assert!(
+            first <= second && second > Duration::ZERO,
+            "no transaction gets a turn: {first:?}, {second:?}"
+        );
         drop(stuck);
         assert!(delay.take_shortest() >= second, "it waited for so long");
         assert_eq!(delay.take_shortest(), Duration::ZERO);

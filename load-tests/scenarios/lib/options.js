@@ -16,7 +16,7 @@ export function loadTest(name, scenarios, thresholds) {
   const options = {
     scenarios,
     thresholds: { ...measured(Object.keys(scenarios)), ...thresholds },
-    // Low cardinality: no `url`, which contains ids; `name` is the route pattern. `testid` tells runs apart.
+    // Low cardinality: no `url`, which contains ids; `name` is the route pattern. `testid` distinguishes runs.
     tags: { testid: testId },
     // `group` is `::setup` or empty; without it, k6 leaves the checks out of the data for the summary.
     systemTags: ['method', 'name', 'status', 'error_code', 'expected_response', 'check', 'group', 'scenario'],

@@ -1,6 +1,6 @@
 //! Panics, on any thread.
 
-/// The target of these log records, by which a panic is told apart from other errors.
+/// The target of these log records, that distinguishes a panic from other errors.
 pub(crate) const TARGET: &str = module_path!();
 
 crate::events! {

@@ -6,7 +6,7 @@ use actix_web::dev::ServiceRequest;
 /// The scheme with which a client made its request.
 ///
 /// By default it is the scheme of the connection. Behind a proxy that ends TLS, the service inserts the client's own into
-/// the extensions of the request, outside of [`TracingLogger`](super::TracingLogger): it alone knows which proxies report
+/// the extensions of the request, outside of [`TracingLogger`](super::TracingLogger): it alone determines which proxies report
 /// the truth. Neither headers nor the request target, which a client writes, are read here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {

@@ -1,7 +1,7 @@
 //! The time after a deadline in which the server reads what has already arrived.
 //!
 //! A process can be frozen: by the host of its virtual machine, by a debugger, or because there is no CPU for it. Deadlines of
-//! clients go on meanwhile, and clients go on sending. What arrived in time is not to be rejected because nobody read it.
+//! clients go on meanwhile, and clients go on sending. What arrived in time must not be rejected for not having been read.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Books for audits: a database after real traffic, what its clients were told, and the ledger of the gateway.
+//! Books for audits: a database after real traffic, what was acknowledged to its clients, and the ledger of the gateway.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::support::{
     key, settings,
 };
 
-/// A shop with traffic of every kind. It keeps what its clients were told.
+/// A shop with traffic of every kind. It keeps what was acknowledged to its clients.
 pub(super) struct Shop {
     pub(super) app: TestApp,
     acknowledged: Vec<String>,

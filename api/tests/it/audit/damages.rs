@@ -25,7 +25,7 @@ enum How {
     Postgres(&'static str),
     /// In the ledger of the gateway.
     Ledger(fn(&mut Vec<Value>)),
-    /// In what clients were told.
+    /// In what was acknowledged to clients.
     Acknowledged(fn(&mut Vec<Value>)),
 }
 use How::{Acknowledged, Ledger, Postgres, Sql};

@@ -1,4 +1,4 @@
-//! The connections, and the beginning of a transaction: on Postgres, it tells row-level security the tenant.
+//! The connections, and the beginning of a transaction: on Postgres, it sets the tenant for row-level security.
 
 use std::sync::Arc;
 

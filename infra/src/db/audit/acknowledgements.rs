@@ -1,4 +1,4 @@
-//! What clients were told is true: every acknowledged order, payment and stock movement exists as it was acknowledged.
+//! Acknowledgements are true: every acknowledged order, payment and stock movement exists as it was acknowledged.
 //!
 //! docs/reliability.md defines the format: JSON lines, each the slug of a tenant and the body of a response.
 
@@ -66,7 +66,7 @@ pub enum AcknowledgementsError {
     },
 }
 
-/// What a client was told: one line of the file. Other fields are ignored, so that a client can write the bodies of responses
+/// What was acknowledged to a client: one line of the file. Other fields are ignored, so that a client can write the bodies of responses
 /// as they are.
 #[derive(Debug, Deserialize)]
 pub struct Acknowledgement {

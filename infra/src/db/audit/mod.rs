@@ -1,5 +1,5 @@
 //! The audit of the books: proves that what the database says about orders, payments, stock, revenue and messages agrees,
-//! with itself, with the ledger of the payment gateway, and with what clients were told.
+//! with itself, with the ledger of the payment gateway, and with what was acknowledged to clients.
 //!
 //! It reads one snapshot and changes nothing. What is unfinished is no contradiction while it is young: a payment may be at
 //! the gateway while the audit looks.
@@ -53,7 +53,7 @@ pub struct AuditInput {
     pub service_role: Option<String>,
     /// The ledger of the payment gateway.
     pub ledger: Option<Ledger>,
-    /// What clients were told.
+    /// What was acknowledged to clients.
     pub acknowledgements: Option<Acknowledgements>,
 }
 

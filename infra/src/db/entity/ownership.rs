@@ -1,4 +1,4 @@
-//! To which tenant the rows of a table belong. This is all that [`Scope`](super::super::scope::Scope) knows of a table.
+//! To which tenant the rows of a table belong. [`Scope`](super::super::scope::Scope) depends on nothing else of a table.
 
 use sea_orm::EntityTrait;
 use uuid::Uuid;

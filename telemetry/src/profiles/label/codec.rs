@@ -14,7 +14,7 @@ const ENDPOINT_DIGITS: usize = 2;
 /// The digits of the span id, which follow those of the endpoint: 64 bits at 6 bits a digit.
 const SPAN_DIGITS: usize = 11;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-/// The number of endpoints that two digits can tell apart.
+/// The number of endpoints that two digits can distinguish.
 const MAX_ENDPOINTS: usize = 64 * 64;
 
 /// The route patterns that were labeled so far. A label holds the index of its own.

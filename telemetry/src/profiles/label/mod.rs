@@ -8,7 +8,7 @@
 //! the reader of samples turns it into the pprof labels `endpoint` and `span_id`. Code that hands work to another thread
 //! takes the label along with [`Label::current`] and [`Label::enter`].
 //!
-//! So one endpoint's profile can be told apart from another's, and a span leads to its own samples: the root span
+//! So the profiles of endpoints are distinct, and a span leads to its own samples: the root span
 //! carries its id as `pyroscope.profile.id`, which is the attribute that Grafana looks for.
 //!
 //! # Why the name of the thread

@@ -59,7 +59,7 @@ impl PasswordResetBody {
 /// Request a password reset: a token is sent to the address, if it belongs to a user of the tenant.
 ///
 /// The token can be used once, within 30 minutes, until the password changes in another way. The response is the same for every
-/// address, and as fast, so that nobody learns who is a user. In the demo the message is a file in `glasshouse-data/mail`; the token is
+/// address, and as fast, so that a response does not reveal who is a user. In the demo the message is a file in `glasshouse-data/mail`; the token is
 /// its last line.
 #[utoipa::path(
     tag = "auth",

@@ -187,7 +187,7 @@ pub(super) async fn show_user(Admin(caller): Admin, id: web::Path<Uuid>) -> Resu
 
 /// Change a user's role, or deactivate or reactivate them (admin).
 ///
-/// It holds from the user's next request on. Nobody can manage a user above their own role, and the last active owner stays one.
+/// It holds from the user's next request on. No user can manage another one above their own role, and the last active owner stays one.
 /// Send the `ETag` of the user as `If-Match`; after 412, read the user again.
 #[utoipa::path(
     tag = "users", security(("bearer" = [])),

@@ -43,7 +43,7 @@ impl Received {
     }
 }
 
-/// The headers that some part of a service reads, some library knows, or some client puts a secret into.
+/// The headers that some part of a service reads, some library recognizes, or some client puts a secret into.
 const HEADERS: [&str; 62] = [
     "Accept",
     "Accept-Charset",
