@@ -2,14 +2,14 @@
 
 use std::net::TcpListener;
 
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::support::{Backend, Client, PASSWORD, TestApp, new_slug, on_both};
+use crate::support::{Backend, Client, NO_WORKER, PASSWORD, TestApp, new_slug, on_both};
 
 on_both!(
     login_and_reads_accept_whatever_sign_up_accepts,
@@ -18,6 +18,7 @@ on_both!(
     stored_rows_that_the_rules_reject_stay_usable,
     prices_are_in_currencies_in_circulation,
     a_payment_is_settled_whatever_reason_the_gateway_gives,
+    a_response_about_another_charge_settles_nothing,
 );
 
 /// Texts in which normalization and case mapping matter, and ordinary ones.
@@ -182,17 +183,20 @@ async fn prices_are_in_currencies_in_circulation(backend: Backend) {
     }
 }
 
-/// The URL of a payment gateway that declines every charge with this reason.
-fn declining_gateway(reason: &Value) -> String {
+/// The URL of a payment gateway that responds to every charge with success, and with these fields instead of its own.
+fn gateway_with(changes: Value) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let charge = json!({
-        "key": "k", "amount_minor": 1, "currency": "USD", "status": "declined", "decline_reason": reason
-    });
-    let server = HttpServer::new(move || {
-        let charge = charge.clone();
-        App::new().default_service(web::to(move || std::future::ready(HttpResponse::Ok().json(&charge))))
-    });
+    let respond = move |request: HttpRequest, charge: web::Json<Value>| {
+        let mut charge = charge.into_inner();
+        charge["key"] = request.headers().get("Idempotency-Key").unwrap().to_str().unwrap().into();
+        charge["status"] = "succeeded".into();
+        for (field, value) in changes.as_object().unwrap() {
+            charge[field] = value.clone();
+        }
+        std::future::ready(HttpResponse::Ok().json(charge))
+    };
+    let server = HttpServer::new(move || App::new().default_service(web::to(respond.clone())));
     tokio::spawn(server.workers(1).disable_signals().shutdown_timeout(0).listen(listener).unwrap().run());
     url
 }
@@ -205,7 +209,7 @@ async fn a_payment_is_settled_whatever_reason_the_gateway_gives(backend: Backend
         (Value::Null, json!("unknown")),
         (json!(long), json!(long[..100])),
     ] {
-        let gateway = declining_gateway(&reason);
+        let gateway = gateway_with(json!({ "status": "declined", "decline_reason": reason }));
         let app = TestApp::start_with(backend, &[("GLASSHOUSE_PAYMENT_GATEWAY_URL", &gateway)]).await;
         let owner = app.new_tenant().await;
         let product = owner.add_product(1).await;
@@ -213,5 +217,27 @@ async fn a_payment_is_settled_whatever_reason_the_gateway_gives(backend: Backend
         assert_eq!(order["status"], "payment_failed");
         assert_eq!(owner.payment(&order["id"]).await["decline_reason"], stored);
         assert_eq!(owner.stock(&product).await, 1);
+    }
+}
+
+/// A success that is not that of the charge which was requested settles nothing.
+async fn a_response_about_another_charge_settles_nothing(backend: Backend) {
+    for (changes, status) in [
+        (json!({}), 201),
+        (json!({ "key": "01900000-0000-7000-8000-000000000000" }), 202),
+        (json!({ "key": "" }), 202),
+        (json!({ "amount_minor": 1 }), 202),
+        (json!({ "currency": "EUR" }), 202),
+        (json!({ "amount_minor": 0, "currency": "", "status": "refunded" }), 202),
+    ] {
+        let gateway = gateway_with(changes.clone());
+        let settings = [NO_WORKER, &[("GLASSHOUSE_PAYMENT_GATEWAY_URL", &gateway)]].concat();
+        let app = TestApp::start_with(backend, &settings).await;
+        let owner = app.new_tenant().await;
+        let product = owner.add_product(1).await;
+        let order = owner.order(&product, 1).await;
+        assert_eq!(order.status.as_u16(), status, "{changes}");
+        let expected = if status == 201 { "paid" } else { "pending" };
+        assert_eq!(order["status"], expected, "{changes}");
     }
 }

@@ -10,7 +10,7 @@ use glasshouse_domain::values::Money;
 use glasshouse_telemetry::service::events::payment_gateway::PaymentGatewayTimeout;
 use reqwest::{Method, RequestBuilder};
 
-use self::wire::{Charge, ChargeRequest, IDEMPOTENCY_KEY};
+use self::wire::{Charge, ChargeRequest, ChargeStatus, IDEMPOTENCY_KEY};
 use crate::outbound::{Call, CallFailure, OutboundClient};
 
 /// The client. Clones share the connections and the circuit breaker.
@@ -24,18 +24,24 @@ impl GatewayClient {
         Self(client)
     }
 
-    /// Sends a call about a payment. `Ok(None)` stands for a 404.
+    /// Sends a call about a payment. `Ok(None)` stands for a 404. A response about another payment is a failure.
     async fn send(
         &self,
         payment: PaymentId,
         call: Call<'_>,
         complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
-    ) -> Result<Option<ChargeOutcome>, GatewayFailure> {
+    ) -> Result<Option<Charge>, GatewayFailure> {
         let result = self.0.send::<Charge>(call, complete).await;
         if let Err(CallFailure::TimedOut) = result {
             PaymentGatewayTimeout { payment_id: &payment }.emit();
         }
-        Ok(result.map_err(failure)?.map(Charge::outcome))
+        let charge = result.map_err(failure)?;
+        if charge.as_ref().is_some_and(|charge| charge.key != payment.to_string()) {
+            return Err(GatewayFailure::Unavailable(
+                "the payment gateway responded about another charge".into(),
+            ));
+        }
+        Ok(charge)
     }
 }
 
@@ -47,19 +53,25 @@ impl PaymentGateway for GatewayClient {
             ChargeRequest { amount_minor: amount.minor(), currency: amount.currency().code().to_owned() };
         let complete =
             |request: RequestBuilder| request.json(&body).header(IDEMPOTENCY_KEY, payment.to_string());
-        existing(self.send(payment, call, complete).await?)
+        let charge = existing(self.send(payment, call, complete).await?)?;
+        // One that was voided before it was made has no amount.
+        let is_ours = (charge.amount_minor, &charge.currency) == (body.amount_minor, &body.currency);
+        if charge.status != ChargeStatus::Declined && !is_ours {
+            return Err(GatewayFailure::Unavailable("the payment gateway charged another amount".into()));
+        }
+        Ok(charge.outcome())
     }
 
     async fn find_charge(&self, payment: PaymentId) -> Result<Option<ChargeOutcome>, GatewayFailure> {
         let (key, template) = (payment.to_string(), "/v1/charges/{key}");
         let call = Call { operation: "find", method: &Method::GET, template, parameters: &[&key] };
-        self.send(payment, call, |request| request).await
+        Ok(self.send(payment, call, |request| request).await?.map(Charge::outcome))
     }
 
     async fn void_charge(&self, payment: PaymentId) -> Result<ChargeOutcome, GatewayFailure> {
         let (key, template) = (payment.to_string(), "/v1/charges/{key}/void");
         let call = Call { operation: "void", method: &Method::POST, template, parameters: &[&key] };
-        existing(self.send(payment, call, |request| request).await?)
+        Ok(existing(self.send(payment, call, |request| request).await?)?.outcome())
     }
 
     async fn refund(&self, payment: PaymentId) -> Result<(), GatewayFailure> {
@@ -70,9 +82,9 @@ impl PaymentGateway for GatewayClient {
     }
 }
 
-/// The outcome of a charge that must exist.
-fn existing(outcome: Option<ChargeOutcome>) -> Result<ChargeOutcome, GatewayFailure> {
-    outcome.ok_or_else(|| GatewayFailure::Unavailable("the payment gateway has no such charge".into()))
+/// A charge that must exist.
+fn existing(charge: Option<Charge>) -> Result<Charge, GatewayFailure> {
+    charge.ok_or_else(|| GatewayFailure::Unavailable("the payment gateway has no such charge".into()))
 }
 
 fn failure(failure: CallFailure) -> GatewayFailure {
