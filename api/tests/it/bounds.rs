@@ -5,9 +5,8 @@ use glasshouse_telemetry::http::KNOWN_METHODS;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::canary::Received;
 use crate::command_line::{Stack, common, with};
-use crate::support::{FakeSentry, Response, Scrape, eventually, exchange, log_lines};
+use crate::support::{FakeSentry, Received, Response, Scrape, eventually, exchange, log_lines};
 
 /// The longest value of a client that telemetry may have, and what stands around it.
 const MAX_TEXT: usize = 4096;

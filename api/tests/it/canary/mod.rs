@@ -1,113 +1,19 @@
 //! Canaries: marked secrets and email addresses are sent wherever a request can hold one, and must appear in no
 //! signal.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+mod headers;
 
-use fake_opentelemetry_collector::FakeCollectorServer;
+use std::path::Path;
+
 use reqwest::{Method, RequestBuilder};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
+use self::headers::HEADERS;
 use crate::command_line::{Stack, common, with};
 use crate::support::{
-    Client, FakeSentry, Response, connect, eventually, exchange, new_slug, new_trace, traceparent,
+    Client, FakeSentry, Received, Response, connect, eventually, exchange, new_slug, new_trace, traceparent,
 };
-
-/// Everything that an OTLP receiver got, as text.
-#[derive(Clone, Default)]
-pub(crate) struct Received(Arc<Mutex<Vec<String>>>);
-
-impl Received {
-    /// Starts a receiver. Returns its address too.
-    pub(crate) async fn start() -> (Self, String) {
-        let mut server = FakeCollectorServer::start().await.unwrap();
-        let (received, endpoint) = (Self::default(), server.endpoint());
-        let to = received.clone();
-        // The receiver blocks when its queue is full.
-        tokio::spawn(async move {
-            loop {
-                let spans = server.exported_spans(1, Duration::from_millis(20)).await;
-                let lines = server.exported_logs(1, Duration::from_millis(20)).await;
-                let mut all = to.0.lock().unwrap();
-                all.extend(spans.iter().map(|span| format!("span {span:?}")));
-                all.extend(lines.iter().map(|line| format!("line {line:?}")));
-            }
-        });
-        (received, endpoint)
-    }
-
-    pub(crate) fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-/// The headers that some part of a service reads, some library recognizes, or some client puts a secret into.
-const HEADERS: [&str; 62] = [
-    "Accept",
-    "Accept-Charset",
-    "Accept-Encoding",
-    "Accept-Language",
-    "Access-Control-Request-Headers",
-    "Access-Control-Request-Method",
-    "Authorization",
-    "B3",
-    "Baggage",
-    "Cache-Control",
-    "CF-Connecting-IP",
-    "Client-IP",
-    "Content-Disposition",
-    "Content-Encoding",
-    "Content-Language",
-    "Content-Location",
-    "Content-Range",
-    "Content-Type",
-    "Cookie",
-    "Date",
-    "DNT",
-    "Expect",
-    "Forwarded",
-    "From",
-    "HTTP2-Settings",
-    "Idempotency-Key",
-    "If-Match",
-    "If-Modified-Since",
-    "If-None-Match",
-    "If-Range",
-    "If-Unmodified-Since",
-    "Keep-Alive",
-    "Max-Forwards",
-    "Origin",
-    "Pragma",
-    "Priority",
-    "Proxy-Authorization",
-    "Range",
-    "Referer",
-    "Sec-Fetch-Site",
-    "Sentry-Trace",
-    "TE",
-    "Traceparent",
-    "Tracestate",
-    "Trailer",
-    "True-Client-IP",
-    "Uber-Trace-Id",
-    "Uberctx-Note",
-    "Upgrade",
-    "User-Agent",
-    "Via",
-    "Warning",
-    "X-Amzn-Trace-Id",
-    "X-Api-Key",
-    "X-B3-TraceId",
-    "X-Correlation-Id",
-    "X-Forwarded-For",
-    "X-Forwarded-Host",
-    "X-Forwarded-Proto",
-    "X-HTTP-Method-Override",
-    "X-Real-IP",
-    "X-Request-Id",
-];
 
 /// Any status from 400 to 499.
 const ANY_4XX: u16 = 4;
