@@ -97,9 +97,14 @@ impl Load {
         (status.ok().and_then(Result::ok), begun.elapsed())
     }
 
+    /// An idle connection. The server closes those that are idle for long.
+    fn reused(&self) -> Option<TcpStream> {
+        let mut idle = self.idle.borrow_mut();
+        std::iter::from_fn(|| idle.pop()).find(is_open)
+    }
+
     async fn exchange(&self, request: &[u8]) -> io::Result<u16> {
-        let idle = self.idle.borrow_mut().pop();
-        let mut connection = match idle {
+        let mut connection = match self.reused() {
             Some(connection) => connection,
             None => TcpStream::connect(self.address).await?,
         };
@@ -110,6 +115,11 @@ impl Load {
         }
         Ok(status)
     }
+}
+
+/// Whether the server has not closed an idle connection.
+fn is_open(connection: &TcpStream) -> bool {
+    connection.try_read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 impl Outcome {
