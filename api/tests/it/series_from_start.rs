@@ -51,8 +51,8 @@ async fn every_operation_has_its_outcomes(backend: Backend) {
             };
             assert!(operation_has("http_request_duration_seconds_bucket", None), "{method} {path}");
             let statuses = operation["responses"].as_object().unwrap().keys();
-            for status in statuses.filter(|status| status.starts_with(['2', '5'])).chain([&"500".to_owned()])
-            {
+            let is_selected = |status: &&String| status.starts_with(['2', '5']) || *status == "429";
+            for status in statuses.filter(is_selected).chain([&"500".to_owned()]) {
                 assert!(operation_has("http_requests_total", Some(status)), "{method} {path} {status}");
             }
         }

@@ -63,8 +63,8 @@ fn operations(openapi: &mut OpenApi) -> impl Iterator<Item = (&str, &mut Operati
     })
 }
 
-/// The outcomes of every operation that metrics count from the start: its method, its path, and the statuses of its
-/// responses that are no errors of the client.
+/// The outcomes of every operation that metrics count from the start: its method, its path, and the statuses that rules
+/// select: those that are no errors of the client, and 429.
 #[must_use]
 pub fn outcomes() -> Vec<(&'static str, String, Vec<String>)> {
     let paths = openapi().paths.paths.into_iter();
@@ -75,7 +75,8 @@ pub fn outcomes() -> Vec<(&'static str, String, Vec<String>)> {
     });
     let outcome = |(method, path, operation): (_, _, Option<Operation>)| {
         let statuses = operation?.responses.responses.into_keys();
-        Some((method, path, statuses.filter(|status| status.starts_with(['2', '5'])).collect()))
+        let is_selected = |status: &String| status.starts_with(['2', '5']) || status == "429";
+        Some((method, path, statuses.filter(is_selected).collect()))
     };
     operations.filter_map(outcome).collect()
 }
