@@ -58,7 +58,7 @@ impl Output {
         let of_thread = shared.clone();
         thread::Builder::new().name("log-output".to_owned()).spawn(move || {
             of_thread.write_all(out);
-            // The guard is gone if nobody waits.
+            // It cannot be sent once the guard has given up.
             let _ = end.send(());
         })?;
         Ok((Self(shared.clone()), OutputGuard { shared, ended }))
@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// Tells each text that is written, and waits until the test lets it go on.
+    /// Sends the test each text that is written, and blocks until the test answers.
     struct Slow(Sender<Vec<u8>>, Receiver<()>);
 
     impl Write for Slow {
