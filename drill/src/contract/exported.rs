@@ -67,8 +67,8 @@ impl Default for ExportedMetrics {
         let mut exported = Self(BTreeMap::new());
         SCRAPE_METRICS.into_iter().for_each(|metric| exported.add(metric, []));
         for metric in ["ALERTS", "ALERTS_FOR_STATE"] {
-            // `severity` and `service` are set by our rules; the other two by Prometheus.
-            exported.add(metric, ["alertname", "alertstate", "severity", "service"]);
+            // `severity`, `service` and `host` are set by our rules; the other two by Prometheus.
+            exported.add(metric, ["alertname", "alertstate", "severity", "service", "host"]);
         }
         exported
     }
