@@ -174,6 +174,18 @@ impl Catalogue {
         self.exercises().into_iter().filter(is_drilled).collect()
     }
 
+    /// What `drill stack` shows: the first test, and the first drill whose scenario triggers its alerts by itself.
+    pub fn shown(&self) -> Vec<Exercise> {
+        let exercises = self.exercises();
+        let test = exercises.iter().find(|exercise| matches!(exercise, Exercise::Test(_)));
+        let drill = exercises.iter().find(|exercise| {
+            matches!(exercise, Exercise::Alerts { .. })
+                && exercise.stop().is_none()
+                && exercise.only_on().is_none()
+        });
+        test.into_iter().chain(drill).cloned().collect()
+    }
+
     /// The exercise of this alert, scenario or test.
     pub fn find(&self, name: &str) -> Option<Exercise> {
         self.exercises().into_iter().find(|exercise| {
@@ -189,6 +201,17 @@ impl Exercise {
         match self {
             Self::Alerts { scenario, .. } => scenario,
             Self::Test(test) => &test.name,
+        }
+    }
+
+    /// What it does, such as `Trigger HighErrorRate` or `Load test smoke`.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Alerts { alerts, .. } => {
+                let names: Vec<_> = alerts.iter().map(|alert| alert.name.as_str()).collect();
+                format!("Trigger {}", names.join(", "))
+            }
+            Self::Test(test) => format!("Load test {}", test.name),
         }
     }
 
@@ -323,6 +346,17 @@ mod tests {
         assert_eq!(catalogue.find("instance-down").unwrap().stop(), Some(api));
         assert!(catalogue.find("soak").unwrap().declares("MemoryHigh"));
         assert!(catalogue.find("nothing").is_none());
+    }
+
+    #[test]
+    fn a_load_test_and_a_scenario_that_triggers_alerts_by_itself_are_shown() {
+        let titles = |text: &str| -> Vec<String> {
+            Catalogue::parse(text).unwrap().shown().iter().map(Exercise::title).collect()
+        };
+        assert_eq!(titles(TEXT), ["Load test smoke", "Trigger BurnFast, BurnSlow"]);
+        let (stopping, _) = TEXT.rsplit_once("[[alert]]").unwrap();
+        let stopping = &stopping[stopping.rfind("[[alert]]").unwrap()..];
+        assert_eq!(titles(stopping), [""; 0], "the scenario alone does not stop the API");
     }
 
     #[test]

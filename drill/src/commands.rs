@@ -189,8 +189,10 @@ async fn run_stack(project: &Project, arguments: StackArguments) -> Result<bool>
             print(&format!("{:<20} source {}", "shell functions", functions.display()))?;
         }
     }
-    if let Some(command) = stack.scenario_command_line() {
-        print(&format!("\nRun a scenario:  {command}"))?;
+    for exercise in project.catalogue().shown() {
+        if let Some(command) = stack.scenario_command_line(exercise.name()) {
+            print(&format!("\n{}:  {command}", exercise.title()))?;
+        }
     }
     print("\nCtrl-C stops everything.")?;
     loop {

@@ -50,6 +50,12 @@ async fn everything_that_is_printed_works() {
         Some(_) => assert!(get(alertmanager).await.contains("<script")),
         None => drop(shell(alertmanager)),
     }
+    for (title, script) in
+        [("Load test smoke:", "smoke.js"), ("Trigger HighErrorRate:", "high-error-rate.js")]
+    {
+        let script = format!("run {}", root().join("load-tests/scenarios").join(script).display());
+        assert!(stack.printed[title].ends_with(&script), "{title} {}", stack.printed[title]);
+    }
     let functions = &stack.printed["shell functions"];
     for (command, expected) in COMMANDS {
         let printed = shell(&format!("{functions}; {command}"));
@@ -94,6 +100,11 @@ async fn everything_that_is_printed_works() {
     }
 }
 
+/// The repository.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
 /// The text of a page, which opens.
 async fn get(url: &str) -> String {
     let response = reqwest::get(url).await.unwrap();
@@ -124,9 +135,8 @@ impl ShownStack {
         if std::env::var("DRILL_ON").is_ok_and(|platform| platform == "compose") {
             return None;
         }
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_drill"));
-        command.arg("--project").arg(root).arg("stack").stdout(Stdio::piped());
+        command.arg("--project").arg(root()).arg("stack").stdout(Stdio::piped());
         let mut drill = command.spawn().unwrap();
         let lines = BufReader::new(drill.stdout.take().unwrap()).lines().map(Result::unwrap);
         let lines: Vec<_> = lines.take_while(|line| !line.contains("Ctrl-C stops everything")).collect();

@@ -258,11 +258,11 @@ impl Stack {
         }
     }
 
-    /// A shell command that runs a scenario against this stack; `None` if the project has none.
-    pub fn scenario_command_line(&self) -> Option<String> {
+    /// A shell command that runs a scenario against this stack; `None` if it cannot be run.
+    pub fn scenario_command_line(&self, scenario: &str) -> Option<String> {
         match &self.components {
-            Components::Native(native) => native.scenario_command_line(&self.options.project),
-            Components::Compose(compose) => Some(compose.scenario_command_line()),
+            Components::Native(native) => native.scenario_command_line(&self.options.project, scenario),
+            Components::Compose(compose) => Some(compose.scenario_command_line(scenario)),
             Components::Attached(_) => None,
         }
     }

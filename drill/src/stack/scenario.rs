@@ -79,10 +79,9 @@ impl LocalScenarios {
         Ok(ScenarioCommand { run, interrupt: None, status_url })
     }
 
-    /// A shell command that runs a scenario of the project for long enough to look at it; `None` if it has none.
-    pub(super) fn command_line(&self, project: &Project) -> Option<String> {
-        let exercises = project.catalogue().exercises();
-        let command = self.command(project, exercises.first()?.name(), None).ok()?;
+    /// A shell command that runs a scenario for long enough to look at it; `None` if the scenario or k6 is missing.
+    pub(super) fn command_line(&self, project: &Project, scenario: &str) -> Option<String> {
+        let command = self.command(project, scenario, None).ok()?;
         let variables = self.environment.iter().map(|(name, value)| format!("{name}={value}"));
         let variables = variables.chain([format!("DURATION={SHOWN}")]);
         let arguments = command.run.arguments.iter().filter(|argument| {

@@ -199,8 +199,9 @@ impl ComposeStack {
         format!("{}-k6", self.docker.project())
     }
 
-    pub(super) fn scenario_command_line(&self) -> String {
-        let run = self.docker.compose(["run", "--rm", "k6", "run", "/scenarios/smoke.js"]);
+    pub(super) fn scenario_command_line(&self, scenario: &str) -> String {
+        let script = format!("/scenarios/{scenario}.js");
+        let run = self.docker.compose(["run", "--rm", "k6", "run", &script]);
         let arguments = run.arguments.iter().map(|argument| argument.to_string_lossy());
         format!("docker {}", arguments.collect::<Vec<_>>().join(" "))
     }

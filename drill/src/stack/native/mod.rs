@@ -253,8 +253,8 @@ impl NativeStack {
         self.scenarios.command(project, scenario, duration)
     }
 
-    pub(super) fn scenario_command_line(&self, project: &Project) -> Option<String> {
-        self.scenarios.command_line(project)
+    pub(super) fn scenario_command_line(&self, project: &Project, scenario: &str) -> Option<String> {
+        self.scenarios.command_line(project, scenario)
     }
 }
 
