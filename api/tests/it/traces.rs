@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::command_line::{Stack, common, with};
 use crate::support::{
-    CALLER, Client, Response, SpanReceiver, eventually, has_attribute, has_failed, key, traceparent,
+    CALLER, Client, Response, Scrape, SpanReceiver, eventually, has_attribute, has_failed, key, traceparent,
 };
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -108,6 +108,28 @@ async fn a_refund_that_stays_open_is_no_failed_request() {
     assert!(has_failed(&refund), "{refund:?}");
     let call = receiver.span_with(TRACE, "POST /v1/charges/{key}/refund", &[("error.type", "timeout")]).await;
     assert_eq!(call.parent_span_id, refund.span_id);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_statement_has_the_code_of_the_database() {
+    let mut receiver = SpanReceiver::start().await;
+    let endpoint = receiver.endpoint();
+    let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint), ("GLASSHOUSE_OTEL_METRICS", "true")];
+    let mut stack = Stack::start(settings).await;
+    let (owner, ..) = stack.shop().await;
+    let product =
+        json!({ "sku": "MUG-1", "name": "Mug", "price_minor": 1250, "currency": "USD", "stock": 1 });
+    owner.post("/v1/products", product.clone()).await.expect(201);
+
+    let again = owner.request(Method::POST, "/v1/products").json(&product);
+    Response::of(again.header("traceparent", traceparent(TRACE))).await.expect_problem(409, "sku_taken");
+    // unique_violation
+    let code = [("db.response.status_code", "23505"), ("error.type", "23505")];
+    let insert = receiver.span_with(TRACE, "INSERT", &code).await;
+    assert!(has_failed(&insert), "{insert:?}");
+    let scrape = Scrape::of(&stack.serve.client("management_addr").await).await;
+    let failed = r#"db_operation_name="INSERT",db_system_name="postgresql",error_type="23505""#;
+    assert_eq!(scrape.sum("db_client_operation_duration_seconds_count", failed), 1.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

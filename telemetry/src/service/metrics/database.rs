@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus::{Error, Histogram, IntCounter, IntGauge};
 
-use crate::metrics::semconv::{self, DatabaseDuration, OTHER_ERROR};
+use crate::metrics::semconv::{self, DatabaseDuration};
 use crate::metrics::{IntGaugeVec, Registrar};
 
 /// Database queries, and the connection pool.
@@ -27,8 +27,8 @@ pub struct Operation<'a> {
     pub system: &'a str,
     /// The attribute `db.operation.name`, such as `SELECT`.
     pub name: String,
-    /// Whether the query failed.
-    pub has_failed: bool,
+    /// The attribute `error.type` of the span, if the query failed.
+    pub error: Option<&'a str>,
 }
 
 impl DatabaseMetrics {
@@ -69,9 +69,8 @@ impl DatabaseMetrics {
     pub fn queried<'a>(&self, duration: Duration, operation: impl FnOnce() -> Operation<'a>) {
         self.duration.observe(duration.as_secs_f64());
         if let Some(operations) = self.operations.exported() {
-            let Operation { system, name, has_failed } = operation();
-            let error = if has_failed { OTHER_ERROR } else { "" };
-            operations.with([system, &name, error]).observe(duration.as_secs_f64());
+            let Operation { system, name, error } = operation();
+            operations.with([system, &name, error.unwrap_or_default()]).observe(duration.as_secs_f64());
         }
     }
 
