@@ -37,12 +37,13 @@ pub(in crate::application) fn public_server(
     runtime: RuntimeMetrics,
 ) -> anyhow::Result<RunningServer> {
     let limits = http.limits;
-    let documentation = Documentation::new(&limits)?;
+    let openapi = docs::openapi_for(&limits);
+    let documentation = Documentation::new(&openapi)?;
     let faults_are_enabled = parts.edge.faults.are_enabled();
-    for (method, path, statuses) in docs::outcomes() {
-        parts.edge.http_metrics.watch(method, &path, statuses.iter().map(String::as_str));
+    for (method, path, statuses) in docs::outcomes(&openapi) {
+        parts.edge.http_metrics.watch(method, path, statuses);
     }
-    let routes = web::Data::new(routes::all(console.is_some()));
+    let routes = web::Data::new(routes::all(&openapi, console.is_some()));
     server.serve(listener, move || {
         runtime.watch("http");
         let (json, query, path) = problem::extractor_configs(limits.body.bytes);

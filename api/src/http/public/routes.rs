@@ -1,6 +1,6 @@
 //! The list of all routes of the public interface.
 
-use utoipa::openapi::PathItem;
+use utoipa::openapi::{OpenApi, PathItem};
 
 use super::docs;
 use crate::http::unknown_route::Routes;
@@ -8,8 +8,8 @@ use crate::http::unknown_route::Routes;
 /// All routes of the public interface: those of its OpenAPI document, those that describe it and the process, and in the demo
 /// the one that leads to the console.
 #[must_use]
-pub fn all(leads_to_console: bool) -> Routes {
-    let described = docs::openapi().paths.paths.into_iter().map(|(path, item)| (path, methods(&item)));
+pub fn all(openapi: &OpenApi, leads_to_console: bool) -> Routes {
+    let described = openapi.paths.paths.iter().map(|(path, item)| (path.clone(), methods(item)));
     let read = ["/health/live", "/health/ready", docs::OPENAPI_PATH, "/docs", "/docs/{_:.*}"];
     let read = read.map(|path| (path.to_owned(), vec!["GET"]));
     let console = leads_to_console.then(|| ("/".to_owned(), vec!["GET"]));

@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
+use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerFile, serve};
 
-use crate::config::Limits;
 use crate::http::problem::Problem;
 use crate::http::static_file::StaticFile;
 
@@ -51,14 +51,14 @@ struct Files {
 }
 
 impl Documentation {
-    /// The documentation of the public interface with these limits.
+    /// The documentation with this OpenAPI document.
     ///
     /// # Errors
-    /// When the OpenAPI document cannot be serialized.
-    pub fn new(limits: &Limits) -> anyhow::Result<Self> {
+    /// When the document cannot be serialized.
+    pub fn new(openapi: &OpenApi) -> anyhow::Result<Self> {
         let json = HeaderValue::from_static("application/json");
         Ok(Self(Arc::new(Files {
-            openapi: StaticFile::new(json, serde_json::to_vec(&openapi_for(limits))?.into()),
+            openapi: StaticFile::new(json, serde_json::to_vec(openapi)?.into()),
             swagger_ui_config: Arc::new(Config::from(OPENAPI_PATH)),
             swagger_ui: Mutex::default(),
         })))

@@ -65,20 +65,17 @@ fn operations(openapi: &mut OpenApi) -> impl Iterator<Item = (&str, &mut Operati
 
 /// The outcomes of every operation that metrics count from the start: its method, its path, and the statuses that rules
 /// select: those that are no errors of the client, and 429.
-#[must_use]
-pub fn outcomes() -> Vec<(&'static str, String, Vec<String>)> {
-    let paths = openapi().paths.paths.into_iter();
-    let operations = paths.flat_map(|(path, item)| {
+pub fn outcomes(openapi: &OpenApi) -> impl Iterator<Item = (&'static str, &str, Vec<&str>)> {
+    let operations = openapi.paths.paths.iter().flat_map(|(path, item)| {
         let PathItem { get, post, put, patch, delete, .. } = item;
         let methods = [("GET", get), ("POST", post), ("PUT", put), ("PATCH", patch), ("DELETE", delete)];
-        methods.map(|(method, operation)| (method, path.clone(), operation))
+        methods.map(|(method, operation)| (method, path.as_str(), operation))
     });
-    let outcome = |(method, path, operation): (_, _, Option<Operation>)| {
-        let statuses = operation?.responses.responses.into_keys();
-        let is_selected = |status: &String| status.starts_with(['2', '5']) || status == "429";
+    operations.filter_map(|(method, path, operation)| {
+        let statuses = operation.as_ref()?.responses.responses.keys().map(String::as_str);
+        let is_selected = |status: &&str| status.starts_with(['2', '5']) || *status == "429";
         Some((method, path, statuses.filter(is_selected).collect()))
-    };
-    operations.filter_map(outcome).collect()
+    })
 }
 
 /// The parameter itself, which no operation of ours declares by a reference.
