@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use glasshouse_drill::polling::poll_until;
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::DatabaseConnection;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
 use crate::load::Journal;
+use crate::query::number;
 use crate::system::Ledger;
 
 /// A system whose books can be checked.
@@ -95,7 +96,7 @@ pub(crate) async fn rest(system: &impl Audited) -> Result<u64> {
     let connection = system.connect().await?;
     let mut unfinished = 0;
     let is_done = async || {
-        unfinished = number(&connection, UNFINISHED).await?.unsigned_abs();
+        unfinished = number(&connection, UNFINISHED, []).await?.unsigned_abs();
         Ok((unfinished == 0).then_some(()))
     };
     poll_until(REST_TIMEOUT, is_done).await?;
@@ -135,7 +136,7 @@ impl Books {
         // The audit proves that what was acknowledged happened. This proves that nothing else did: a request that took effect
         // twice is acknowledged once.
         let acknowledged = journal.acknowledged();
-        let orders = number(&connection, ORDERS).await?;
+        let orders = number(&connection, ORDERS, []).await?;
         let moved = units_received(&connection).await? - self.initial_stock;
         connection.close().await?;
         if (orders, moved) != (acknowledged.orders, acknowledged.moved) {
@@ -166,13 +167,7 @@ impl Books {
 
 /// The units that were added to the stock of all products by hand.
 pub(crate) async fn units_received(connection: &DatabaseConnection) -> Result<i64> {
-    number(connection, RECEIVED).await
-}
-
-async fn number(connection: &DatabaseConnection, sql: &str) -> Result<i64> {
-    let statement = Statement::from_string(connection.get_database_backend(), sql);
-    let row = connection.query_one_raw(statement).await?.context("no row")?;
-    Ok(row.try_get("", "n")?)
+    number(connection, RECEIVED, []).await
 }
 
 /// The part of the report of `glasshouse audit` that counts here.

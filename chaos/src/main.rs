@@ -16,6 +16,7 @@ mod faults;
 mod load;
 mod mounts;
 mod proxy;
+mod query;
 mod recovery;
 mod report;
 mod run;

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use anyhow::Result;
 
-use super::scrape::Scrape;
-use crate::system::{SERVICE, System};
+use crate::query::number;
+use crate::system::{SERVICE, Scrape, System};
 
 /// How much of each resource is held, by the name of the resource and its holder.
 #[derive(Clone, Debug, Default)]
@@ -99,18 +98,16 @@ impl Held {
         }
         let sum = |gauge: &str| -> f64 { scrapes.iter().filter_map(|scrape| scrape.sum(gauge, &[])).sum() };
         let superuser = system.postgres.superuser().await?;
-        let number = async |sql: &str| -> Result<f64> {
-            let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [SERVICE.into()]);
-            let row = superuser.query_one_raw(statement).await?.context("no row")?;
-            let number: i64 = row.try_get("", "n")?;
+        let count = async |sql: &str| -> Result<f64> {
+            let number = number(&superuser, sql, [SERVICE.into()]).await?;
             Ok(f64::from(u32::try_from(number)?))
         };
         for (name, sql) in AT_POSTGRES {
-            held.add(format!("{name} of Postgres"), number(sql).await?, 0.0);
+            held.add(format!("{name} of Postgres"), count(sql).await?, 0.0);
         }
         // A pooler has sessions of its own.
         if !system.is_pooled() {
-            let sessions = number(SESSIONS).await? - sum("database_connections");
+            let sessions = count(SESSIONS).await? - sum("database_connections");
             held.add("sessions of Postgres that no process has".to_owned(), sessions.max(0.0), 0.0);
         }
         superuser.close().await?;

@@ -11,7 +11,6 @@ mod leaks;
 mod observation;
 mod outcomes;
 mod parts;
-mod scrape;
 mod table;
 
 use std::time::{Duration, Instant};

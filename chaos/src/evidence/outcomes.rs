@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use anyhow::Result;
 
-use super::scrape::Scrape;
-use crate::system::System;
+use crate::query::number;
+use crate::system::{Scrape, System};
 
 /// A counter, and the number of rows that it counts.
 struct Counter {
@@ -54,9 +53,7 @@ impl Outcomes {
         for Counter { name, label, rows } in COUNTERS {
             let counted =
                 scrapes.iter().filter_map(|scrape| Some((scrape.of.clone(), scrape.sum(name, &[label])?)));
-            let statement = Statement::from_string(DbBackend::Postgres, rows);
-            let row = superuser.query_one_raw(statement).await?.context("no row")?;
-            outcomes.push((counted.collect(), row.try_get("", "n")?));
+            outcomes.push((counted.collect(), number(&superuser, rows, []).await?));
         }
         superuser.close().await?;
         Ok(Self(outcomes))

@@ -4,15 +4,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use glasshouse_drill::polling::poll_until;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
 use crate::books::Audited;
-use crate::system::{Role, System};
+use crate::query::number;
+use crate::system::{Role, Scrape, System};
 
 /// More than a worker leases at once. They are due before every other message, and each has one attempt left.
-const POISON: i64 = 120;
+const POISON: i32 = 120;
 
 /// An event that no version can decode, in the place of a real one.
 const INSERT: &str = "INSERT INTO outbox_messages (id, tenant_id, kind, event, attempts, available_at, created_at) \
@@ -45,14 +46,15 @@ pub(super) async fn poison(system: &System, duration: Duration) -> Result<()> {
     ensure!(inserted == usize::try_from(POISON)?, "{inserted} messages were written");
     let now = time::OffsetDateTime::now_utc();
     let is_over = poll_until(TIMEOUT, async || {
-        let waiting = Statement::from_sql_and_values(DbBackend::Postgres, WAITING, [now.into()]);
-        let are_given_up =
-            number(&database, Statement::from_string(DbBackend::Postgres, DEAD)).await? == POISON;
-        Ok((are_given_up && number(&database, waiting).await? == 0).then_some(()))
+        let are_given_up = number(&database, DEAD, []).await? == i64::from(POISON);
+        Ok((are_given_up && number(&database, WAITING, [now.into()]).await? == 0).then_some(()))
     });
     is_over.await?.context("messages are not given up, or others wait for them")?;
     reported_by_workers(system).await?;
-    ensure!(reported_by_audit(system).await? == Some(POISON), "the audit does not report the dead letters");
+    ensure!(
+        reported_by_audit(system).await? == Some(POISON.into()),
+        "the audit does not report the dead letters"
+    );
     tokio::time::sleep(duration.saturating_sub(begun.elapsed())).await;
     database.query_all_raw(Statement::from_string(DbBackend::Postgres, DELETE)).await?;
     Ok(database.close().await?)
@@ -60,13 +62,12 @@ pub(super) async fn poison(system: &System, duration: Duration) -> Result<()> {
 
 /// Waits until each worker exports the number of dead letters, which an alert watches.
 async fn reported_by_workers(system: &System) -> Result<()> {
-    let line = format!("outbox_dead_letters {POISON}");
     for worker in system.with_role(Role::Worker) {
         let is_reported = poll_until(TIMEOUT, async || {
-            let metrics = reqwest::get(worker.metrics_url()).await?.text().await?;
-            Ok(metrics.lines().any(|exported| exported == line).then_some(()))
+            let reported = Scrape::of(worker).await?.sum("outbox_dead_letters", &[]);
+            Ok((reported == Some(f64::from(POISON))).then_some(()))
         });
-        is_reported.await?.with_context(|| format!("{worker} does not export {line}"))?;
+        is_reported.await?.with_context(|| format!("{worker} does not export {POISON} dead letters"))?;
     }
     Ok(())
 }
@@ -80,9 +81,4 @@ async fn reported_by_audit(system: &System) -> Result<Option<i64>> {
     let checks = report["checks"].as_array().context("the audit has no checks")?;
     let check = checks.iter().find(|check| check["name"] == "no_dead_letters");
     Ok(check.and_then(|check| check["findings"].as_i64()))
-}
-
-async fn number(database: &DatabaseConnection, statement: Statement) -> Result<i64> {
-    let row = database.query_one_raw(statement).await?.context("no row")?;
-    Ok(row.try_get("", "n")?)
 }

@@ -11,6 +11,7 @@ mod postgres;
 mod redis;
 mod replica;
 mod schema;
+mod scrape;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ pub(crate) use pooler::pool_mode;
 pub(crate) use postgres::{Postgres, SERVICE};
 pub(crate) use redis::Redis;
 pub(crate) use replica::{Replica, Role};
+pub(crate) use scrape::Scrape;
 
 use crate::books::Audited;
 

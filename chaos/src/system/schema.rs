@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use glasshouse_migrations::{Migrator, MigratorTrait, apply, connect};
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::prelude::*;
 
 use super::{Postgres, System};
+use crate::query::number;
 
 /// The migrations of this version and of the next one.
 struct NextVersion;
@@ -73,12 +74,7 @@ impl System {
 
 async fn applied(postgres: &Postgres) -> Result<i64> {
     let superuser = postgres.superuser().await?;
-    let count = sea_orm::Statement::from_string(
-        sea_orm::DbBackend::Postgres,
-        "SELECT count(*) AS n FROM seaql_migrations",
-    );
-    let row = superuser.query_one_raw(count).await?.context("no count")?;
-    let count = row.try_get("", "n")?;
+    let count = number(&superuser, "SELECT count(*) AS n FROM seaql_migrations", []).await?;
     superuser.close().await?;
     Ok(count)
 }

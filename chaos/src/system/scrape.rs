@@ -6,13 +6,13 @@ use anyhow::Result;
 use futures_util::future::try_join_all;
 use glasshouse_drill::exposition::samples;
 
-use crate::system::{Replica, System};
+use super::{Replica, System};
 
 /// The metrics of a process.
 #[derive(Clone, Debug)]
-pub(super) struct Scrape {
+pub(crate) struct Scrape {
     /// The process.
-    pub(super) of: String,
+    pub(crate) of: String,
     samples: Vec<(String, BTreeMap<String, String>, f64)>,
 }
 
@@ -21,11 +21,15 @@ impl Scrape {
     ///
     /// # Errors
     /// A process does not respond.
-    pub(super) async fn all(system: &System) -> Result<Vec<Self>> {
-        try_join_all(system.processes().map(Self::new)).await
+    pub(crate) async fn all(system: &System) -> Result<Vec<Self>> {
+        try_join_all(system.processes().map(Self::of)).await
     }
 
-    async fn new(process: &Replica) -> Result<Self> {
+    /// The metrics of a process.
+    ///
+    /// # Errors
+    /// The process does not respond.
+    pub(crate) async fn of(process: &Replica) -> Result<Self> {
         let text = reqwest::get(process.metrics_url()).await?.error_for_status()?.text().await?;
         let samples = samples(&text)?.into_iter().map(|sample| {
             let labels = sample.labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -35,7 +39,7 @@ impl Scrape {
     }
 
     /// The sum of the series with this name and these labels; `None` if there is none.
-    pub(super) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let has = |found: &BTreeMap<String, String>| {
             labels.iter().all(|(label, value)| found.get(*label).is_some_and(|found| found == value))
         };
