@@ -48,6 +48,12 @@ impl Name {
     }
 }
 
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -1,5 +1,6 @@
 //! The storage of orders and payments: reads them, and writes new ones.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
@@ -11,6 +12,7 @@ use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::TenantStore;
+use super::entity::order_item::StoredItem;
 use super::entity::{order, order_item, payment};
 use super::scope::Scope;
 use glasshouse_telemetry::propagation;
@@ -44,9 +46,13 @@ impl TenantStore {
         let rows = scope.page(query, page).await?;
         let items = scope.items_of(rows.items.iter().map(|row| row.id)).await?;
         scope.commit().await?;
+        let mut by_order: HashMap<_, Vec<_>> = HashMap::with_capacity(rows.items.len());
+        for item in items {
+            by_order.entry(item.order_id).or_default().push(item);
+        }
         let orders = rows.try_map(|row| {
-            let own = items.iter().filter(|item| item.order_id == row.id).cloned().collect();
-            row.with_items(own)
+            let items = by_order.remove(&row.id).unwrap_or_default();
+            row.with_items(items)
         });
         Ok(orders?)
     }
@@ -100,9 +106,10 @@ impl Scope {
     async fn items_of(
         &self,
         orders: impl IntoIterator<Item = uuid::Uuid>,
-    ) -> Result<Vec<order_item::Model>, StoreFailure> {
-        let query = self.find::<order_item::Entity>().filter(order_item::Column::OrderId.is_in(orders));
-        self.all_rows(query.order_by_asc(order_item::Column::ProductId)).await
+    ) -> Result<Vec<StoredItem>, StoreFailure> {
+        let query = self.find::<order_item::Entity>().select_only().columns(StoredItem::COLUMNS);
+        let query = query.filter(order_item::Column::OrderId.is_in(orders));
+        self.all_as(query.order_by_asc(order_item::Column::ProductId)).await
     }
 
     /// Writes a new order, its items and its pending payment at the commit.

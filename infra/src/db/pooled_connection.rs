@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use deadpool::managed::Object;
 use sea_orm::{DbErr, ExecResult, QueryResult, RuntimeErr, SqlxError, Statement, Values};
+use tracing::Dispatch;
+use tracing::instrument::WithSubscriber;
 
 use super::connection::Connection;
 use super::connections::Connector;
@@ -78,6 +80,8 @@ impl PooledConnection {
             let result = statement(connection).await;
             result.map_err(|cause| error(RuntimeErr::SqlxError(Arc::new(cause))))
         };
+        // sqlx enters the current span twice for every row, which costs more than the row. Without a subscriber there is none.
+        let answer = answer.with_subscriber(Dispatch::none());
         let result = self.observer.observe(backend, sql, self.limits.within_deadline(answer)).await;
         if result.as_ref().is_err_and(|error| Meaning::of(error) == Meaning::Disconnected) {
             self.close();

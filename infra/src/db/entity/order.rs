@@ -5,6 +5,7 @@ use glasshouse_domain::order::{Order, OrderItem};
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
+use super::order_item::StoredItem;
 use super::{money, tenant_entity};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -38,7 +39,7 @@ tenant_entity!(tenant: TenantId, id: Id);
 
 impl Model {
     /// Converts the row and the rows of its items to an order.
-    pub(in crate::db) fn with_items(self, items: Vec<super::order_item::Model>) -> Result<Order, Corrupt> {
+    pub(in crate::db) fn with_items(self, items: Vec<StoredItem>) -> Result<Order, Corrupt> {
         let currency = self.currency;
         let items = items.into_iter().map(|row| row.in_currency(&currency));
         Ok(Order {

@@ -4,6 +4,7 @@ use glasshouse_domain::failure::Corrupt;
 use glasshouse_domain::order::OrderItem;
 use glasshouse_domain::values::{Name, Quantity, Sku};
 use sea_orm::entity::prelude::*;
+use sea_orm::{FromQueryResult, QueryResult};
 
 use super::{money, tenant_entity};
 
@@ -28,7 +29,28 @@ impl ActiveModelBehavior for ActiveModel {}
 
 tenant_entity!(tenant: TenantId);
 
-impl Model {
+/// A row without its tenant, for lists: its columns are read by position. By name, and with the tenant, they take half of the time
+/// again, and a list has more items than anything else.
+pub(in crate::db) struct StoredItem {
+    pub order_id: Uuid,
+    product_id: Uuid,
+    sku: String,
+    name: String,
+    unit_price_minor: i64,
+    quantity: i32,
+}
+
+impl StoredItem {
+    /// The columns, in the order in which they are read.
+    pub(in crate::db) const COLUMNS: [Column; 6] = [
+        Column::OrderId,
+        Column::ProductId,
+        Column::Sku,
+        Column::Name,
+        Column::UnitPriceMinor,
+        Column::Quantity,
+    ];
+
     /// Converts the row to an item. The currency is stored with the order.
     pub(super) fn in_currency(self, currency: &str) -> Result<OrderItem, Corrupt> {
         Ok(OrderItem {
@@ -37,6 +59,19 @@ impl Model {
             name: Name::stored(self.name),
             unit_price: money(self.unit_price_minor, currency)?,
             quantity: Quantity::stored(self.quantity),
+        })
+    }
+}
+
+impl FromQueryResult for StoredItem {
+    fn from_query_result(row: &QueryResult, _prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            order_id: row.try_get_by_index(0)?,
+            product_id: row.try_get_by_index(1)?,
+            sku: row.try_get_by_index(2)?,
+            name: row.try_get_by_index(3)?,
+            unit_price_minor: row.try_get_by_index(4)?,
+            quantity: row.try_get_by_index(5)?,
         })
     }
 }

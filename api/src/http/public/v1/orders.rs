@@ -55,25 +55,25 @@ pub(super) struct OrderItemBody {
     unit_price_minor: i64,
 }
 
-impl From<&OrderItem> for OrderItemBody {
-    fn from(item: &OrderItem) -> Self {
+impl From<OrderItem> for OrderItemBody {
+    fn from(item: OrderItem) -> Self {
         Self {
             product_id: item.product.uuid(),
-            sku: item.sku.to_string(),
-            name: item.name.as_str().to_owned(),
+            sku: item.sku.into(),
+            name: item.name.into(),
             quantity: item.quantity.get(),
             unit_price_minor: item.unit_price.minor(),
         }
     }
 }
 
-impl From<&Order> for OrderBody {
-    fn from(order: &Order) -> Self {
+impl From<Order> for OrderBody {
+    fn from(order: Order) -> Self {
         Self {
             id: order.id.uuid(),
             status: order.state.as_str(),
             placed_by: order.placed_by.uuid(),
-            items: order.items.iter().map(Into::into).collect(),
+            items: order.items.into_iter().map(Into::into).collect(),
             total_minor: order.total.minor(),
             currency: order.total.currency().to_string(),
             created_at: order.created_at,
@@ -81,9 +81,9 @@ impl From<&Order> for OrderBody {
     }
 }
 
-impl From<Order> for OrderBody {
-    fn from(order: Order) -> Self {
-        Self::from(&order)
+impl From<&Order> for OrderBody {
+    fn from(order: &Order) -> Self {
+        order.clone().into()
     }
 }
 
