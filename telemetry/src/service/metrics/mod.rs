@@ -40,7 +40,7 @@ pub struct MetricsSettings {
 
 impl Default for MetricsSettings {
     fn default() -> Self {
-        Self { label_cap: 200, standard: StandardMetricsSettings::default() }
+        Self { label_cap: 100, standard: StandardMetricsSettings::default() }
     }
 }
 
