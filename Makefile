@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test chaos fuzz trace-context bench bench-telemetry exhaustion overload lint lint-format lint-clippy lint-docs alerting \
-	drills drill drill-stack stack-native drill-program slo deny openapi openapi-lint schemathesis contract dashboards mixin dashboards-lint \
+	drills drill drill-stack stack-native drill-program test-programs slo deny openapi openapi-lint schemathesis contract dashboards mixin dashboards-lint \
 	dashboards-check follow-a-trace \
 	stack clean-stack
 
@@ -26,6 +26,10 @@ test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 	scripts/install-walk-tools
 	scripts/with-test-services cargo test --locked --workspace --test recipes -- --include-ignored
 	scripts/with-test-services cargo test --locked --workspace --test it
+
+# What `test` compiles.
+test-programs:
+	cargo test --locked --workspace --lib --bins --tests --no-run
 
 trace-context: ## Run the cases of the W3C Trace Context test suite (part of `test`)
 	cargo test --locked --workspace --lib -- trace_context
