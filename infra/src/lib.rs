@@ -34,6 +34,7 @@ pub mod notifier;
 pub mod outbound;
 pub mod passwords;
 pub mod payment_gateway;
+mod pool;
 pub mod principals;
 pub mod rate_limit;
 pub mod redis;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use backon::{ExponentialBuilder, Retryable};
-use deadpool::managed::{Manager, Metrics, Pool, PoolError, QueueMode, RecycleError, RecycleResult};
+use deadpool::managed::{Manager, Metrics, PoolError, RecycleError, RecycleResult};
 use sea_orm::{ConnAcquireErr, DbBackend, DbErr, RuntimeErr, SqlxError};
 
 use super::address::DriverOptions;
@@ -17,6 +17,7 @@ use super::limits::Limits;
 use super::pooled_connection::PooledConnection;
 use super::statements::Observer;
 use super::suspicion::Suspicion;
+use crate::pool::{Pool, Sizes};
 
 /// The default of [`PoolSettings::max_age`].
 const MAX_AGE: Duration = Duration::from_secs(30 * 60);
@@ -72,14 +73,6 @@ impl fmt::Debug for Connections {
     }
 }
 
-/// The numbers of connections.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sizes {
-    pub(super) open: u32,
-    pub(super) idle: u32,
-    pub(super) max: u32,
-}
-
 impl Connections {
     /// Opens the first connection.
     pub(super) async fn open(
@@ -95,10 +88,8 @@ impl Connections {
         };
         let connector = Connector { options, suspicion, settings };
         let size = usize::try_from(settings.size).unwrap_or(usize::MAX);
-        // The connection that was used last comes first, so that those that are not needed stay idle, and close.
-        let pool = Pool::builder(connector).max_size(size).queue_mode(QueueMode::Lifo).build();
-        let pool = pool.map_err(|error| DbErr::Custom(error.to_string()))?;
-        let connections = Self { pool, backend, settings, observer: Arc::new(observer) };
+        let connections =
+            Self { pool: Pool::new(connector, size), backend, settings, observer: Arc::new(observer) };
         connections.acquire(limits).await?.give_back();
         connections.close_unneeded();
         Ok(connections)
@@ -125,15 +116,13 @@ impl Connections {
     }
 
     pub(super) fn sizes(&self) -> Sizes {
-        let status = self.pool.status();
-        let number = |connections| u32::try_from(connections).unwrap_or(u32::MAX);
-        Sizes { open: number(status.size), idle: number(status.available), max: number(status.max_size) }
+        self.pool.sizes()
     }
 
     /// Closes the connections that are idle. Returns the first error.
     pub(super) async fn close_idle(&self) -> Result<(), SqlxError> {
         let mut result = Ok(());
-        for connection in self.pool.retain(|_, _| false).removed {
+        for connection in self.pool.remove_idle(|_| false) {
             result = result.and(connection.close().await);
         }
         result
@@ -144,7 +133,7 @@ impl Connections {
         let result = self.close_idle().await;
         self.pool.close();
         let given_back = async {
-            while self.pool.status().size > 0 {
+            while self.pool.sizes().open > 0 {
                 tokio::time::sleep(CONNECT_PAUSE).await;
             }
         };
@@ -155,12 +144,12 @@ impl Connections {
 
     /// Closes connections in the background that were idle for long.
     fn close_unneeded(&self) {
-        let (pool, max_idle) = (self.pool.weak(), self.settings.max_idle);
+        let (pool, max_idle) = (self.pool.downgrade(), self.settings.max_idle);
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(max_idle / 10).await;
                 let Some(pool) = pool.upgrade() else { return };
-                for connection in pool.retain(|_, metrics| metrics.last_used() < max_idle).removed {
+                for connection in pool.remove_idle(|metrics| metrics.last_used() < max_idle) {
                     // It is of no use any more, whether or not the server hears of it.
                     let _ = tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await;
                 }

@@ -10,8 +10,8 @@ use glasshouse_telemetry::service::events::database::{DatabaseConnectionLost, Da
 use time::OffsetDateTime;
 
 use super::Pool;
-use super::connections::Sizes;
 use super::pool::{DialectSql, get};
+use crate::pool::Sizes;
 
 /// Measures the database and its pool. It gives no access to rows.
 #[derive(Clone, Debug)]

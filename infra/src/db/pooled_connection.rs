@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use deadpool::managed::Object;
 use sea_orm::{DbErr, ExecResult, QueryResult, RuntimeErr, SqlxError, Statement, Values};
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
@@ -13,24 +12,25 @@ use super::connections::Connector;
 use super::limits::Limits;
 use super::meaning::Meaning;
 use super::statements::Observer;
+use crate::pool::InUse;
 
 /// A connection that is in use. Unless it is given back, it is closed when this is dropped: what its session still does is
 /// not known then. One that turns out to be lost is closed at once.
 pub(super) struct PooledConnection {
     /// `None` when it turned out to be lost, or is given back.
-    connection: Option<Object<Connector>>,
+    connection: Option<InUse<Connector>>,
     limits: Limits,
     observer: Arc<Observer>,
 }
 
 impl PooledConnection {
-    pub(super) const fn new(connection: Object<Connector>, limits: Limits, observer: Arc<Observer>) -> Self {
+    pub(super) const fn new(connection: InUse<Connector>, limits: Limits, observer: Arc<Observer>) -> Self {
         Self { connection: Some(connection), limits, observer }
     }
 
     /// Gives the connection back to the pool. Its session has no open transaction.
     pub(super) fn give_back(mut self) {
-        drop(self.connection.take());
+        self.connection.take().map(InUse::give_back);
     }
 
     /// Runs a statement. Returns the number of rows that it changed.
@@ -75,6 +75,7 @@ impl PooledConnection {
         statement: impl AsyncFnOnce(&mut Connection) -> Result<T, SqlxError>,
     ) -> Result<T, DbErr> {
         let Some(connection) = &mut self.connection else { return Err(closed()) };
+        let connection = connection.connection();
         let backend = connection.backend();
         let answer = async {
             let result = statement(connection).await;
@@ -91,19 +92,13 @@ impl PooledConnection {
 
     /// Closes the connection, and makes room in the pool.
     fn close(&mut self) {
-        drop(self.connection.take().map(Object::take));
+        self.connection = None;
     }
 }
 
 /// The text of a statement, and its values.
 fn parts(statement: Statement) -> (Arc<str>, Values) {
     (statement.sql.into(), statement.values.unwrap_or_else(|| Values(Vec::new())))
-}
-
-impl Drop for PooledConnection {
-    fn drop(&mut self) {
-        self.close();
-    }
 }
 
 /// An earlier statement turned out to have lost the connection.

@@ -9,7 +9,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpool::managed::{Pool, QueueMode};
 use deadpool_redis::Manager;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{
@@ -20,6 +19,7 @@ use tracing::Instrument;
 
 use self::connector::{Broken, Connector};
 use crate::outbound::{CircuitBreaker, CircuitBreakerSettings};
+use crate::pool::{Pool, Sizes};
 use crate::tls::{self, CertificateError};
 
 /// The address, pool size and timeout of Redis.
@@ -86,9 +86,6 @@ impl fmt::Debug for RedisAddress {
 /// Why a call to Redis failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisError {
-    /// The pool cannot be created.
-    #[error("cannot create the pool of Redis connections: {0}")]
-    Pool(String),
     /// No connection is available.
     #[error("cannot connect to Redis: {0}")]
     Connect(#[from] deadpool_redis::PoolError),
@@ -112,7 +109,7 @@ impl RedisError {
     /// Whether Redis is unavailable, rather than that it rejects a command.
     fn is_outage(&self) -> bool {
         match self {
-            Self::Pool(_) | Self::Connect(_) | Self::TimedOut(_) | Self::CircuitOpen => true,
+            Self::Connect(_) | Self::TimedOut(_) | Self::CircuitOpen => true,
             Self::Command(error) => {
                 error.is_io_error() || error.is_timeout() || error.is_connection_dropped()
             }
@@ -123,7 +120,7 @@ impl RedisError {
     fn kind(&self) -> &str {
         match self {
             Self::TimedOut(_) => "timeout",
-            Self::Pool(_) | Self::Connect(_) => "connection",
+            Self::Connect(_) => "connection",
             Self::Command(error) if error.is_timeout() => "timeout",
             Self::Command(_) if self.is_outage() => "connection",
             Self::Command(error) => error.code().unwrap_or("_OTHER"),
@@ -171,14 +168,11 @@ impl Redis {
     /// A pool that opens its first connection on first use.
     ///
     /// # Errors
-    /// When the pool cannot be created.
+    /// When the client cannot use the address.
     pub fn new(settings: &RedisSettings, metrics: CircuitBreakerMetrics) -> Result<Self, RedisError> {
         let manager = Manager::new((*settings.address.0).clone())?;
         let broken = Broken::default();
-        let pool = Pool::builder(Connector::new(manager, broken.clone())).max_size(settings.pool_size);
-        // The connection that was used last comes first, so that it needs no check.
-        let pool = pool.queue_mode(QueueMode::Lifo).build();
-        let pool = pool.map_err(|error| RedisError::Pool(error.to_string()))?;
+        let pool = Pool::new(Connector::new(manager, broken.clone()), settings.pool_size);
         let breaker = Arc::new(CircuitBreaker::new(CIRCUIT_BREAKER, metrics));
         Ok(Self { pool, broken, timeout: settings.timeout, breaker })
     }
@@ -186,8 +180,8 @@ impl Redis {
     /// The numbers of open and idle connections, and the maximum.
     #[must_use]
     pub fn pool_state(&self) -> (usize, usize, usize) {
-        let status = self.pool.status();
-        (status.size, status.available, status.max_size)
+        let Sizes { open, idle, max } = self.pool.sizes();
+        (open, idle, max)
     }
 
     /// Checks that Redis responds, also while the circuit is open. A response closes the circuit, and its absence opens it.
@@ -250,7 +244,9 @@ impl Redis {
     ) -> Result<T, RedisError> {
         let call = async {
             let mut connection = self.pool.get().await?;
-            Ok(request.send(&mut connection).await?)
+            let response = request.send(connection.connection()).await;
+            connection.give_back();
+            Ok(response?)
         };
         let span = tracing::info_span!(
             "redis",

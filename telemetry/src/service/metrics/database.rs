@@ -75,11 +75,12 @@ impl DatabaseMetrics {
     }
 
     /// Sets the state of the pool.
-    pub fn set_pool(&self, open: u32, idle: u32, max: u32) {
-        let active = open.saturating_sub(idle);
-        self.active.set(active.into());
-        self.connections.with(["active"]).set(active.into());
-        self.connections.with(["idle"]).set(idle.into());
-        self.max.set(max.into());
+    pub fn set_pool(&self, open: usize, idle: usize, max: usize) {
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let active = count(open.saturating_sub(idle));
+        self.active.set(active);
+        self.connections.with(["active"]).set(active);
+        self.connections.with(["idle"]).set(count(idle));
+        self.max.set(count(max));
     }
 }
