@@ -28,7 +28,7 @@ struct Shared<M: Manager> {
 }
 
 struct State<C> {
-    /// The one that was used last is the last.
+    /// The one that was used last is the last, and the next to be used: those that are not needed stay idle, and can be closed.
     idle: Vec<Entry<C>>,
     in_use: usize,
 }

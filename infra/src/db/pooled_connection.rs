@@ -30,7 +30,9 @@ impl PooledConnection {
 
     /// Gives the connection back to the pool. Its session has no open transaction.
     pub(super) fn give_back(mut self) {
-        self.connection.take().map(InUse::give_back);
+        if let Some(connection) = self.connection.take() {
+            connection.give_back();
+        }
     }
 
     /// Runs a statement. Returns the number of rows that it changed.
@@ -105,4 +107,38 @@ fn parts(statement: Statement) -> (Arc<str>, Values) {
 fn closed() -> DbErr {
     let cause = io::Error::new(io::ErrorKind::NotConnected, "the connection is closed");
     DbErr::Query(RuntimeErr::SqlxError(Arc::new(SqlxError::Io(cause))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use glasshouse_telemetry::service::metrics::{Metrics, MetricsSettings};
+    use sqlx::sqlite::SqliteConnectOptions;
+    use tracing::{Instrument, Span};
+
+    use super::super::address::DriverOptions;
+    use super::super::connections::{Connections, PoolSettings};
+    use super::super::suspicion::Suspicion;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_statement_runs_outside_of_the_current_span() {
+        let options = DriverOptions::Sqlite(Box::new(SqliteConnectOptions::new().in_memory(true)));
+        let metrics = Metrics::new(MetricsSettings::default()).unwrap().database;
+        let (settings, limits) =
+            (PoolSettings::new(1, Duration::from_secs(30)), Limits { statement: Duration::from_secs(30) });
+        let observer = Observer { slow: Duration::MAX, metrics };
+        let connections = Connections::open(options, settings, limits, Suspicion::default(), observer);
+        let mut connection = connections.await.unwrap().acquire(limits).await.unwrap();
+
+        let _recorded = tracing::subscriber::set_default(tracing_subscriber::registry());
+        let span = tracing::info_span!("request");
+        let spans = async {
+            let statement = async |_: &mut Connection| Ok(Span::current().is_none());
+            let of_the_statement = connection.run("SELECT 1", DbErr::Query, statement).await.unwrap();
+            (of_the_statement, Span::current().is_none())
+        };
+        assert_eq!(spans.instrument(span).await, (true, false));
+    }
 }

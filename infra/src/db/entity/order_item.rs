@@ -29,8 +29,8 @@ impl ActiveModelBehavior for ActiveModel {}
 
 tenant_entity!(tenant: TenantId);
 
-/// A row without its tenant, for lists: its columns are read by position. By name, and with the tenant, they take half of the time
-/// again, and a list has more items than anything else.
+/// A row without its tenant. Its columns are read by position: a list of orders has more items than anything else, and would look up
+/// each column of each by its name.
 pub(in crate::db) struct StoredItem {
     pub order_id: Uuid,
     product_id: Uuid,
