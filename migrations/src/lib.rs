@@ -25,6 +25,7 @@ mod m0008_password_resets;
 mod m0009_received_stock;
 mod m0010_life_of_idempotency_keys;
 mod m0011_begin_scope;
+mod m0012_policies_once;
 mod tables;
 
 use std::time::Duration;
@@ -76,6 +77,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_received_stock::Migration),
             Box::new(m0010_life_of_idempotency_keys::Migration),
             Box::new(m0011_begin_scope::Migration),
+            Box::new(m0012_policies_once::Migration),
         ]
     }
 

@@ -36,7 +36,7 @@ const UNFORCED: &str = "\
            NOT (relrowsecurity AND relforcerowsecurity) AS is_finding \
     FROM ({tables}) AS tables ORDER BY subject";
 
-/// A table needs the policy of its tenant, for every role and command. Another policy that permits rows may concern the
+/// A table needs the policy of its tenant, for every role and command, which may read the tenant in a subquery. Another policy that permits rows may concern the
 /// owner alone, as which the functions of the schema run.
 const OTHER_POLICIES: &str = "\
     SELECT subject, \
@@ -47,7 +47,7 @@ const OTHER_POLICIES: &str = "\
     LEFT JOIN pg_policy AS own \
       ON own.polrelid = tables.oid AND own.polpermissive AND own.polcmd = '*' AND own.polroles = '{0}' \
      AND own.polwithcheck IS NULL \
-     AND pg_get_expr(own.polqual, own.polrelid) = '(' || tables.column_name \
+     AND replace(replace(pg_get_expr(own.polqual, own.polrelid), '( SELECT ', ''), ' AS tenant)', '') = '(' || tables.column_name \
          || ' = (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid)' \
     LEFT JOIN LATERAL ( \
         SELECT string_agg(polname::text, ', ' ORDER BY polname) AS names FROM pg_policy \
