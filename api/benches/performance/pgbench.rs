@@ -30,6 +30,8 @@ fn rate(url: &str, script: &str, length: Duration) -> f64 {
     let mut pgbench = Command::new(program());
     pgbench.args(["--no-vacuum", "--protocol=prepared", "--jobs=2"]);
     pgbench.arg(format!("--client={CLIENTS}")).arg(format!("--time={}", length.as_secs().max(1)));
+    // As the service sets it for its sessions.
+    pgbench.env("PGOPTIONS", "-c plan_cache_mode=force_generic_plan");
     pgbench.args(["--define=number=0", &format!("--define=ids={ids}")]);
     let output = pgbench.arg("--file").arg(script).arg(url).output().unwrap();
     let (report, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

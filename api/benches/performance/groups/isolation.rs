@@ -11,7 +11,7 @@ const GOAL: f64 = 1.15;
 pub(super) fn measure(bench: &Bench) -> Findings {
     let (shop, length) = (bench.shop(), at_least(2, bench.length));
     let mut findings = Findings::default();
-    for (name, script) in [("list 20 orders", "list.sql"), ("place an order", "order.sql")] {
+    for (name, script) in [("list 20 orders", "list_in_one.sql"), ("place an order", "order.sql")] {
         let urls = [shop.url(), shop.unrestricted_url()];
         let measured = bench.rounds(&urls, |url| pgbench::run(shop, url, script, length));
         let costs: Vec<_> = measured.into_iter().map(Costs::from).collect();

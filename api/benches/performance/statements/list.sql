@@ -1,4 +1,5 @@
--- The statements of GET /v1/orders?limit=20, for a client with a tenant of its own.
+-- The rows of GET /v1/orders?limit=20 in a transaction with four round trips, which the service had at commit c7baa42, for a client
+-- with a tenant of its own.
 \set number :number + 1
 \if :number = 1
 SELECT tenant, owner,

@@ -1,0 +1,6 @@
+-- The statement of GET /v1/orders?limit=20, for a client with a tenant of its own.
+\set number :number + 1
+\if :number = 1
+SELECT tenant, owner FROM bench.clients WHERE client = :client_id \gset
+\endif
+SELECT "orders".*, "caller".* FROM (SELECT CAST((set_config('app.tenant_id', :tenant, true)) AS uuid) AS "id", set_config('application_name', 'glasshouse/3177e00dcde34225d0f2dcf8cc2b884a', true)) AS "tenant" LEFT JOIN LATERAL (SELECT "users"."role" AS "caller_role", "users"."session_generation" AS "caller_session_generation" FROM "users" WHERE "users"."tenant_id" = "tenant"."id" AND "users"."id" = :owner AND "users"."active" = true OFFSET 0) AS "caller" ON TRUE LEFT JOIN LATERAL (SELECT "order_items"."product_id", "order_items"."sku", "order_items"."name", "order_items"."unit_price_minor", "order_items"."quantity", "orders".*, TRUE AS "is_found" FROM (SELECT "orders"."id", "orders"."tenant_id", "orders"."placed_by", "orders"."state", "orders"."total_minor", "orders"."currency", "orders"."created_at" FROM "orders" WHERE "orders"."tenant_id" = "tenant"."id" ORDER BY "orders"."id" DESC LIMIT 21) AS "orders" LEFT JOIN "order_items" ON "order_items"."order_id" = "orders"."id" AND "order_items"."tenant_id" = "tenant"."id" OFFSET 0) AS "orders" ON TRUE;
