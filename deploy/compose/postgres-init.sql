@@ -22,6 +22,10 @@ CREATE ROLE glasshouse_app LOGIN PASSWORD :'app_password'
     NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS
     IN ROLE glasshouse_service;
 
+-- For reads of one statement behind a pooler, which rejects these parameters of a session. All other transactions set both themselves.
+ALTER ROLE glasshouse_app SET statement_timeout = '5s';
+ALTER ROLE glasshouse_app SET plan_cache_mode = 'force_generic_plan';
+
 -- The server ends a session whose client is gone without a word (a firewall, a machine without power), and with it the
 -- locks of its transaction: within seconds in a transaction, and within half a minute while the session is idle or sends.
 -- They are defaults of the role, because poolers such as PgBouncer reject them as parameters of a session.

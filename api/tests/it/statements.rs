@@ -31,10 +31,13 @@ struct Scene {
 
 const RESERVE: [&str; 3] =
     ["INSERT idempotent_requests", "UPDATE products", "INSERT orders, INSERT order_items, INSERT payments"];
-const SETTLE: [&str; 2] =
-    ["SELECT payments", "UPDATE payments, UPDATE orders, INSERT outbox_messages, UPDATE idempotent_requests"];
+const SETTLE: [&str; 2] = [
+    "SELECT payments, orders",
+    "UPDATE payments, UPDATE orders, INSERT outbox_messages, UPDATE idempotent_requests",
+];
 
-/// One transaction with these statements. The first round trip also binds it to the tenant, and looks up the caller.
+/// One transaction with these statements. The first round trip also binds it to the tenant, and looks up the caller. A read of one
+/// statement does both itself.
 fn transaction(statements: &[&'static str]) -> Vec<&'static str> {
     [&["BEGIN"], statements, &["COMMIT"]].concat()
 }
@@ -43,11 +46,11 @@ fn transaction(statements: &[&'static str]) -> Vec<&'static str> {
 fn expected() -> Vec<(&'static str, Vec<&'static str>)> {
     let one = |statement| transaction(&[statement]);
     let change_user = ["SELECT users", "UPDATE users"];
-    let request_refund = ["INSERT idempotent_requests", "SELECT payments", "UPDATE payments"];
+    let request_refund = ["INSERT idempotent_requests", "SELECT payments, orders", "UPDATE payments"];
     let complete_refund = SETTLE;
     let cancel = [
         "INSERT idempotent_requests",
-        "SELECT payments",
+        "SELECT payments, orders",
         "SELECT order_items",
         "UPDATE products",
         "UPDATE orders, UPDATE payments, UPDATE idempotent_requests",
@@ -58,19 +61,22 @@ fn expected() -> Vec<(&'static str, Vec<&'static str>)> {
         ("request_password_reset", one("INSERT outbox_messages")),
         (
             "reset_password",
-            [one("SELECT password_resets"), transaction(&["SELECT password_resets", "UPDATE users"])]
-                .concat(),
+            [
+                one("SELECT password_resets, users"),
+                transaction(&["SELECT password_resets, users", "UPDATE users"]),
+            ]
+            .concat(),
         ),
-        ("change_password", [one("SELECT users"), one("UPDATE users")].concat()),
-        ("show_me", one("SELECT users")),
-        ("list_users", one("SELECT users")),
+        ("change_password", [vec!["SELECT users"], one("UPDATE users")].concat()),
+        ("show_me", vec!["SELECT users"]),
+        ("list_users", vec!["SELECT users"]),
         ("add_user", one("INSERT users")),
-        ("show_user", one("SELECT users")),
+        ("show_user", vec!["SELECT users"]),
         ("change_user", transaction(&change_user)),
         ("deactivate_user", transaction(&change_user)),
-        ("list_products", one("SELECT products")),
+        ("list_products", vec!["SELECT products"]),
         ("add_product", one("INSERT products")),
-        ("show_product", one("SELECT products")),
+        ("show_product", vec!["SELECT products"]),
         ("change_product", one("UPDATE products")),
         ("archive_product", one("UPDATE products")),
         (
@@ -78,16 +84,16 @@ fn expected() -> Vec<(&'static str, Vec<&'static str>)> {
             transaction(&[
                 "INSERT idempotent_requests",
                 "SELECT products",
-                "SELECT orders",
+                "SELECT orders, order_items",
                 "UPDATE products",
                 "UPDATE idempotent_requests",
             ]),
         ),
         ("place_order", [transaction(&RESERVE), transaction(&SETTLE)].concat()),
-        ("list_orders", transaction(&["SELECT orders", "SELECT order_items"])),
-        ("show_order", transaction(&["SELECT orders", "SELECT order_items"])),
+        ("list_orders", vec!["SELECT orders, order_items"]),
+        ("show_order", vec!["SELECT orders, order_items"]),
         ("cancel_order", transaction(&cancel)),
-        ("list_payments", one("SELECT payments")),
+        ("list_payments", vec!["SELECT payments"]),
         ("refund_payment", [transaction(&request_refund), transaction(&complete_refund)].concat()),
         ("report_revenue", one("SELECT orders")),
     ]
@@ -240,7 +246,7 @@ async fn a_request_to_reset_a_password_sends_the_same_statements_for_every_addre
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_who_is_not_cached_costs_one_transaction() {
+async fn a_caller_who_is_not_cached_costs_one_statement() {
     let (app, tap) = tapped().await;
     let owner = app.new_tenant().await;
     owner.get("/v1/users/me").await.expect(200);
@@ -251,8 +257,7 @@ async fn a_caller_who_is_not_cached_costs_one_transaction() {
     again.get("/v1/products").await.expect(200);
     tap.take();
     another.get("/v1/products").await.expect(200);
-    let lookup = transaction(&["SELECT users"]);
-    assert_eq!(tap.take(), [lookup, transaction(&["SELECT products"])].concat());
+    assert_eq!(tap.take(), ["SELECT users, tenants", "SELECT products"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use sea_orm::{DbBackend, ExecResult, QueryResult, Values};
 use sea_query_sqlx::SqlxValues;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor};
 
 use super::address::DriverOptions;
+use super::limits::Limits;
+
+/// The SQLSTATE with which poolers reject parameters of a session.
+const PROTOCOL_VIOLATION: &str = "08P01";
 
 /// A connection to Postgres or to a SQLite file.
 pub(super) enum Connection {
@@ -18,15 +22,15 @@ pub(super) enum Connection {
 }
 
 impl Connection {
-    /// Opens a connection. Boxed, because the driver's futures are large, and few transactions open a connection.
+    /// Opens a connection, for statements with these limits. Boxed, because the driver's futures are large, and few
+    /// transactions open a connection.
     pub(super) fn open(
         options: &DriverOptions,
+        limits: Limits,
     ) -> Pin<Box<dyn Future<Output = Result<Self, sqlx::Error>> + Send + '_>> {
         Box::pin(async move {
             Ok(match options {
-                DriverOptions::Postgres(options) => {
-                    Self::Postgres(PgConnection::connect_with(options).await?)
-                }
+                DriverOptions::Postgres(options) => Self::Postgres(open_session(options, limits).await?),
                 DriverOptions::Sqlite(options) => {
                     Self::Sqlite(SqliteConnection::connect_with(options).await?)
                 }
@@ -116,6 +120,19 @@ impl Connection {
             Self::Postgres(driver) => driver.close().await,
             Self::Sqlite(driver) => driver.close().await,
         }
+    }
+}
+
+/// Opens a session with the settings that a transaction sets for itself, for statements that have no transaction around them. Poolers
+/// reject these parameters; behind them, the session has those of its role.
+async fn open_session(options: &PgConnectOptions, limits: Limits) -> Result<PgConnection, sqlx::Error> {
+    let timeout = limits.statement_ms().to_string();
+    let settings = [("statement_timeout", &*timeout), ("plan_cache_mode", "force_generic_plan")];
+    match PgConnection::connect_with(&options.clone().options(settings)).await {
+        Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == PROTOCOL_VIOLATION) => {
+            PgConnection::connect_with(options).await
+        }
+        result => result,
     }
 }
 

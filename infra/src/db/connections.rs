@@ -64,6 +64,7 @@ pub(super) struct Connector {
     options: DriverOptions,
     suspicion: Suspicion,
     settings: PoolSettings,
+    limits: Limits,
 }
 
 impl fmt::Debug for Connections {
@@ -86,7 +87,7 @@ impl Connections {
             DriverOptions::Postgres(_) => DbBackend::Postgres,
             DriverOptions::Sqlite(_) => DbBackend::Sqlite,
         };
-        let connector = Connector { options, suspicion, settings };
+        let connector = Connector { options, suspicion, settings, limits };
         let size = usize::try_from(settings.size).unwrap_or(usize::MAX);
         let connections =
             Self { pool: Pool::new(connector, size), backend, settings, observer: Arc::new(observer) };
@@ -168,7 +169,7 @@ impl Manager for Connector {
             .with_min_delay(CONNECT_PAUSE)
             .with_max_delay(self.settings.acquire_timeout / 5)
             .without_max_times();
-        (|| Connection::open(&self.options)).retry(pauses).when(is_starting).await
+        (|| Connection::open(&self.options, self.limits)).retry(pauses).when(is_starting).await
     }
 
     async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<SqlxError> {

@@ -12,7 +12,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 
 use super::Pool;
-use super::entity::{tenant, user};
+use super::entity::{TenantQueries, tenant, user};
 use super::scope::Scope;
 use super::transaction::{Access, TenantKey};
 use super::users;

@@ -5,7 +5,8 @@
 //!
 //! Each transaction on Postgres sets its limits for itself, together with `BEGIN`. As parameters of the session
 //! they would be lost behind a pooler such as PgBouncer, which gives each transaction another session, or rejects the
-//! parameters.
+//! parameters. A read of one statement has no `BEGIN`: the parameters of its session limit it, or behind a pooler those of the
+//! login role. Without either, this process gives the statement up, and the server ends it when it finds that its client is gone.
 
 use std::io;
 use std::sync::Arc;

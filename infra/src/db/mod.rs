@@ -43,6 +43,7 @@ mod pool;
 mod pooled_connection;
 mod products;
 mod queue_delay;
+mod read;
 mod refunds;
 mod repetition;
 mod reports;

@@ -1,6 +1,8 @@
 //! The storage of orders and payments: reads them, and writes new ones.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use glasshouse_domain::failure::StoreFailure;
@@ -8,12 +10,16 @@ use glasshouse_domain::id::{OrderId, PaymentId};
 use glasshouse_domain::order::{Order, OrderState};
 use glasshouse_domain::page::{Page, PageRequest};
 use glasshouse_domain::payment::{Payment, PaymentState};
-use sea_orm::sea_query::{Expr, LockType};
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Asterisk, Expr, ExprTrait, JoinType, LockType, Query, SelectStatement};
+use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryResult, QuerySelect, QueryTrait, Select};
+use uuid::Uuid;
 
 use super::TenantStore;
 use super::entity::order_item::StoredItem;
-use super::entity::{order, order_item, payment};
+use super::entity::{TenantQueries, order, order_item, payment};
+use super::failure::store_failure;
+use super::pool::get;
+use super::read::overfetched;
 use super::scope::Scope;
 use glasshouse_telemetry::propagation;
 
@@ -23,10 +29,9 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn order(&self, id: OrderId) -> Result<Option<Order>, StoreFailure> {
-        let scope = self.read("order").await?;
-        let order = scope.order(id).await?;
-        scope.commit().await?;
-        Ok(order)
+        let read = self.read("order");
+        let query = with_items(&read, read.find_by_id(id.uuid()));
+        Ok(orders_in(&read.rows(query).await?)?.into_iter().next())
     }
 
     /// A page of orders, newest first, optionally only those in one state.
@@ -38,23 +43,14 @@ impl TenantStore {
         page: PageRequest,
         state: Option<OrderState>,
     ) -> Result<Page<Order>, StoreFailure> {
-        let scope = self.read("orders").await?;
-        let mut query = scope.find::<order::Entity>();
+        let read = self.read("orders");
+        let mut query = read.find();
         if let Some(state) = state {
             query = query.filter(order::Column::State.eq(state.as_str()));
         }
-        let rows = scope.page(query, page).await?;
-        let items = scope.items_of(rows.items.iter().map(|row| row.id)).await?;
-        scope.commit().await?;
-        let mut by_order: HashMap<_, Vec<_>> = HashMap::with_capacity(rows.items.len());
-        for item in items {
-            by_order.entry(item.order_id).or_default().push(item);
-        }
-        let orders = rows.try_map(|row| {
-            let items = by_order.remove(&row.id).unwrap_or_default();
-            row.with_items(items)
-        });
-        Ok(orders?)
+        let query = with_items(&read, overfetched(query, page));
+        let orders = orders_in(&read.rows(query).await?)?;
+        Ok(Page::from_overfetched(orders, page.limit, |order| order.id.uuid()))
     }
 
     /// The payments of an order; `None` if there is no such order.
@@ -62,10 +58,9 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn payments_of(&self, order: OrderId) -> Result<Option<Vec<Payment>>, StoreFailure> {
-        let scope = self.read("payments_of").await?;
-        let query = scope.find::<payment::Entity>().filter(payment::Column::OrderId.eq(order.uuid()));
-        let payments: Vec<Payment> = scope.all(query).await?;
-        scope.commit().await?;
+        let read = self.read("payments_of");
+        let query = read.find::<payment::Entity>().filter(payment::Column::OrderId.eq(order.uuid()));
+        let payments: Vec<Payment> = read.all(query).await?;
         // Every order is written together with its payment.
         Ok(Some(payments).filter(|payments| !payments.is_empty()))
     }
@@ -75,10 +70,9 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn payment(&self, id: PaymentId) -> Result<Option<(Payment, OrderState)>, StoreFailure> {
-        let scope = self.read("payment").await?;
-        let query = scope.find_with::<payment::Entity, order::Entity>();
-        let found = scope.one_pair(query.filter(payment::Column::Id.eq(id.uuid()))).await?;
-        scope.commit().await?;
+        let read = self.read("payment");
+        let query = read.find_with::<payment::Entity, order::Entity>();
+        let found = read.one_pair(query.filter(payment::Column::Id.eq(id.uuid()))).await?;
         let payment = |row| {
             let (payment, order) = payment_and_order(row)?;
             Ok((payment, order.state.parse()?))
@@ -90,26 +84,15 @@ impl TenantStore {
 impl Scope {
     /// One order with its items.
     pub(super) async fn order(&self, id: OrderId) -> Result<Option<Order>, StoreFailure> {
-        let query = self.find_by_id::<order::Entity>(id.uuid());
-        match self.one_row(query).await? {
-            Some(row) => self.with_items(row).await.map(Some),
-            None => Ok(None),
-        }
+        let query = with_items(self, self.find_by_id(id.uuid()));
+        Ok(orders_in(&self.rows(&query).await?)?.into_iter().next())
     }
 
     /// An order's row with its items.
     pub(super) async fn with_items(&self, row: order::Model) -> Result<Order, StoreFailure> {
-        let items = self.items_of([row.id]).await?;
-        Ok(row.with_items(items)?)
-    }
-
-    async fn items_of(
-        &self,
-        orders: impl IntoIterator<Item = uuid::Uuid>,
-    ) -> Result<Vec<StoredItem>, StoreFailure> {
         let query = self.find::<order_item::Entity>().select_only().columns(StoredItem::COLUMNS);
-        let query = query.filter(order_item::Column::OrderId.is_in(orders));
-        self.all_as(query.order_by_asc(order_item::Column::ProductId)).await
+        let items = self.all_as(query.filter(order_item::Column::OrderId.eq(row.id))).await?;
+        Ok(row.with_items(items)?)
     }
 
     /// Writes a new order, its items and its pending payment at the commit.
@@ -137,6 +120,36 @@ impl Scope {
             .col_expr(order::Column::State, state.as_str().into());
         self.update_at_commit(update);
     }
+}
+
+/// A query for orders and their items: a row for each item.
+fn with_items(tenant: &impl TenantQueries, orders: Select<order::Entity>) -> SelectStatement {
+    let item = |column| Expr::col((order_item::Entity, column));
+    let of_order = item(order_item::Column::OrderId).eq(Expr::col((order::Entity, order::Column::Id)));
+    let of_tenant = item(order_item::Column::TenantId).eq(tenant.tenant_id());
+    Query::select()
+        .exprs(StoredItem::COLUMNS.map(item))
+        .column((order::Entity, Asterisk))
+        .from_subquery(orders.into_query(), order::Entity)
+        .join(JoinType::LeftJoin, order_item::Entity, of_order.and(of_tenant))
+        .take()
+}
+
+/// The orders in the rows of [`with_items`], newest first.
+fn orders_in(rows: &[QueryResult]) -> Result<Vec<Order>, StoreFailure> {
+    let mut orders = BTreeMap::new();
+    for row in rows {
+        let (_, items) = match orders.entry(Reverse(get::<Uuid>(row, "id")?)) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let order = order::Model::from_query_result(row, "").map_err(store_failure)?;
+                entry.insert((order, Vec::new()))
+            }
+        };
+        items.extend(StoredItem::from_query_result_optional(row, "").map_err(store_failure)?);
+    }
+    let orders = orders.into_values().map(|(order, items)| Ok(order.with_items(items)?));
+    orders.collect()
 }
 
 fn payment_and_order(

@@ -10,7 +10,7 @@ use glasshouse_domain::values::Email;
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use super::TenantStore;
-use super::entity::{order, user};
+use super::entity::{TenantQueries, order, user};
 
 impl OutboxStore for TenantStore {
     async fn notification(
@@ -39,10 +39,9 @@ impl TenantStore {
         &self,
         order: OrderId,
     ) -> Result<Option<(Email, NotificationContent)>, StoreFailure> {
-        let scope = self.read("notification").await?;
-        let query = scope.find_with::<order::Entity, user::Entity>();
-        let row = scope.one_pair(query.filter(order::Column::Id.eq(order.uuid()))).await?;
-        scope.commit().await?;
+        let read = self.read("notification");
+        let query = read.find_with::<order::Entity, user::Entity>();
+        let row = read.one_pair(query.filter(order::Column::Id.eq(order.uuid()))).await?;
         let Some((row, customer)) = row else { return Ok(None) };
         let total = row.with_items(Vec::new())?.total;
         Ok(Some((User::try_from(customer)?.email, NotificationContent::Order { order, total })))

@@ -11,7 +11,7 @@ use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
-use super::entity::{tenant, tenant_entity, user};
+use super::entity::{TenantQueries, tenant, tenant_entity, user};
 use super::scope::Scope;
 use super::transaction::Access;
 use super::{Directory, TenantStore};

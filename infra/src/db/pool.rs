@@ -151,10 +151,7 @@ impl Pool {
 
     /// Runs a query outside of a transaction.
     pub(super) async fn without_transaction(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let mut connection = self.acquire().await?;
-        let rows = connection.all(statement).await?;
-        connection.give_back();
-        Ok(rows)
+        self.acquire().await?.last(statement).await
     }
 
     /// Takes a connection.

@@ -53,6 +53,16 @@ impl PooledConnection {
         self.run(&sql.clone(), DbErr::Query, async |connection| connection.all(sql, values).await).await
     }
 
+    /// All rows of a query outside of a transaction, which is the last use of this connection. It is given back unless it may
+    /// still be at work: an error of the server ends the query.
+    pub(super) async fn last(mut self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let result = self.all(statement).await;
+        if result.as_ref().err().is_none_or(is_response) {
+            self.give_back();
+        }
+        result
+    }
+
     /// Runs one or several statements that are not prepared, in one round trip.
     pub(super) async fn execute_unprepared(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
         let text = Arc::from(sql);
@@ -101,6 +111,15 @@ impl PooledConnection {
 /// The text of a statement, and its values.
 fn parts(statement: Statement) -> (Arc<str>, Values) {
     (statement.sql.into(), statement.values.unwrap_or_else(|| Values(Vec::new())))
+}
+
+/// Whether the database returned this error.
+fn is_response(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return false;
+    };
+    matches!(**cause, SqlxError::Database(_))
 }
 
 /// An earlier statement turned out to have lost the connection.

@@ -10,6 +10,7 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, QueryFilter, Select};
 
 use super::TenantStore;
+use super::entity::TenantQueries;
 use super::entity::product::{Column, Entity, Model};
 use super::idempotency::Claim;
 use super::scope::Scope;
@@ -37,10 +38,8 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn products(&self, page: PageRequest) -> Result<Page<Product>, StoreFailure> {
-        let scope = self.read("products").await?;
-        let rows = scope.page(for_sale(&scope), page).await?;
-        scope.commit().await?;
-        Ok(rows.try_map(Product::try_from)?)
+        let read = self.read("products");
+        Ok(read.page(for_sale(&read), page).await?.try_map(Product::try_from)?)
     }
 
     /// One product that is for sale.
@@ -48,10 +47,8 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn product(&self, id: ProductId) -> Result<Option<Product>, StoreFailure> {
-        let scope = self.read("product").await?;
-        let product = scope.one(by_id(&scope, id)).await?;
-        scope.commit().await?;
-        Ok(product)
+        let read = self.read("product");
+        read.one(by_id(&read, id)).await
     }
 
     /// Changes a product, if it still has a version that the client has read.
@@ -170,12 +167,12 @@ async fn remove_stock(scope: &Scope, id: ProductId, delta: i32) -> Result<Produc
     }
 }
 
-fn for_sale(scope: &Scope) -> Select<Entity> {
-    scope.find::<Entity>().filter(Column::Archived.eq(false))
+fn for_sale(tenant: &impl TenantQueries) -> Select<Entity> {
+    tenant.find::<Entity>().filter(Column::Archived.eq(false))
 }
 
-fn by_id(scope: &Scope, id: ProductId) -> Select<Entity> {
-    scope.find_by_id(id.uuid()).filter(Column::Archived.eq(false))
+fn by_id(tenant: &impl TenantQueries, id: ProductId) -> Select<Entity> {
+    tenant.find_by_id(id.uuid()).filter(Column::Archived.eq(false))
 }
 
 fn row(product: &Product, tenant_id: uuid::Uuid) -> Model {

@@ -35,7 +35,7 @@ impl TenantStore {
     /// # Errors
     /// When a sum is out of range, or the database fails.
     pub async fn revenue(&self, period: Period) -> Result<Vec<DailyRevenue>, ReportError> {
-        let scope = self.read("revenue").await?;
+        let scope = self.begin_read("revenue").await?;
         let revenue = scope.revenue(period).await?;
         scope.commit().await?;
         Ok(revenue)

@@ -1,22 +1,22 @@
-//! The transaction of one tenant and its statements. All queries start from [`Scope::find`] or [`Scope::update`], which
-//! filter by the tenant. Clippy forbids sea-orm's unscoped forms everywhere else (see `clippy.toml`).
+//! The transaction of one tenant and its statements. All queries start from [`TenantQueries::find`] or [`Scope::update`],
+//! which filter by the tenant. Clippy forbids sea-orm's unscoped forms everywhere else (see `clippy.toml`).
 
 use std::sync::Arc;
 
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::TenantId;
-use glasshouse_domain::page::{Page, PageRequest};
+use sea_orm::sea_query::{Expr, SelectStatement};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait,
-    FromQueryResult, Insert, IntoActiveModel, ModelTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
-    QueryTrait, Related, Select, SelectTwoRequired, Statement, UpdateMany, Value,
+    FromQueryResult, Insert, IntoActiveModel, ModelTrait, QueryFilter, QueryResult, QueryTrait, Select,
+    SelectTwoRequired, Statement, UpdateMany, Value,
 };
 use time::OffsetDateTime;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::Pool;
-use super::entity::{IdentifiedEntity, TenantEntity};
+use super::entity::{IdentifiedEntity, TenantEntity, TenantQueries};
 use super::failure::{Constraint, violated_constraint};
 use super::open_transaction::OpenTransaction;
 use super::suspicion::Suspicion;
@@ -31,6 +31,12 @@ pub(super) struct Scope {
     now: OffsetDateTime,
     suspicion: Suspicion,
     writes: Writes,
+}
+
+impl TenantQueries for Scope {
+    fn tenant_id(&self) -> Expr {
+        self.tenant.uuid().into()
+    }
 }
 
 impl Scope {
@@ -64,28 +70,11 @@ impl Scope {
         self.transaction.get_database_backend()
     }
 
-    /// A query over this tenant's rows.
-    #[expect(clippy::disallowed_methods, reason = "the one place where an entity meets its tenant")]
-    pub(super) fn find<E: TenantEntity>(&self) -> Select<E> {
-        E::find().filter(E::TENANT.eq(self.tenant.uuid()))
-    }
-
-    /// A query over pairs of this tenant's rows, joined by the relation from `E` to `R`.
-    pub(super) fn find_with<E, R>(&self) -> SelectTwoRequired<E, R>
-    where
-        E: TenantEntity + Related<R>,
-        R: TenantEntity,
-    {
-        self.find::<E>().find_both_related(R::default()).filter(R::TENANT.eq(self.tenant.uuid()))
-    }
-
-    /// A query for the row of this tenant with this id.
-    pub(super) fn find_by_id<E: IdentifiedEntity>(&self, id: Uuid) -> Select<E> {
-        self.find::<E>().filter(E::ID.eq(id))
-    }
-
     /// An update of this tenant's rows.
-    #[expect(clippy::disallowed_methods, reason = "the one place where an entity meets its tenant")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the updates of an entity meet their tenant"
+    )]
     pub(super) fn update<E: TenantEntity>(&self) -> UpdateMany<E> {
         E::update_many().filter(E::TENANT.eq(self.tenant.uuid()))
     }
@@ -93,29 +82,6 @@ impl Scope {
     /// An update of the row of this tenant with this id.
     pub(super) fn update_by_id<E: IdentifiedEntity>(&self, id: Uuid) -> UpdateMany<E> {
         self.update::<E>().filter(E::ID.eq(id))
-    }
-
-    /// A page of the rows of a query, newest first: ids are UUIDs of version 7, which sort by time.
-    pub(super) async fn page<E: IdentifiedEntity>(
-        &self,
-        query: Select<E>,
-        page: PageRequest,
-    ) -> Result<Page<E::Model>, StoreFailure> {
-        let mut query = query.order_by_desc(E::ID).limit(page.limit + 1);
-        if let Some(after) = page.after {
-            query = query.filter(E::ID.lt(after.id()));
-        }
-        Ok(Page::from_overfetched(self.all_rows(query).await?, page.limit, E::id))
-    }
-
-    /// The first row of a query, as a type of the domain.
-    pub(super) async fn one<E, T>(&self, query: Select<E>) -> Result<Option<T>, StoreFailure>
-    where
-        E: TenantEntity,
-        T: TryFrom<E::Model, Error = Corrupt>,
-    {
-        let row = self.one_row(query).await?;
-        row.map(|row| T::try_from(row).map_err(StoreFailure::from)).transpose()
     }
 
     /// The first row of a query.
@@ -163,6 +129,11 @@ impl Scope {
         R: TenantEntity,
     {
         self.within(query.one(&*self.transaction)).await
+    }
+
+    /// All rows of a query that is not that of one entity.
+    pub(super) async fn rows(&self, query: &SelectStatement) -> Result<Vec<QueryResult>, StoreFailure> {
+        self.within(self.transaction.query_all(query)).await
     }
 
     /// All rows of a query in SQL, in which `$1` is this tenant and `values` are numbered from `$2`.

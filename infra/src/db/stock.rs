@@ -9,6 +9,7 @@ use glasshouse_domain::product::Product;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, LockType};
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, QueryTrait, Select, UpdateMany};
 
+use super::entity::TenantQueries;
 use super::entity::product::{Column, Entity};
 use super::failure::store_failure;
 use super::scope::Scope;

@@ -8,6 +8,7 @@ use glasshouse_domain::id::TenantId;
 
 use super::Pool;
 use super::caller_check::CallerCheck;
+use super::read::Read;
 use super::scope::Scope;
 use super::transaction::{Access, TenantKey};
 
@@ -52,8 +53,13 @@ impl TenantStore {
         &self.pool
     }
 
-    /// Begins a read transaction, with `operation` as the name of its span.
-    pub(super) async fn read(&self, operation: &'static str) -> Result<Scope, StoreFailure> {
+    /// A read of one statement, with `operation` as the name of its span.
+    pub(super) fn read(&self, operation: &'static str) -> Read<'_> {
+        Read::new(&self.pool, operation, self.tenant, self.unconfirmed_caller())
+    }
+
+    /// Begins a transaction that only reads, with `operation` as the name of its span.
+    pub(super) async fn begin_read(&self, operation: &'static str) -> Result<Scope, StoreFailure> {
         self.begin(operation, Access::Read).await
     }
 
@@ -72,11 +78,16 @@ impl TenantStore {
     }
 
     async fn begin(&self, operation: &'static str, access: Access) -> Result<Scope, StoreFailure> {
-        let Some(caller) = self.caller.as_ref().filter(|caller| !caller.is_confirmed()) else {
+        let Some(caller) = self.unconfirmed_caller() else {
             return self.pool.begin(operation, access, TenantKey::Id(self.tenant)).await;
         };
         let (scope, current) = self.pool.begin_as(operation, access, (self.tenant, caller.user())).await?;
         caller.decide(current)?;
         Ok(scope)
+    }
+
+    /// The caller, until a transaction has confirmed their authority.
+    fn unconfirmed_caller(&self) -> Option<&CallerCheck> {
+        self.caller.as_deref().filter(|caller| !caller.is_confirmed())
     }
 }

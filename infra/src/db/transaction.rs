@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use glasshouse_domain::failure::StoreFailure;
+use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::{TenantId, UserId};
 use glasshouse_domain::values::Slug;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
@@ -50,9 +50,12 @@ pub(super) struct Bound {
     pub(super) tenant: TenantId,
     /// The time of the database. SQLite has no clock but that of this process.
     pub(super) now: OffsetDateTime,
-    /// The role and session generation of an active [`Binding::Caller`].
-    caller: Option<(String, i32)>,
+    /// That of an active [`Binding::Caller`].
+    caller: Option<Authority>,
 }
+
+/// The role and the session generation of an active user, as they are stored.
+pub(super) type Authority = (String, i32);
 
 /// The name of the beginning of a transaction on Postgres in telemetry. The procedure binds the transaction to a tenant, sets
 /// its limits, and reads the clock.
@@ -100,14 +103,13 @@ impl Pool {
             }
             let begun = self.begin_postgres(binding).await?;
             if let Some(delay) = self.injected_delay.next() {
-                sleep_in_database(&begun.0, delay).await?;
+                begun.0.execute_raw(sleep(delay)).await?;
             }
             Ok(begun)
         });
         let (transaction, bound) = self.with_timeout(begin).await?;
         let scope = Scope::new(span, Arc::new(transaction), (bound.tenant, bound.now), self);
-        let Some((role, sessions)) = bound.caller else { return Ok((scope, None)) };
-        Ok((scope, Some((role.parse()?, sessions.into()))))
+        Ok((scope, current(bound.caller)?))
     }
 
     async fn begin_sqlite(
@@ -128,7 +130,10 @@ impl Pool {
         let (tenant, caller) = match binding {
             Binding::None => (Uuid::nil().into(), None),
             Binding::Tenant(key) => (sqlite_tenant(&transaction, key).await?, None),
-            Binding::Caller(tenant, user) => (tenant, sqlite_authority(&transaction, tenant, user).await?),
+            Binding::Caller(tenant, user) => {
+                let row = transaction.query_one_raw(sqlite_authority(tenant, user)).await?;
+                (tenant, row.map_or(Ok(None), |row| authority(&row, ""))?)
+            }
         };
         Ok((transaction, Bound { tenant, now: clock::now(), caller }))
     }
@@ -146,7 +151,7 @@ impl Pool {
         let micros: i64 = row.try_get("", "now_us")?;
         let now = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000)
             .map_err(|error| DbErr::Type(error.to_string()))?;
-        let caller = authority(&row)?;
+        let caller = authority(&row, "")?;
         Ok((transaction, Bound { tenant: tenant.unwrap_or_else(Uuid::nil).into(), now, caller }))
     }
 
@@ -162,11 +167,7 @@ impl Pool {
             Binding::Caller(tenant, user) => (none(), id(user.uuid()), id(tenant.uuid())),
         };
         let (statement_ms, idle_ms) = (self.limits.statement_ms(), self.limits.idle_ms());
-        // Correlates `pg_stat_activity` and the log of the server with the trace.
-        let application = match propagation::trace_id() {
-            Some(trace_id) => text(&format!("glasshouse/{trace_id}")),
-            None => text("glasshouse"),
-        };
+        let application = text(&application_name());
         let limits = format!("'{statement_ms}', '{idle_ms}'");
         format!(
             "BEGIN; CALL begin_scope({limits}, {application}, {slug}, {caller}, {tenant}, NULL, NULL, NULL)"
@@ -184,11 +185,24 @@ fn text(text: &str) -> String {
     format!("convert_from(decode('{digits}', 'hex'), 'UTF8')")
 }
 
-/// The role and the session generation in a row; `None` if it has none.
-fn authority(row: &QueryResult) -> Result<Option<(String, i32)>, DbErr> {
-    let role: Option<String> = row.try_get("", "role")?;
-    let sessions: Option<i32> = row.try_get("", "session_generation")?;
+/// The `application_name` of the session, which correlates `pg_stat_activity` and the log of the server with the trace.
+pub(super) fn application_name() -> String {
+    match propagation::trace_id() {
+        Some(trace_id) => format!("glasshouse/{trace_id}"),
+        None => "glasshouse".to_owned(),
+    }
+}
+
+/// The authority in a row whose columns have this prefix; `None` if it has none.
+pub(super) fn authority(row: &QueryResult, prefix: &str) -> Result<Option<Authority>, DbErr> {
+    let role: Option<String> = row.try_get(prefix, "role")?;
+    let sessions: Option<i32> = row.try_get(prefix, "session_generation")?;
     Ok(role.zip(sessions))
+}
+
+/// Converts what is stored of a user's authority.
+pub(super) fn current(stored: Option<Authority>) -> Result<Option<CurrentAuthority>, Corrupt> {
+    stored.map(|(role, sessions)| Ok((role.parse()?, sessions.into()))).transpose()
 }
 
 /// Looks up the tenant. SQLite has no row-level security: the filters of [`Scope`] alone isolate tenants.
@@ -204,23 +218,15 @@ async fn sqlite_tenant(transaction: &OpenTransaction, tenant: TenantKey<'_>) -> 
     Ok(id.unwrap_or_else(Uuid::nil).into())
 }
 
-/// Looks up the authority of an active user.
-async fn sqlite_authority(
-    transaction: &OpenTransaction,
-    tenant: TenantId,
-    user: UserId,
-) -> Result<Option<(String, i32)>, DbErr> {
+/// The query for the authority of an active user.
+pub(super) fn sqlite_authority(tenant: TenantId, user: UserId) -> Statement {
     let sql = "SELECT role, session_generation FROM users WHERE tenant_id = ? AND id = ? AND active";
     let values = [tenant.uuid().into(), user.uuid().into()];
-    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
-    let row = transaction.query_one_raw(statement).await?;
-    row.as_ref().map_or(Ok(None), authority)
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
 }
 
-/// Executes a statement with this duration, for fault injection.
-async fn sleep_in_database(transaction: &OpenTransaction, delay: Duration) -> Result<(), DbErr> {
+/// A statement with this duration, for fault injection.
+pub(super) fn sleep(delay: Duration) -> Statement {
     let (sql, seconds) = ("SELECT pg_sleep($1)", delay.as_secs_f64());
-    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [seconds.into()]);
-    transaction.execute_raw(statement).await?;
-    Ok(())
+    Statement::from_sql_and_values(DbBackend::Postgres, sql, [seconds.into()])
 }

@@ -13,8 +13,8 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::TenantStore;
-use super::entity::tenant;
 use super::entity::user::{Column, Entity, Model};
+use super::entity::{TenantQueries, tenant};
 use super::scope::Scope;
 
 impl TenantStore {
@@ -38,10 +38,8 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn users(&self, page: PageRequest) -> Result<Page<User>, StoreFailure> {
-        let scope = self.read("users").await?;
-        let rows = scope.page(scope.find::<Entity>(), page).await?;
-        scope.commit().await?;
-        Ok(rows.try_map(User::try_from)?)
+        let read = self.read("users");
+        Ok(read.page(read.find::<Entity>(), page).await?.try_map(User::try_from)?)
     }
 
     /// One user.
@@ -49,10 +47,8 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreFailure> {
-        let scope = self.read("user").await?;
-        let user = scope.one(scope.find_by_id::<Entity>(id.uuid())).await?;
-        scope.commit().await?;
-        Ok(user)
+        let read = self.read("user");
+        read.one(read.find_by_id::<Entity>(id.uuid())).await
     }
 
     /// One user and their tenant, in one statement.
@@ -60,10 +56,9 @@ impl TenantStore {
     /// # Errors
     /// When the database fails.
     pub async fn user_and_tenant(&self, id: UserId) -> Result<Option<(User, Tenant)>, StoreFailure> {
-        let scope = self.read("user_and_tenant").await?;
-        let query = scope.find_with::<Entity, tenant::Entity>().filter(Column::Id.eq(id.uuid()));
-        let row = scope.one_pair(query).await?;
-        scope.commit().await?;
+        let read = self.read("user_and_tenant");
+        let query = read.find_with::<Entity, tenant::Entity>().filter(Column::Id.eq(id.uuid()));
+        let row = read.one_pair(query).await?;
         row.map(|(user, tenant)| Ok((User::try_from(user)?, Tenant::try_from(tenant)?))).transpose()
     }
 
@@ -110,10 +105,9 @@ impl TenantStore {
 
 impl PasswordStore for TenantStore {
     async fn password(&self, user: UserId) -> Result<Option<StoredPassword>, StoreFailure> {
-        let scope = self.read("password").await?;
-        let query = scope.find_by_id::<Entity>(user.uuid()).filter(Column::Active.eq(true));
-        let row = scope.one_row(query).await?;
-        scope.commit().await?;
+        let read = self.read("password");
+        let query = read.find_by_id::<Entity>(user.uuid()).filter(Column::Active.eq(true));
+        let row = read.one_row(query).await?;
         Ok(row.map(|row| StoredPassword {
             hash: PasswordHash::new(row.password_hash),
             sessions: row.session_generation.into(),

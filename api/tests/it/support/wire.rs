@@ -100,12 +100,16 @@ fn texts(body: &[u8]) -> Vec<String> {
     parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect()
 }
 
-/// The verb and the table of a statement, or of each part of a statement that writes to several; the whole statement, if it
-/// selects from no table.
+/// The verb and the table of a statement, or of each part of a statement that writes to several; all tables of a query; the whole
+/// statement, if it selects from no table.
 fn in_short(sql: &str) -> String {
     if sql.starts_with("WITH ") {
         let parts = sql.split(" AS (").skip(1).map(in_short);
         return parts.collect::<Vec<_>>().join(", ");
+    }
+    // A read that binds itself to a tenant: the query is in its last lateral join, after the lookup of the caller.
+    if let Some((_, query)) = sql.rsplit_once(" LEFT JOIN LATERAL (") {
+        return in_short(query);
     }
     let words: Vec<_> = sql.split([' ', '\n']).filter(|word| !word.is_empty()).collect();
     let after = |keyword: &str| {
@@ -114,9 +118,25 @@ fn in_short(sql: &str) -> String {
     };
     match words[0] {
         "SELECT" if !words.contains(&"FROM") => sql.to_owned(),
-        "SELECT" => format!("SELECT {}", after("FROM")),
+        "SELECT" => {
+            let tables = words.windows(2).filter(|pair| ["FROM", "JOIN"].contains(&pair[0]));
+            let tables =
+                tables.map(|pair| pair[1].replace(['"', ')'], "")).filter(|table| !table.starts_with('('));
+            format!("SELECT {}", unique(tables).join(", "))
+        }
         "INSERT" => format!("INSERT {}", after("INTO")),
         "UPDATE" => format!("UPDATE {}", after("UPDATE")),
         verb => verb.trim_end_matches(';').to_owned(),
     }
+}
+
+/// The items in their order, each once.
+fn unique(items: impl Iterator<Item = String>) -> Vec<String> {
+    let mut unique = Vec::new();
+    for item in items {
+        if !unique.contains(&item) {
+            unique.push(item);
+        }
+    }
+    unique
 }

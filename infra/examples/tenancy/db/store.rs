@@ -7,7 +7,7 @@ use glasshouse_domain::id::{OrderId, TenantId};
 use glasshouse_domain::outbox::{Delivery, OutboxEvent, OutboxMessage};
 
 use super::Pool;
-use super::entity::{order, outbox_message};
+use super::entity::{TenantQueries, order, outbox_message};
 use super::scope::Scope;
 
 #[derive(Clone, Debug)]

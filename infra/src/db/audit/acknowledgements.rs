@@ -20,7 +20,7 @@ use super::check::Check;
 use super::report::{Finding, Outcomes};
 use super::snapshot::Snapshot;
 use crate::db::Pool;
-use crate::db::entity::{order, order_item, payment};
+use crate::db::entity::{TenantQueries, order, order_item, payment};
 use crate::db::idempotency;
 use crate::db::scope::Scope;
 use crate::db::transaction::{Access, TenantKey};

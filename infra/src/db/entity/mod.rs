@@ -12,7 +12,7 @@ pub(super) mod user;
 
 use glasshouse_domain::failure::Corrupt;
 use glasshouse_domain::values::{Currency, Money};
-pub(super) use ownership::{IdentifiedEntity, TenantEntity, tenant_entity};
+pub(super) use ownership::{IdentifiedEntity, TenantEntity, TenantQueries, tenant_entity};
 
 /// Converts the two columns of an amount.
 pub(super) fn money(minor: i64, currency: &str) -> Result<Money, Corrupt> {

@@ -39,7 +39,8 @@ tenant_entity!(tenant: TenantId, id: Id);
 
 impl Model {
     /// Converts the row and the rows of its items to an order.
-    pub(in crate::db) fn with_items(self, items: Vec<StoredItem>) -> Result<Order, Corrupt> {
+    pub(in crate::db) fn with_items(self, mut items: Vec<StoredItem>) -> Result<Order, Corrupt> {
+        items.sort_unstable_by_key(|item| item.product_id);
         let currency = self.currency;
         let items = items.into_iter().map(|row| row.in_currency(&currency));
         Ok(Order {

@@ -29,11 +29,10 @@ impl ActiveModelBehavior for ActiveModel {}
 
 tenant_entity!(tenant: TenantId);
 
-/// A row without its tenant. Its columns are read by position: a list of orders has more items than anything else, and would look up
-/// each column of each by its name.
+/// An item of an order that is known. Its columns are the first of a row, and read by position: a list of orders has more items than
+/// anything else, and would look up each column of each by its name.
 pub(in crate::db) struct StoredItem {
-    pub order_id: Uuid,
-    product_id: Uuid,
+    pub(super) product_id: Uuid,
     sku: String,
     name: String,
     unit_price_minor: i64,
@@ -42,14 +41,8 @@ pub(in crate::db) struct StoredItem {
 
 impl StoredItem {
     /// The columns, in the order in which they are read.
-    pub(in crate::db) const COLUMNS: [Column; 6] = [
-        Column::OrderId,
-        Column::ProductId,
-        Column::Sku,
-        Column::Name,
-        Column::UnitPriceMinor,
-        Column::Quantity,
-    ];
+    pub(in crate::db) const COLUMNS: [Column; 5] =
+        [Column::ProductId, Column::Sku, Column::Name, Column::UnitPriceMinor, Column::Quantity];
 
     /// Converts the row to an item. The currency is stored with the order.
     pub(super) fn in_currency(self, currency: &str) -> Result<OrderItem, Corrupt> {
@@ -66,12 +59,17 @@ impl StoredItem {
 impl FromQueryResult for StoredItem {
     fn from_query_result(row: &QueryResult, _prefix: &str) -> Result<Self, DbErr> {
         Ok(Self {
-            order_id: row.try_get_by_index(0)?,
-            product_id: row.try_get_by_index(1)?,
-            sku: row.try_get_by_index(2)?,
-            name: row.try_get_by_index(3)?,
-            unit_price_minor: row.try_get_by_index(4)?,
-            quantity: row.try_get_by_index(5)?,
+            product_id: row.try_get_by_index(0)?,
+            sku: row.try_get_by_index(1)?,
+            name: row.try_get_by_index(2)?,
+            unit_price_minor: row.try_get_by_index(3)?,
+            quantity: row.try_get_by_index(4)?,
         })
+    }
+
+    /// `None` if the row has an order without items.
+    fn from_query_result_optional(row: &QueryResult, prefix: &str) -> Result<Option<Self>, DbErr> {
+        let product_id: Option<Uuid> = row.try_get_by_index(0)?;
+        product_id.map(|_| Self::from_query_result(row, prefix)).transpose()
     }
 }

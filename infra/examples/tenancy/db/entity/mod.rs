@@ -7,4 +7,4 @@ mod ownership;
 
 pub(super) mod order;
 
-pub(super) use ownership::{IdentifiedEntity, TenantEntity, tenant_entity};
+pub(super) use ownership::{IdentifiedEntity, TenantEntity, TenantQueries, tenant_entity};
