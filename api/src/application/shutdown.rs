@@ -1,5 +1,6 @@
 //! The end of a process: requests and background work finish within a grace period.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,19 +27,27 @@ pub(super) struct Shutdown {
     pub(super) database: Option<Arc<Database>>,
 }
 
+/// What is left when the grace period ends.
+struct Unfinished {
+    connections: usize,
+    is_working: bool,
+}
+
 impl Shutdown {
     /// Finishes requests and background work, and then ends the threads of the servers.
     ///
     /// # Errors
     /// When that takes longer than `grace`. What is left of it is cut when the process exits.
     pub(super) async fn finish_within(mut self, grace: Duration) -> anyhow::Result<()> {
-        let finished = timeout(grace, self.finish_work()).await;
+        let finished = timeout(grace, self.finish_work()).await.map_err(|_elapsed| self.report());
         if let Some(database) = &self.database {
             let _ = timeout(CLOSE_TIMEOUT, database.close()).await;
         }
         match finished {
             Ok(finished) => finished.context("background work ended by itself")?,
-            Err(_elapsed) => return self.report(),
+            Err(unfinished) => bail!(
+                "the shutdown did not finish in time and cuts {unfinished}: see GLASSHOUSE_SHUTDOWN_GRACE_SECONDS"
+            ),
         }
         // Threads share the database connections that each of them opened, so none of them ends before the last request has.
         join_all(self.servers().map(ServerStop::end)).await;
@@ -67,13 +76,44 @@ impl Shutdown {
     }
 
     /// Reports what is cut.
-    fn report(&self) -> anyhow::Result<()> {
-        let connections = self.servers().map(ServerStop::connections).sum::<usize>() as u64;
+    fn report(&self) -> Unfinished {
+        let connections = self.servers().map(ServerStop::connections).sum();
         let is_working = !self.working.is_empty();
-        ShutdownGraceExceeded { connections, is_working }.emit();
-        let work = if is_working { " and background work" } else { "" };
-        bail!(
-            "{connections} connections{work} did not finish in time and are cut: see GLASSHOUSE_SHUTDOWN_GRACE_SECONDS"
-        )
+        ShutdownGraceExceeded { connections: connections as u64, is_working }.emit();
+        Unfinished { connections, is_working }
+    }
+}
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connections = match self.connections {
+            0 => None,
+            1 => Some("1 open connection".to_owned()),
+            more => Some(format!("{more} open connections")),
+        };
+        match (connections, self.is_working) {
+            (Some(connections), true) => write!(f, "{connections} and background work"),
+            (Some(connections), false) => f.write_str(&connections),
+            (None, true) => f.write_str("background work"),
+            // A connection that a listener has not accepted yet may be reset.
+            (None, false) => f.write_str("the close of its listeners"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_has_a_name() {
+        for (connections, is_working, name) in [
+            (0, false, "the close of its listeners"),
+            (1, false, "1 open connection"),
+            (0, true, "background work"),
+            (2, true, "2 open connections and background work"),
+        ] {
+            assert_eq!(Unfinished { connections, is_working }.to_string(), name);
+        }
     }
 }

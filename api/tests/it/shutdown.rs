@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::command_line::{Stack, common, with};
-use crate::support::{Backend, Client, Process, TestApp, TestDatabase, connect, eventually};
+use crate::support::{Backend, Client, Process, Response, TestApp, TestDatabase, connect, eventually};
 
 const CLIENTS: usize = 16;
 /// Long enough for a polling client to notice, even on a busy machine.
@@ -194,6 +196,42 @@ async fn a_request_that_is_stuck_in_the_database_is_aborted() {
     })
     .await;
     is_aborted(stack.serve).await;
+    assert!(order.await.is_err(), "its connection is closed");
+    holder.rollback().await.unwrap();
+}
+
+/// What is left is counted when the grace period ends. The process then waits for the connection to the database that the order
+/// holds, and meanwhile a client disconnects.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_closes_after_the_grace_period_is_reported() {
+    let settings = [&LONG_TIMEOUTS[..], &[("GLASSHOUSE_HEADER_TIMEOUT_MS", "60000")]].concat();
+    let mut stack = Stack::start(settings).await;
+    let (owner, product, _) = stack.shop().await;
+    stack.worker.signal("KILL");
+    stack.worker.ends().await;
+    let holder = lock_products(&stack.database).await;
+    let order = owner.spawn_order(&product);
+    let sessions = async |which: &str| {
+        let of_service = "datname = current_database() AND usename = 'glasshouse_test_service'";
+        let count = format!("SELECT count(*) AS n FROM pg_stat_activity WHERE {of_service} AND {which}");
+        stack.database.number(&count).await
+    };
+    eventually("the order waits for a lock", async || {
+        (sessions("wait_event_type = 'Lock'").await == 1).then_some(())
+    })
+    .await;
+    let health = owner.request(Method::GET, "/health/ready").header("Connection", "close");
+    Response::of(health).await.expect(200);
+    assert!(sessions("true").await > 1, "the health check uses another session");
+    let mut partial = TcpStream::connect(stack.serve.address("http_addr").await).await.unwrap();
+    partial.write_all(b"GET /health/live").await.unwrap();
+
+    stack.serve.signal("TERM");
+    eventually("the idle sessions are closed", async || (sessions("true").await <= 1).then_some(())).await;
+    drop(partial);
+    let ended = stack.serve.ends().await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("cuts 2 open connections:"), "{}", ended.stderr);
     assert!(order.await.is_err(), "its connection is closed");
     holder.rollback().await.unwrap();
 }

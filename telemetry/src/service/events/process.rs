@@ -29,8 +29,8 @@ crate::events! {
     /// A process finished its requests and background work.
     pub struct ApplicationStopped: INFO "application_stopped" {}
 
-    /// The grace period of a shutdown ended before all requests and background work did: the requests on `connections`
-    /// connections are cut, and background work, if `is_working`, will be repeated after its lease.
+    /// The grace period of a shutdown ended before all requests and background work did: `connections` open connections are
+    /// cut with their requests, and background work, if `is_working`, will be repeated after its lease.
     pub struct ShutdownGraceExceeded: ERROR "shutdown_grace_exceeded" { connections: u64, is_working: bool }
 
     /// `migrate` applied the missing migrations.
