@@ -98,10 +98,9 @@ impl<M: Manager> Pool<M> {
     /// Removes the idle connections that are not to be kept, and returns them.
     pub(crate) fn remove_idle(&self, is_kept: impl Fn(&Metrics) -> bool) -> Vec<M::Type> {
         let mut state = self.0.state();
-        let (kept, removed) =
-            std::mem::take(&mut state.idle).into_iter().partition(|entry| is_kept(&entry.metrics));
+        let idle = std::mem::take(&mut state.idle).into_iter();
+        let (kept, removed): (_, Vec<_>) = idle.partition(|entry| is_kept(&entry.metrics));
         state.idle = kept;
-        let removed: Vec<_> = removed;
         removed.into_iter().map(|entry| entry.connection).collect()
     }
 

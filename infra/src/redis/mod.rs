@@ -14,7 +14,7 @@ use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{
     Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, ScriptInvocation,
 };
-use glasshouse_telemetry::service::metrics::CircuitBreakerMetrics;
+use glasshouse_telemetry::service::metrics::{CacheMetrics, CircuitBreakerMetrics};
 use tracing::Instrument;
 
 use self::connector::{Broken, Connector};
@@ -177,11 +177,10 @@ impl Redis {
         Ok(Self { pool, broken, timeout: settings.timeout, breaker })
     }
 
-    /// The numbers of open and idle connections, and the maximum.
-    #[must_use]
-    pub fn pool_state(&self) -> (usize, usize, usize) {
+    /// Updates the pool's gauges.
+    pub fn measure_pool(&self, metrics: &CacheMetrics) {
         let Sizes { open, idle, max } = self.pool.sizes();
-        (open, idle, max)
+        metrics.set_pool(open, idle, max);
     }
 
     /// Checks that Redis responds, also while the circuit is open. A response closes the circuit, and its absence opens it.

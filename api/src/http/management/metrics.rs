@@ -60,8 +60,7 @@ impl Parts {
     async fn measure(&self) {
         let Ok(_one_at_a_time) = self.measuring.try_lock() else { return };
         if let Some(redis) = self.dependencies.redis() {
-            let (open, idle, max) = redis.pool_state();
-            self.metrics.cache.set_pool(open, idle, max);
+            redis.measure_pool(&self.metrics.cache);
         }
         if let Some(database) = self.dependencies.database() {
             database.measure_pool();

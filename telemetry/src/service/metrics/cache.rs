@@ -1,16 +1,16 @@
 //! Caches, and the connection pool of Redis.
 
-use prometheus::{Error, IntGauge};
+use prometheus::Error;
 
-use crate::metrics::{IntCounterVec, IntGaugeVec, Registrar};
+use super::pool::PoolGauges;
+use crate::metrics::{IntCounterVec, Registrar};
 
 /// Lookups in caches, and the connection pool of Redis.
 #[derive(Clone, Debug)]
 pub struct CacheMetrics {
     pub(crate) requests: IntCounterVec<2>,
     pub(crate) rejected: IntCounterVec<2>,
-    connections: IntGaugeVec<1>,
-    max: IntGauge,
+    pool: PoolGauges,
 }
 
 impl CacheMetrics {
@@ -26,12 +26,11 @@ impl CacheMetrics {
                 "Cached entries that were not believed, by cache and reason (not_authentic, outdated).",
                 ["cache", "reason"],
             )?,
-            connections: registrar.int_gauge_vec(
-                "redis_connections",
-                "Open connections of the Redis pool, by state (active, idle).",
-                ["state"],
+            pool: PoolGauges::register(
+                registrar,
+                ("redis_connections", "Open connections of the Redis pool, by state (active, idle)."),
+                ("redis_connections_max", "Maximum size of the Redis pool."),
             )?,
-            max: registrar.int_gauge("redis_connections_max", "Maximum size of the Redis pool.")?,
         })
     }
 
@@ -47,9 +46,6 @@ impl CacheMetrics {
 
     /// Sets the state of the Redis pool.
     pub fn set_pool(&self, open: usize, idle: usize, max: usize) {
-        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        self.connections.with(["active"]).set(count(open.saturating_sub(idle)));
-        self.connections.with(["idle"]).set(count(idle));
-        self.max.set(count(max));
+        self.pool.set(open, idle, max);
     }
 }

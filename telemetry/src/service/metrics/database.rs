@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use prometheus::{Error, Histogram, IntCounter, IntGauge};
 
+use super::pool::PoolGauges;
+use crate::metrics::Registrar;
 use crate::metrics::semconv::{self, DatabaseDuration};
-use crate::metrics::{IntGaugeVec, Registrar};
 
 /// Database queries, and the connection pool.
 #[derive(Clone, Debug)]
 pub struct DatabaseMetrics {
     active: IntGauge,
-    connections: IntGaugeVec<1>,
-    max: IntGauge,
+    pool: PoolGauges,
     acquire_wait: Histogram,
     duration: Histogram,
     operations: DatabaseDuration,
@@ -36,12 +36,11 @@ impl DatabaseMetrics {
         Ok(Self {
             active: registrar
                 .int_gauge("active_database_connections", "Connections of the database pool in use.")?,
-            connections: registrar.int_gauge_vec(
-                "database_connections",
-                "Open connections of the database pool, by state (active, idle).",
-                ["state"],
+            pool: PoolGauges::register(
+                registrar,
+                ("database_connections", "Open connections of the database pool, by state (active, idle)."),
+                ("database_connections_max", "Maximum size of the database pool."),
             )?,
-            max: registrar.int_gauge("database_connections_max", "Maximum size of the database pool.")?,
             acquire_wait: registrar.histogram(
                 "database_acquire_wait_seconds",
                 "Time that a transaction waited for a connection, in seconds, timeouts included.",
@@ -76,11 +75,7 @@ impl DatabaseMetrics {
 
     /// Sets the state of the pool.
     pub fn set_pool(&self, open: usize, idle: usize, max: usize) {
-        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let active = count(open.saturating_sub(idle));
-        self.active.set(active);
-        self.connections.with(["active"]).set(active);
-        self.connections.with(["idle"]).set(count(idle));
-        self.max.set(count(max));
+        self.pool.set(open, idle, max);
+        self.active.set(self.pool.active());
     }
 }

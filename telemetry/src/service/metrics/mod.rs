@@ -10,6 +10,7 @@ mod faults;
 mod health;
 mod outbound;
 mod outbox;
+mod pool;
 mod tenants;
 mod worker;
 
