@@ -20,6 +20,7 @@ mod address;
 pub mod audit;
 mod caller_check;
 mod checkout;
+mod columns;
 mod connect;
 mod connection;
 mod connection_holder;

@@ -10,15 +10,13 @@ use glasshouse_domain::id::{OrderId, PaymentId};
 use glasshouse_domain::order::{Order, OrderState};
 use glasshouse_domain::page::{Page, PageRequest};
 use glasshouse_domain::payment::{Payment, PaymentState};
-use sea_orm::sea_query::{Asterisk, Expr, ExprTrait, JoinType, LockType, Query, SelectStatement};
-use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryResult, QuerySelect, QueryTrait, Select};
-use uuid::Uuid;
+use sea_orm::sea_query::{Expr, ExprTrait, JoinType, LockType, Query, SelectStatement};
+use sea_orm::{ColumnTrait, QueryFilter, QueryResult, QuerySelect, QueryTrait, Select};
 
 use super::TenantStore;
 use super::entity::order_item::StoredItem;
 use super::entity::{TenantQueries, order, order_item, payment};
 use super::failure::store_failure;
-use super::pool::get;
 use super::read::overfetched;
 use super::scope::Scope;
 use glasshouse_telemetry::propagation;
@@ -91,8 +89,10 @@ impl Scope {
     /// An order's row with its items.
     pub(super) async fn with_items(&self, row: order::Model) -> Result<Order, StoreFailure> {
         let query = self.find::<order_item::Entity>().select_only().columns(StoredItem::COLUMNS);
-        let items = self.all_as(query.filter(order_item::Column::OrderId.eq(row.id))).await?;
-        Ok(row.with_items(items)?)
+        let query = query.filter(order_item::Column::OrderId.eq(row.id)).into_query();
+        let items = self.rows(&query).await?;
+        let items = items.iter().filter_map(|row| StoredItem::of(row).transpose());
+        Ok(row.with_items(items.collect::<Result<_, _>>().map_err(store_failure)?)?)
     }
 
     /// Writes a new order, its items and its pending payment at the commit.
@@ -122,14 +122,14 @@ impl Scope {
     }
 }
 
-/// A query for orders and their items: a row for each item.
+/// A query for orders and their items: a row for each item, with the columns of the item, and then those of its order.
 fn with_items(tenant: &impl TenantQueries, orders: Select<order::Entity>) -> SelectStatement {
     let item = |column| Expr::col((order_item::Entity, column));
     let of_order = item(order_item::Column::OrderId).eq(Expr::col((order::Entity, order::Column::Id)));
     let of_tenant = item(order_item::Column::TenantId).eq(tenant.tenant_id());
     Query::select()
         .exprs(StoredItem::COLUMNS.map(item))
-        .column((order::Entity, Asterisk))
+        .columns(order::Model::COLUMNS.map(|column| (order::Entity, column)))
         .from_subquery(orders.into_query(), order::Entity)
         .join(JoinType::LeftJoin, order_item::Entity, of_order.and(of_tenant))
         .take()
@@ -137,16 +137,18 @@ fn with_items(tenant: &impl TenantQueries, orders: Select<order::Entity>) -> Sel
 
 /// The orders in the rows of [`with_items`], newest first.
 fn orders_in(rows: &[QueryResult]) -> Result<Vec<Order>, StoreFailure> {
+    const ORDER: usize = StoredItem::COLUMNS.len();
     let mut orders = BTreeMap::new();
     for row in rows {
-        let (_, items) = match orders.entry(Reverse(get::<Uuid>(row, "id")?)) {
+        let id = order::Model::id_of(row, ORDER).map_err(store_failure)?;
+        let (_, items) = match orders.entry(Reverse(id)) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let order = order::Model::from_query_result(row, "").map_err(store_failure)?;
+                let order = order::Model::of(row, ORDER).map_err(store_failure)?;
                 entry.insert((order, Vec::new()))
             }
         };
-        items.extend(StoredItem::from_query_result_optional(row, "").map_err(store_failure)?);
+        items.extend(StoredItem::of(row).map_err(store_failure)?);
     }
     let orders = orders.into_values().map(|(order, items)| Ok(order.with_items(items)?));
     orders.collect()

@@ -7,9 +7,9 @@ use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::TenantId;
 use sea_orm::sea_query::{Expr, SelectStatement};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait,
-    FromQueryResult, Insert, IntoActiveModel, ModelTrait, QueryFilter, QueryResult, QueryTrait, Select,
-    SelectTwoRequired, Statement, UpdateMany, Value,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait, Insert,
+    IntoActiveModel, ModelTrait, QueryFilter, QueryResult, QueryTrait, Select, SelectTwoRequired, Statement,
+    UpdateMany, Value,
 };
 use time::OffsetDateTime;
 use tracing::{Instrument, Span};
@@ -108,15 +108,6 @@ impl Scope {
         query: Select<E>,
     ) -> Result<Vec<E::Model>, StoreFailure> {
         self.within(query.all(&*self.transaction)).await
-    }
-
-    /// All rows of a query, as a type that has some of their columns.
-    pub(super) async fn all_as<E, R>(&self, query: Select<E>) -> Result<Vec<R>, StoreFailure>
-    where
-        E: TenantEntity,
-        R: FromQueryResult,
-    {
-        self.within(query.into_model::<R>().all(&*self.transaction)).await
     }
 
     /// The first pair of rows of a query.

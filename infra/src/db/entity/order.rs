@@ -2,9 +2,11 @@
 
 use glasshouse_domain::failure::Corrupt;
 use glasshouse_domain::order::{Order, OrderItem};
+use sea_orm::QueryResult;
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
+use super::super::columns::column;
 use super::order_item::StoredItem;
 use super::{money, tenant_entity};
 
@@ -38,6 +40,35 @@ impl ActiveModelBehavior for ActiveModel {}
 tenant_entity!(tenant: TenantId, id: Id);
 
 impl Model {
+    /// The columns, in the order in which they are read.
+    pub(in crate::db) const COLUMNS: [Column; 7] = [
+        Column::Id,
+        Column::TenantId,
+        Column::PlacedBy,
+        Column::State,
+        Column::TotalMinor,
+        Column::Currency,
+        Column::CreatedAt,
+    ];
+
+    /// The id in columns of a row that begin at a position.
+    pub(in crate::db) fn id_of(row: &QueryResult, first: usize) -> Result<Uuid, DbErr> {
+        column(row, first)
+    }
+
+    /// The row in columns of another one that begin at a position.
+    pub(in crate::db) fn of(row: &QueryResult, first: usize) -> Result<Self, DbErr> {
+        Ok(Self {
+            id: Self::id_of(row, first)?,
+            tenant_id: column(row, first + 1)?,
+            placed_by: column(row, first + 2)?,
+            state: column(row, first + 3)?,
+            total_minor: column(row, first + 4)?,
+            currency: column(row, first + 5)?,
+            created_at: column(row, first + 6)?,
+        })
+    }
+
     /// Converts the row and the rows of its items to an order.
     pub(in crate::db) fn with_items(self, mut items: Vec<StoredItem>) -> Result<Order, Corrupt> {
         items.sort_unstable_by_key(|item| item.product_id);

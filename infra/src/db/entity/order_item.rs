@@ -3,9 +3,10 @@
 use glasshouse_domain::failure::Corrupt;
 use glasshouse_domain::order::OrderItem;
 use glasshouse_domain::values::{Name, Quantity, Sku};
+use sea_orm::QueryResult;
 use sea_orm::entity::prelude::*;
-use sea_orm::{FromQueryResult, QueryResult};
 
+use super::super::columns::column;
 use super::{money, tenant_entity};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -29,8 +30,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 tenant_entity!(tenant: TenantId);
 
-/// An item of an order that is known. Its columns are the first of a row, and read by position: a list of orders has more items than
-/// anything else, and would look up each column of each by its name.
+/// An item of an order that is known. A list of orders has more items than anything else.
 pub(in crate::db) struct StoredItem {
     pub(super) product_id: Uuid,
     sku: String,
@@ -44,6 +44,18 @@ impl StoredItem {
     pub(in crate::db) const COLUMNS: [Column; 5] =
         [Column::ProductId, Column::Sku, Column::Name, Column::UnitPriceMinor, Column::Quantity];
 
+    /// The item in the first columns of a row; `None` if the row has an order without items.
+    pub(in crate::db) fn of(row: &QueryResult) -> Result<Option<Self>, DbErr> {
+        let Some(product_id) = column(row, 0)? else { return Ok(None) };
+        Ok(Some(Self {
+            product_id,
+            sku: column(row, 1)?,
+            name: column(row, 2)?,
+            unit_price_minor: column(row, 3)?,
+            quantity: column(row, 4)?,
+        }))
+    }
+
     /// Converts the row to an item. The currency is stored with the order.
     pub(super) fn in_currency(self, currency: &str) -> Result<OrderItem, Corrupt> {
         Ok(OrderItem {
@@ -53,23 +65,5 @@ impl StoredItem {
             unit_price: money(self.unit_price_minor, currency)?,
             quantity: Quantity::stored(self.quantity),
         })
-    }
-}
-
-impl FromQueryResult for StoredItem {
-    fn from_query_result(row: &QueryResult, _prefix: &str) -> Result<Self, DbErr> {
-        Ok(Self {
-            product_id: row.try_get_by_index(0)?,
-            sku: row.try_get_by_index(1)?,
-            name: row.try_get_by_index(2)?,
-            unit_price_minor: row.try_get_by_index(3)?,
-            quantity: row.try_get_by_index(4)?,
-        })
-    }
-
-    /// `None` if the row has an order without items.
-    fn from_query_result_optional(row: &QueryResult, prefix: &str) -> Result<Option<Self>, DbErr> {
-        let product_id: Option<Uuid> = row.try_get_by_index(0)?;
-        product_id.map(|_| Self::from_query_result(row, prefix)).transpose()
     }
 }
