@@ -4,6 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// It takes less CPU time than glibc's allocator: see docs/performance.md. Heap profiles need jemalloc.
+#[cfg(not(feature = "heap-profiling"))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     glasshouse_api::cli::Cli::parse().run()
 }
