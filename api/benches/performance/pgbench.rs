@@ -17,6 +17,7 @@ const CLIENTS: usize = 20;
 pub(crate) fn run(shop: &Shop, url: &str, script: &str, length: Duration) -> Cost {
     let before = shop.postgres_seconds();
     let rate = rate(url, script, length);
+    shop.wait_for_the_end_of("pgbench");
     let transactions = rate * length.as_secs_f64();
     let postgres = (shop.postgres_seconds() - before) * 1000.0 / transactions;
     Cost { rate, service: 0.0, postgres, clients: 0.0 }

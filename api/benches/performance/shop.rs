@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use jsonwebtoken::{EncodingKey, Header};
 use sea_orm::{ConnectOptions, ConnectionTrait, FromQueryResult, Statement};
@@ -17,6 +18,9 @@ use crate::runtime::block_on;
 
 /// A login role that row-level security does not bind.
 const UNRESTRICTED: &str = "glasshouse_bench_unrestricted";
+
+/// The pause between two looks at the sessions of the database.
+const POLL: Duration = Duration::from_millis(10);
 
 /// The table with the users who send requests, for [`pgbench`](crate::pgbench) too: each with two products and the last 20
 /// orders of their tenant. It is in a schema of its own, as the audit demands row-level security of all tables of the service.
@@ -145,6 +149,15 @@ impl Shop {
         let tables = ["orders", "order_items", "payments", "outbox_messages", "idempotent_requests"];
         let sizes = tables.map(|table| format!("pg_total_relation_size('{table}')")).join(" + ");
         self.number(&format!("SELECT (({sizes}) / (SELECT count(*) FROM orders))::bigint AS number"))
+    }
+
+    /// Waits until no session of a program is left: the CPU time of one that ends is for a moment that of no process.
+    pub(crate) fn wait_for_the_end_of(&self, program: &str) {
+        let sessions =
+            format!("SELECT count(*) AS number FROM pg_stat_activity WHERE application_name = '{program}'");
+        while self.number(&sessions) > 0 {
+            std::thread::sleep(POLL);
+        }
     }
 
     fn number(&self, query: &str) -> i64 {

@@ -72,9 +72,10 @@ impl Kind {
                 |process: &Process| load::closed(process.http(), CONNECTIONS, bench.length, &self.requests);
             cost(Some(shop), process, load)
         };
-        let services = processes.iter().map(Subject::Service);
+        // The limits come first: in the warm-up they fill the tables. A session of the service keeps the plans that it makes, and those for
+        // empty tables read them from the beginning to the end.
         let limits = self.limits.iter().map(|(_, script)| Subject::Limit(script));
-        let subjects: Vec<_> = services.chain(limits).collect();
+        let subjects: Vec<_> = limits.chain(processes.iter().map(Subject::Service)).collect();
         let measured = bench.rounds(&subjects, |subject| match subject {
             Subject::Limit(script) => pgbench::run(shop, &shop.url(), script, bench.length),
             Subject::Service(process) => of(process),
@@ -83,9 +84,9 @@ impl Kind {
         self.report(&costs, findings);
     }
 
-    /// Reports the costs of the processes and of the limits.
+    /// Reports the costs of the limits and of the processes.
     fn report(&self, costs: &[Costs], findings: &mut Findings) {
-        let [off, some, all, limit, ..] = costs else { unreachable!("one for each subject") };
+        let [limit, .., off, some, all] = costs else { unreachable!("one for each subject") };
         let name = self.name;
         let rate = off.rate.ratio_to(&limit.rate);
         let goal = Goal::AtLeast(self.of_the_limit);
@@ -104,8 +105,8 @@ impl Kind {
             let rate = with.rate.ratio_to(&off.rate);
             findings.row(&what, "throughput without telemetry", Goal::AtLeast(goal), Unit::Percent, &rate);
         }
-        let services = ["no telemetry", "all, 10 % of traces", "all, 100 % of traces"].into_iter();
-        let names = services.chain(self.limits.iter().map(|(name, _)| *name));
+        let services = ["no telemetry", "all, 10 % of traces", "all, 100 % of traces"];
+        let names = self.limits.iter().map(|(name, _)| *name).chain(services);
         let lines = names.zip(costs).map(|(name, costs)| {
             let Costs { rate, service, postgres, clients } = costs;
             let texts = [rate.summary().text(0), service.summary().text(3), postgres.summary().text(3)];
