@@ -217,6 +217,16 @@ async fn the_owner_sees_without_a_tenant_what_its_functions_need() {
     }
 }
 
+/// Otherwise it is read for each row that a query finds without its tenant.
+#[tokio::test]
+async fn every_policy_reads_the_tenant_once_for_each_statement() {
+    let database = TestDatabase::create(Backend::Servers).await;
+    let policies = "SELECT count(*) AS n FROM pg_policies WHERE policyname = 'own_tenant'";
+    assert!(database.number(policies).await >= 10);
+    let for_each_row = format!("{policies} AND qual NOT LIKE '%( SELECT %'");
+    assert_eq!(database.number(&for_each_row).await, 0);
+}
+
 #[tokio::test]
 async fn the_service_cannot_free_itself() {
     let database = TestDatabase::create(Backend::Servers).await;

@@ -240,8 +240,7 @@ mod tests {
     /// Whether the next transaction has the connection that was marked.
     async fn is_marked(connections: &Connections) -> bool {
         let transaction = begin(connections).await;
-        let query =
-            Statement::from_string(DbBackend::Sqlite, "SELECT 1 FROM sqlite_schema WHERE name = 'mark'");
+        let query = statement("SELECT 1 FROM sqlite_schema WHERE name = 'mark'");
         let row = transaction.query_one_raw(query).await.unwrap();
         transaction.commit().await.unwrap();
         row.is_some()
@@ -287,6 +286,31 @@ mod tests {
         mark(&connections).await;
         drop(connections.acquire(LIMITS).await.unwrap());
         assert_eq!(connections.sizes().open, 0);
+        assert!(!is_marked(&connections).await);
+    }
+
+    fn statement(sql: &str) -> Statement {
+        Statement::from_string(DbBackend::Sqlite, sql)
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_used_again_after_a_last_statement_to_which_the_database_responded() {
+        for (sql, is_valid) in [("SELECT 1", true), ("SELECT * FROM missing", false)] {
+            let (connections, _) = open(one()).await;
+            mark(&connections).await;
+            let last = connections.acquire(LIMITS).await.unwrap().last(statement(sql)).await;
+            assert_eq!(last.is_ok(), is_valid, "{last:?}");
+            assert!(is_marked(&connections).await, "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_closed_whose_last_statement_is_cancelled() {
+        let (connections, _) = open(one()).await;
+        mark(&connections).await;
+        let mut last = Box::pin(connections.acquire(LIMITS).await.unwrap().last(statement("SELECT 1")));
+        assert!(last.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(last);
         assert!(!is_marked(&connections).await);
     }
 
