@@ -12,6 +12,8 @@
 //! The two queries depend on a value that exists only after the tenant is set. So they run after it, whatever the plan is: with
 //! an `OFFSET`, Postgres does not merge them into the outer query. If they ran before it, row-level security would hide all rows.
 
+use std::cmp::Reverse;
+
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::TenantId;
 use glasshouse_domain::page::{Page, PageRequest};
@@ -30,8 +32,9 @@ use super::transaction::{Authority, application_name, authority, current, sleep,
 
 /// The alias of the tenant that the statement is bound to.
 const TENANT: &str = "tenant";
-/// The alias of the caller, and the beginning of the names of their columns.
+/// The alias of the caller.
 const CALLER: &str = "caller";
+/// The beginning of the names of the caller's columns.
 const CALLER_COLUMNS: &str = "caller_";
 /// A column that is true in each row of the query. If the query has no rows, the statement still returns one.
 const IS_FOUND: &str = "is_found";
@@ -69,7 +72,10 @@ impl<'a> Read<'a> {
         query: Select<E>,
         page: PageRequest,
     ) -> Result<Page<E::Model>, StoreFailure> {
-        Ok(Page::from_overfetched(self.all_rows(overfetched(query, page)).await?, page.limit, E::id))
+        let mut rows = self.all_rows(overfetched(query, page)).await?;
+        // The statement around the query does not promise its order.
+        rows.sort_unstable_by_key(|row| Reverse(E::id(row)));
+        Ok(Page::from_overfetched(rows, page.limit, E::id))
     }
 
     /// The row of a query that has at most one, as a type of the domain.
