@@ -35,7 +35,7 @@ async fn responding_with_500() {
     check(&address).await;
 }
 
-/// The maximum growth of memory during the second half of the load, in bytes.
+/// The maximum growth of memory by the second half of the load, in bytes.
 const GROWTH: f64 = 64.0 * 1024.0 * 1024.0;
 
 async fn check(address: &str) {
@@ -54,8 +54,8 @@ async fn check(address: &str) {
     let resident = async || Scrape::of(&management).await.sum("process_resident_memory_bytes", "");
     let half = resident().await;
     load(&owner, &product).await;
-    let whole = resident().await;
-    assert!(whole - half < GROWTH, "from {half} to {whole} bytes");
+    // What was only needed for a while, such as to find the lines of a profile, is returned to the system after a moment.
+    eventually("memory has not grown", async || (resident().await - half < GROWTH).then_some(())).await;
 
     for Signal { name, .. } in SIGNALS {
         eventually(&format!("dropped {name} are counted"), async || {
