@@ -94,6 +94,12 @@ pub(crate) struct StackArguments {
     /// Native: the URL of Postgres for a superuser
     #[arg(long, env = "TEST_DATABASE_URL", hide_env_values = true)]
     pub(crate) postgres: Option<String>,
+    /// Native: a shell command that controls the server of Postgres, like pg_ctl with its options
+    #[arg(long, env = "TEST_DATABASE_CONTROL", value_name = "COMMAND", requires = "postgres_log")]
+    pub(crate) postgres_control: Option<String>,
+    /// Native: the log of the server of Postgres
+    #[arg(long, env = "TEST_DATABASE_LOG", value_name = "FILE")]
+    pub(crate) postgres_log: Option<PathBuf>,
     /// Compose: an existing image of the service [default: build it]
     #[arg(long, env = "DRILL_IMAGE")]
     pub(crate) image: Option<String>,

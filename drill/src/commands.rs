@@ -21,7 +21,7 @@ use glasshouse_drill::runner::{Runner, Timeouts};
 use glasshouse_drill::slo::Slos;
 use glasshouse_drill::speed::Speed;
 use glasshouse_drill::stack::{
-    AttachedOptions, ComposeOptions, NativeOptions, Options, Platform, Stack, find_program,
+    AttachedOptions, ComposeOptions, NativeOptions, Options, Platform, PostgresServer, Stack, find_program,
 };
 use time::OffsetDateTime;
 use url::Url;
@@ -174,7 +174,7 @@ fn write(file: Option<PathBuf>, text: &str) -> Result<()> {
     std::fs::write(&file, text).with_context(|| file.display().to_string())
 }
 
-/// Runs a stack until a component exits. Ctrl-C ends the program.
+/// Runs a stack until Ctrl-C ends the program. On containers, it ends too when a component exits.
 async fn run_stack(project: &Project, arguments: StackArguments) -> Result<bool> {
     let mut stack = Stack::start(options(project, arguments, true)?, &log).await?;
     for (name, page) in &project.config().pages {
@@ -185,9 +185,7 @@ async fn run_stack(project: &Project, arguments: StackArguments) -> Result<bool>
     }
     if let Some(files) = stack.shown_files() {
         print(&format!("{:<20} {}/*.log", "log records", files.logs.display()))?;
-        if let Some(functions) = &files.functions {
-            print(&format!("{:<20} source {}", "shell functions", functions.display()))?;
-        }
+        print(&format!("{:<20} source {}", "shell functions", files.functions.display()))?;
     }
     for exercise in project.catalogue().shown() {
         if let Some(command) = stack.scenario_command_line(exercise.name()) {
@@ -196,9 +194,7 @@ async fn run_stack(project: &Project, arguments: StackArguments) -> Result<bool>
     }
     print("\nCtrl-C stops everything.")?;
     loop {
-        if let Some(report) = stack.exit_report().await? {
-            bail!("{report}");
-        }
+        stack.supervise(&log).await?;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
@@ -252,7 +248,9 @@ fn options(project: &Project, arguments: StackArguments, is_shown: bool) -> Resu
             let programs = arguments.programs.or_else(beside).context("set --programs")?;
             let programs = programs.canonicalize().with_context(|| programs.display().to_string())?;
             let (k6, postgres) = (find_k6(arguments.k6), arguments.postgres);
-            (SPEED, Platform::Native(NativeOptions { programs, k6, postgres }))
+            let control = arguments.postgres_control.zip(arguments.postgres_log);
+            let postgres_server = control.map(|(control, log)| PostgresServer { control, log });
+            (SPEED, Platform::Native(NativeOptions { programs, k6, postgres, postgres_server }))
         }
         PlatformName::Attached => {
             let options = attached_options(project, arguments.attached, find_k6(arguments.k6))?;

@@ -88,7 +88,8 @@ async fn problem_with(greeter: &Greeter, alert: &str) -> String {
     let speed: Speed = "30".parse().unwrap();
     let project = Project::read(greeter.path("")).unwrap();
     let exercise = project.catalogue().find(alert).unwrap();
-    let native = NativeOptions { programs: greeter.path(""), k6: find_program(&["k6"]), postgres: None };
+    let (programs, k6) = (greeter.path(""), find_program(&["k6"]));
+    let native = NativeOptions { programs, k6, ..NativeOptions::default() };
     let options = Options { project, speed, platform: Platform::Native(native), is_shown: false };
     let progress = |line: &str| eprintln!("{line}");
     let mut stack = Stack::start(options, &progress).await.unwrap();

@@ -79,7 +79,8 @@ fn platform() -> Platform {
     let k6 = Some(find_program(&["k6"]).expect("k6 is not in PATH"));
     // Cargo builds both programs into the same folder.
     let programs = Path::new(env!("CARGO_BIN_EXE_drill")).parent().unwrap().to_owned();
-    Platform::Native(NativeOptions { programs, k6, postgres: Some(variable("TEST_DATABASE_URL")) })
+    let postgres = Some(variable("TEST_DATABASE_URL"));
+    Platform::Native(NativeOptions { programs, k6, postgres, ..NativeOptions::default() })
 }
 
 fn only_problem(outcome: &Outcome) -> String {

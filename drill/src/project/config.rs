@@ -223,7 +223,8 @@ pub struct FrontDoor {
 pub struct Shown {
     /// Variables of all processes and commands.
     pub environment: Variables,
-    /// Shell functions, for example those of the runbooks. `{logs}` is the folder with a log file of each process.
+    /// Shell functions, for example those of the runbooks, besides those for processes (`drill/src/stack/native/functions.sh`).
+    /// `{logs}` is the folder with a log file of each process.
     pub functions: String,
 }
 

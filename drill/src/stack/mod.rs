@@ -36,7 +36,9 @@ pub use native::{Collector, OtherTargets, PrometheusOptions, SpanKind, Spans, re
 pub use options::Options;
 use options::StackContext;
 pub use output::{Output, RecordKind, Records};
-pub use platform::{AttachedOptions, ComposeOptions, NativeOptions, Platform, is_docker_available};
+pub use platform::{
+    AttachedOptions, ComposeOptions, NativeOptions, Platform, PostgresServer, is_docker_available,
+};
 pub use ports::PortAllocator;
 pub use process::{Child, Environment, ProcessSpec, find_program};
 pub(crate) use scenario::ScenarioCommand;
@@ -61,20 +63,24 @@ pub struct Stack {
 pub struct ShownFiles {
     /// The folder with a log file of each process.
     pub logs: PathBuf,
-    /// Shell functions, as the project describes them.
-    pub functions: Option<PathBuf>,
+    /// Shell functions: those for the processes, and those of the project.
+    pub functions: PathBuf,
 }
 
 impl ShownFiles {
-    /// Writes the functions of the project, in which `{logs}` has a value.
-    fn write(logs: PathBuf, folder: &Path, project: &Project, values: &mut Values) -> Result<Self> {
+    /// Writes the functions, in those of the project of which `{logs}` has a value.
+    fn write(
+        logs: PathBuf,
+        folder: &Path,
+        functions: &str,
+        project: &Project,
+        values: &mut Values,
+    ) -> Result<Self> {
         values.set("logs", logs.display());
-        let text = &project.config().shown.functions;
-        let functions = (!text.is_empty()).then(|| folder.join("functions.sh"));
-        if let Some(file) = &functions {
-            std::fs::write(file, values.expand(text)?).with_context(|| file.display().to_string())?;
-        }
-        Ok(Self { logs, functions })
+        let file = folder.join("functions.sh");
+        let text = format!("{functions}\n{}", values.expand(&project.config().shown.functions)?);
+        std::fs::write(&file, text).with_context(|| file.display().to_string())?;
+        Ok(Self { logs, functions: file })
     }
 }
 
@@ -132,8 +138,10 @@ impl Stack {
         if let Some(logs) = logs {
             values.set("prometheus.alerts", prometheus.alerts_page().await);
             values.set("alertmanager.alerts", alertmanager.alerts_page().await);
-            if matches!(components, Components::Native(_)) {
-                shown = Some(ShownFiles::write(logs, folder.path(), &options.project, &mut values)?);
+            if let Components::Native(native) = &components {
+                let functions = native.functions().unwrap_or_default();
+                shown =
+                    Some(ShownFiles::write(logs, folder.path(), functions, &options.project, &mut values)?);
             }
         }
         Ok(Self { prometheus, alertmanager, receiver, options, values, components, shown, _folder: folder })
@@ -241,6 +249,18 @@ impl Stack {
             Components::Compose(compose) => compose.exit_report().await,
             Components::Attached(_) => Ok(None),
         }
+    }
+
+    /// Starts again what has exited in a stack of processes that people look at, and reports it.
+    ///
+    /// # Errors
+    /// A component of another stack has exited without being stopped.
+    pub async fn supervise(&mut self, report: &dyn Fn(&str)) -> Result<()> {
+        if let Components::Native(native) = &mut self.components {
+            return native.supervise(report).await;
+        }
+        let exited = self.exit_report().await?;
+        exited.map_or(Ok(()), |report| bail!("{report}"))
     }
 
     /// The command that runs a scenario against this stack. The steady phase of the load lasts `duration`, or as long as

@@ -23,7 +23,7 @@ pub enum Platform {
 }
 
 /// The options of a stack of processes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NativeOptions {
     /// The folder of the programs of the service: the placeholder `{programs}`.
     pub programs: PathBuf,
@@ -31,6 +31,17 @@ pub struct NativeOptions {
     pub k6: Option<PathBuf>,
     /// The URL of Postgres for a superuser, if the stack has a database.
     pub postgres: Option<String>,
+    /// Its server, if a shell of this machine controls it.
+    pub postgres_server: Option<PostgresServer>,
+}
+
+/// The server of Postgres.
+#[derive(Clone, Debug)]
+pub struct PostgresServer {
+    /// A shell command that controls it as `pg_ctl` does, once the words `status`, `stop` or `restart` are added.
+    pub control: String,
+    /// The file of its log.
+    pub log: PathBuf,
 }
 
 /// The options of a stack of containers.

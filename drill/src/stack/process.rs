@@ -48,6 +48,11 @@ impl Environment {
         self.0.get(name).map(String::as_str)
     }
 
+    /// The variables that are set here, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Sets variables.
     pub fn extend(&mut self, variables: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) {
         variables.into_iter().for_each(|(name, value)| self.insert(name, value));

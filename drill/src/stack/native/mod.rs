@@ -4,7 +4,9 @@ mod alertmanager;
 mod collector;
 mod disk;
 mod exporters;
+mod files;
 mod front_door;
+mod functions;
 mod managed_process;
 mod postgres;
 mod prometheus;
@@ -63,6 +65,8 @@ pub(super) struct NativeStack {
     remedy: Option<ProcessSpec>,
     /// The data folders of Prometheus and Alertmanager.
     data: [PathBuf; 2],
+    /// Shell functions for its processes; `None` in the stack of a drill.
+    functions: Option<String>,
 }
 
 /// A process of the service.
@@ -137,6 +141,8 @@ impl NativeStack {
         };
         let prometheus =
             ManagedProcess::start(monitoring.spec(folder)?, server_probe(addresses.prometheus), logs).await?;
+        let server = options.postgres_server.as_ref().filter(|_| postgres.is_some());
+        let functions = logs.map(|folder| functions::write(folder, server)).transpose()?;
         Ok(Self {
             prometheus,
             alertmanager,
@@ -153,6 +159,7 @@ impl NativeStack {
             scenarios: LocalScenarios::new(project, speed, options.k6.clone(), addresses.k6, values)?,
             remedy,
             data: [folder.join(prometheus::DATA), folder.join(alertmanager::DATA)],
+            functions,
         })
     }
 
@@ -233,15 +240,33 @@ impl NativeStack {
     }
 
     pub(super) fn exit_report(&mut self) -> Result<Option<String>> {
-        let Self { prometheus, alertmanager, exporters, processes, redis, .. } = self;
-        let service = processes.iter_mut().map(|process| &mut process.process);
-        let servers = [prometheus, alertmanager].into_iter().chain(redis);
-        for process in servers.chain(service).chain(exporters.all()) {
+        for process in self.all_managed() {
             if let Some(report) = process.exit_report()? {
                 return Ok(Some(report));
             }
         }
         Ok(None)
+    }
+
+    /// Starts again what has exited, unless it is to stay down, and reports it. Only for a stack that people look at.
+    pub(super) async fn supervise(&mut self, report: &dyn Fn(&str)) -> Result<()> {
+        for process in self.all_managed() {
+            process.supervise(report).await?;
+        }
+        Ok(())
+    }
+
+    /// All components that are processes.
+    fn all_managed(&mut self) -> impl Iterator<Item = &mut ManagedProcess> {
+        let Self { prometheus, alertmanager, exporters, processes, redis, .. } = self;
+        let service = processes.iter_mut().map(|process| &mut process.process);
+        let servers = [prometheus, alertmanager].into_iter().chain(redis);
+        servers.chain(service).chain(exporters.all())
+    }
+
+    /// Shell functions that read and change its processes; `None` in the stack of a drill.
+    pub(super) fn functions(&self) -> Option<&str> {
+        self.functions.as_deref()
     }
 
     pub(super) fn scenario_command(
