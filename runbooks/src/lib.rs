@@ -12,9 +12,11 @@
 //! assert!(runbook.html().contains("<h1"));
 //! ```
 
+mod commands;
 mod html;
 mod slug;
 
+pub use commands::{Command, Platform, commands};
 pub use html::render;
 pub use slug::name_of_alert;
 

@@ -1,6 +1,7 @@
 //! The queries in runbooks use exported metrics and labels, and their commands name what exists.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use glasshouse_dashboards::alerts::Alerts;
 use glasshouse_dashboards::model::Threshold;
@@ -9,6 +10,7 @@ use glasshouse_drill::project::{files, read_yaml};
 use glasshouse_drill::promql::parse;
 use glasshouse_drill::query::LocatedQuery;
 use glasshouse_drill::rules::RuleFiles;
+use glasshouse_runbooks::Platform;
 
 use serde_json::Value;
 
@@ -81,13 +83,13 @@ fn commands<'a>(page: &'a str, command: &'a str) -> impl Iterator<Item = &'a str
     page.split(command).skip(1).filter_map(|rest| rest.split(['`', '\n', '|', ';', ')', '&', '#']).next())
 }
 
-/// The services that a command of `docker compose` names, such as `exec -T worker …`. `$1` stands for any.
+/// The services that a command of `docker compose` names, such as `exec -T worker …`. Arguments of a function stand for any.
 fn named_services(command: &str) -> Vec<&str> {
     const WITH_VALUE: [&str; 3] = ["--since", "--tail", "--scale"];
     let words: Vec<_> = command.split_whitespace().collect();
     let is_value = |at: usize| WITH_VALUE.contains(&words[at - 1]);
     let positional = (1..words.len()).filter(|at| !words[*at].starts_with('-') && !is_value(*at));
-    let services = positional.map(|at| words[at]).filter(|word| !["\\", "\"$1\""].contains(word));
+    let services = positional.map(|at| words[at]).filter(|word| *word != "\\" && !word.starts_with("\"$"));
     // What follows the service of these is a command in its container.
     let count = if matches!(words.first(), Some(&("exec" | "run"))) { 1 } else { usize::MAX };
     let scaled = words.windows(2).filter(|pair| pair[0] == "--scale");
@@ -96,7 +98,7 @@ fn named_services(command: &str) -> Vec<&str> {
 
 #[test]
 fn compose_commands_name_services_of_the_stack() {
-    const VERBS: [&str; 8] = ["build", "exec", "logs", "ps", "restart", "run", "stop", "up"];
+    const VERBS: [&str; 9] = ["build", "exec", "logs", "port", "ps", "restart", "run", "stop", "up"];
     let (services, mut count, mut problems) = (services(), 0, Vec::new());
     for (place, page) in pages() {
         for command in commands(&page, "docker compose ") {
@@ -109,7 +111,74 @@ fn compose_commands_name_services_of_the_stack() {
             problems.extend(unknown.map(|name| format!("{place}: no service {name}: {command}")));
         }
     }
-    assert!(count > 30, "not all commands were found");
+    assert!(count > 15, "not all commands were found");
+    assert_eq!(problems, [""; 0]);
+}
+
+/// The functions of a shell script: the words before `() `.
+fn defined(script: &str) -> BTreeSet<&str> {
+    let names = script.lines().filter_map(|line| line.split_once("() ")).map(|(name, _)| name);
+    names.filter(|name| !name.is_empty() && !name.contains([' ', '#', '$'])).collect()
+}
+
+/// The functions of the runbooks for containers.
+fn functions_for_containers(readme: &str) -> &str {
+    readme.split("```bash\n").nth(1).unwrap().split("```").next().unwrap()
+}
+
+#[test]
+fn every_function_is_defined_for_containers_and_for_processes() {
+    let readme = std::fs::read_to_string(project().runbooks().unwrap().join("README.md")).unwrap();
+    let containers = functions_for_containers(&readme);
+    let syntax = Command::new("bash").args(["-n", "-c", containers]).output().unwrap();
+    assert!(syntax.status.success(), "{}", String::from_utf8_lossy(&syntax.stderr));
+    let containers = defined(containers);
+    assert!(containers.len() > 10, "{containers:?}");
+    let common = std::fs::read_to_string(root().join("drill/src/stack/native/functions.sh")).unwrap();
+    let project = project();
+    let processes = &defined(&common) | &defined(&project.config().shown.functions);
+    assert_eq!(containers.difference(&processes).collect::<Vec<_>>(), [&""; 0]);
+}
+
+#[test]
+fn calls_of_functions_name_services_of_the_stack() {
+    /// Those with one service, and those with any number.
+    const OF_ONE: [&str; 5] = ["check_config", "events", "logs", "management", "request"];
+    const OF_MANY: [&str; 4] = ["processes", "restart", "start", "stop"];
+    let (services, mut count, mut problems) = (services(), 0, Vec::new());
+    for (place, page) in pages() {
+        let commands = glasshouse_runbooks::commands(&page).into_iter();
+        for command in commands.filter(|command| !command.has_placeholder()) {
+            let call = command.text.split(['|', '#', ';', '&', '>']).next().unwrap_or_default();
+            let mut words = call.split_whitespace();
+            let named: Vec<_> = match words.next() {
+                Some(function) if OF_ONE.contains(&function) => words.take(1).collect(),
+                Some(function) if OF_MANY.contains(&function) => words.collect(),
+                _ => continue,
+            };
+            count += 1;
+            let unknown = named.into_iter().filter(|name| !services.contains(*name));
+            problems.extend(unknown.map(|name| format!("{place}: no service {name}: {}", command.text)));
+        }
+    }
+    assert!(count > 80, "not all calls were found: {count}");
+    assert_eq!(problems, [""; 0]);
+}
+
+/// All else is a function, which works for processes too (`drill/tests/shown`).
+#[test]
+fn what_is_about_containers_alone_is_marked() {
+    let mut problems = Vec::new();
+    for (place, page) in pages() {
+        let commands = glasshouse_runbooks::commands(&page).into_iter();
+        let unmarked = commands.filter(|command| {
+            let mut words = command.text.split_whitespace();
+            let is_docker = words.clone().any(|word| word == "docker");
+            let is_local = words.next() == Some("curl") && command.text.contains("localhost");
+            (is_docker || is_local) && !command.has_placeholder() && command.platform == Platform::Any
+        });
+        problems.extend(unmarked.map(|command| format!("{place}: {}", command.text)));
+    }
     assert_eq!(problems, [""; 0]);
 }
 

@@ -1,11 +1,14 @@
-//! What `drill stack` prints for people is true: pages and links open, log files fill, and the functions of the runbooks run. The test
-//! needs the tools of the drills: run it with `make drills`.
+//! What `drill stack` prints for people is true: pages and links open, log files fill, and the functions of the runbooks run. The tests
+//! need the tools of the drills: run them with `make drills`.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+
+mod processes;
+mod steps;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use glasshouse_drill::polling::poll_until;
@@ -56,9 +59,8 @@ async fn everything_that_is_printed_works() {
         let script = format!("run {}", root().join("load-tests/scenarios").join(script).display());
         assert!(stack.printed[title].ends_with(&script), "{title} {}", stack.printed[title]);
     }
-    let functions = &stack.printed["shell functions"];
     for (command, expected) in COMMANDS {
-        let printed = shell(&format!("{functions}; {command}"));
+        let printed = stack.shell(command);
         assert!(printed.contains(expected), "{command} does not print {expected}: {printed}");
     }
     let logs = Path::new(&stack.printed["log records"]).parent().unwrap().to_owned();
@@ -68,7 +70,7 @@ async fn everything_that_is_printed_works() {
 
     // One alert, and all links of the pages that show it.
     let errors = json!({ "errors": { "share": 1.0, "seconds": 300 } });
-    shell(&format!("{functions}; management api /faults -X PUT --json '{errors}'"));
+    stack.shell(&format!("management api /faults -X PUT --json '{errors}'"));
     let orders = stack.printed["API"].replace("/docs/", "/v1/orders");
     let delivered = poll_until(Duration::from_secs(60), async || {
         reqwest::get(&orders).await?;
@@ -115,10 +117,18 @@ async fn get(url: &str) -> String {
 /// What a command prints, which succeeds.
 fn shell(command: &str) -> String {
     let output = Command::new("bash").args(["-o", "pipefail", "-c", command]).output().unwrap();
-    let text =
-        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-    assert!(output.status.success(), "{command}: {text}");
+    succeeded(command, output)
+}
+
+fn succeeded(command: &str, output: Output) -> String {
+    let status = output.status;
+    let text = text(output);
+    assert!(status.success(), "{command}: {status}: {text}");
     text
+}
+
+fn text(output: Output) -> String {
+    [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
 }
 
 /// A `drill stack` of processes that is up.
@@ -145,6 +155,19 @@ impl ShownStack {
             printed.map(|(name, text)| (name.to_owned(), text.trim().to_owned())).collect();
         assert!(!printed.is_empty(), "the stack did not start");
         Some(Self { drill, printed })
+    }
+
+    /// Runs a command that may use the functions.
+    fn run(&self, command: &str, folder: &Path) -> Output {
+        let functions = &self.printed["shell functions"];
+        let mut bash = Command::new("bash");
+        bash.args(["-o", "pipefail", "-c", &format!("{functions}\n{command}")]).current_dir(folder);
+        bash.stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// What a command prints, which may use the functions, and succeeds.
+    fn shell(&self, command: &str) -> String {
+        succeeded(command, self.run(command, root()))
     }
 }
 
