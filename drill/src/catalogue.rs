@@ -60,9 +60,16 @@ pub struct TestEntry {
     pub may_fire: Vec<String>,
     /// Whether `drill all` runs the test.
     pub drilled: bool,
+    /// The platform on which it can be run, if the other one lacks what it needs.
+    pub only_on: Option<Host>,
+    /// The process of the service that gets a second replica while the test runs.
+    pub scale: Option<String>,
+    /// What the test must leave, while it runs.
+    #[serde(default)]
+    pub evidence: Evidence,
 }
 
-/// The telemetry that a fault leaves. Each field that is set must be found.
+/// The telemetry that a fault or a test leaves. Each field that is set must be found.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
@@ -70,7 +77,7 @@ pub struct Evidence {
     pub log: Option<String>,
     /// The name of a span.
     pub span: Option<String>,
-    /// A PromQL query that returns a sample while the fault lasts.
+    /// A PromQL query that returns a sample meanwhile.
     pub metric: Option<String>,
     /// The process that emits the log record or the span; the project's first by default.
     pub of: Option<String>,
@@ -168,10 +175,14 @@ impl Catalogue {
     /// The exercises of `drill all` on a platform.
     pub fn drilled(&self, host: Host) -> Vec<Exercise> {
         let is_drilled = |exercise: &Exercise| match exercise {
-            Exercise::Alerts { .. } => exercise.only_on().is_none_or(|only| only == host),
+            Exercise::Alerts { .. } => true,
             Exercise::Test(test) => test.drilled,
         };
-        self.exercises().into_iter().filter(is_drilled).collect()
+        let is_possible = |exercise: &Exercise| exercise.only_on().is_none_or(|only| only == host);
+        self.exercises()
+            .into_iter()
+            .filter(|exercise| is_drilled(exercise) && is_possible(exercise))
+            .collect()
     }
 
     /// What `drill stack` shows: the first test, and the first drill whose scenario triggers its alerts by itself.
@@ -223,6 +234,16 @@ impl Exercise {
         }
     }
 
+    /// The evidence to be found, each with the name of its alert or test.
+    pub fn evidence(&self) -> Vec<(&str, &Evidence)> {
+        match self {
+            Self::Alerts { alerts, .. } => {
+                alerts.iter().map(|alert| (alert.name.as_str(), &alert.evidence)).collect()
+            }
+            Self::Test(test) => vec![(test.name.as_str(), &test.evidence)],
+        }
+    }
+
     /// Whether the catalogue allows this alert to fire during the exercise.
     pub fn declares(&self, name: &str) -> bool {
         if name == WATCHDOG {
@@ -241,9 +262,20 @@ impl Exercise {
         self.alerts().iter().find_map(|alert| alert.stop.clone())
     }
 
+    /// The process that gets a second replica during the exercise.
+    pub fn scale(&self) -> Option<&str> {
+        match self {
+            Self::Alerts { .. } => None,
+            Self::Test(test) => test.scale.as_deref(),
+        }
+    }
+
     /// The platform on which it can be run; `None` for all.
     pub fn only_on(&self) -> Option<Host> {
-        self.alerts().iter().find_map(|alert| alert.only_on)
+        match self {
+            Self::Alerts { alerts, .. } => alerts.iter().find_map(|alert| alert.only_on),
+            Self::Test(test) => test.only_on,
+        }
     }
 
     /// The arguments of the service's command that is run after the exercise.
@@ -328,6 +360,12 @@ mod tests {
         name = "soak"
         may_fire = ["MemoryHigh"]
         drilled = false
+        [[test]]
+        name = "scaled"
+        may_fire = []
+        drilled = true
+        only_on = "compose"
+        scale = "worker"
     "#;
 
     #[test]
@@ -336,9 +374,10 @@ mod tests {
         let names = |exercises: Vec<Exercise>| -> Vec<String> {
             exercises.iter().map(|exercise| exercise.name().to_owned()).collect()
         };
-        assert_eq!(names(catalogue.exercises()), ["smoke", "soak", "burn", "instance-down"]);
+        assert_eq!(names(catalogue.exercises()), ["smoke", "soak", "scaled", "burn", "instance-down"]);
         assert_eq!(names(catalogue.drilled(Host::Native)), ["smoke", "burn", "instance-down"]);
-        assert_eq!(names(catalogue.drilled(Host::Compose)), ["smoke", "burn"]);
+        assert_eq!(names(catalogue.drilled(Host::Compose)), ["smoke", "scaled", "burn"]);
+        assert_eq!(catalogue.find("scaled").unwrap().scale(), Some("worker"));
         let burn = catalogue.find("BurnSlow").unwrap();
         assert_eq!((burn.name(), burn.alerts().len(), burn.stop()), ("burn", 2, None));
         assert!(burn.declares("HighErrorRate") && burn.declares("BurnFast") && !burn.declares("MemoryHigh"));

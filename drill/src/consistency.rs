@@ -191,7 +191,12 @@ fn process_problems(project: &Project, catalogue: &Catalogue) -> Vec<String> {
         };
         entry.evidence.of.iter().chain(stopped).filter_map(problem)
     });
-    named.collect()
+    let by_tests = catalogue.tests.iter().flat_map(|test| {
+        let unknown = |name: &&String| project.process(Some(name)).is_err();
+        let named = test.evidence.of.iter().chain(&test.scale).filter(unknown);
+        named.map(|name| format!("{}: no process is called {name}", test.name))
+    });
+    named.chain(by_tests).collect()
 }
 
 fn entry_problems(catalogue: &Catalogue, rules: &BTreeSet<String>) -> Vec<String> {
@@ -203,6 +208,9 @@ fn entry_problems(catalogue: &Catalogue, rules: &BTreeSet<String>) -> Vec<String
         }
         problems
             .extend(evidence_problem(&entry.evidence).map(|problem| format!("{}: {problem}", entry.name)));
+    }
+    for test in &catalogue.tests {
+        problems.extend(metric_problem(&test.evidence).map(|problem| format!("{}: {problem}", test.name)));
     }
     let missing = rules.difference(&listed);
     problems.extend(missing.map(|alert| format!("{alert}: not in the catalogue")));
@@ -217,11 +225,13 @@ fn entry_problems(catalogue: &Catalogue, rules: &BTreeSet<String>) -> Vec<String
 fn evidence_problem(evidence: &Evidence) -> Option<String> {
     match evidence {
         Evidence { log: None, span: None, metric: None, .. } => Some("its evidence is empty".to_owned()),
-        Evidence { metric: Some(metric), .. } => {
-            Speed::NORMAL.divide_expression(metric).err().map(|error| format!("its evidence: {error:#}"))
-        }
-        _ => None,
+        _ => metric_problem(evidence),
     }
+}
+
+fn metric_problem(evidence: &Evidence) -> Option<String> {
+    let error = Speed::NORMAL.divide_expression(evidence.metric.as_ref()?).err()?;
+    Some(format!("its evidence: {error:#}"))
 }
 
 /// Each scenario is in the catalogue, and each scenario of the catalogue has a script.

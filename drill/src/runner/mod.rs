@@ -129,6 +129,10 @@ impl Runner<'_> {
             (self.progress)(&format!("{}: {component} is stopped", exercise.name()));
             self.stack.stop(&component).await?;
         }
+        if let Some(process) = exercise.scale() {
+            scenario.wait_until_running().await?;
+            self.scale(process, 2, observation).await?;
+        }
         let deadline = Instant::now() + self.timeouts.scenario;
         loop {
             observation.update(self.stack, self.progress).await?;
@@ -141,7 +145,8 @@ impl Runner<'_> {
             self.check_timeouts(observation).await?;
             let is_complete = !exercise.runs_to_completion() || scenario.has_exited()?;
             if is_complete && observation.is_decided() {
-                return Ok(());
+                let missing = observation.missing_test_evidence();
+                return missing.map_or(Ok(()), |missing| bail!("its evidence is missing: {missing}"));
             }
             ensure!(
                 Instant::now() < deadline,
@@ -150,6 +155,27 @@ impl Runner<'_> {
             );
             tokio::time::sleep(POLL_INTERVAL).await;
         }
+    }
+
+    /// Gives a process this many replicas, and waits until each of them, and nothing else, is a target that Prometheus scrapes.
+    async fn scale(&mut self, process: &str, replicas: u32, observation: &mut Observation) -> Result<()> {
+        self.stack.scale(process, replicas).await?;
+        let (stack, progress, timeout) = (&*self.stack, self.progress, self.timeouts.baseline);
+        let job = stack.options().project.process(Some(process))?.service();
+        let targets = format!("count(up{{job={job:?}}})");
+        let query = format!(
+            "({targets} == {replicas}) and ({targets_up} == {replicas})",
+            targets_up = format_args!("count(up{{job={job:?}}} == 1)")
+        );
+        let scraped = poll_until(timeout, async || {
+            observation.update(stack, progress).await?;
+            Ok((!stack.prometheus().query(&query).await?.is_empty()).then_some(()))
+        });
+        scraped.await?.with_context(|| {
+            format!("Prometheus does not scrape {replicas} of {process} within {timeout:?}")
+        })?;
+        progress(&format!("Prometheus scrapes {replicas} of {process}"));
+        Ok(())
     }
 
     /// Fails each alert whose next step is overdue, with a diagnosis.
@@ -209,6 +235,9 @@ impl Runner<'_> {
         if let Some(component) = exercise.stop() {
             self.stack.restart(&component).await?;
             (self.progress)(&format!("{}: {component} is up again", exercise.name()));
+        }
+        if let Some(process) = exercise.scale() {
+            self.scale(process, 1, observation).await?;
         }
         if let Some(remedy) = exercise.remedy() {
             (self.progress)(&format!("{}: the remedy {}", exercise.name(), remedy.join(" ")));

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::evidence::EvidenceSearch;
 use crate::alertmanager_api::ReceivedAlert;
-use crate::catalogue::{Exercise, WATCHDOG};
+use crate::catalogue::{Exercise, TestEntry, WATCHDOG};
 use crate::project::Project;
 use crate::prometheus_api::ActiveAlert;
 use crate::receiver::Deliveries;
@@ -24,6 +24,8 @@ pub(super) struct Observation {
     /// When the fault was removed.
     fault_ended: Option<Instant>,
     alerts: Vec<ObservedAlert>,
+    /// What a load test must leave.
+    test_evidence: Option<EvidenceSearch>,
     /// The names of all alerts that have fired.
     fired: BTreeSet<String>,
 }
@@ -66,8 +68,16 @@ impl Observation {
                 is_delivered_after: alert.delivered_after,
             })
         });
+        let test_evidence = match exercise {
+            Exercise::Alerts { .. } => None,
+            Exercise::Test(TestEntry { evidence, .. }) => {
+                let service = project.process(evidence.of.as_deref())?.service();
+                Some(EvidenceSearch::new(evidence, service, speed))
+            }
+        };
         Ok(Self {
             alerts: alerts.collect::<Result<_>>()?,
+            test_evidence,
             exercise: exercise.clone(),
             started: Instant::now(),
             started_at: OffsetDateTime::now_utc(),
@@ -87,6 +97,9 @@ impl Observation {
             since_fault: self.fault_ended.map(|ended| ended.elapsed()),
         };
         self.record_firing(&snapshot.active, progress);
+        if let (Some(evidence), None) = (&mut self.test_evidence, self.fault_ended) {
+            evidence.update(stack, self.started).await?;
+        }
         for alert in &mut self.alerts {
             if self.fault_ended.is_none() {
                 alert.evidence.update(stack, self.started).await?;
@@ -112,6 +125,11 @@ impl Observation {
                 ));
             }
         }
+    }
+
+    /// The evidence of a load test that was not found, for people.
+    pub(super) fn missing_test_evidence(&self) -> Option<String> {
+        self.test_evidence.as_ref().filter(|evidence| !evidence.is_complete()).map(EvidenceSearch::missing)
     }
 
     /// The time since the start of the scenario.

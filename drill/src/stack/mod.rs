@@ -233,6 +233,15 @@ impl Stack {
         }
     }
 
+    /// Gives a process of the service this many replicas.
+    pub async fn scale(&self, process: &str, replicas: u32) -> Result<()> {
+        match &self.components {
+            Components::Native(_) => bail!("on one machine, two processes {process} would have one address"),
+            Components::Compose(compose) => compose.scale(process, replicas).await,
+            Components::Attached(_) => bail!("a drill does not scale {process} of a stack that ran already"),
+        }
+    }
+
     /// Runs the remedy with these words, as `[remedy]` of the project says.
     pub async fn run_command(&self, arguments: &[&str]) -> Result<()> {
         match &self.components {

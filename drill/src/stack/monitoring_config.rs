@@ -16,6 +16,10 @@ const LOOKBACK_DELTA: Duration = Duration::from_secs(300);
 /// Prometheus' default for the interval at which a firing alert is sent again.
 const RESEND_DELAY: Duration = Duration::from_secs(60);
 
+/// What a probe of the blackbox exporter has less than a scrape, in seconds: its flag `--timeout-offset`. By default half a second,
+/// which is more than a scrape of a drill may take.
+pub(super) const PROBE_TIMEOUT_OFFSET: f64 = 0.05;
+
 /// Writes the divided rules into a folder.
 pub(super) fn write_rules(project: &Project, speed: Speed, folder: &Path) -> Result<()> {
     let mut rules = RuleFiles::read(&project.rules())?;

@@ -79,6 +79,10 @@ impl Platform {
         let (name, host) = (exercise.name(), self.host());
         let is_possible = exercise.only_on().is_none_or(|only| only == host);
         ensure!(is_possible, "{name} cannot be drilled on the stack {self}: see only_on in the catalogue");
+        if let Some(process) = exercise.scale() {
+            let is_compose = host == Host::Compose;
+            ensure!(is_compose, "{name} scales {process}: only a stack of containers has replicas");
+        }
         let Self::Attached(options) = self else { return Ok(()) };
         if let Some(component) = exercise.stop() {
             anyhow::bail!(
@@ -89,12 +93,12 @@ impl Platform {
             exercise.remedy().is_none(),
             "{name} has a remedy: a drill runs no command of a stack that it has not started"
         );
-        for alert in exercise.alerts() {
+        for (name, evidence) in exercise.evidence() {
             let needs = |what: &Option<String>, store: &Option<Url>| what.is_none() || store.is_some();
-            let has_logs = needs(&alert.evidence.log, &options.loki);
-            ensure!(has_logs, "the evidence of {} is a log record: set --loki or attached.loki", alert.name);
-            let has_spans = needs(&alert.evidence.span, &options.tempo);
-            ensure!(has_spans, "the evidence of {} is a span: set --tempo or attached.tempo", alert.name);
+            let has_logs = needs(&evidence.log, &options.loki);
+            ensure!(has_logs, "the evidence of {name} is a log record: set --loki or attached.loki");
+            let has_spans = needs(&evidence.span, &options.tempo);
+            ensure!(has_spans, "the evidence of {name} is a span: set --tempo or attached.tempo");
         }
         Ok(())
     }

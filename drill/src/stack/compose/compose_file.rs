@@ -1,5 +1,6 @@
 //! Writes the Compose file of a drill: that of the project, with the changes that a drill needs.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,16 @@ const RECEIVER: &str = "http://alert-receiver:9094";
 /// versions of runc replace it by that of the folder in the image.
 const NOBODY: &str = "uid=65534,gid=65534";
 
+/// The Compose files of a drill.
+pub(super) struct ComposeFiles {
+    /// The file of the stack.
+    pub(super) stack: PathBuf,
+    /// The same without published ports, for further replicas: two cannot publish one port.
+    pub(super) replicas: PathBuf,
+}
+
 /// The changes to the Compose file.
+#[derive(Clone)]
 pub(super) struct Overrides<'a> {
     pub(super) project: &'a Project,
     pub(super) compose: &'a Compose,
@@ -53,13 +63,21 @@ pub(super) fn published(compose: &Compose, addresses: &Addresses) -> Result<Vec<
 }
 
 impl Overrides<'_> {
-    /// Writes the Compose file and the mounted configurations, and returns the path of the Compose file.
-    pub(super) fn write(&self) -> Result<PathBuf> {
+    /// Writes the Compose files and the mounted configurations.
+    pub(super) fn write(&self) -> Result<ComposeFiles> {
+        self.write_configurations()?;
+        let unpublished = Self { published: Vec::new(), ..self.clone() };
+        Ok(ComposeFiles {
+            stack: self.write_compose("compose.json")?,
+            replicas: unpublished.write_compose("replicas.json")?,
+        })
+    }
+
+    fn write_compose(&self, name: &str) -> Result<PathBuf> {
         let path = self.project.path(&self.compose.file);
         let mut compose: Value = read_yaml(&path)?;
         self.apply(&mut compose).with_context(|| path.display().to_string())?;
-        self.write_configurations()?;
-        let file = self.folder.join("compose.json");
+        let file = self.folder.join(name);
         monitoring_config::write(&compose, &file)?;
         Ok(file)
     }
@@ -82,6 +100,7 @@ impl Overrides<'_> {
         merge(compose)?;
         let compose = compose.as_mapping_mut().context("the root is not a mapping")?;
         compose.remove("name"); // each stack has its own project name
+        let internal = internal_networks(compose);
         let services = compose.get_mut("services").and_then(Value::as_mapping_mut).context("no services")?;
         let needed = || self.compose.services.iter().chain(&self.compose.one_off);
         let is_kept = |name: &str| needed().any(|kept| kept == name);
@@ -92,28 +111,24 @@ impl Overrides<'_> {
             if let Some(needed) = service.get_mut("depends_on").and_then(Value::as_mapping_mut) {
                 needed.retain(|name, _| name.as_str().is_some_and(is_kept));
             }
-            self.apply_to_service(name, service).with_context(|| name.clone())?;
+            self.apply_to_service(name, service, &internal).with_context(|| name.clone())?;
         }
         Ok(())
     }
 
-    fn apply_to_service(&self, name: &str, service: &mut Mapping) -> Result<()> {
+    /// `internal` are the networks without a way to this machine.
+    fn apply_to_service(&self, name: &str, service: &mut Mapping, internal: &BTreeSet<String>) -> Result<()> {
         // A container that exits must be detected, not restarted.
         service.insert("restart".into(), "no".into());
         service.remove("ports");
         for (_, port, address) in self.published.iter().filter(|(published, ..)| *published == name) {
             append(service, "ports", &[format!("{address}:{port}")]);
         }
-        if service.contains_key("ports") || name == "k6" {
-            match service.get_mut("networks") {
-                // Its name in the network of customers stays.
-                Some(Value::Mapping(networks)) => {
-                    networks.insert("published".into(), Mapping::new().into());
-                }
-                _ => {
-                    service.insert("networks".into(), list(["private", "published"]));
-                }
-            }
+        // A service with a network of its own to the outside gets no second one. Otherwise its name would have two addresses in
+        // Prometheus, and those that it scrapes or has probed must be reachable for the prober too.
+        let needs_way_out = service.contains_key("ports") || name == "k6";
+        if needs_way_out && networks_of(service).iter().all(|network| internal.contains(network)) {
+            service.insert("networks".into(), list(["private", "published"]));
         }
         if service.get("image").and_then(Value::as_str) == Some(&self.compose.image)
             && let Some(image) = self.image
@@ -140,6 +155,10 @@ impl Overrides<'_> {
                 let variable = ("GLASSHOUSE_HEARTBEAT_TIMEOUT_SECONDS".to_owned(), timeout);
                 set(service, &Variables::from([variable]))?;
             }
+            "blackbox-exporter" => {
+                let offset = monitoring_config::PROBE_TIMEOUT_OFFSET;
+                append(service, "command", &[format!("--timeout-offset={offset}")]);
+            }
             "k6" => {
                 let environment = environment_of(service)?;
                 environment.remove("DURATION"); // set for each run
@@ -159,6 +178,23 @@ impl Overrides<'_> {
         append(service, "volumes", &files.iter().map(mount).collect::<Vec<_>>());
         append(service, "tmpfs", &[format!("{data}:{NOBODY}")]);
     }
+}
+
+fn internal_networks(compose: &Mapping) -> BTreeSet<String> {
+    let networks = compose.get("networks").and_then(Value::as_mapping).into_iter().flatten();
+    let internal =
+        networks.filter(|(_, network)| network.get("internal").and_then(Value::as_bool) == Some(true));
+    internal.filter_map(|(name, _)| Some(name.as_str()?.to_owned())).collect()
+}
+
+/// The networks of a service: a list, or a mapping with aliases.
+fn networks_of(service: &Mapping) -> Vec<String> {
+    let names: Vec<&Value> = match service.get("networks") {
+        Some(Value::Sequence(names)) => names.iter().collect(),
+        Some(Value::Mapping(networks)) => networks.keys().collect(),
+        _ => Vec::new(),
+    };
+    names.into_iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect()
 }
 
 fn environment_of(service: &mut Mapping) -> Result<&mut Mapping> {
@@ -220,11 +256,19 @@ mod tests {
         found.sort_unstable();
         assert_eq!(found, expected);
         for (name, service) in services.iter().filter(|(_, service)| !texts(&service["ports"]).is_empty()) {
-            match &service["networks"] {
-                Value::Mapping(networks) => assert!(networks.contains_key("published"), "{name:?}"),
-                networks => assert_eq!(texts(networks), ["private", "published"], "{name:?}"),
-            }
+            assert_ne!(networks_of(service.as_mapping().unwrap()), ["private"], "{name:?}: no way out");
         }
+    }
+
+    /// Else its name would have an address that the blackbox exporter, which is asked to probe it, cannot reach.
+    #[test]
+    fn prometheus_meets_the_api_in_one_network() {
+        let (compose, _) = overridden(None);
+        let of = |name: &str| networks_of(compose["services"][name].as_mapping().unwrap());
+        let (api, prometheus) = (of("api"), of("prometheus"));
+        let common: Vec<_> = api.iter().filter(|network| prometheus.contains(network)).collect();
+        assert_eq!(common, ["private"], "{api:?} and {prometheus:?}");
+        assert!(of("blackbox-exporter").contains(common[0]));
     }
 
     #[test]
@@ -255,6 +299,13 @@ mod tests {
         let command = texts(&prometheus["command"]);
         assert!(command.contains(&"--enable-feature=exemplar-storage"), "{command:?}");
         assert!(command.contains(&"--query.lookback-delta=10s"), "{command:?}");
+    }
+
+    #[test]
+    fn a_probe_has_nearly_as_long_as_a_scrape() {
+        let (compose, _) = overridden(None);
+        let command = texts(&compose["services"]["blackbox-exporter"]["command"]);
+        assert!(command.contains(&"--timeout-offset=0.05"), "{command:?}");
     }
 
     #[test]

@@ -24,6 +24,11 @@ impl Docker {
         Ok(Self { program, project, file, folder: folder.to_owned() })
     }
 
+    /// The command line for the same containers, as another file describes them.
+    pub(super) fn with_file(&self, file: PathBuf) -> Self {
+        Self { file, ..self.clone() }
+    }
+
     /// The Compose project name.
     pub(super) fn project(&self) -> &str {
         &self.project

@@ -38,6 +38,8 @@ const K6_PORT: u16 = 6565;
 /// A running stack. Dropping it removes the containers, networks and volumes.
 pub(super) struct ComposeStack {
     docker: Docker,
+    /// The same containers without published ports.
+    replicas: Docker,
     project: Project,
     events: ContainerEvents,
     stores: TelemetryStores,
@@ -64,9 +66,9 @@ impl ComposeStack {
         let stores = stores.map(|(service, port, address)| (service.to_owned(), port, address));
         let published = compose_file::published(compose, addresses)?.into_iter().chain(stores).collect();
         let image = options.image.as_deref();
-        let file = Overrides { project, compose, speed, published, image, folder }.write()?;
+        let files = Overrides { project, compose, speed, published, image, folder }.write()?;
         let name = format!("{}-drill-{}", project.config().name, uuid::Uuid::now_v7().simple());
-        let docker = Docker::new(name, file, project.root())?;
+        let docker = Docker::new(name, files.stack, project.root())?;
 
         let guard = RemovalGuard::new(&docker)?;
         if image.is_none() {
@@ -99,6 +101,7 @@ impl ComposeStack {
             ready_urls: [addresses.prometheus, addresses.alertmanager]
                 .map(|address| format!("http://{address}/-/ready")),
             k6_address: addresses.k6,
+            replicas: docker.with_file(files.replicas),
             docker,
             _guard: guard,
         })
@@ -167,6 +170,14 @@ impl ComposeStack {
         let up = ["up", "--detach", "--wait", "--no-deps", "--no-recreate", service];
         self.docker.compose(up).run(COMMAND_TIMEOUT).await?;
         self.stopped.remove(service);
+        Ok(())
+    }
+
+    /// Gives a process this many replicas. The first one stays, with the published ports.
+    pub(super) async fn scale(&self, process: &str, replicas: u32) -> Result<()> {
+        let scale = format!("{process}={replicas}");
+        let up = ["up", "--detach", "--wait", "--no-deps", "--no-recreate", "--scale", &scale, process];
+        self.replicas.compose(up).run(COMMAND_TIMEOUT).await?;
         Ok(())
     }
 

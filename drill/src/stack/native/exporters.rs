@@ -9,6 +9,7 @@ use url::Url;
 use super::managed_process::{ManagedProcess, ReadinessProbe};
 use super::prometheus::{OtherTargets, Probe};
 use crate::project::Project;
+use crate::stack::monitoring_config::PROBE_TIMEOUT_OFFSET;
 use crate::stack::ports::PortAllocator;
 use crate::stack::process::ProcessSpec;
 
@@ -96,8 +97,7 @@ fn node_exporter(address: SocketAddr) -> Result<ProcessSpec> {
 
 fn blackbox_exporter(project: &Project, address: SocketAddr) -> Result<ProcessSpec> {
     let programs = ["blackbox_exporter", "prometheus-blackbox-exporter"];
-    // A probe may take as long as a scrape, less this: by default half a second, which is more than a scrape of a drill may take.
     Ok(installed("blackbox-exporter", programs, address)?
         .flag("config.file", project.blackbox_config()?.display())
-        .flag("timeout-offset", 0.05))
+        .flag("timeout-offset", PROBE_TIMEOUT_OFFSET))
 }
