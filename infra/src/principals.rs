@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::attempts::InactiveUsers;
 use crate::cache::{Cache, CacheError};
 use crate::db::{CallerCheck, Database, Pool, TenantStore};
-use crate::redis::RedisError;
+use crate::rate_limit::{EarlyDecision, RateLimiter};
+use crate::redis::{Redis, RedisError};
 use crate::tokens::Claims;
 use glasshouse_telemetry::service::events::cache::{
     CacheEntryRejected, CacheFailed, CacheHit, CacheMiss, CacheSkipped,
@@ -115,30 +116,50 @@ impl Principals {
     /// The principal of a verified token; `None` if the user does not exist or is deactivated. The first transaction of
     /// its [store](Principal::store) checks it.
     ///
+    /// Every request also needs a token of its tenant's rate limit, which depends on the plan in the cached entry. So the call that
+    /// reads the entry takes the token too: see [`RateLimiter::decide`].
+    ///
     /// # Errors
     /// When the database fails. A cache failure counts as a miss.
-    pub async fn find(&self, claims: &Claims) -> Result<Option<Principal>, StoreFailure> {
+    pub async fn find(
+        &self,
+        claims: &Claims,
+        limiter: &RateLimiter,
+    ) -> Result<Option<(Principal, Option<EarlyDecision>)>, StoreFailure> {
         let (tenant, user) = (claims.tenant(), claims.user());
         // An entry from before the token was issued may name earlier sessions.
         let is_recent =
             |cached: &Option<Authority>| cached.is_none_or(|cached| cached.sessions >= claims.sessions());
-        let authority = match self.cached(tenant, user).await.filter(is_recent) {
+        let (cached, early) = self.cached(claims, limiter).await;
+        let authority = match cached.filter(is_recent) {
             Some(cached) => cached,
             None => self.stored(tenant, user).await?,
         };
         Ok(authority.map(|authority| {
             let check = CallerCheck::new(user, authority.role, claims.sessions());
-            Principal { user, authority, store: TenantStore::open_for(self.pool.clone(), tenant, check) }
+            let store = TenantStore::open_for(self.pool.clone(), tenant, check);
+            (Principal { user, authority, store }, early)
         }))
     }
 
-    /// The cached authority of a user, which is `Some(None)` if it is cached that the user is not active.
-    async fn cached(&self, tenant: TenantId, user: UserId) -> Option<Option<Authority>> {
-        let key = key(tenant, user);
-        match self.cache.get(&key).await {
+    /// The cached authority of a user, which is `Some(None)` if it is cached that the user is not active; and the decision about
+    /// the request that was made with it.
+    async fn cached(
+        &self,
+        claims: &Claims,
+        limiter: &RateLimiter,
+    ) -> (Option<Option<Authority>>, Option<EarlyDecision>) {
+        let key = key(claims.tenant(), claims.user());
+        let mut early = None;
+        let read = async |redis: &Redis| {
+            let (entry, decision) = limiter.read_and_take(redis, &key, claims).await?;
+            early = decision;
+            Ok(entry)
+        };
+        match self.cache.get_by(&key, read).await {
             Ok(Some(authority)) => {
                 CacheHit { cache: CACHE }.emit(&self.metrics);
-                return Some(authority);
+                return (Some(authority), early);
             }
             Ok(None) => CacheMiss { cache: CACHE }.emit(&self.metrics),
             Err(CacheError::NotAuthentic) => {
@@ -147,7 +168,7 @@ impl Principals {
             }
             Err(error) => self.failed(&error, true),
         }
-        None
+        (None, early)
     }
 
     /// Queries the database, and caches the result.

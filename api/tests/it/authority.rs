@@ -176,6 +176,7 @@ async fn what_another_program_writes_into_the_cache_is_not_believed() {
     two.change(&mut user, json!({ "role": "member" })).await;
     let own = redis.get(&key).await;
     assert!(own.contains("member"), "{own}");
+    let limit = user.client.get("/v1/users/me").await.header("ratelimit-limit").to_owned();
     let owner = json!({ "role": "owner", "plan": "enterprise" }).to_string();
     let forged = [
         ("plain JSON", owner.clone()),
@@ -196,7 +197,9 @@ async fn what_another_program_writes_into_the_cache_is_not_believed() {
     {
         let before = rejected(&two.reader, "not_authentic").await;
         redis.overwrite(&key, entry).await;
-        two.request(&user, "GET /v1/users").await.expect_problem(403, "admin_only");
+        let refused = two.request(&user, "GET /v1/users").await;
+        assert_eq!(refused.header("ratelimit-limit"), limit, "{what}");
+        refused.expect_problem(403, "admin_only");
         assert_eq!(rejected(&two.reader, "not_authentic").await, before + 1.0, "{what}");
         assert_eq!(two.request(&user, "GET /v1/users/me").await.expect(200)["role"], "member", "{what}");
         assert!(redis.get(&key).await.contains("member"), "the entry is replaced: {what}");

@@ -3,12 +3,18 @@
 use std::time::Instant;
 
 use reqwest::Method;
+use serde_json::json;
 
-use crate::support::{Backend, Client, RawRedis, Response, Scrape, TestApp, eventually, new_slug, on_both};
+use crate::outages::gauge;
+use crate::support::{
+    Backend, Client, PASSWORD, RawRedis, Response, Scrape, TestApp, eventually, new_slug, on_both,
+    test_variable,
+};
 
 on_both!(
     a_burst_passes_and_then_the_tenant_is_throttled,
     tenants_and_plans_have_buckets_of_their_own,
+    a_request_without_authority_takes_no_token,
     exactly_the_burst_passes_under_concurrency,
     a_flood_is_rejected_before_any_lookup,
     a_flood_is_counted_and_not_observed,
@@ -69,6 +75,26 @@ async fn tenants_and_plans_have_buckets_of_their_own(backend: Backend) {
     }
     // An unauthenticated request has no tenant, and no limit.
     assert_eq!(ask(&app.anonymous()).await.header("ratelimit-limit"), "");
+}
+
+/// A token that is of no use cannot use up the rate limit of the tenant.
+async fn a_request_without_authority_takes_no_token(backend: Backend) {
+    let app = TestApp::start_with(backend, &LIMITS).await;
+    let owner = app.new_tenant().await;
+    let (deactivated, ended) = (app.add_user(&owner, "member").await, app.add_user(&owner, "member").await);
+    let me = ask(&deactivated).await;
+    let path = format!("/v1/users/{}", me["id"].as_str().unwrap());
+    owner.patch(&path, me.header("etag"), json!({ "active": false })).await.expect(200);
+    let change = json!({ "current_password": PASSWORD, "new_password": "a different horse" });
+    ended.send(Method::PUT, "/v1/users/me/password", Some(change)).await.expect(204);
+    for (client, code) in [(&deactivated, "user_inactive"), (&ended, "session_ended")] {
+        let before = number(&ask(&owner).await, "ratelimit-remaining");
+        for _ in 0..4 {
+            ask(client).await.expect_problem(401, code);
+        }
+        let after = number(&ask(&owner).await, "ratelimit-remaining");
+        assert!(after + 1 >= before, "{code}: {before} tokens, then {after}");
+    }
 }
 
 /// Sends 100 concurrent requests, round robin through these clients of one tenant, and checks how many pass.
@@ -210,4 +236,33 @@ async fn limited_and_not_locked_out(client: &Client, what: &str) {
     let (passed, _) = until_throttled(client).await;
     let max = 20 + begun.elapsed().as_secs() + 1;
     assert!(passed <= max, "{passed} of at most {max} passed: {what}");
+}
+
+/// Redis rejects writes as a read-only replica does, or one without memory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cache_is_read_although_redis_rejects_writes() {
+    let mut redis = RawRedis::connect().await;
+    let user = new_slug();
+    redis.run(&["ACL", "SETUSER", &user, "on", ">password", "~*", "&*", "+@all"]).await;
+    let mut url = url::Url::parse(&test_variable("TEST_REDIS_URL")).unwrap();
+    url.set_username(&user).unwrap();
+    url.set_password(Some("password")).unwrap();
+    let app = TestApp::start_with(Backend::Servers, &[("REDIS_URL", url.as_str())]).await;
+    let owner = app.new_tenant().await;
+    ask(&owner).await.expect(200);
+    assert_eq!(gauge(&app, "rate_limiter_local").await, 0.0);
+
+    redis.run(&["ACL", "SETUSER", &user, "-hset"]).await;
+    let hits = async || Scrape::of(&app.management()).await.sum("cache_requests_total", r#"result="hit""#);
+    let before = hits().await;
+    let response = ask(&owner).await;
+    assert_eq!(response.header("ratelimit-limit"), "100000");
+    response.expect(200);
+    assert_eq!(hits().await, before + 1.0);
+    assert_eq!(gauge(&app, "rate_limiter_local").await, 1.0);
+
+    redis.run(&["ACL", "SETUSER", &user, "+hset"]).await;
+    ask(&owner).await.expect(200);
+    assert_eq!(gauge(&app, "rate_limiter_local").await, 0.0);
+    redis.run(&["ACL", "DELUSER", &user]).await;
 }

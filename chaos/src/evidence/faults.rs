@@ -54,11 +54,11 @@ const REDIS: Expectation = Expectation {
         Metric::Increases(r#"cache_requests_total{result="error"}"#),
     ],
     events: &[Event::About("circuit_breaker_opened", "redis"), Event::Named("rate_limiter_fell_back")],
-    spans: &[FailedSpan { name: "GET", error: "connection" }],
+    spans: &[FailedSpan { name: "EVALSHA", error: "connection" }],
     parts: &[Part::Redis],
 };
 const SILENT_REDIS: Expectation =
-    Expectation { spans: &[FailedSpan { name: "GET", error: "timeout" }], ..REDIS };
+    Expectation { spans: &[FailedSpan { name: "EVALSHA", error: "timeout" }], ..REDIS };
 
 const GATEWAY: Expectation = Expectation {
     reporters: BOTH,

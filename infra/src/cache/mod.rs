@@ -91,6 +91,18 @@ impl Cache {
     /// # Errors
     /// When the cache fails, or the entry is not authentic or cannot be decoded.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CacheError> {
+        self.get_by(key, async |redis| redis.get(key).await).await
+    }
+
+    /// The same, with an entry of Redis that `read` has read, in a call that does more.
+    ///
+    /// # Errors
+    /// Like [`get`](Self::get).
+    pub(crate) async fn get_by<T: DeserializeOwned>(
+        &self,
+        key: &str,
+        read: impl AsyncFnOnce(&Redis) -> Result<Option<Vec<u8>>, RedisError>,
+    ) -> Result<Option<T>, CacheError> {
         self.inject_fault()?;
         match &self.store {
             Store::InProcess(cache) => {
@@ -98,8 +110,7 @@ impl Cache {
                 Ok(entry.map(|entry| serde_json::from_str(&entry.json)).transpose()?)
             }
             Store::Redis { redis, seal, .. } => {
-                let entry: Option<Vec<u8>> = redis.call("GET", Request::Command(Cmd::get(key))).await?;
-                let Some(entry) = entry else { return Ok(None) };
+                let Some(entry) = read(redis).await? else { return Ok(None) };
                 let entry = std::str::from_utf8(&entry).map_err(|_| CacheError::NotAuthentic)?;
                 let json = seal.open(key, entry, clock::now()).map_err(|_| CacheError::NotAuthentic)?;
                 Ok(json.map(serde_json::from_str).transpose()?)

@@ -21,6 +21,7 @@ use self::in_process::InProcessLimiter;
 use self::redis::RedisLimiter;
 use self::rejections::Rejections;
 use crate::redis::{Redis, RedisError};
+use crate::tokens::Claims;
 
 /// The rate limit of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,14 @@ pub struct Decision {
     pub reset: Duration,
 }
 
+/// A decision by the plan in the cached entry of the caller. It was made in the call that read the entry, before the entry was
+/// verified.
+#[derive(Clone, Copy, Debug)]
+pub struct EarlyDecision {
+    plan: Plan,
+    decision: Decision,
+}
+
 /// Limits the request rate of each tenant.
 #[derive(Debug)]
 pub struct RateLimiter {
@@ -110,20 +119,49 @@ impl RateLimiter {
         Self { buckets, rejections: Rejections::default() }
     }
 
+    /// Reads the cached entry of the caller. Where the buckets are in Redis too, takes a token by the plan in it, in the same round
+    /// trip, unless the entry names no active user, or other sessions than the claims.
+    ///
+    /// # Errors
+    /// When the entry cannot be read.
+    pub(crate) async fn read_and_take(
+        &self,
+        redis: &Redis,
+        entry: &str,
+        claims: &Claims,
+    ) -> Result<(Option<Vec<u8>>, Option<EarlyDecision>), RedisError> {
+        if let Buckets::Redis { shared, .. } = &self.buckets {
+            match shared.read_and_take(entry, claims.tenant(), claims.sessions()).await {
+                // A replica, or a server without memory, can be read although no token can be taken.
+                Err(error) if !error.is_outage() => {}
+                result => return result,
+            }
+        }
+        Ok((redis.get(entry).await?, None))
+    }
+
     /// Takes a token from the tenant's bucket if there is one, and returns the decision.
     pub async fn take(&self, tenant: TenantId, plan: Plan) -> Decision {
+        self.decide(tenant, plan, None).await
+    }
+
+    /// Returns the early decision if it was made by this plan, and takes a token otherwise: the cached entry may have been forged
+    /// or outdated.
+    pub async fn decide(&self, tenant: TenantId, plan: Plan, early: Option<EarlyDecision>) -> Decision {
+        let early = early.filter(|early| early.plan == plan);
         let decision = match &self.buckets {
             Buckets::InProcess(limiter) => limiter.take(tenant, plan),
-            Buckets::Redis { shared, local } => match shared.take(tenant, plan).await {
-                Ok(decision) => {
-                    if local.end() {
-                        // They were rejections by this process, which may last longer than those of the shared buckets.
-                        self.rejections.clear();
-                    }
-                    decision
+            Buckets::Redis { shared, local } => {
+                let taken = match early {
+                    Some(early) => Ok(early.decision),
+                    None => shared.take(tenant, plan).await,
+                };
+                if taken.is_ok() && local.end() {
+                    // They were rejections by this process, which may last longer than those of the shared buckets.
+                    self.rejections.clear();
                 }
-                Err(error) => local.take(tenant, plan, &error),
-            },
+                taken.unwrap_or_else(|error| local.take(tenant, plan, &error))
+            }
         };
         if !decision.allowed {
             self.rejections.insert(tenant, decision, Instant::now());

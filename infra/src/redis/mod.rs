@@ -107,7 +107,7 @@ impl RedisError {
     }
 
     /// Whether Redis is unavailable, rather than that it rejects a command.
-    fn is_outage(&self) -> bool {
+    pub(crate) fn is_outage(&self) -> bool {
         match self {
             Self::Connect(_) | Self::TimedOut(_) | Self::CircuitOpen => true,
             Self::Command(error) => {
@@ -214,6 +214,11 @@ impl Redis {
             Ok(_) | Err(_) => self.breaker.succeeded(),
         }
         result
+    }
+
+    /// The bytes of a key; `None` if it is absent.
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, RedisError> {
+        self.call("GET", Request::Command(Cmd::get(key))).await
     }
 
     /// Makes the trial call of the circuit breaker when it is due. No request waits for it.

@@ -12,7 +12,7 @@ use glasshouse_domain::failure::AuthorityLost;
 use glasshouse_domain::id::TenantId;
 use glasshouse_infra::active_users::ActiveUsers;
 use glasshouse_infra::principals::{Principal, Principals};
-use glasshouse_infra::rate_limit::RateLimiter;
+use glasshouse_infra::rate_limit::{EarlyDecision, RateLimiter};
 use glasshouse_infra::tokens::{Claims, Tokens};
 use glasshouse_telemetry::metrics::UNKNOWN_ENDPOINT;
 use glasshouse_telemetry::service::metrics::AdmissionMetrics;
@@ -20,10 +20,10 @@ use glasshouse_telemetry::service::metrics::AdmissionMetrics;
 use super::limit_rate::reject;
 use crate::http::problem::Problem;
 
-/// Authenticates the caller, and inserts its [`Principal`] into the request. A request without a token passes
-/// unauthenticated: the extractors of the handler decide whether it needs a caller. A request with an invalid
-/// token is rejected. A valid one of a tenant with an empty bucket, or of an inactive user who was rejected often, is
-/// rejected before the user is looked up, so that a flood costs no query.
+/// Authenticates the caller, and inserts its [`Principal`] into the request, and the [`EarlyDecision`] of the rate limit if there is
+/// one. A request without a token passes unauthenticated: the extractors of the handler decide whether it needs a caller. A
+/// request with an invalid token is rejected. A valid one of a tenant with an empty bucket, or of an inactive user who was rejected
+/// often, is rejected before the user is looked up, so that a flood costs no query.
 ///
 /// # Errors
 /// When the next middleware fails.
@@ -48,8 +48,8 @@ pub async fn authenticate(
     if let Some(decision) = limiter.current_rejection(claims.tenant()) {
         return Ok(reject(request, claims.tenant(), &decision, &limiter, &metrics));
     }
-    let principal = match principal(&principals, &claims).await {
-        Ok(principal) => principal,
+    let (principal, early) = match principal(&principals, &limiter, &claims).await {
+        Ok(found) => found,
         Err(problem) => {
             if problem.status_code() == StatusCode::TOO_MANY_REQUESTS {
                 metrics.throttled("inactive_user");
@@ -60,6 +60,9 @@ pub async fn authenticate(
     span.record("user.role", principal.role().as_str());
     active_users.record(principal.user()).await;
     request.extensions_mut().insert(principal.clone());
+    if let Some(early) = early {
+        request.extensions_mut().insert(early);
+    }
     let response = next.call(request).await?;
     principals.forget_if_refused(&principal).await;
     Ok(response.map_into_boxed_body())
@@ -84,16 +87,20 @@ pub(super) fn claims(tokens: &Tokens, request: &ServiceRequest) -> Result<Option
 }
 
 /// The token's user with its current role and plan: the token holds neither.
-async fn principal(principals: &Principals, claims: &Claims) -> Result<Principal, Problem> {
+async fn principal(
+    principals: &Principals,
+    limiter: &RateLimiter,
+    claims: &Claims,
+) -> Result<(Principal, Option<EarlyDecision>), Problem> {
     let inactive_users = principals.inactive_users();
     if let Some(retry_after) = inactive_users.retry_after(claims.tenant(), claims.user()) {
         return Err(throttled(retry_after));
     }
-    match principals.find(claims).await? {
-        Some(principal) if principal.sessions() != claims.sessions() => {
+    match principals.find(claims, limiter).await? {
+        Some((principal, _)) if principal.sessions() != claims.sessions() => {
             Err(AuthorityLost::SessionEnded.into())
         }
-        Some(principal) => Ok(principal),
+        Some(found) => Ok(found),
         None => {
             inactive_users.count(claims.tenant(), claims.user()).map_err(throttled)?;
             Err(AuthorityLost::Deactivated.into())

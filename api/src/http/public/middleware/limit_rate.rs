@@ -8,7 +8,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use glasshouse_domain::id::TenantId;
 use glasshouse_infra::principals::Principal;
-use glasshouse_infra::rate_limit::{Decision, RateLimiter};
+use glasshouse_infra::rate_limit::{Decision, EarlyDecision, RateLimiter};
 use glasshouse_infra::tokens::Tokens;
 use glasshouse_telemetry::metrics::HttpMetrics;
 use glasshouse_telemetry::service::events::rate_limit::{RateLimitApproached, RateLimitExceeded};
@@ -22,9 +22,9 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
-/// Takes a token from the tenant's bucket, and rejects the request with 429 if the bucket is empty. Responses
-/// to authenticated requests have the headers `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`
-/// (seconds).
+/// Takes a token from the tenant's bucket, unless the lookup of the caller has taken it, and rejects the request with 429 if the
+/// bucket is empty. Responses to authenticated requests have the headers `RateLimit-Limit`, `RateLimit-Remaining` and
+/// `RateLimit-Reset` (seconds).
 ///
 /// # Errors
 /// When the next middleware fails.
@@ -47,12 +47,12 @@ pub async fn limit_rate(
 
 /// `None` for an unauthenticated request.
 async fn decide(limiter: &RateLimiter, request: &ServiceRequest) -> Option<(TenantId, Decision)> {
-    let (tenant, plan) = {
+    let (tenant, plan, early) = {
         let extensions = request.extensions();
         let principal = extensions.get::<Principal>()?;
-        (principal.tenant(), principal.plan())
+        (principal.tenant(), principal.plan(), extensions.get::<EarlyDecision>().copied())
     };
-    let decision = limiter.take(tenant, plan).await;
+    let decision = limiter.decide(tenant, plan, early).await;
     if decision.allowed && decision.remaining == decision.limit / 10 {
         // Logged when the threshold is crossed, not for every request below it.
         RateLimitApproached { tenant_id: &tenant, remaining: decision.remaining }.emit();
