@@ -96,7 +96,7 @@ impl Command {
             Self::Seed(args) => run_once(commands::seed::run(args)),
             Self::SetPlan(args) => run_once(commands::set_plan::run(args)),
             Self::DeadLetters(command) => run_once(commands::dead_letters::run(command)),
-            Self::CheckHealth => run_once(commands::check_health::run()),
+            Self::CheckHealth => commands::check_health::run(),
             Self::Openapi => commands::openapi::print(),
             Self::TelemetryContract(args) => commands::telemetry_contract::print(&args),
             Self::CheckConfig { command } => commands::check_config::run(command),

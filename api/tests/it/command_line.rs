@@ -2,8 +2,10 @@
 
 use std::process::{Command, Stdio};
 
+use glasshouse_telemetry::SIGNALS;
 use serde_json::{Value, json};
 
+use crate::dead_receivers::receiver_of;
 use crate::support::{
     Backend, Client, Process, Proxy, Settings, TEST_SETTINGS, TestDatabase, eventually, log_lines, new_slug,
     settings, test_variable,
@@ -196,6 +198,23 @@ async fn check_health_succeeds_only_for_a_ready_process() {
         assert_eq!(ended.code, Some(1));
         assert!(ended.stderr.contains("no response from http://127.0.0.1:"), "{}", ended.stderr);
     }
+}
+
+/// The check of a container has the settings of its process. A receiver that does not respond would let it run into its timeout.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_health_check_sends_no_telemetry() {
+    let mut process = Process::start(&["gateway"], &common());
+    let address = process.address("management_addr").await;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let receiver = silent.local_addr().unwrap().to_string();
+    let variables = SIGNALS.iter().map(|signal| (signal.variable, receiver_of(signal, &receiver)));
+    let variables: Vec<_> = variables.collect();
+    let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
+    let address = ("GLASSHOUSE_MANAGEMENT_ADDR", &*address);
+    let ended = Process::run(&["check-health"], &settings(variables.chain([address]))).await;
+    assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), "", ""), "{ended:?}");
+    assert!(silent.accept().is_err(), "it has connected to a receiver");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

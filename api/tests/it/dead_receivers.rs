@@ -41,7 +41,7 @@ const GROWTH: f64 = 64.0 * 1024.0 * 1024.0;
 
 async fn check(address: &str) {
     let receivers: Vec<_> =
-        SIGNALS.iter().map(|signal| (signal.variable, receiver(signal, address))).collect();
+        SIGNALS.iter().map(|signal| (signal.variable, receiver_of(signal, address))).collect();
     let faults = ("GLASSHOUSE_FAULTS_ENABLED", "true");
     let settings = receivers.iter().map(|(variable, value)| (*variable, value.as_str()));
     let mut stack = Stack::start(settings.chain([faults])).await;
@@ -71,7 +71,7 @@ async fn check(address: &str) {
 }
 
 /// The value of a signal's variable that sends it to `address`: its example with another host.
-fn receiver(signal: &Signal, address: &str) -> String {
+pub(crate) fn receiver_of(signal: &Signal, address: &str) -> String {
     let example = Url::parse(signal.example).unwrap();
     let user = match example.username() {
         "" => String::new(),

@@ -23,13 +23,15 @@ const ROLES: Check = Check {
     proves: "No role of the service is exempt from row-level security: none is a superuser, has BYPASSRLS, or owns a table.",
 };
 
-/// The tables of the schema. That of the migrations has no rows of tenants.
+/// The tables of the schema. That of the migrations has no rows of tenants, and neither have those of an extension.
 const TABLES: &str = "\
     SELECT c.oid, c.relname::text AS subject, c.relowner, c.relrowsecurity, c.relforcerowsecurity, \
            CASE c.relname WHEN 'tenants' THEN 'id' ELSE 'tenant_id' END AS column_name \
     FROM pg_class AS c \
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
-      AND c.relname <> 'seaql_migrations'";
+      AND c.relname <> 'seaql_migrations' \
+      AND NOT EXISTS (SELECT FROM pg_depend \
+                      WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')";
 
 const UNFORCED: &str = "\
     SELECT subject, 'row-level security is ' || CASE WHEN relrowsecurity THEN 'not forced' ELSE 'off' END AS detail, \
