@@ -8,11 +8,12 @@ use time::OffsetDateTime;
 use url::Url;
 
 use super::store::{AlertStatus, Delivery};
+use super::switch::Heartbeat;
 
 /// A client of one receiver.
 #[derive(Clone, Debug)]
 pub struct ReceiverApi {
-    url: String,
+    base: String,
     http: reqwest::Client,
 }
 
@@ -23,27 +24,43 @@ pub struct Deliveries(Vec<Delivery>);
 impl ReceiverApi {
     /// A client of the receiver at this address.
     pub fn new(address: SocketAddr) -> Self {
-        Self { url: format!("http://{address}/deliveries"), http: reqwest::Client::new() }
+        Self { base: format!("http://{address}"), http: reqwest::Client::new() }
     }
 
     /// A client of the receiver at this URL.
     pub fn at(url: &Url) -> Self {
-        let base = url.as_str().trim_end_matches('/');
-        Self { url: format!("{base}/deliveries"), http: reqwest::Client::new() }
+        Self { base: url.as_str().trim_end_matches('/').to_owned(), http: reqwest::Client::new() }
     }
 
     /// Whether the receiver answers.
     pub async fn is_reachable(&self) -> bool {
-        self.http.get(&self.url).send().await.is_ok_and(|response| response.status().is_success())
+        self.get("deliveries").await.is_ok_and(|response| response.status().is_success())
+    }
+
+    /// Whether the alert that always fires has arrived since this time, at the dead man's switch or as any other alert.
+    pub async fn has_arrived(&self, alert: &str, since: OffsetDateTime) -> Result<bool> {
+        if let Ok(response) = self.get("heartbeat").await
+            && response.status().is_success()
+        {
+            let Heartbeat { last_received_at, .. } = response.json().await?;
+            if last_received_at.is_some_and(|last| last >= since) {
+                return Ok(true);
+            }
+        }
+        Ok(self.deliveries().await?.has_firing(alert, since))
     }
 
     /// All deliveries that the receiver holds; none if it cannot be reached, so that a drill reports the alert as not
     /// delivered.
     pub async fn deliveries(&self) -> Result<Deliveries> {
-        let Ok(response) = self.http.get(&self.url).send().await else { return Ok(Deliveries::default()) };
+        let Ok(response) = self.get("deliveries").await else { return Ok(Deliveries::default()) };
         let mut deliveries: Vec<Delivery> = response.error_for_status()?.json().await?;
         deliveries.reverse(); // the receiver lists the newest first
         Ok(Deliveries(deliveries))
+    }
+
+    async fn get(&self, path: &str) -> reqwest::Result<reqwest::Response> {
+        self.http.get(format!("{}/{path}", self.base)).send().await
     }
 }
 

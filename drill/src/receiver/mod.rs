@@ -235,8 +235,12 @@ mod tests {
             "status": "firing", "labels": { "alertname": "Watchdog" },
             "startsAt": "2026-11-23T06:00:00Z", "fingerprint": "1",
         }] });
-        assert_eq!(http.post(&url).json(&beat).send().await.unwrap().status(), 204);
         let start = time::OffsetDateTime::UNIX_EPOCH;
+        assert!(!api.has_arrived("Watchdog", start).await.unwrap());
+        assert_eq!(http.post(&url).json(&beat).send().await.unwrap().status(), 204);
+        assert!(api.has_arrived("Watchdog", start).await.unwrap());
+        let later = time::OffsetDateTime::now_utc() + Duration::from_secs(60);
+        assert!(!api.has_arrived("Watchdog", later).await.unwrap());
         let timeout = Duration::from_secs(30);
         let is_missing = poll_until(timeout, async || {
             Ok(api.deliveries().await?.has_missing("Watchdog", start).then_some(()))

@@ -10,6 +10,7 @@ mod timeouts;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use time::OffsetDateTime;
 
 use crate::catalogue::{Exercise, WATCHDOG};
 use crate::polling::{POLL_INTERVAL, poll_until};
@@ -52,8 +53,8 @@ impl Runner<'_> {
         observation: &mut Option<Observation>,
         problems: &mut Vec<String>,
     ) -> Result<()> {
-        self.stack.reset_alerting().await?;
-        self.wait_for_baseline().await.context("the baseline is not healthy")?;
+        let reset_at = self.stack.reset_alerting().await?.then(OffsetDateTime::now_utc);
+        self.wait_for_baseline(reset_at).await.context("the baseline is not healthy")?;
         let mut scenario = self.start(exercise).await?;
         let Options { project, speed, .. } = self.stack.options();
         let observation = observation.insert(Observation::new(exercise, project, *speed)?);
@@ -74,8 +75,9 @@ impl Runner<'_> {
         Scenario::start(self.stack, name, duration).await
     }
 
-    /// Waits until all processes are up and no alert is active, for long enough to count as stable.
-    async fn wait_for_baseline(&mut self) -> Result<()> {
+    /// Waits until all processes are up and no alert is active, for long enough to count as stable. After a reset, the alert that
+    /// always fires must have arrived: an alarm that it stays away would be that of the reset.
+    async fn wait_for_baseline(&mut self, reset_at: Option<OffsetDateTime>) -> Result<()> {
         let (deadline, mut stable_since) = (Instant::now() + self.timeouts.baseline, Instant::now());
         let rules = self.stack.prometheus().rules().await?;
         ensure!(!rules.is_empty(), "Prometheus has no rules");
@@ -83,7 +85,11 @@ impl Runner<'_> {
         loop {
             let mut alerts = self.stack.prometheus().alerts().await?;
             let is_watched = alerts.iter().any(|alert| alert.name() == WATCHDOG && alert.is_firing());
-            let can_alert = is_watched || !has_watchdog;
+            let has_arrived = match reset_at {
+                Some(since) if has_watchdog => self.stack.receiver().has_arrived(WATCHDOG, since).await?,
+                _ => true,
+            };
+            let can_alert = !has_watchdog || is_watched && has_arrived;
             alerts.retain(|alert| alert.name() != WATCHDOG);
             let down = self.jobs_down().await?;
             if !alerts.is_empty() || !can_alert || !down.is_empty() {
@@ -96,7 +102,11 @@ impl Runner<'_> {
                 let mut names: Vec<_> = alerts.iter().map(|alert| alert.name()).collect();
                 names.sort_unstable();
                 names.dedup();
-                ensure!(can_alert, "{WATCHDOG} does not fire: Prometheus evaluates no rules");
+                ensure!(
+                    is_watched || !has_watchdog,
+                    "{WATCHDOG} does not fire: Prometheus evaluates no rules"
+                );
+                ensure!(has_arrived, "{WATCHDOG} is not delivered");
                 ensure!(down.is_empty(), "Prometheus cannot scrape {}", down.join(", "));
                 bail!("alerts are still active after {:?}: {}", self.timeouts.baseline, names.join(", "));
             }

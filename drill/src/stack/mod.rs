@@ -153,13 +153,14 @@ impl Stack {
     }
 
     /// Restarts Prometheus and Alertmanager with empty storage, because the windows of burn rates would include earlier
-    /// faults. A stack that ran already keeps them.
-    pub async fn reset_alerting(&mut self) -> Result<()> {
+    /// faults. A stack that ran already keeps them: then the result is `false`.
+    pub async fn reset_alerting(&mut self) -> Result<bool> {
         match &mut self.components {
-            Components::Native(native) => native.reset_alerting().await,
-            Components::Compose(compose) => compose.reset_alerting().await,
-            Components::Attached(_) => Ok(()),
+            Components::Native(native) => native.reset_alerting().await?,
+            Components::Compose(compose) => compose.reset_alerting().await?,
+            Components::Attached(_) => return Ok(false),
         }
+        Ok(true)
     }
 
     /// The options that the stack was started with.
