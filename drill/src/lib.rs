@@ -9,7 +9,7 @@
 //! - [`rules`]: the alerting and recording rules of Prometheus; [`promql`] analyzes their expressions.
 //! - [`slo`]: the service level objectives, from which their rules are generated.
 //! - [`grafana`]: the committed dashboards and the provisioned data sources.
-//! - [`query`]: a query together with the place that defines it.
+//! - [`query`]: a query together with the place that defines it; [`runbook_queries`]: those of runbooks.
 //!
 //! What is checked without a running stack:
 //!
@@ -55,6 +55,7 @@ pub mod query;
 pub mod receiver;
 pub mod report;
 pub mod rules;
+pub mod runbook_queries;
 pub mod runner;
 pub mod slo;
 pub mod speed;

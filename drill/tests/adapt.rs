@@ -76,6 +76,18 @@ async fn evidence_that_is_missing_is_reported() {
 }
 
 #[tokio::test]
+async fn a_query_of_a_runbook_that_fails_is_reported() {
+    let greeter = Greeter::new();
+    let page = std::fs::read_to_string(greeter.path("runbooks/greetings-slow.md")).unwrap();
+    // It can be parsed, and Prometheus rejects it.
+    let query = r#"label_replace(up, "name", "$1", "job", "(")"#;
+    let page = format!("{page}\n```promql\nup == 1\n{query}\n```\n");
+    std::fs::write(greeter.path("runbooks/greetings-slow.md"), page).unwrap();
+    let problem = problem_with(&greeter, "GreetingsSlow").await;
+    assert!(problem.contains(&format!("a query of its runbook fails: {query}: ")), "{problem}");
+}
+
+#[tokio::test]
 async fn a_fault_that_a_scenario_leaves_is_reported() {
     let greeter = Greeter::new();
     greeter.replace("scenarios/visits.py", "request(\"DELETE\", \"/faults\")", "pass");

@@ -7,9 +7,9 @@ use glasshouse_dashboards::alerts::Alerts;
 use glasshouse_dashboards::model::Threshold;
 use glasshouse_drill::contract;
 use glasshouse_drill::project::{files, read_yaml};
-use glasshouse_drill::promql::parse;
 use glasshouse_drill::query::LocatedQuery;
 use glasshouse_drill::rules::RuleFiles;
+use glasshouse_drill::runbook_queries::{QueryLanguage, runbook_queries};
 use glasshouse_runbooks::Platform;
 
 use serde_json::Value;
@@ -26,50 +26,23 @@ fn pages() -> Vec<(String, String)> {
     files(&project().runbooks().unwrap(), "md").unwrap().iter().map(page).collect()
 }
 
-/// The queries in backticks after a mark such as `LogQL:`.
-pub(crate) fn marked(mark: &str) -> Vec<LocatedQuery> {
+/// The queries of all runbooks in a language.
+pub(crate) fn queries(language: QueryLanguage) -> Vec<LocatedQuery> {
     let mut found = Vec::new();
     for (place, page) in pages() {
-        let queries = page.split(mark).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('`'));
-        let queries = queries.filter_map(|rest| rest.split('`').next());
+        let queries = runbook_queries(&page).into_iter().filter(|query| query.language == language);
         found
-            .extend(queries.map(|query| LocatedQuery { place: place.clone(), expression: query.to_owned() }));
+            .extend(queries.map(|query| LocatedQuery { place: place.clone(), expression: query.expression }));
     }
     found
 }
 
-/// The queries of a code block. An expression continues on the next lines until it can be parsed.
-fn in_block(block: &str) -> Vec<String> {
-    let (mut complete, mut partial) = (Vec::new(), String::new());
-    for line in block.lines() {
-        partial += line.split(" #").next().unwrap_or_default();
-        if parse(&partial).is_ok() {
-            complete.push(std::mem::take(&mut partial));
-        }
-    }
-    if !partial.is_empty() {
-        complete.push(partial);
-    }
-    complete
-}
-
 #[test]
 fn runbooks_use_exported_metrics_and_labels() {
-    let mut queries = Vec::new();
-    for (place, page) in pages() {
-        let blocks = page.split("```promql\n").skip(1).filter_map(|rest| rest.split("```").next());
-        let expressions = blocks.flat_map(in_block);
-        queries.extend(expressions.map(|expression| LocatedQuery { place: place.clone(), expression }));
-    }
+    let queries = queries(QueryLanguage::PromQl);
     assert!(queries.len() > 50, "not all queries were found: {queries:?}");
     let rules = RuleFiles::read(&project().rules()).unwrap().rules().unwrap();
     assert_eq!(contract::violations(&queries, &rules, &documented()).unwrap(), [""; 0]);
-}
-
-#[test]
-fn expressions_of_several_lines_are_joined() {
-    let block = "up    # there?\ntopk(5,\n  a\n  - b)\nsum(c";
-    assert_eq!(in_block(block), ["up   ", "topk(5,  a  - b)", "sum(c"]);
 }
 
 /// The services of `docker-compose.yml`.

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use glasshouse_drill::promql;
 use glasshouse_drill::query::LocatedQuery;
+use glasshouse_drill::runbook_queries::QueryLanguage;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -69,11 +70,12 @@ fn in_data_sources() -> Vec<TypedQuery> {
 }
 
 fn in_runbooks() -> Vec<TypedQuery> {
-    let marked = [("LogQL:", Language::LogQl), ("TraceQL:", Language::TraceQl)];
-    let queries = |(mark, language)| {
-        runbooks::marked(mark).into_iter().map(move |query| TypedQuery { language, query, is_metric: None })
+    let languages = [(QueryLanguage::LogQl, Language::LogQl), (QueryLanguage::TraceQl, Language::TraceQl)];
+    let queries = |(of_runbooks, language)| {
+        let queries = runbooks::queries(of_runbooks).into_iter();
+        queries.map(move |query| TypedQuery { language, query, is_metric: None })
     };
-    marked.into_iter().flat_map(queries).collect()
+    languages.into_iter().flat_map(queries).collect()
 }
 
 /// The problems of the queries: one message each.

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use time::OffsetDateTime;
 
-use crate::catalogue::{Exercise, WATCHDOG};
+use crate::catalogue::{Component, Exercise, WATCHDOG};
 use crate::polling::{POLL_INTERVAL, poll_until};
 use crate::report::{AlertOutcome, Outcome};
+use crate::runbook_queries::{QueryLanguage, RunbookQuery, runbook_queries};
 use crate::stack::{Options, Stack};
 use observation::Observation;
 use scenario::Scenario;
@@ -155,6 +156,7 @@ impl Runner<'_> {
             self.check_timeouts(observation).await?;
             let is_complete = !exercise.runs_to_completion() || scenario.has_exited()?;
             if is_complete && observation.is_decided() {
+                self.run_runbook_queries(exercise, observation).await?;
                 let missing = observation.missing_test_evidence();
                 return missing.map_or(Ok(()), |missing| bail!("its evidence is missing: {missing}"));
             }
@@ -165,6 +167,23 @@ impl Runner<'_> {
             );
             tokio::time::sleep(POLL_INTERVAL).await;
         }
+    }
+
+    /// Runs the queries of the runbooks while the alerts fire, as the person on call does.
+    async fn run_runbook_queries(&self, exercise: &Exercise, observation: &mut Observation) -> Result<()> {
+        let has_server = |query: &RunbookQuery| {
+            query.language != QueryLanguage::TraceQl || exercise.stop() != Some(Component::Tempo)
+        };
+        for alert in observation.proven() {
+            let Ok(file) = self.stack.options().project.runbook(&alert.outcome.name) else { continue };
+            let page = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+            for query in runbook_queries(&page).into_iter().filter(has_server) {
+                if let Err(error) = self.stack.run_query(&query).await {
+                    alert.outcome.problems.push(format!("a query of its runbook fails: {error:#}"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Gives a process this many replicas, and waits until each of them, and nothing else, is a target that Prometheus scrapes.

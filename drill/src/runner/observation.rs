@@ -159,6 +159,11 @@ impl Observation {
         self.alerts.iter_mut().filter(|alert| alert.outcome.problems.is_empty() && !alert.is_proven())
     }
 
+    /// The alerts that are proven.
+    pub(super) fn proven(&mut self) -> impl Iterator<Item = &mut ObservedAlert> {
+        self.alerts.iter_mut().filter(|alert| alert.is_proven())
+    }
+
     /// Whether each alert is resolved, and the resolved notification was delivered.
     pub(super) fn is_resolved(&self) -> bool {
         self.alerts.iter().all(ObservedAlert::is_resolved)

@@ -66,6 +66,10 @@ impl AttachedStack {
         self.stores.has_span(service, span, since).await
     }
 
+    pub(super) fn stores(&self) -> &TelemetryStores {
+        &self.stores
+    }
+
     pub(super) fn scenario_command(
         &self,
         project: &Project,

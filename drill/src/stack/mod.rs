@@ -26,6 +26,7 @@ use crate::catalogue::Component;
 use crate::project::Project;
 use crate::prometheus_api::PrometheusApi;
 use crate::receiver::ReceiverApi;
+use crate::runbook_queries::{QueryLanguage, RunbookQuery};
 use crate::template::Values;
 
 use addresses::Addresses;
@@ -214,6 +215,29 @@ impl Stack {
             Components::Compose(compose) => compose.has_span(service, span, since).await,
             Components::Attached(attached) => attached.has_span(service, span, since).await,
         }
+    }
+
+    /// Runs a query of a runbook. Its result may be empty: what counts is that the server accepts it. What the stack has no server
+    /// for is left out.
+    ///
+    /// # Errors
+    /// The server rejects the query, or does not respond.
+    pub async fn run_query(&self, RunbookQuery { language, expression }: &RunbookQuery) -> Result<()> {
+        let stores = match &self.components {
+            Components::Native(_) => None,
+            Components::Compose(compose) => Some(compose.stores()),
+            Components::Attached(attached) => Some(attached.stores()),
+        };
+        let ran = match (language, stores) {
+            (QueryLanguage::PromQl, _) => match self.options.speed.divide_expression(expression) {
+                Ok(divided) => self.prometheus.query(&divided).await.map(drop),
+                Err(error) => Err(error),
+            },
+            (QueryLanguage::LogQl, Some(stores)) => stores.run_logql(expression).await,
+            (QueryLanguage::TraceQl, Some(stores)) => stores.run_traceql(expression).await,
+            (QueryLanguage::LogQl | QueryLanguage::TraceQl, None) => Ok(()),
+        };
+        ran.with_context(|| expression.clone())
     }
 
     /// Kills a component.

@@ -48,6 +48,23 @@ impl TelemetryStores {
         Ok(is_nonempty_list(&response["traces"]))
     }
 
+    /// Runs a query of LogQL over the last hour, if there is a Loki.
+    pub(super) async fn run_logql(&self, query: &str) -> Result<()> {
+        if self.loki.is_some() {
+            let parameters = [("query", query), ("limit", "1")];
+            self.get("loki", &self.loki, "loki/api/v1/query_range", &parameters).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a query of TraceQL, if there is a Tempo.
+    pub(super) async fn run_traceql(&self, query: &str) -> Result<()> {
+        if self.tempo.is_some() {
+            self.get("tempo", &self.tempo, "api/search", &[("q", query), ("limit", "1")]).await?;
+        }
+        Ok(())
+    }
+
     async fn get(
         &self,
         store: &str,

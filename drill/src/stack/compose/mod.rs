@@ -133,6 +133,10 @@ impl ComposeStack {
         self.stores.has_span(service, span, since).await
     }
 
+    pub(super) fn stores(&self) -> &TelemetryStores {
+        &self.stores
+    }
+
     pub(super) async fn stop(&mut self, component: &Component) -> Result<()> {
         match component {
             Component::FrontDoor => self.edge_network("disconnect").await,
