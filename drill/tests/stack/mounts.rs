@@ -11,7 +11,7 @@ pub(crate) fn problems(file: &ComposeFile) -> Vec<String> {
     let mut problems = Vec::new();
     for (name, service) in &file.services {
         let mounts = file.mounts(service);
-        let found = mounts.iter().flat_map(mount_problems);
+        let found = mounts.iter().flat_map(|mount| mount_problems(file, mount));
         let found = found.chain(file_problems(file, service));
         let found = found.chain(path_problems(service, &file.project_mounts(service)));
         problems.extend(found.map(|problem| format!("{name}: {problem}")));
@@ -19,15 +19,16 @@ pub(crate) fn problems(file: &ComposeFile) -> Vec<String> {
     problems
 }
 
-/// Docker creates an empty folder for a missing source.
-fn mount_problems(mount: &Mount) -> Vec<String> {
+/// Docker creates an empty folder for a missing source. Those outside the project are the host's, which need not be this machine.
+fn mount_problems(file: &ComposeFile, mount: &Mount) -> Vec<String> {
     let source = mount.source.display();
-    let is_file = Path::new(&mount.target).extension().is_some();
+    let (is_ours, is_file) =
+        (mount.source.starts_with(&file.folder), Path::new(&mount.target).extension().is_some());
     let mut problems = Vec::new();
-    if is_file && !mount.source.is_file() {
+    if is_ours && is_file && !mount.source.is_file() {
         problems.push(format!("no file {source}"));
     }
-    if !is_file && !mount.source.is_dir() {
+    if is_ours && !is_file && !mount.source.is_dir() {
         problems.push(format!("no folder {source}"));
     }
     if !mount.is_read_only {

@@ -24,7 +24,19 @@ macro_rules! plain_values {
     };
 }
 
-plain_values!(bool, u16, u32, u64, i64, f64);
+plain_values!(bool, u16, u32, u64, i64);
+
+impl FieldValue for f64 {
+    fn value(&self) -> impl Value + '_ {
+        with_six_decimals(*self)
+    }
+}
+
+/// More decimals say nothing about a measurement, and a collector that redacts takes a long run of digits for the number of a card.
+fn with_six_decimals(number: f64) -> f64 {
+    let rounded = (number * 1e6).round() / 1e6;
+    if rounded.is_finite() { rounded } else { number }
+}
 
 impl FieldValue for &str {
     fn value(&self) -> impl Value + '_ {
@@ -71,5 +83,23 @@ pub struct Critical;
 impl FieldValue for Critical {
     fn value(&self) -> impl Value + '_ {
         "critical"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_has_at_most_six_decimals() {
+        for (number, text) in [
+            (8.412_345_678_901_234, "8.412346"),
+            (29.418_531_999_999_998, "29.418532"),
+            (1.5, "1.5"),
+            (-0.25, "-0.25"),
+        ] {
+            assert_eq!(serde_json::to_string(&with_six_decimals(number)).unwrap(), text);
+        }
+        assert_eq!(with_six_decimals(f64::MAX), f64::MAX);
     }
 }
