@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use time::OffsetDateTime;
 use url::Url;
@@ -75,8 +75,10 @@ impl TelemetryStores {
         let base = Attached::required(store, base)?.as_str().trim_end_matches('/');
         let mut url = Url::parse(&format!("{base}/{path}"))?;
         url.query_pairs_mut().extend_pairs(parameters);
-        let response = self.http.get(url.clone()).send().await?.error_for_status()?;
-        response.json().await.with_context(|| format!("the response of {url}"))
+        let response = self.http.get(url.clone()).send().await?;
+        let (status, text) = (response.status(), response.text().await?);
+        ensure!(status.is_success(), "{store} answers {status}: {}", text.trim());
+        serde_json::from_str(&text).with_context(|| format!("the response of {url}"))
     }
 }
 
