@@ -1,7 +1,7 @@
 //! A stack that runs already. A drill observes it, and neither starts nor stops any of its components.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use url::Url;
@@ -56,14 +56,6 @@ impl AttachedStack {
             http: reqwest::Client::new(),
         };
         Ok(Self { scenarios, stores, _receiver: receiver })
-    }
-
-    pub(super) async fn has_log_record(&self, service: &str, event: &str, since: Instant) -> Result<bool> {
-        self.stores.has_log_record(service, event, since).await
-    }
-
-    pub(super) async fn has_span(&self, service: &str, span: &str, since: Instant) -> Result<bool> {
-        self.stores.has_span(service, span, since).await
     }
 
     pub(super) fn stores(&self) -> &TelemetryStores {

@@ -203,8 +203,8 @@ impl Stack {
     pub async fn has_log_record(&self, service: &str, event: &str, since: Instant) -> Result<bool> {
         match &self.components {
             Components::Native(native) => Ok(native.has_log_record(service, event, since)),
-            Components::Compose(compose) => compose.has_log_record(service, event, since).await,
-            Components::Attached(attached) => attached.has_log_record(service, event, since).await,
+            Components::Compose(compose) => compose.stores().has_log_record(service, event, since).await,
+            Components::Attached(attached) => attached.stores().has_log_record(service, event, since).await,
         }
     }
 
@@ -212,8 +212,8 @@ impl Stack {
     pub async fn has_span(&self, service: &str, span: &str, since: Instant) -> Result<bool> {
         match &self.components {
             Components::Native(native) => Ok(native.has_span(service, span, since)),
-            Components::Compose(compose) => compose.has_span(service, span, since).await,
-            Components::Attached(attached) => attached.has_span(service, span, since).await,
+            Components::Compose(compose) => compose.stores().has_span(service, span, since).await,
+            Components::Attached(attached) => attached.stores().has_span(service, span, since).await,
         }
     }
 

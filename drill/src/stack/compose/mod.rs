@@ -7,7 +7,7 @@ mod guard;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use url::Url;
@@ -123,14 +123,6 @@ impl ComposeStack {
 
     pub(super) async fn alertmanager_lines(&self, text: &str) -> Result<Vec<String>> {
         Ok(log_of(&self.docker, "alertmanager", "200").await?.lines_with(text))
-    }
-
-    pub(super) async fn has_log_record(&self, service: &str, event: &str, since: Instant) -> Result<bool> {
-        self.stores.has_log_record(service, event, since).await
-    }
-
-    pub(super) async fn has_span(&self, service: &str, span: &str, since: Instant) -> Result<bool> {
-        self.stores.has_span(service, span, since).await
     }
 
     pub(super) fn stores(&self) -> &TelemetryStores {
