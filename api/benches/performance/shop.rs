@@ -151,6 +151,12 @@ impl Shop {
         self.number(&format!("SELECT (({sizes}) / (SELECT count(*) FROM orders))::bigint AS number"))
     }
 
+    /// Removes dead rows, and writes all that waits to disk.
+    pub(crate) fn vacuum(&self) {
+        let statements = ["VACUUM ANALYZE", "CHECKPOINT"].map(str::to_owned);
+        block_on(execute(&superuser_url(&self.database), &statements));
+    }
+
     /// Waits until no session of a program is left: the CPU time of one that ends is for a moment that of no process.
     pub(crate) fn wait_for_the_end_of(&self, program: &str) {
         let sessions =

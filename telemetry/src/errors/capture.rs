@@ -25,7 +25,7 @@ impl Capture {
 
     /// Captures the record of `event`: as an error event if it is one, and as a breadcrumb for those that follow in its unit of
     /// work. What is logged outside of all units belongs to none, so it becomes no breadcrumb.
-    pub(crate) fn capture<S>(&self, record: &LogRecord, event: &Event<'_>, context: &Context<'_, S>)
+    pub(crate) fn capture<S>(&self, record: &Arc<LogRecord>, event: &Event<'_>, context: &Context<'_, S>)
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
@@ -33,20 +33,30 @@ impl Capture {
             return;
         }
         let span = unit(event, context);
-        let hub = span.as_ref().and_then(|span| Some(span.extensions().get::<Unit>()?.hub.clone()));
         if record.level == Level::ERROR {
-            let is_panic = record.target == panics::TARGET;
-            let repeats = |span: &SpanRef<'_, S>| {
-                span.extensions_mut().get_mut::<Unit>().is_some_and(|unit| unit.repeats_panic(is_panic))
-            };
-            if !span.as_ref().is_some_and(repeats) {
-                let captured = record.error_event(span.as_ref().map(title), is_panic, &self.tags);
-                let hub = hub.clone().unwrap_or_else(|| Arc::new(Hub::new_from_top(&self.hub)));
-                hub.capture_event(captured);
-            }
+            self.capture_error(record, span.as_ref());
         }
-        if let Some(hub) = hub {
-            hub.add_breadcrumb(|| record.breadcrumb());
+        if let Some(span) = span
+            && let Some(unit) = span.extensions().get::<Unit>()
+        {
+            unit.trail.add(record.clone());
+        }
+    }
+
+    /// Captures a record as an error event of the unit with this span, unless it is the captured panic again.
+    fn capture_error<'a, S>(&self, record: &LogRecord, span: Option<&SpanRef<'a, S>>)
+    where
+        S: Subscriber + LookupSpan<'a>,
+    {
+        let is_panic = record.target == panics::TARGET;
+        let hub = span.and_then(|span| {
+            let mut extensions = span.extensions_mut();
+            let unit = extensions.get_mut::<Unit>()?;
+            Some((unit.hub.clone(), unit.repeats_panic(is_panic)))
+        });
+        let (hub, is_repeated) = hub.unwrap_or_else(|| (Arc::new(Hub::new_from_top(&self.hub)), false));
+        if !is_repeated {
+            hub.capture_event(record.error_event(span.map(title), is_panic, &self.tags));
         }
     }
 }

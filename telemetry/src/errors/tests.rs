@@ -165,6 +165,18 @@ fn the_last_log_records_are_breadcrumbs_and_no_more() {
 }
 
 #[test]
+fn an_event_of_other_code_has_the_log_records_of_its_unit() {
+    let (events, _) = sent(0.0, |hub| {
+        Hub::run(Arc::new(Hub::new_from_top(hub)), || {
+            let _request = request("r-1").entered();
+            info!("before");
+            sentry::capture_message("no answer", sentry::Level::Error);
+        });
+    });
+    assert_eq!(breadcrumbs(&events[0]), ["before"]);
+}
+
+#[test]
 fn transactions_have_the_ids_of_the_trace_and_none_is_sent_at_a_rate_of_zero() {
     let work = |_: &Arc<Hub>| {
         let request = request("r-1");

@@ -8,7 +8,7 @@ mod output;
 mod record;
 
 use std::io;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use opentelemetry::InstrumentationScope;
@@ -175,7 +175,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let record = self.schema.record(event, &context);
+        let record = Arc::new(self.schema.record(event, &context));
         self.write(&record);
         if let Some(logger) = &self.sinks.otlp {
             record.emit(logger);
@@ -204,7 +204,7 @@ impl LogLayer {
 mod tests {
     use std::collections::HashMap;
     use std::io::{self, Write};
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use opentelemetry::propagation::TextMapPropagator;
     use opentelemetry_sdk::propagation::BaggagePropagator;

@@ -86,7 +86,7 @@ impl RecentTelemetry {
     }
 
     /// Keeps a log record of a trace. It is redacted already.
-    pub(crate) fn log(&self, record: LogRecord) {
+    pub(crate) fn log(&self, record: Arc<LogRecord>) {
         if record.trace.is_valid() {
             self.store().log(record);
         }

@@ -1,6 +1,7 @@
 //! The bounded memory of recent telemetry.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 use opentelemetry::{KeyValue, Value};
@@ -30,7 +31,7 @@ pub(super) struct Trace {
     begun: Vec<SpanId>,
     /// Those that have ended.
     pub(super) spans: Vec<SpanData>,
-    pub(super) records: Vec<LogRecord>,
+    pub(super) records: Vec<Arc<LogRecord>>,
     /// The number of spans and log records that did not fit.
     pub(super) omitted: usize,
     bytes: usize,
@@ -99,7 +100,7 @@ impl Store {
     }
 
     /// Keeps a log record of a trace that is kept.
-    pub(super) fn log(&mut self, record: LogRecord) {
+    pub(super) fn log(&mut self, record: Arc<LogRecord>) {
         let limit = self.bounds.of_trace;
         let Some(trace) = self.traces.get_mut(&record.trace.trace_id()) else { return };
         if trace.records.len() >= limit {

@@ -32,7 +32,11 @@ pub(crate) const GROUPS: [Group; 10] = [
         about: "list 20 orders and place an order, against pgbench, without and with telemetry",
         measure: orders::measure,
     },
-    Group { name: "signals", about: "CPU of each signal on a trivial handler", measure: signals::measure },
+    Group {
+        name: "signals",
+        about: "CPU of each signal on a trivial handler, and on a list of 20 orders",
+        measure: signals::measure,
+    },
     Group { name: "console", about: "CPU of the console at 500 requests/s", measure: console::measure },
     Group { name: "isolation", about: "CPU of row-level security", measure: isolation::measure },
     Group {
