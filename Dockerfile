@@ -2,6 +2,13 @@
 # receiver`, which shows delivered alerts.
 #
 #     docker build --build-arg REVISION="$(git rev-parse HEAD)" --tag glasshouse .
+#
+# A release is optimized for a load that it ran under, which takes several times as long to build (scripts/train):
+#
+#     docker build --build-arg PROGRAMS=trained …
+
+# The stage whose programs are in the image: built or trained.
+ARG PROGRAMS=built
 
 # --- Build: dependencies are a separate layer, which is rebuilt only when a manifest or the lock file changes.
 FROM rust:1.95.0-bookworm AS chef
@@ -13,13 +20,24 @@ FROM chef AS plan
 COPY . .
 RUN cargo chef prepare --recipe-path recipe.json
 
-FROM chef AS build
+FROM chef AS built
 COPY --from=plan /build/recipe.json .
 RUN cargo chef cook --release --locked --bin glasshouse --bin drill --recipe-path recipe.json
 COPY . .
 # The metric build_info has the commit as a label.
 ARG REVISION=unknown
-RUN GLASSHOUSE_COMMIT="${REVISION}" cargo build --release --locked --bin glasshouse --bin drill
+RUN GLASSHOUSE_COMMIT="${REVISION}" cargo build --release --locked --bin glasshouse --bin drill \
+    && install -D --target-directory=/programs target/release/glasshouse target/release/drill
+
+FROM chef AS trained
+COPY . .
+# Installs Postgres and Redis for the load.
+RUN scripts/train
+ARG REVISION=unknown
+RUN GLASSHOUSE_COMMIT="${REVISION}" cargo pgo optimize build -- --locked --bin glasshouse --bin drill \
+    && install -D --target-directory=/programs target/*-linux-gnu/release/glasshouse target/*-linux-gnu/release/drill
+
+FROM ${PROGRAMS} AS programs
 
 # --- Run: the C runtime, CA certificates and time zones; no shell, no package manager.
 # Pinned by digest, because these images have no dated tags. Debian 13, because the images of Debian 12 are no longer
@@ -27,7 +45,7 @@ RUN GLASSHOUSE_COMMIT="${REVISION}" cargo build --release --locked --bin glassho
 # There is no shell and no curl, so the health check is `glasshouse check-health`. It is declared where the container is
 # started, because one-shot roles have no health to check.
 FROM gcr.io/distroless/cc-debian13:nonroot@sha256:e792ab3d241a468a4fd7519ddbbebe66b49b5f365771716ea688ad40b6c6f1c2
-COPY --from=build /build/target/release/glasshouse /build/target/release/drill /usr/local/bin/
+COPY --from=programs /programs/ /usr/local/bin/
 
 # Numeric, because Kubernetes' runAsNonRoot cannot check a name. This is `nonroot` of distroless.
 USER 65532:65532

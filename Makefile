@@ -39,7 +39,8 @@ trace-context: ## Run the cases of the W3C Trace Context test suite (part of `te
 BENCH ?=
 
 bench: ## Measure throughput and cost against pgbench, and write docs/performance.md (release build, about 12 minutes)
-	TEST_DATABASE_DURABLE=1 scripts/with-test-services cargo bench --locked --package glasshouse --bench performance -- $(BENCH)
+	scripts/train
+	TEST_DATABASE_DURABLE=1 scripts/with-test-services cargo pgo optimize bench -- --locked --package glasshouse --bench performance -- $(BENCH)
 
 bench-telemetry: ## Measure latency and memory while receivers of telemetry are unavailable (release build, minutes)
 	cargo bench --locked --package glasshouse --bench telemetry_cost

@@ -30,6 +30,7 @@ mod results;
 mod runtime;
 mod series;
 mod shop;
+mod training;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -58,6 +59,9 @@ struct Arguments {
     /// Prints the results without writing them to `docs`.
     #[arg(long)]
     dry_run: bool,
+    /// Sends requests of all kinds, and measures nothing: for a build with counters.
+    #[arg(long)]
+    train: bool,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -69,11 +73,15 @@ fn main() {
         GROUPS.iter().for_each(|group| println!("{:<10} {}", group.name, group.about));
         return;
     }
-    let Arguments { only, rounds, seconds, dry_run, .. } = arguments;
+    let Arguments { only, rounds, seconds, dry_run, train, .. } = arguments;
     for name in &only {
         assert!(GROUPS.iter().any(|group| group.name == name), "no group {name:?}: see --list");
     }
     let bench = Bench::new(rounds.max(1), Duration::from_secs(seconds.max(1)));
+    if train {
+        training::train(&bench);
+        return;
+    }
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
     let (file, page) = (docs.join("performance.json"), docs.join("performance.md"));
     let mut results = Results::read(&file);

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -14,6 +15,12 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// How long a process may take to start.
 const START: Duration = Duration::from_secs(60);
+
+/// How long a process may take to stop before it is killed.
+const STOP: Duration = Duration::from_secs(15);
+
+/// The pause between two looks at a process.
+const POLL: Duration = Duration::from_millis(20);
 
 /// The key of all tokens.
 pub(crate) const JWT_SECRET: &str = "a key that is known to the measurement alone";
@@ -59,7 +66,7 @@ impl Process {
         let begun = Instant::now();
         while process.started.is_null() {
             assert!(begun.elapsed() < START, "{command} does not start");
-            sleep(Duration::from_millis(20));
+            sleep(POLL);
             let records = std::fs::read_to_string(&log).unwrap();
             let mut records = records.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
             let started = records.find(|record| record["message"] == "application_started");
@@ -111,9 +118,16 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// Stops it gracefully: a build with counters writes them when it exits.
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let begun = Instant::now();
+        while self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            if begun.elapsed() > STOP {
+                let _ = self.child.kill();
+            }
+            sleep(POLL);
+        }
     }
 }
 

@@ -55,20 +55,20 @@ pub(crate) const GROUPS: [Group; 10] = [
 const CONNECTIONS: usize = 32;
 
 /// The tenants among which such a load is spread.
-const TENANTS: usize = 20;
+pub(crate) const TENANTS: usize = 20;
 
 /// The payment-gateway simulator, without log records.
-fn gateway() -> Process {
+pub(crate) fn gateway() -> Process {
     Process::start("gateway", &setting(crate::process::SILENT))
 }
 
 /// An API process on the database of a shop.
-fn api(shop: &Shop, gateway: &Process, settings: &Settings) -> Process {
+pub(crate) fn api(shop: &Shop, gateway: &Process, settings: &Settings) -> Process {
     Process::start("serve", &joined(&[&on(shop, gateway), settings]))
 }
 
 /// The settings of a process that uses the database of a shop and the gateway.
-fn on(shop: &Shop, gateway: &Process) -> Settings {
+pub(crate) fn on(shop: &Shop, gateway: &Process) -> Settings {
     let url = format!("http://{}", gateway.address("gateway_addr"));
     joined(&[&shop.settings(), &vec![("GLASSHOUSE_PAYMENT_GATEWAY_URL", url)]])
 }
