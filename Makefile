@@ -38,7 +38,7 @@ trace-context: ## Run the cases of the W3C Trace Context test suite (part of `te
 # `make bench BENCH='--only orders,signals'`; BENCH=--help lists the options.
 BENCH ?=
 
-bench: ## Measure throughput and cost against pgbench, and write docs/performance.md (release build, about 12 minutes)
+bench: ## Measure throughput and cost against pgbench, and write docs/performance.md (release build; about 40 minutes)
 	scripts/train
 	TEST_DATABASE_DURABLE=1 scripts/with-test-services cargo pgo optimize bench -- --locked --package glasshouse --bench performance -- $(BENCH)
 
