@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::groups::TENANTS;
 use crate::load::Outcome;
 use crate::process::{Process, Settings, cpu_seconds_of_this_thread};
 use crate::receivers::Receivers;
@@ -11,7 +12,7 @@ use crate::series::Series;
 use crate::shop::{Shop, Size};
 
 /// The data of most measurements.
-const SIZE: Size = Size { tenants: 100, orders: 200_000 };
+const SIZE: Size = Size { tenants: TENANTS, orders: 200_000 };
 
 /// A run.
 pub(crate) struct Bench {

@@ -54,8 +54,9 @@ pub(crate) const GROUPS: [Group; 10] = [
 /// The connections of a load that saturates the service.
 const CONNECTIONS: usize = 32;
 
-/// The tenants among which such a load is spread.
-pub(crate) const TENANTS: usize = 20;
+/// The tenants among which such a load is spread: more than connections, so that hardly any two requests at a time are of the same tenant.
+/// Two orders of the same product wait for each other, which the clients of `pgbench` do not do: each has a tenant of its own.
+pub(crate) const TENANTS: usize = 100;
 
 /// The payment-gateway simulator, without log records.
 pub(crate) fn gateway() -> Process {

@@ -13,7 +13,7 @@ use crate::shop::{Shop, Size};
 /// The cores that two APIs, two workers, Postgres, Redis and the clients need to show it.
 const CORES: usize = 8;
 
-const SIZE: Size = Size { tenants: 20, orders: 2_000 };
+const SIZE: Size = Size { tenants: TENANTS, orders: 2_000 };
 
 pub(super) fn measure(bench: &Bench) -> Findings {
     let length = at_least(2, bench.length);
