@@ -80,7 +80,7 @@ fn revenue_and_orders() -> Row {
             "Orders that reached each status, per minute. Far more pending than others: payments are not settled, see \
              Payments. Many payment_failed: declined payments. Many cancelled: ask the tenants.",
         )
-            // Every order is pending first: the line of what became of it is drawn over that one.
+            // Every order is pending first. The lines of its outcomes are drawn over that one.
             .query(Query::range(
                 r#"sum by (status) (rate(orders_total{status="pending"}[$__rate_interval])) * 60"#,
             ).legend("{{status}}"))

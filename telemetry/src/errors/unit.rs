@@ -45,7 +45,7 @@ impl Unit {
     }
 }
 
-/// The last log records of a unit. They become breadcrumbs when an event is captured, as most units have none.
+/// The last log records of a unit. They become breadcrumbs when an event is captured: most units capture none.
 #[derive(Clone, Default)]
 pub(super) struct Trail(Arc<Mutex<VecDeque<Arc<LogRecord>>>>);
 
