@@ -1,8 +1,9 @@
 // LoginFailuresSpike: an attacker tries stolen passwords.
 //
-// For 6 minutes: ATTEMPTS (5) failing logins a second, beside the load of eight virtual users. Each attempt costs a
+// For 6 minutes: ATTEMPTS (10) failing logins a second, beside the load of eight virtual users. Each attempt costs a
 // password hash, whether the user exists or not, until the limits of failed logins throttle it. At the default limits
-// that happens after a hundred attempts, because all load comes from one address.
+// that happens after a hundred attempts, because all load comes from one address: within seconds, so that a drill sees it
+// while the alert fires.
 
 import { check } from 'k6';
 import { Client } from './lib/api.js';
@@ -20,10 +21,10 @@ export const { options, handleSummary } = loadTest(
     attack: {
       executor: 'constant-arrival-rate',
       exec: 'attack',
-      rate: number('ATTEMPTS', 5),
+      rate: number('ATTEMPTS', 10),
       timeUnit: '1s',
       duration: `${seconds}s`,
-      preAllocatedVUs: 10,
+      preAllocatedVUs: 20,
       gracefulStop: '5s',
       tags: { role: 'attacker' },
     },

@@ -40,7 +40,7 @@ fn alert(alert: &AlertOutcome) -> Value {
         "resolved_seconds": seconds(alert.resolved),
         "resolved_delivered_seconds": seconds(alert.resolved_delivered),
         "evidence": alert.evidence,
-        "evidence_found": alert.evidence_found,
+        "evidence_found_seconds": seconds(alert.evidence_found),
         "problems": alert.problems,
     })
 }

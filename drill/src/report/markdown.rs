@@ -28,9 +28,9 @@ impl Report {
             "# The drills\n\n\
              `drill` wrote this page on {date}, at commit {commit}, on the stack {platform} with {versions}. It ran\n\
              at `SPEED={speed}`: every duration of rules, scrapes, notifications and scenarios is divided by {speed}. The times of\n\
-             pending, firing and delivered count from the start of the scenario; those of resolved and resolved delivered from the\n\
-             end of the fault. Undivided, an alert fires about {speed} times as late. An alert links to its runbook. Evidence is the\n\
-             telemetry that the runbook refers to and that the drill found. Undeclared are alerts that fired although the\n\
+             resolved and resolved delivered count from the end of the fault, the others from the start of the scenario. Undivided,\n\
+             an alert fires about {speed} times as late. An alert links to its runbook. Evidence is the telemetry that the runbook\n\
+             refers to, and when the drill had found all of it. Undeclared are alerts that fired although the\n\
              catalogue does not list them.\n\n",
             date = self.run.date,
             commit = self.run.commit.as_deref().unwrap_or("unknown"),
@@ -98,7 +98,7 @@ mod tests {
         assert!(page.contains(run), "{page}");
         let row = "| ✓ | [instance-down](../load-tests/scenarios/instance-down.js) | [InstanceDown](runbooks/instance-down.md) \
                    | critical | [alerts.yml](../deploy/prometheus/rules/alerts.yml) | 1.0 s | 3.0 s | 1.5 min | 4.0 s | 2.0 s \
-                   | 5.0 s | none | metric up == 0 |";
+                   | 5.0 s | none | 2.0 s: metric up == 0 |";
         assert!(page.contains(row), "{page}");
         assert!(page.contains("| ✗ | [smoke](../load-tests/scenarios/smoke.js) | – | – |"), "{page}");
         let columns: Vec<_> =

@@ -88,8 +88,8 @@ pub struct Outcome {
     pub duration: Duration,
 }
 
-/// The result of one alert. Times up to `delivered` count from the start of the scenario, the others from the end of the
-/// fault.
+/// The result of one alert. Times of `resolved` and `resolved_delivered` count from the end of the fault, the
+/// others from the start of the scenario.
 #[derive(Clone, Debug, Default)]
 pub struct AlertOutcome {
     /// The name of the alert.
@@ -104,10 +104,10 @@ pub struct AlertOutcome {
     pub resolved: Option<Duration>,
     /// The time until the resolved notification was delivered.
     pub resolved_delivered: Option<Duration>,
-    /// The expected evidence, for people.
+    /// The expected evidence, for people; or what of it was not found.
     pub evidence: String,
-    /// Whether all evidence was found.
-    pub evidence_found: bool,
+    /// The time until all evidence was found.
+    pub evidence_found: Option<Duration>,
     /// The failures of the alert.
     pub problems: Vec<String>,
 }
@@ -181,7 +181,9 @@ impl Row<'_> {
 
     fn evidence(self) -> String {
         match self.alert {
-            Some(alert) if alert.evidence_found => alert.evidence.clone(),
+            Some(AlertOutcome { evidence, evidence_found: Some(found), .. }) => {
+                format!("{:.1} s: {evidence}", found.as_secs_f64())
+            }
             Some(alert) => format!("not found: {}", alert.evidence),
             None => NONE.to_owned(),
         }
@@ -203,7 +205,7 @@ pub(crate) mod tests {
             resolved: seconds(2),
             resolved_delivered: seconds(5),
             evidence: "metric up == 0".to_owned(),
-            evidence_found: true,
+            evidence_found: seconds(2),
             problems: Vec::new(),
         };
         let failed = AlertOutcome {

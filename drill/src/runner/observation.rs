@@ -185,7 +185,7 @@ impl Observation {
 impl ObservedAlert {
     /// Records the snapshot, and returns the new states for messages.
     fn record(&mut self, snapshot: &Snapshot) -> Vec<&'static str> {
-        let Self { outcome, .. } = self;
+        let Self { outcome, evidence, .. } = self;
         let name = outcome.name.clone();
         let instances: Vec<_> = snapshot.active.iter().filter(|active| active.name() == name).collect();
         // Of the alert that always fires, the report that it stays away is what fires.
@@ -207,6 +207,12 @@ impl ObservedAlert {
         set_once("firing", &mut outcome.firing, is_firing, snapshot.since_start);
         let is_delivered = is_missing || snapshot.deliveries.has_firing(&name, snapshot.started_at);
         set_once("delivered", &mut outcome.delivered, is_delivered, snapshot.since_start);
+        set_once(
+            "evident in telemetry",
+            &mut outcome.evidence_found,
+            evidence.is_complete(),
+            snapshot.since_start,
+        );
         if let Some(since_fault) = snapshot.since_fault {
             // It may fire once more while the last samples of the fault are in its window.
             outcome.resolved = outcome.resolved.filter(|_| !is_firing);
@@ -242,7 +248,9 @@ impl ObservedAlert {
     }
 
     fn into_outcome(mut self) -> AlertOutcome {
-        self.outcome.evidence_found = self.evidence.is_complete();
+        if self.outcome.evidence_found.is_none() {
+            self.outcome.evidence = self.evidence.missing();
+        }
         if self.outcome.resolved_delivered.is_none() && self.outcome.problems.is_empty() {
             self.outcome.problems.push("was not observed until it was resolved".to_owned());
         }
