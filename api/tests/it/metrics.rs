@@ -75,11 +75,12 @@ async fn an_order_moves_its_metrics(backend: Backend) {
     let limited = app.sign_up("limited", "pro").await;
     while limited.get("/v1/products").await.status != 429 {}
     app.anonymous().get("/no/such/path").await.expect_problem(404, "unknown_route");
-    let scrape = eventually("the confirmation is counted", async || {
+    let scrape = eventually("the confirmation is counted, and the database was checked", async || {
         let scrape = Scrape::of(&app.management()).await;
         // A scrape reads the backlog from the database, and may do so just before the delivery is counted.
         let is_delivered = scrape.sum("outbox_deliveries_total", "order_paid") == 1.0;
-        (is_delivered && scrape.sum("outbox_pending", "") == 0.0).then_some(scrape)
+        let is_checked = scrape.sum("dependency_up", r#"dependency="database""#) == 1.0;
+        (is_delivered && is_checked && scrape.sum("outbox_pending", "") == 0.0).then_some(scrape)
     })
     .await;
 
