@@ -167,11 +167,9 @@ impl Pool {
             Binding::Caller(tenant, user) => (none(), id(user.uuid()), id(tenant.uuid())),
         };
         let (statement_ms, idle_ms) = (self.limits.statement_ms(), self.limits.idle_ms());
-        let application = text(&application_name());
-        let limits = format!("'{statement_ms}', '{idle_ms}'");
-        format!(
-            "BEGIN; CALL begin_scope({limits}, {application}, {slug}, {caller}, {tenant}, NULL, NULL, NULL)"
-        )
+        // Without a quote: a name of ours, and the digits of a trace id.
+        let settings = format!("'{statement_ms}', '{idle_ms}', '{}'", application_name());
+        format!("BEGIN; CALL begin_scope({settings}, {slug}, {caller}, {tenant}, NULL, NULL, NULL)")
     }
 }
 
