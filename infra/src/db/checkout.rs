@@ -6,8 +6,9 @@ use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::id::{OrderId, PaymentId, ProductId};
 use glasshouse_domain::idempotency::{Idempotent, IdempotentRequest};
 use glasshouse_domain::order::{Order, OrderDraft, OrderState, PricingError};
-use glasshouse_domain::payment::{ChargeOutcome, GatewayFailure};
+use glasshouse_domain::payment::{ChargeOutcome, GatewayFailure, PaymentState};
 use glasshouse_domain::product::Product;
+use glasshouse_domain::settlement::Settlement;
 use glasshouse_telemetry::service::events::orders::OrderPlaced;
 use glasshouse_telemetry::service::events::payments::PaymentLeftPending;
 
@@ -46,6 +47,11 @@ impl CheckoutStore for TenantStore {
         response: Option<PendingResponse<'_>>,
     ) -> Result<OrderState, StoreFailure> {
         self.repeated(|| async {
+            if let Some(response) = response
+                && let Some(state) = self.settle_reserved(payment, outcome, response).await?
+            {
+                return Ok(state);
+            }
             let scope = self.write("settle").await?;
             let settled = scope.settle(payment, outcome).await?;
             let order = match response {
@@ -78,6 +84,31 @@ impl CheckoutStore for TenantStore {
             scope.commit().await
         })
         .await
+    }
+}
+
+impl TenantStore {
+    /// Settles a payment for the request that reserved its order a moment ago. `None`, and no change, if payment or order are no longer
+    /// as they were then, or if the stock has to be released too.
+    async fn settle_reserved(
+        &self,
+        payment: PaymentId,
+        outcome: &ChargeOutcome,
+        PendingResponse { order, request }: PendingResponse<'_>,
+    ) -> Result<Option<OrderState>, StoreFailure> {
+        let settlement = Settlement::decide(PaymentState::Pending, order.state, outcome);
+        if settlement.releases_stock() {
+            return Ok(None);
+        }
+        let scope = self.write("settle").await?;
+        let settled = scope.settle_pending(settlement, (payment, order.id), outcome)?;
+        let order = order.clone().in_state(settled.order_state);
+        scope.record(request, &order);
+        if !scope.try_commit().await? {
+            return Ok(None);
+        }
+        settled.emit(&self.pool().business, self.tenant_id(), outcome, Some(&order));
+        Ok(Some(settled.order_state))
     }
 }
 

@@ -11,7 +11,7 @@ use glasshouse_domain::order::{Order, OrderState};
 use glasshouse_domain::page::{Page, PageRequest};
 use glasshouse_domain::payment::{Payment, PaymentState};
 use sea_orm::sea_query::{Expr, ExprTrait, JoinType, LockType, Query, SelectStatement};
-use sea_orm::{ColumnTrait, QueryFilter, QueryResult, QuerySelect, QueryTrait, Select};
+use sea_orm::{ColumnTrait, QueryFilter, QueryResult, QuerySelect, QueryTrait, Select, UpdateMany};
 
 use super::TenantStore;
 use super::entity::order_item::StoredItem;
@@ -115,10 +115,12 @@ impl Scope {
 
     /// Sets the state of an order at the commit.
     pub(super) fn set_order_state(&self, id: OrderId, state: OrderState) {
-        let update = self
-            .update_by_id::<order::Entity>(id.uuid())
-            .col_expr(order::Column::State, state.as_str().into());
-        self.update_at_commit(update);
+        self.update_at_commit(self.order_in_state(id, state));
+    }
+
+    /// An update of the state of an order.
+    pub(super) fn order_in_state(&self, id: OrderId, state: OrderState) -> UpdateMany<order::Entity> {
+        self.update_by_id(id.uuid()).col_expr(order::Column::State, state.as_str().into())
     }
 }
 

@@ -148,6 +148,12 @@ impl Scope {
         self.writes.add(Write::update(E::default().table_name(), update.into_query()));
     }
 
+    /// Makes an update with the commit, together with other writes. If it changes no row, [`try_commit`](Self::try_commit) does not
+    /// commit.
+    pub(super) fn require_at_commit<E: TenantEntity>(&self, update: UpdateMany<E>) {
+        self.writes.add(Write::required_update(E::default().table_name(), update.into_query()));
+    }
+
     /// Runs an update. Returns the rows that it changed, as they are afterwards.
     pub(super) async fn run_returning<E, T>(&self, update: UpdateMany<E>) -> Result<Vec<T>, StoreFailure>
     where
@@ -215,8 +221,20 @@ impl Scope {
 
     /// Makes the writes that wait for it, and commits the transaction.
     pub(super) async fn commit(self) -> Result<(), StoreFailure> {
-        self.within(self.writes.send(&*self.transaction)).await?;
-        self.within(self.transaction.commit()).await
+        let is_committed = self.try_commit().await?;
+        is_committed
+            .then_some(())
+            .ok_or_else(|| StoreFailure::Unexpected("a required row has changed".into()))
+    }
+
+    /// Makes the writes that wait for it, and commits the transaction, unless one that is required changes no row: then it returns
+    /// `false`, and rolls back.
+    pub(super) async fn try_commit(self) -> Result<bool, StoreFailure> {
+        let may_commit = self.within(self.writes.send(&*self.transaction)).await?;
+        if may_commit {
+            self.within(self.transaction.commit()).await?;
+        }
+        Ok(may_commit)
     }
 
     /// A row as an insertion of all its columns, with this tenant as its owner.

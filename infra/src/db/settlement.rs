@@ -9,10 +9,10 @@ use glasshouse_domain::settlement::Settlement;
 use glasshouse_domain::values::Currency;
 use glasshouse_telemetry::service::events::payments::{PaymentDeclined, PaymentSucceeded};
 use glasshouse_telemetry::service::metrics::{BusinessMetrics, Sale};
-use sea_orm::ColumnTrait;
 use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, QueryFilter, UpdateMany};
 
-use super::entity::{outbox_message, payment};
+use super::entity::{order, outbox_message, payment};
 use super::scope::Scope;
 use super::stock::Movement;
 
@@ -82,7 +82,7 @@ impl Scope {
         let order_state: OrderState = order.state.parse()?;
         let settlement = Settlement::decide(payment.state, order_state, outcome);
         if let Some(state) = settlement.payment_state() {
-            self.settle_payment(id, state, outcome, settlement.requires_refund());
+            self.update_at_commit(self.settled_payment(id, state, outcome, settlement.requires_refund()));
         }
         if let Some(state) = settlement.order_state() {
             self.set_order_state(payment.order, state);
@@ -98,13 +98,38 @@ impl Scope {
         Ok(Settled { settlement, payment: id, order: payment.order, order_state })
     }
 
-    fn settle_payment(
+    /// Applies the settlement of a pending payment of a pending order at the commit, without a query that locks them: there is only a
+    /// commit if both are still pending then.
+    pub(super) fn settle_pending(
+        &self,
+        settlement: Settlement,
+        (payment, order): (PaymentId, OrderId),
+        outcome: &ChargeOutcome,
+    ) -> Result<Settled, StoreFailure> {
+        // In the order in which the query locks the rows, so that no two transactions wait for each other.
+        if let Some(state) = settlement.payment_state() {
+            let update = self.settled_payment(payment, state, outcome, settlement.requires_refund());
+            self.require_at_commit(update.filter(payment::Column::State.eq(PaymentState::Pending.as_str())));
+        }
+        if let Some(state) = settlement.order_state() {
+            let update = self.order_in_state(order, state);
+            self.require_at_commit(update.filter(order::Column::State.eq(OrderState::Pending.as_str())));
+        }
+        if let Some(event) = settlement.event(order) {
+            self.append_to_outbox(event)?;
+        }
+        let order_state = settlement.order_state().unwrap_or(OrderState::Pending);
+        Ok(Settled { settlement, payment, order, order_state })
+    }
+
+    /// An update of the state of a payment.
+    fn settled_payment(
         &self,
         id: PaymentId,
         state: PaymentState,
         outcome: &ChargeOutcome,
         requires_refund: bool,
-    ) {
+    ) -> UpdateMany<payment::Entity> {
         let mut update = self
             .update_by_id::<payment::Entity>(id.uuid())
             .col_expr(payment::Column::State, state.as_str().into());
@@ -116,7 +141,7 @@ impl Scope {
                 .col_expr(payment::Column::RefundRequestedAt, Expr::value(self.now()))
                 .col_expr(payment::Column::ReconcileAt, Expr::value(self.now()));
         }
-        self.update_at_commit(update);
+        update
     }
 
     /// Releases the stock that an order reserved.

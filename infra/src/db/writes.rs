@@ -1,22 +1,27 @@
 //! Writes that a transaction sends together, with its commit: one statement on Postgres, which costs it about half of what one
-//! statement for each table does.
+//! statement for each table does. A write may depend on its row: if the row is not there, or has changed, there is no commit.
 
 use std::sync::{Mutex, PoisonError};
 
 use sea_orm::sea_query::{
-    CommonTableExpression, Expr, InsertStatement, SelectStatement, UpdateStatement, WithClause, WithQuery,
+    CommonTableExpression, Expr, ExprTrait, InsertStatement, Query, UpdateStatement, WithClause, WithQuery,
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+
+/// The column that says whether all required writes of a statement changed a row.
+const IS_AS_REQUIRED: &str = "is_as_required";
 
 /// The writes of a transaction that wait for its commit.
 #[derive(Debug, Default)]
 pub(super) struct Writes(Mutex<Vec<Write>>);
 
-/// A change of one table whose result is of no interest.
+/// A change of one table.
 #[derive(Debug)]
 pub(super) struct Write {
     table: &'static str,
     change: Change,
+    /// Whether the transaction may only be committed if this changes a row.
+    is_required: bool,
 }
 
 #[derive(Debug)]
@@ -27,11 +32,16 @@ enum Change {
 
 impl Write {
     pub(super) const fn insert(table: &'static str, statement: InsertStatement) -> Self {
-        Self { table, change: Change::Insert(statement) }
+        Self { table, change: Change::Insert(statement), is_required: false }
     }
 
     pub(super) const fn update(table: &'static str, statement: UpdateStatement) -> Self {
-        Self { table, change: Change::Update(statement) }
+        Self { table, change: Change::Update(statement), is_required: false }
+    }
+
+    /// An update of a row that has to be as the update expects it.
+    pub(super) const fn required_update(table: &'static str, statement: UpdateStatement) -> Self {
+        Self { table, change: Change::Update(statement), is_required: true }
     }
 }
 
@@ -40,24 +50,31 @@ impl Writes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(write);
     }
 
-    /// Sends all of them, in their order.
-    pub(super) async fn send(&self, connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+    /// Sends all of them, in their order. Returns whether the transaction may be committed: `false` if a required one changed
+    /// nothing.
+    pub(super) async fn send(&self, connection: &impl ConnectionTrait) -> Result<bool, DbErr> {
         let writes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         // SQLite has no writes within a query, and no network that they would have to pass.
         let is_one_statement = connection.get_database_backend() == DbBackend::Postgres;
         for writes in groups(writes) {
             if writes.len() > 1 && is_one_statement {
-                connection.execute(&together(writes)).await?;
+                let row = connection.query_one(&together(writes)).await?;
+                if !row.map_or(Ok(false), |row| row.try_get("", IS_AS_REQUIRED))? {
+                    return Ok(false);
+                }
                 continue;
             }
             for write in writes {
-                match write.change {
+                let result = match write.change {
                     Change::Insert(statement) => connection.execute(&statement).await?,
                     Change::Update(statement) => connection.execute(&statement).await?,
                 };
+                if write.is_required && result.rows_affected() == 0 {
+                    return Ok(false);
+                }
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -74,19 +91,26 @@ fn groups(writes: Vec<Write>) -> Vec<Vec<Write>> {
     groups
 }
 
-/// One statement that makes all writes. Constraints are checked at its end.
+/// One statement that makes all writes, and returns whether the required ones changed a row. Constraints are checked at its end.
 fn together(writes: Vec<Write>) -> WithQuery {
     let mut with = WithClause::new();
+    let mut required = Vec::new();
     for (number, write) in writes.into_iter().enumerate() {
+        let name = format!("write_{number}");
         let mut part = CommonTableExpression::new();
-        part.table_name(format!("write_{number}"));
+        part.table_name(name.clone());
         match write.change {
             Change::Insert(statement) => part.query(statement),
+            Change::Update(mut statement) if write.is_required => {
+                required.push(Expr::exists(Query::select().expr(Expr::cust("1")).from(name).take()));
+                part.query(statement.returning(Query::returning().expr(Expr::cust("1"))).take())
+            }
             Change::Update(statement) => part.query(statement),
         };
         with.cte(part);
     }
-    with.query(SelectStatement::new().expr(Expr::val(1)).to_owned())
+    let is_as_required = required.into_iter().reduce(ExprTrait::and).unwrap_or_else(|| Expr::cust("TRUE"));
+    with.query(Query::select().expr_as(is_as_required, IS_AS_REQUIRED).take())
 }
 
 #[cfg(test)]
@@ -111,7 +135,17 @@ mod tests {
         let statement = together(vec![insert("orders", 1), update("payments", "paid")]);
         assert_eq!(
             statement.to_string(PostgresQueryBuilder),
-            r#"WITH "write_0" AS (INSERT INTO "orders" ("id") VALUES (1)) , "write_1" AS (UPDATE "payments" SET "state" = 'paid') SELECT 1"#
+            r#"WITH "write_0" AS (INSERT INTO "orders" ("id") VALUES (1)) , "write_1" AS (UPDATE "payments" SET "state" = 'paid') SELECT TRUE AS "is_as_required""#
+        );
+    }
+
+    #[test]
+    fn a_required_write_decides_what_the_statement_returns() {
+        let mut paid = update("payments", "paid");
+        paid.is_required = true;
+        assert_eq!(
+            together(vec![insert("orders", 1), paid]).to_string(PostgresQueryBuilder),
+            r#"WITH "write_0" AS (INSERT INTO "orders" ("id") VALUES (1)) , "write_1" AS (UPDATE "payments" SET "state" = 'paid' RETURNING 1) SELECT EXISTS(SELECT 1 FROM "write_1") AS "is_as_required""#
         );
     }
 
