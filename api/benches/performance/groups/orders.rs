@@ -42,7 +42,10 @@ pub(super) fn measure(bench: &Bench) -> Findings {
         },
         Kind {
             name: "place an order",
-            limits: &[("pgbench", "order.sql")],
+            limits: &[
+                ("pgbench, 14 round trips", "order.sql"),
+                ("pgbench, 8 round trips", "order_in_eight.sql"),
+            ],
             requests: shop.orders(TENANTS),
             of_the_limit: 0.75,
             postgres: (1.7, 0.75),
