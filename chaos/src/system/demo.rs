@@ -25,6 +25,8 @@ pub(crate) struct Demo {
     pub(crate) disk: Disk,
     binary: PathBuf,
     folder: TempDir,
+    /// Reserves the addresses, also while a process is down.
+    _ports: PortAllocator,
 }
 
 impl Demo {
@@ -50,7 +52,7 @@ impl Demo {
         // Its own simulator, which is not used.
         environment.insert("GLASSHOUSE_GATEWAY_ADDR", ports.allocate()?.to_string());
         let replica = Replica::server(Role::Demo, demo, ports.allocate()?).await?;
-        Ok(Self { replica, gateway, disk, binary, folder })
+        Ok(Self { replica, gateway, disk, binary, folder, _ports: ports })
     }
 
     /// The public address.

@@ -56,6 +56,8 @@ pub struct Stack {
     receiver: ReceiverApi,
     components: Components,
     shown: Option<ShownFiles>,
+    /// Reserves the addresses, also while a component is stopped.
+    _ports: PortAllocator,
     _folder: TempDir,
 }
 
@@ -145,7 +147,17 @@ impl Stack {
                     Some(ShownFiles::write(logs, folder.path(), functions, &options.project, &mut values)?);
             }
         }
-        Ok(Self { prometheus, alertmanager, receiver, options, values, components, shown, _folder: folder })
+        Ok(Self {
+            prometheus,
+            alertmanager,
+            receiver,
+            options,
+            values,
+            components,
+            shown,
+            _ports: ports,
+            _folder: folder,
+        })
     }
 
     /// The files for people; `None` for a stack that drills run on, or that writes no files.
