@@ -46,7 +46,8 @@ trace-context: ## Run the cases of the W3C Trace Context test suite (part of `te
 	cargo test --locked --workspace --lib -- trace_context
 	scripts/with-test-services cargo test --locked --workspace --test it -- trace_context
 
-# A build with counters ran under load here. Remove it after larger changes, so that it runs again.
+# A build with counters ran under load here. Remove it after changes of the program, so that it runs again: by the counters of other
+# code, the compiler optimizes what is no longer there, and once it had not ended after 25 minutes.
 target/pgo-profiles:
 	scripts/train
 
