@@ -116,11 +116,11 @@ impl Browser {
 
     /// Clicks on the first element that the selector matches, as a pointer does.
     pub(crate) async fn click(&self, selector: &str) {
-        // A part of the page may be replaced between the two commands.
+        // Between two commands, a part of the page may be replaced, or rows that come in may move the element out of sight.
         eventually(selector, async || self.try_click(selector).await.then_some(())).await;
     }
 
-    /// `false` if the element was replaced meanwhile.
+    /// `false` if the element was replaced meanwhile, or is covered by another one: then it is scrolled to the middle.
     async fn try_click(&self, selector: &str) -> bool {
         let wanted = json!({ "using": "css selector", "value": selector });
         let found = self.command("element", wanted).await;
@@ -128,8 +128,19 @@ impl Browser {
         let element = element.unwrap_or_else(|| panic!("no {selector}: {found}"));
         let clicked = self.send(&format!("element/{element}/click"), &json!({})).await;
         let error = clicked.get("error").and_then(Value::as_str);
-        assert!(matches!(error, None | Some("stale element reference")), "{selector}: {clicked}");
-        error.is_none()
+        match error {
+            None => true,
+            Some("stale element reference") => false,
+            Some("element click intercepted") => {
+                let element = format!("document.querySelector({})", json!(selector));
+                self.evaluate(&format!(
+                    "{element}?.scrollIntoView({{ block: 'center', behavior: 'instant' }}) ?? true"
+                ))
+                .await;
+                false
+            }
+            Some(_) => panic!("{selector}: {clicked}"),
+        }
     }
 
     /// Presses the button of the pointer on the first element that the selector matches, and holds it.
