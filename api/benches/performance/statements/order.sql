@@ -1,5 +1,5 @@
--- The statements of POST /v1/orders with two products in 14 round trips, which the service had at commit c7baa42, for a client with a
--- tenant of its own. As with UUIDs of version 7, ids rise with time.
+-- The statements of POST /v1/orders with two products at commit c7baa42, for a client with a tenant of its own, in 14 round trips: BEGIN
+-- and the settings, which the service sent one after the other, are one. As with UUIDs of version 7, ids rise with time.
 \set number :number + 1
 \set id :number * 32 + :client_id
 \if :number = 1
