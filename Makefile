@@ -1,9 +1,9 @@
 # Shortcuts: each target runs a tool that also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-units test-chaos test-services trace-context chaos fuzz release bench bench-telemetry exhaustion overload \
-	lint lint-format lint-clippy lint-docs alerting drills drills-of-alerts drill-tests drill drill-stack stack-native drill-program test-programs \
-	slo deny openapi openapi-lint schemathesis contract dashboards mixin dashboards-lint dashboards-check follow-a-trace \
+.PHONY: help demo test chaos fuzz trace-context release bench bench-telemetry exhaustion overload lint lint-format lint-clippy lint-docs alerting \
+	drills drill drill-stack stack-native drill-program test-programs slo deny openapi openapi-lint schemathesis contract dashboards mixin dashboards-lint \
+	dashboards-check follow-a-trace \
 	stack clean-stack
 
 help: ## List these targets
@@ -12,31 +12,20 @@ help: ## List these targets
 demo: ## Run everything in one process, on SQLite; needs a Rust toolchain and a C compiler
 	cargo run --locked --bin glasshouse
 
-test: test-units test-chaos test-services ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
-
-test-units:
+test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 	scripts/install-check-tools target/check-tools
 	cargo test --locked --workspace --lib --bins --test catalogue --test command_line --test dashboards --test model --test parsers \
 		--test shop --test stack
 	scripts/install-valgrind
 	cargo test --locked --workspace --test instructions
 	cargo test --locked --workspace --doc
-
-test-chaos:
 	cargo test --locked --workspace --test it --no-run
 	scripts/install-chaos-tools
 	cargo test --locked --workspace --test short
-
-# Integration tests wait for half of their time.
-TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
-
-test-services:
-	scripts/install-check-tools target/check-tools
-	scripts/install-chaos-tools
 	scripts/install-browser
 	scripts/install-walk-tools
 	scripts/with-test-services cargo test --locked --workspace --test recipes -- --include-ignored
-	scripts/with-test-services cargo test --locked --workspace --test it -- --test-threads=$(TEST_THREADS)
+	scripts/with-test-services cargo test --locked --workspace --test it
 
 # What `test` compiles.
 test-programs:
@@ -163,12 +152,8 @@ DRILL_PAGE ?= target/drills.md
 # Drills run on containers if Docker is available, and otherwise on processes; DRILL_ON=compose or native overrides it.
 WITH_DRILL_TOOLS = SPEED=$(SPEED) scripts/with-drill-tools
 
-drills: drills-of-alerts drill-tests ## Prove that every alert fires, is delivered and resolves; and that drills detect a broken one
-
-drills-of-alerts: drill-program
+drills: drill-program ## Prove that every alert fires, is delivered and resolves; and that drills detect a broken one
 	$(WITH_DRILL_TOOLS) target/debug/drill all --junit target/drills.xml --json target/drills.json --markdown $(DRILL_PAGE)
-
-drill-tests: drill-program
 	$(WITH_DRILL_TOOLS) cargo test --locked --workspace --test shutdown --test sabotage --test shown -- --test-threads=1
 	scripts/install-drill-tools target/drill-tools
 	PATH="$$PATH:$(CURDIR)/target/drill-tools/bin" cargo test --locked --workspace --test adapt --test load_tests -- --test-threads=1
@@ -184,7 +169,7 @@ stack-native: SPEED := 10
 stack-native: drill-program ## Run the stack without Docker until Ctrl-C: Postgres, Redis, Prometheus, Alertmanager and the service
 	$(WITH_DRILL_TOOLS) target/debug/drill stack
 
-# What drills of alerts need, and a small test: the dependencies of tests enable more features, and a build without them would compile
+# Built together with the tests of `drills`: test dependencies enable more features, and a separate build would compile
 # everything twice.
 drill-program:
-	cargo build --locked --workspace --bin glasshouse --bin drill --test shutdown
+	cargo build --locked --workspace --bins --test adapt --test load_tests --test shutdown --test sabotage --test shown
