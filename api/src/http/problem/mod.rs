@@ -177,7 +177,7 @@ impl Problem {
 
 /// A duration in whole seconds, rounded up so that a client that waits this long does not retry too early.
 pub(super) fn whole_seconds(pause: Duration) -> u64 {
-    pause.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+    pause.as_secs().saturating_add(u64::from(pause.subsec_nanos() > 0))
 }
 
 impl fmt::Display for Problem {
@@ -194,5 +194,24 @@ impl ResponseError for Problem {
     /// A response without the id of the request, which [`ProblemDocuments`] adds.
     fn error_response(&self) -> HttpResponse {
         self.response("")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_rounded_up_to_whole_seconds() {
+        for (pause, seconds) in [
+            (Duration::ZERO, 0),
+            (Duration::from_nanos(1), 1),
+            (Duration::from_micros(999), 1),
+            (Duration::from_secs(1), 1),
+            (Duration::from_millis(1001), 2),
+            (Duration::MAX, u64::MAX),
+        ] {
+            assert_eq!(whole_seconds(pause), seconds, "{pause:?}");
+        }
     }
 }
