@@ -101,7 +101,7 @@ impl TenantStore {
             return Ok(None);
         }
         let scope = self.write("settle").await?;
-        let settled = scope.settle_pending(settlement, (payment, order.id), outcome)?;
+        let settled = scope.apply(settlement, payment, (order.id, order.state), outcome)?;
         let order = order.clone().in_state(settled.order_state);
         scope.record(request, &order);
         if !scope.try_commit().await? {

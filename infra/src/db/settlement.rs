@@ -81,29 +81,20 @@ impl Scope {
             found.ok_or_else(|| StoreFailure::Unexpected(format!("payment {id} does not exist").into()))?;
         let order_state: OrderState = order.state.parse()?;
         let settlement = Settlement::decide(payment.state, order_state, outcome);
-        if let Some(state) = settlement.payment_state() {
-            self.update_at_commit(self.settled_payment(id, state, outcome, settlement.requires_refund()));
-        }
-        if let Some(state) = settlement.order_state() {
-            self.set_order_state(payment.order, state);
-        }
         if settlement.releases_stock() {
             let order = self.with_items(order).await?;
             self.release_stock(&order).await?;
         }
-        if let Some(event) = settlement.event(payment.order) {
-            self.append_to_outbox(event)?;
-        }
-        let order_state = settlement.order_state().unwrap_or(order_state);
-        Ok(Settled { settlement, payment: id, order: payment.order, order_state })
+        self.apply(settlement, id, (payment.order, order_state), outcome)
     }
 
-    /// Applies the settlement of a pending payment of a pending order at the commit, without a query that locks them: there is only a
-    /// commit if both are still pending then.
-    pub(super) fn settle_pending(
+    /// Applies a settlement at the commit. There is only a commit if payment and order, where they change, are still pending: for that, no
+    /// query has to lock them before.
+    pub(super) fn apply(
         &self,
         settlement: Settlement,
-        (payment, order): (PaymentId, OrderId),
+        payment: PaymentId,
+        (order, order_state): (OrderId, OrderState),
         outcome: &ChargeOutcome,
     ) -> Result<Settled, StoreFailure> {
         // In the order in which the query locks the rows, so that no two transactions wait for each other.
@@ -118,7 +109,7 @@ impl Scope {
         if let Some(event) = settlement.event(order) {
             self.append_to_outbox(event)?;
         }
-        let order_state = settlement.order_state().unwrap_or(OrderState::Pending);
+        let order_state = settlement.order_state().unwrap_or(order_state);
         Ok(Settled { settlement, payment, order, order_state })
     }
 
