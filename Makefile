@@ -12,6 +12,9 @@ help: ## List these targets
 demo: ## Run everything in one process, on SQLite; needs a Rust toolchain and a C compiler
 	cargo run --locked --bin glasshouse
 
+# The tests wait for servers and timeouts about half of their time: more of them than processors run at once, on a small machine.
+TEST_THREADS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 4 ? cores : 4)))
+
 test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 	scripts/install-check-tools target/check-tools
 	cargo test --locked --workspace --lib --bins --test catalogue --test command_line --test dashboards --test model --test parsers \
@@ -25,7 +28,7 @@ test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 	scripts/install-browser
 	scripts/install-walk-tools
 	scripts/with-test-services cargo test --locked --workspace --test recipes -- --include-ignored
-	scripts/with-test-services cargo test --locked --workspace --test it
+	scripts/with-test-services cargo test --locked --workspace --test it -- --test-threads=$(TEST_THREADS)
 
 # What `test` compiles.
 test-programs:
@@ -152,11 +155,12 @@ DRILL_PAGE ?= target/drills.md
 # Drills run on containers if Docker is available, and otherwise on processes; DRILL_ON=compose or native overrides it.
 WITH_DRILL_TOOLS = SPEED=$(SPEED) scripts/with-drill-tools
 
+# Each test has a stack of its own, and waits for most of its time.
 drills: drill-program ## Prove that every alert fires, is delivered and resolves; and that drills detect a broken one
 	$(WITH_DRILL_TOOLS) target/debug/drill all --junit target/drills.xml --json target/drills.json --markdown $(DRILL_PAGE)
-	$(WITH_DRILL_TOOLS) cargo test --locked --workspace --test shutdown --test sabotage --test shown -- --test-threads=1
+	$(WITH_DRILL_TOOLS) cargo test --locked --workspace --test shutdown --test sabotage --test shown -- --test-threads=3
 	scripts/install-drill-tools target/drill-tools
-	PATH="$$PATH:$(CURDIR)/target/drill-tools/bin" cargo test --locked --workspace --test adapt --test load_tests -- --test-threads=1
+	PATH="$$PATH:$(CURDIR)/target/drill-tools/bin" cargo test --locked --workspace --test adapt --test load_tests -- --test-threads=3
 
 drill: drill-program ## Prove one alert: make drill NAME=HighErrorRate
 	$(WITH_DRILL_TOOLS) target/debug/drill run $(NAME)

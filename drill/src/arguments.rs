@@ -1,6 +1,7 @@
 //! The command line of `drill`.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -33,16 +34,12 @@ pub(crate) enum Command {
         #[arg(required = true)]
         names: Vec<String>,
         #[command(flatten)]
-        stack: StackArguments,
-        #[command(flatten)]
-        reports: ReportArguments,
+        drill: DrillArguments,
     },
     /// Runs all drills, and compares the queries of rules and dashboards with the exported metrics
     All {
         #[command(flatten)]
-        stack: StackArguments,
-        #[command(flatten)]
-        reports: ReportArguments,
+        drill: DrillArguments,
     },
     /// Prints the platform that a stack would use here: compose, native or attached
     Platform(PlatformArguments),
@@ -76,6 +73,17 @@ pub(crate) enum Command {
         #[arg(long)]
         runbooks: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DrillArguments {
+    /// Native: how many stacks run drills at the same time [default: native.stacks of drill.toml]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) stacks: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+    #[command(flatten)]
+    pub(crate) reports: ReportArguments,
 }
 
 #[derive(Debug, Args)]

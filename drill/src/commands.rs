@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use glasshouse_drill::catalogue::Exercise;
+use anyhow::{Context, Result, ensure};
 use glasshouse_drill::consistency;
-use glasshouse_drill::contract::{self, ExportedMetrics};
 use glasshouse_drill::correlation::{self, Backends, Explore, Follower};
 use glasshouse_drill::grafana::DashboardFile;
 use glasshouse_drill::grafana::data_source::{DataSource, Uids, provisioned};
@@ -15,20 +13,19 @@ use glasshouse_drill::panel_data;
 use glasshouse_drill::project::{Attached, Project};
 use glasshouse_drill::prometheus_api::PrometheusApi;
 use glasshouse_drill::receiver::{Receiver, Runbooks};
-use glasshouse_drill::report::{CONTRACT, Links, Outcome, Report, Run};
-use glasshouse_drill::rules::RuleFiles;
-use glasshouse_drill::runner::{Runner, Timeouts};
+use glasshouse_drill::report::Report;
 use glasshouse_drill::slo::Slos;
 use glasshouse_drill::speed::Speed;
 use glasshouse_drill::stack::{
     AttachedOptions, ComposeOptions, NativeOptions, Options, Platform, PostgresServer, Stack, find_program,
 };
-use time::OffsetDateTime;
 use url::Url;
 
 use crate::arguments::{
-    Arguments, AttachedArguments, Command, FollowArguments, PlatformName, ReportArguments, StackArguments,
+    Arguments, AttachedArguments, Command, DrillArguments, FollowArguments, PlatformName, ReportArguments,
+    StackArguments,
 };
+use crate::drills;
 use crate::terminal::{log, print};
 
 /// The speed of a stack that a drill starts, by default.
@@ -54,16 +51,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool> {
             print(&format!("{} problems in {}", problems.len(), project.root().display()))?;
             Ok(problems.is_empty())
         }
-        Command::Run { names, stack, reports } => {
+        Command::Run { names, drill: DrillArguments { stacks, stack, reports } } => {
             let catalogue = project.catalogue();
             let exercises = names.iter().map(|name| catalogue.find(name).with_context(|| unknown_name(name)));
             let exercises = exercises.collect::<Result<_>>()?;
-            drill(&project, options(&project, stack, false)?, exercises, reports, false).await
+            let options = options(&project, stack, false)?;
+            finish(&drills::run(&project, options, stacks, exercises, false).await?, reports)
         }
-        Command::All { stack, reports } => {
+        Command::All { drill: DrillArguments { stacks, stack, reports } } => {
             let options = options(&project, stack, false)?;
             let exercises = project.catalogue().drilled(options.platform.host());
-            drill(&project, options, exercises, reports, true).await
+            finish(&drills::run(&project, options, stacks, exercises, true).await?, reports)
         }
         Command::Platform(platform) => {
             print(match platform.resolve(&project) {
@@ -107,66 +105,13 @@ fn list(project: &Project) -> Result<bool> {
     Ok(true)
 }
 
-async fn drill(
-    project: &Project,
-    options: Options,
-    exercises: Vec<Exercise>,
-    reports: ReportArguments,
-    checks_contract: bool,
-) -> Result<bool> {
-    let problems = consistency::catalogue_problems(project)?;
-    if !problems.is_empty() {
-        bail!("the catalogue is wrong:\n{}", problems.join("\n"));
-    }
-    exercises.iter().try_for_each(|exercise| options.platform.check(exercise))?;
-    let speed = options.speed;
-    let begins = if matches!(options.platform, Platform::Attached(_)) { "attaching to" } else { "starting" };
-    log(&format!("{begins} the stack {} at SPEED={speed}", options.platform));
-    let (platform, rules) = (options.platform.to_string(), RuleFiles::read(&project.rules())?.alert_rules()?);
-    let mut stack = Stack::start(options, &log).await?;
-    let run = describe_run(project, &stack).await?;
-    let links = Links::of(project);
-    let mut report = Report { platform, speed, run, rules, links, outcomes: Vec::new() };
-    let mut exported = ExportedMetrics::default();
-    for (index, exercise) in exercises.iter().enumerate() {
-        log(&format!("{} of {}: {}", index + 1, exercises.len(), exercise.name()));
-        report.outcomes.push(run_exercise(project, &mut stack, exercise).await?);
-        exported.add_stack(&stack).await?;
-    }
-    if checks_contract {
-        // After all drills, every series has been exported at least once.
-        exported.add_external();
-        for (metric, labels) in &project.config().external_metrics {
-            exported.add(metric, labels.iter().map(String::as_str));
-        }
-        let problems = contract::project_violations(project, &exported)?;
-        report.outcomes.push(Outcome { scenario: CONTRACT.to_owned(), problems, ..Outcome::default() });
-    }
+/// Prints a report, and writes it to files. Returns whether all drills succeeded.
+fn finish(report: &Report, files: ReportArguments) -> Result<bool> {
     print(&report.to_table())?;
-    write(reports.junit, &report.to_junit()?)?;
-    write(reports.json, &report.to_json())?;
-    write(reports.markdown, &report.to_markdown())?;
+    write(files.junit, &report.to_junit()?)?;
+    write(files.json, &report.to_json())?;
+    write(files.markdown, &report.to_markdown())?;
     Ok(report.is_success())
-}
-
-async fn describe_run(project: &Project, stack: &Stack) -> Result<Run> {
-    let versions = vec![
-        format!("Prometheus {}", stack.prometheus().version().await?),
-        format!("Alertmanager {}", stack.alertmanager().version().await?),
-    ];
-    Ok(Run { date: OffsetDateTime::now_utc().date(), commit: project.commit(), versions })
-}
-
-async fn run_exercise(project: &Project, stack: &mut Stack, exercise: &Exercise) -> Result<Outcome> {
-    let timeouts = Timeouts::at(stack.options().speed);
-    let mut outcome = Runner { stack: &mut *stack, timeouts, progress: &log }.run(exercise).await;
-    if project.config().scenarios.normal_load.as_deref() == Some(exercise.name()) {
-        outcome.problems.extend(panel_data::missing(project, stack.prometheus(), false).await?);
-    }
-    let result = if outcome.is_success() { "succeeded" } else { "failed" };
-    log(&format!("{} {result} after {:.0} s", exercise.name(), outcome.duration.as_secs_f64()));
-    outcome.all_problems().iter().for_each(|problem| log(problem));
-    Ok(outcome)
 }
 
 fn write(file: Option<PathBuf>, text: &str) -> Result<()> {

@@ -25,8 +25,10 @@ use support::Greeter;
 #[test]
 fn every_alert_of_the_example_is_proven() {
     let greeter = Greeter::new();
-    let (code, text) = greeter.drill(&["all", "--json", "report.json", "--markdown", "drills.md"]);
+    let reports = ["--json", "report.json", "--markdown", "drills.md"];
+    let (code, text) = greeter.drill(&[["all", "--stacks", "2"].as_slice(), &reports].concat());
     assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("starting 2 times the stack of processes"), "{text}");
     let report: Value = serde_json::from_slice(&std::fs::read(greeter.path("report.json")).unwrap()).unwrap();
     let exercises = report["exercises"].as_array().unwrap();
     let alerts: Vec<_> = exercises.iter().flat_map(|one| one["alerts"].as_array().unwrap()).collect();

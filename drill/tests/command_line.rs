@@ -151,6 +151,11 @@ fn what_a_stack_that_runs_already_does_not_offer_is_said() {
         "--port greeter.web: the processes have greeter.http",
     );
     refused(&["GreetingsFailing", "--port", "greeter.http"], "it is NAME=ADDRESS");
+    refused(
+        &["GreetingsFailing", "--stacks", "2"],
+        "--stacks: there is one stack that ran already; several run with --on native",
+    );
+    refused(&["GreetingsFailing", "--stacks", "0"], "invalid value '0' for '--stacks <NUMBER>'");
     greeter.replace("drill.toml", "receiver = \"http://127.0.0.1:9094\"", "");
     refused(&["GreetingsFailing"], "the receiver of the stack that runs is unknown: set --receiver");
     refused(&["GreetingsFailing", "--on", "compose"], "cannot be used multiple times");

@@ -51,6 +51,11 @@ impl ExportedMetrics {
         names.extend(TARGET_LABELS.into_iter().chain(labels).map(str::to_owned));
     }
 
+    /// Adds the metrics of another collection.
+    pub fn merge(&mut self, other: Self) {
+        other.0.into_iter().for_each(|(metric, labels)| self.0.entry(metric).or_default().extend(labels));
+    }
+
     /// The labels of a metric; `None` if it is not exported.
     pub fn labels(&self, metric: &str) -> Option<&BTreeSet<String>> {
         self.0.get(metric)

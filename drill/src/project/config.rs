@@ -1,6 +1,7 @@
 //! The shape of `drill.toml`, which describes a project to this program. `docs/adapt.md` explains it by an example.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -179,6 +180,8 @@ pub struct RemedyRunner {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Native {
+    /// How many such stacks can run drills at the same time: one, unless set. Drills wait for most of their time.
+    pub stacks: Option<NonZeroUsize>,
     /// Variables of all processes and commands.
     pub environment: Variables,
     /// A Redis, at `{redis}`.

@@ -44,9 +44,6 @@ pub use ports::PortAllocator;
 pub use process::{Child, Environment, ProcessSpec, find_program};
 pub(crate) use scenario::ScenarioCommand;
 
-/// What the names of the temporary folders of stacks begin with.
-const FOLDER_PREFIX: &str = "drill-stack.";
-
 /// A running stack. Dropping it stops all components that it has started, and removes their files.
 pub struct Stack {
     options: Options,
@@ -97,7 +94,7 @@ impl Stack {
     /// Starts all components and waits until they are ready, or attaches to those that run. `progress` is called before steps
     /// that take long.
     pub async fn start(options: Options, progress: &dyn Fn(&str)) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix(FOLDER_PREFIX).tempdir()?;
+        let folder = tempfile::Builder::new().prefix("drill-stack.").tempdir()?;
         let logs = options.is_shown.then(|| folder.path().join("logs"));
         logs.iter().try_for_each(std::fs::create_dir)?;
         let mut ports = PortAllocator::default();

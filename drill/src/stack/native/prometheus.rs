@@ -9,8 +9,8 @@ use yaml_serde::{Mapping, Value};
 use crate::project::Project;
 use crate::receiver::NOWHERE;
 use crate::speed::Speed;
+use crate::stack::monitoring_config;
 use crate::stack::process::ProcessSpec;
-use crate::stack::{FOLDER_PREFIX, monitoring_config};
 
 /// The name of its data folder.
 pub(super) const DATA: &str = "prometheus-data";
@@ -56,8 +56,8 @@ pub struct Probe {
 const PROBES: &str = "public-endpoint";
 
 impl OtherTargets {
-    /// Points a job to its server; `false` if it has none.
-    fn redirect(&self, job: &mut Mapping) -> bool {
+    /// Points a job of the stack in this folder to its server; `false` if it has none.
+    fn redirect(&self, job: &mut Mapping, folder: &Path) -> bool {
         let name = job.get("job_name").and_then(Value::as_str).unwrap_or_default().to_owned();
         if name == PROBES {
             self.redirect_probes(job);
@@ -66,9 +66,9 @@ impl OtherTargets {
         let Some((_, address)) = self.jobs.iter().find(|(known, _)| *known == name) else { return false };
         set_targets(job, &[*address]);
         if name == "node-exporter" {
-            // Only the file system of the drill: those of this machine may be full.
-            let of_drill = format!("(|.*{FOLDER_PREFIX}.*)");
-            let kept = [("source_labels", vec!["mountpoint"].into()), ("regex", of_drill.into())];
+            // Only the file systems of this stack: those of the machine may be full, and those of other stacks.
+            let of_stack = format!(r"(|\Q{}/\E.*)", folder.display());
+            let kept = [("source_labels", vec!["mountpoint"].into()), ("regex", of_stack.into())];
             let kept = Mapping::from_iter(kept.map(|(key, value): (&str, Value)| (key.into(), value)));
             let kept = kept.into_iter().chain([("action".into(), "keep".into())]).collect::<Mapping>();
             job.insert("metric_relabel_configs".into(), vec![Value::Mapping(kept)].into());
@@ -133,16 +133,16 @@ impl PrometheusOptions<'_> {
         }
 
         let jobs = config.get_mut("scrape_configs").and_then(Value::as_sequence_mut);
-        jobs.context("no scrape_configs")?.retain_mut(|job| self.redirect_job(job));
+        jobs.context("no scrape_configs")?.retain_mut(|job| self.redirect_job(job, folder));
         Ok(())
     }
 
     /// Points a job to its servers; `false` if it has none.
-    fn redirect_job(&self, job: &mut Value) -> bool {
+    fn redirect_job(&self, job: &mut Value, folder: &Path) -> bool {
         let process = monitoring_config::process_of(job, self.project.processes());
         let Some(job) = job.as_mapping_mut() else { return false };
         let Some(process) = process else {
-            return self.others.is_some_and(|others| others.redirect(job));
+            return self.others.is_some_and(|others| others.redirect(job, folder));
         };
         let instances = self.targets.iter().filter(|(of, _)| *of == process.service());
         let instances: Vec<_> = instances.flat_map(|(_, addresses)| addresses).copied().collect();
@@ -204,5 +204,20 @@ mod tests {
         assert_eq!(config["rule_files"][0], Value::from("/f/rules/*.yml"));
         let receiver = &config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"][0];
         assert_eq!(*receiver, Value::from(alertmanager.to_string()));
+    }
+
+    #[test]
+    fn file_systems_of_the_machine_and_of_other_stacks_are_left_out() {
+        let mut job = mapping("job_name", Vec::new());
+        let job = job.as_mapping_mut().unwrap();
+        job.insert("job_name".into(), "node-exporter".into());
+        let address = PortAllocator::default().allocate().unwrap();
+        let others =
+            OtherTargets { jobs: vec![("node-exporter", address)], probes: Vec::new(), blackbox: address };
+        assert!(others.redirect(job, Path::new("/tmp/drill-stack.a")));
+        let kept = &job["metric_relabel_configs"][0];
+        assert_eq!((&kept["action"], &kept["source_labels"][0]), (&"keep".into(), &"mountpoint".into()));
+        // Text between \Q and \E is literal in the expressions of Prometheus.
+        assert_eq!(kept["regex"].as_str(), Some(r"(|\Q/tmp/drill-stack.a/\E.*)"));
     }
 }
