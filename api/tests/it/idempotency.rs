@@ -11,6 +11,7 @@ on_both!(
     an_order_is_replayed_unchanged_after_its_refund,
     a_pending_order_is_replayed_as_pending,
     a_repeated_order_does_not_need_the_stock_that_it_took,
+    a_repeated_order_does_not_need_a_product_for_sale,
     a_key_belongs_to_one_request,
     users_do_not_share_keys,
     two_users_may_use_a_key_at_once,
@@ -103,6 +104,22 @@ async fn a_repeated_order_does_not_need_the_stock_that_it_took(backend: Backend)
     assert_eq!(first.status.as_u16(), 201);
     assert_replayed(&first, &owner.order_with_key(&product, 1, &key).await);
     owner.order(&product, 1).await.expect_problem(409, "out_of_stock");
+    owner.order_with_key(&product, 2, &key).await.expect_problem(422, "idempotency_key_reused");
+}
+
+async fn a_repeated_order_does_not_need_a_product_for_sale(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let owner = app.new_tenant().await;
+    let product = owner.add_product(2).await;
+    let key = key();
+
+    let first = owner.order_with_key(&product, 1, &key).await;
+    assert_eq!(first.status.as_u16(), 201);
+    let path = format!("/v1/products/{product}");
+    let etag = owner.get(&path).await.header("etag").to_owned();
+    owner.delete(&path, &etag).await.expect(204);
+    assert_replayed(&first, &owner.order_with_key(&product, 1, &key).await);
+    owner.order(&product, 1).await.expect_problem(422, "invalid_fields");
 }
 
 async fn a_key_belongs_to_one_request(backend: Backend) {

@@ -29,8 +29,8 @@ struct Scene {
     product: String,
 }
 
-const RESERVE: [&str; 3] =
-    ["INSERT idempotent_requests", "UPDATE products", "INSERT orders, INSERT order_items, INSERT payments"];
+const RESERVE: [&str; 2] =
+    ["UPDATE products", "INSERT orders, INSERT order_items, INSERT payments, INSERT idempotent_requests"];
 const SETTLE: &str = "UPDATE payments, UPDATE orders, INSERT outbox_messages, UPDATE idempotent_requests";
 
 /// One transaction with these statements. The first round trip also binds it to the tenant, and looks up the caller. A read of one

@@ -13,7 +13,7 @@ use glasshouse_telemetry::service::events::orders::OrderPlaced;
 use glasshouse_telemetry::service::events::payments::PaymentLeftPending;
 
 use super::TenantStore;
-use super::idempotency::Claim;
+use super::idempotency::{Claim, expired_meanwhile};
 use super::scope::Scope;
 use super::stock::Movement;
 
@@ -25,15 +25,21 @@ impl CheckoutStore for TenantStore {
     ) -> Result<Idempotent<Order>, ReserveError> {
         self.repeated(|| async {
             let scope = self.write("reserve").await?;
-            match scope.claim::<_, ReserveError>(request, draft.order.uuid()).await? {
-                Claim::Completed(response) => return Ok(Idempotent::Replayed(response)),
-                Claim::InProgress(order) => return in_progress(&scope, order.into()).await,
-                Claim::First => {}
-            }
-            let products = reserve_stock(&scope, draft).await?;
-            let order = draft.price(&products, scope.now())?;
+            let order = match priced(&scope, draft).await {
+                // An earlier request with the key has precedence, also where the order is no longer possible.
+                Err(error) if !matches!(error, ReserveError::Store(_)) => {
+                    return earlier(&scope, draft, request).await?.ok_or(error);
+                }
+                priced => priced?,
+            };
             scope.insert_order(&order, draft.payment, self.pool().reconcile_after);
-            scope.commit().await?;
+            scope.claim_at_commit(request, draft.order.uuid());
+            if !scope.try_commit().await? {
+                let scope = self.write("reserve").await?;
+                return earlier(&scope, draft, request)
+                    .await?
+                    .ok_or_else(|| expired_meanwhile(&request.key).into());
+            }
             OrderPlaced { order_id: &order.id }.emit(&self.pool().business);
             Ok(Idempotent::Executed(order))
         })
@@ -112,11 +118,30 @@ impl TenantStore {
     }
 }
 
+/// The result of an earlier request with the same key; `None` if this one is the first.
+async fn earlier(
+    scope: &Scope,
+    draft: &OrderDraft,
+    request: &IdempotentRequest<Order>,
+) -> Result<Option<Idempotent<Order>>, ReserveError> {
+    Ok(match scope.claim::<_, ReserveError>(request, draft.order.uuid()).await? {
+        Claim::Completed(response) => Some(Idempotent::Replayed(response)),
+        Claim::InProgress(order) => Some(in_progress(scope, order.into()).await?),
+        Claim::First => None,
+    })
+}
+
 /// The current order of an earlier request with the same key.
 async fn in_progress(scope: &Scope, order: OrderId) -> Result<Idempotent<Order>, ReserveError> {
     let order = scope.order(order).await?;
     let missing = || StoreFailure::Unexpected("the order of an idempotency key does not exist".into());
     Ok(Idempotent::InProgress(order.ok_or_else(missing)?))
+}
+
+/// Reserves the stock of all products of a draft, and prices it.
+async fn priced(scope: &Scope, draft: &OrderDraft) -> Result<Order, ReserveError> {
+    let products = reserve_stock(scope, draft).await?;
+    Ok(draft.price(&products, scope.now())?)
 }
 
 /// Reserves the stock of all products of a draft. Fails if one of them is unknown or out of stock.

@@ -3,8 +3,8 @@
 use glasshouse_domain::failure::StoreFailure;
 use glasshouse_domain::idempotency::{IdempotencyKey, IdempotentRequest, KeyReused, StoredResponse};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Expr;
-use sea_orm::{FromQueryResult, QueryFilter};
+use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Query};
+use sea_orm::{FromQueryResult, QueryFilter, Value};
 use time::OffsetDateTime;
 
 use super::entity::tenant_entity;
@@ -34,15 +34,6 @@ pub(super) enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 tenant_entity!(tenant: TenantId);
-
-/// Inserts the row of a request, unless its key is taken. The table `idempotency_keys` of the previous version has keys
-/// whose user is known by the hash alone.
-const CLAIM: &str = "\
-    INSERT INTO idempotent_requests (tenant_id, user_id, key, request_hash, subject_id, created_at) \
-    SELECT $1, $2, $3, $4, $5, $6 \
-    WHERE NOT EXISTS (SELECT 1 FROM idempotency_keys WHERE tenant_id = $1 AND key = $3 AND request_hash = $4) \
-    ON CONFLICT (tenant_id, user_id, key) DO NOTHING \
-    RETURNING key";
 
 /// The request that took a key first.
 const EARLIER: &str = "\
@@ -87,11 +78,10 @@ impl Scope {
     where
         E: From<StoreFailure> + From<KeyReused>,
     {
-        let (user, key, hash) = (request.user.uuid(), request.key.as_str(), request.hash.as_str());
-        let row = [user.into(), key.into(), hash.into(), subject.into(), self.now().into()];
-        if !self.query(CLAIM, row).await?.is_empty() {
+        if self.run_insert(self.claim_of(request, subject)).await? > 0 {
             return Ok(Claim::First);
         }
+        let (user, key, hash) = (request.user.uuid(), request.key.as_str(), request.hash.as_str());
         let rows = self.query(EARLIER, [user.into(), key.into(), hash.into()]).await?;
         let row = rows.first().ok_or_else(|| expired_meanwhile(&request.key))?;
         let earlier = Earlier::from_query_result(row, "").map_err(store_failure)?;
@@ -100,6 +90,43 @@ impl Scope {
         }
         let earlier_subject = earlier.subject_id.unwrap_or(subject);
         Ok(earlier.response().map_or(Claim::InProgress(earlier_subject), Claim::Completed))
+    }
+
+    /// Claims the key of a request about the resource `subject` with the commit. If it is taken,
+    /// [`try_commit`](Self::try_commit) does not commit.
+    pub(super) fn claim_at_commit<T>(&self, request: &IdempotentRequest<T>, subject: Uuid) {
+        self.require_insert_at_commit::<Entity>(self.claim_of(request, subject));
+    }
+
+    /// Inserts the row of a request, unless its key is taken. The table `idempotency_keys` of the previous version has keys
+    /// whose user is known by the hash alone.
+    fn claim_of<T>(&self, request: &IdempotentRequest<T>, subject: Uuid) -> InsertStatement {
+        let (tenant, key, hash) = (self.tenant().uuid(), request.key.as_str(), request.hash.as_str());
+        let row: [(Column, Value); 6] = [
+            (Column::TenantId, tenant.into()),
+            (Column::UserId, request.user.uuid().into()),
+            (Column::Key, key.into()),
+            (Column::RequestHash, hash.into()),
+            (Column::SubjectId, subject.into()),
+            (Column::CreatedAt, self.now().into()),
+        ];
+        let of_previous_version = Query::select()
+            .expr(Expr::cust("1"))
+            .from("idempotency_keys")
+            .and_where(Expr::col("tenant_id").eq(tenant))
+            .and_where(Expr::col("key").eq(key))
+            .and_where(Expr::col("request_hash").eq(hash))
+            .take();
+        let columns = row.iter().map(|(column, _)| *column).collect::<Vec<_>>();
+        let values = row.into_iter().map(|(_, value)| Expr::value(value));
+        let row = Query::select().exprs(values).and_where(Expr::exists(of_previous_version).not()).take();
+        let mut claim = Query::insert();
+        claim.into_table(Entity).columns(columns);
+        // It fails only where columns and values differ in number.
+        let _ = claim.select_from(row);
+        let is_taken =
+            OnConflict::columns([Column::TenantId, Column::UserId, Column::Key]).do_nothing().to_owned();
+        claim.on_conflict(is_taken).take()
     }
 
     /// Records the response at the commit. Repeated requests get it again.
@@ -116,6 +143,6 @@ impl Scope {
 }
 
 /// The key expired between two statements. The client can retry.
-fn expired_meanwhile(key: &IdempotencyKey) -> StoreFailure {
+pub(super) fn expired_meanwhile(key: &IdempotencyKey) -> StoreFailure {
     StoreFailure::Unavailable(format!("idempotency key {} expired meanwhile", key.as_str()).into())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use glasshouse_domain::failure::{Corrupt, StoreFailure};
 use glasshouse_domain::id::TenantId;
-use sea_orm::sea_query::{Expr, SelectStatement};
+use sea_orm::sea_query::{Expr, InsertStatement, SelectStatement};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait, Insert,
     IntoActiveModel, ModelTrait, QueryFilter, QueryResult, QueryTrait, Select, SelectTwoRequired, Statement,
@@ -151,7 +151,7 @@ impl Scope {
     /// Makes an update with the commit, together with other writes. If it changes no row, [`try_commit`](Self::try_commit) does not
     /// commit.
     pub(super) fn require_at_commit<E: TenantEntity>(&self, update: UpdateMany<E>) {
-        self.writes.add(Write::required_update(E::default().table_name(), update.into_query()));
+        self.writes.add(Write::update(E::default().table_name(), update.into_query()).required());
     }
 
     /// Runs an update. Returns the rows that it changed, as they are afterwards.
@@ -208,6 +208,17 @@ impl Scope {
         self.writes.add(Write::insert(M::Entity::default().table_name(), Insert::many(rows).into_query()));
     }
 
+    /// Runs an insertion. Returns the number of rows that it added.
+    pub(super) async fn run_insert(&self, insert: InsertStatement) -> Result<u64, StoreFailure> {
+        Ok(self.within(self.transaction.execute(&insert)).await?.rows_affected())
+    }
+
+    /// Makes an insertion with the commit, together with other writes. If it adds no row, [`try_commit`](Self::try_commit) does not
+    /// commit.
+    pub(super) fn require_insert_at_commit<E: TenantEntity>(&self, insert: InsertStatement) {
+        self.writes.add(Write::insert(E::default().table_name(), insert).required());
+    }
+
     /// Adds a row. Returns the constraint of a business rule that it violates, if there is one.
     pub(super) async fn insert_checked<M>(&self, row: M) -> Result<Result<(), Constraint>, StoreFailure>
     where
@@ -227,7 +238,7 @@ impl Scope {
             .ok_or_else(|| StoreFailure::Unexpected("a required row has changed".into()))
     }
 
-    /// Makes the writes that wait for it, and commits the transaction, unless one that is required changes no row: then it returns
+    /// Makes the writes that wait for it, and commits the transaction, unless one that is required writes no row: then it returns
     /// `false`, and rolls back.
     pub(super) async fn try_commit(self) -> Result<bool, StoreFailure> {
         let may_commit = self.within(self.writes.send(&*self.transaction)).await?;

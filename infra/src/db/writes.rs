@@ -8,7 +8,7 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
-/// The column that says whether all required writes of a statement changed a row.
+/// The column that says whether all required writes of a statement wrote a row.
 const IS_AS_REQUIRED: &str = "is_as_required";
 
 /// The writes of a transaction that wait for its commit.
@@ -20,7 +20,7 @@ pub(super) struct Writes(Mutex<Vec<Write>>);
 pub(super) struct Write {
     table: &'static str,
     change: Change,
-    /// Whether the transaction may only be committed if this changes a row.
+    /// Whether the transaction may only be committed if this writes a row.
     is_required: bool,
 }
 
@@ -39,9 +39,9 @@ impl Write {
         Self { table, change: Change::Update(statement), is_required: false }
     }
 
-    /// An update of a row that has to be as the update expects it.
-    pub(super) const fn required_update(table: &'static str, statement: UpdateStatement) -> Self {
-        Self { table, change: Change::Update(statement), is_required: true }
+    /// The same as one that has to write a row.
+    pub(super) fn required(self) -> Self {
+        Self { is_required: true, ..self }
     }
 }
 
@@ -50,7 +50,7 @@ impl Writes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(write);
     }
 
-    /// Sends all of them, in their order. Returns whether the transaction may be committed: `false` if a required one changed
+    /// Sends all of them, in their order. Returns whether the transaction may be committed: `false` if a required one wrote
     /// nothing.
     pub(super) async fn send(&self, connection: &impl ConnectionTrait) -> Result<bool, DbErr> {
         let writes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
@@ -91,7 +91,7 @@ fn groups(writes: Vec<Write>) -> Vec<Vec<Write>> {
     groups
 }
 
-/// One statement that makes all writes, and returns whether the required ones changed a row. Constraints are checked at its end.
+/// One statement that makes all writes, and returns whether the required ones wrote a row. Constraints are checked at its end.
 fn together(writes: Vec<Write>) -> WithQuery {
     let mut with = WithClause::new();
     let mut required = Vec::new();
@@ -99,13 +99,16 @@ fn together(writes: Vec<Write>) -> WithQuery {
         let name = format!("write_{number}");
         let mut part = CommonTableExpression::new();
         part.table_name(name.clone());
-        match write.change {
-            Change::Insert(statement) => part.query(statement),
-            Change::Update(mut statement) if write.is_required => {
-                required.push(Expr::exists(Query::select().expr(Expr::cust("1")).from(name).take()));
-                part.query(statement.returning(Query::returning().expr(Expr::cust("1"))).take())
-            }
-            Change::Update(statement) => part.query(statement),
+        let one = || Expr::cust("1");
+        if write.is_required {
+            required.push(Expr::exists(Query::select().expr(one()).from(name).take()));
+        }
+        let returned = write.is_required.then(|| Query::returning().expr(one()));
+        match (write.change, returned) {
+            (Change::Insert(mut statement), Some(row)) => part.query(statement.returning(row).take()),
+            (Change::Insert(statement), None) => part.query(statement),
+            (Change::Update(mut statement), Some(row)) => part.query(statement.returning(row).take()),
+            (Change::Update(statement), None) => part.query(statement),
         };
         with.cte(part);
     }
@@ -141,11 +144,14 @@ mod tests {
 
     #[test]
     fn a_required_write_decides_what_the_statement_returns() {
-        let mut paid = update("payments", "paid");
-        paid.is_required = true;
+        let statement = together(vec![
+            insert("orders", 1),
+            update("payments", "paid").required(),
+            insert("keys", 2).required(),
+        ]);
         assert_eq!(
-            together(vec![insert("orders", 1), paid]).to_string(PostgresQueryBuilder),
-            r#"WITH "write_0" AS (INSERT INTO "orders" ("id") VALUES (1)) , "write_1" AS (UPDATE "payments" SET "state" = 'paid' RETURNING 1) SELECT EXISTS(SELECT 1 FROM "write_1") AS "is_as_required""#
+            statement.to_string(PostgresQueryBuilder),
+            r#"WITH "write_0" AS (INSERT INTO "orders" ("id") VALUES (1)) , "write_1" AS (UPDATE "payments" SET "state" = 'paid' RETURNING 1) , "write_2" AS (INSERT INTO "keys" ("id") VALUES (2) RETURNING 1) SELECT EXISTS(SELECT 1 FROM "write_1") AND EXISTS(SELECT 1 FROM "write_2") AS "is_as_required""#
         );
     }
 

@@ -12,6 +12,7 @@ const SLOW_MS = 400; // above the objective of 300 ms
 /** Requests per second. */
 export const RATE = 60;
 const WARM_UP = 5; // seconds without a fault, so that the first one is no large ratio
+const MOST_AT_ONCE = 24; // fewer than the service accepts at once: after a pause of the machine it would shed the others
 
 /**
  * Returns k6 scenarios, for the functions of this module with their names.
@@ -44,7 +45,7 @@ export function arrivals(exec, perSecond, seconds) {
     rate,
     timeUnit: '100s',
     duration: `${seconds}s`,
-    preAllocatedVUs: Math.ceil(perSecond / 4) + 2,
+    preAllocatedVUs: Math.min(Math.ceil(perSecond / 4) + 2, MOST_AT_ONCE),
     gracefulStop: '5s',
   };
 }

@@ -13,7 +13,7 @@ pub(super) fn measure(bench: &Bench) -> Findings {
     // What other groups wrote would be vacuumed and written to disk meanwhile.
     shop.vacuum();
     let mut findings = Findings::default();
-    for (name, script) in [("list 20 orders", "list_in_one.sql"), ("place an order", "order_in_eight.sql")] {
+    for (name, script) in [("list 20 orders", "list_in_one.sql"), ("place an order", "order_in_seven.sql")] {
         let urls = [shop.url(), shop.unrestricted_url()];
         let measured = bench.rounds(&urls, |url| pgbench::run(shop, url, script, length));
         let costs: Vec<_> = measured.into_iter().map(Costs::from).collect();

@@ -44,7 +44,7 @@ pub(super) fn measure(bench: &Bench) -> Findings {
             name: "place an order",
             limits: &[
                 ("pgbench, 14 round trips", "order.sql"),
-                ("pgbench, 8 round trips", "order_in_eight.sql"),
+                ("pgbench, 7 round trips", "order_in_seven.sql"),
             ],
             requests: shop.orders(TENANTS),
             of_the_limit: 0.75,
