@@ -63,7 +63,6 @@ impl Output {
         logger: Option<SdkLogger>,
         mut out: impl Write + Send + 'static,
     ) -> io::Result<(Self, OutputGuard)> {
-        let dropped = Arc::new(AtomicU64::new(0));
         let write = move |texts: &mut Vec<Text>| {
             for Text { text, .. } in texts {
                 // A reader that is gone is no error of the service, and there is no other place to report one.
@@ -71,21 +70,10 @@ impl Output {
             }
         };
         let (texts, texts_guard) = Queue::start("log-output", Duration::ZERO, write)?;
-        let of_thread = dropped.clone();
-        let process = move |turn: &mut Vec<Queued>| {
-            let mut formatted = Text::default();
-            for Queued { record, is_exported } in turn.drain(..) {
-                formatted.add(&record, format);
-                if formatted.text.len() >= TEXT {
-                    send(&texts, std::mem::take(&mut formatted), &of_thread);
-                }
-                if let Some(logger) = logger.as_ref().filter(|_| is_exported) {
-                    record.emit(logger);
-                }
-            }
-            send(&texts, formatted, &of_thread);
-        };
-        let (records, records_guard) = Queue::start("log-records", LINGER, process)?;
+        let dropped = Arc::new(AtomicU64::new(0));
+        let formatter = Formatter { format, logger, texts, dropped: dropped.clone() };
+        let format = move |turn: &mut Vec<Queued>| formatter.format_and_export(turn);
+        let (records, records_guard) = Queue::start("log-records", LINGER, format)?;
         Ok((Self { records, dropped }, OutputGuard { records: records_guard, _texts: texts_guard }))
     }
 
@@ -111,6 +99,39 @@ impl OutputGuard {
     }
 }
 
+/// What the first thread does.
+struct Formatter {
+    format: LogFormat,
+    logger: Option<SdkLogger>,
+    texts: Queue<Text>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Formatter {
+    /// Formats records for the second thread, and emits them to OTLP.
+    fn format_and_export(&self, records: &mut Vec<Queued>) {
+        let mut text = Text::default();
+        for Queued { record, is_exported } in records.drain(..) {
+            text.add(&record, self.format);
+            if text.text.len() >= TEXT {
+                self.send(std::mem::take(&mut text));
+            }
+            if let Some(logger) = self.logger.as_ref().filter(|_| is_exported) {
+                record.emit(logger);
+            }
+        }
+        self.send(text);
+    }
+
+    /// Queues a text, or counts its records as dropped if the queue is full.
+    fn send(&self, text: Text) {
+        let (size, records) = (text.text.len(), text.records);
+        if records > 0 && !self.texts.push(text, size) {
+            self.dropped.fetch_add(records, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Text {
     fn add(&mut self, record: &LogRecord, format: LogFormat) {
         match format {
@@ -119,14 +140,6 @@ impl Text {
         }
         self.text.push(b'\n');
         self.records += 1;
-    }
-}
-
-/// Queues a text, or counts its records as dropped if the queue is full.
-fn send(texts: &Queue<Text>, text: Text, dropped: &AtomicU64) {
-    let (size, records) = (text.text.len(), text.records);
-    if records > 0 && !texts.push(text, size) {
-        dropped.fetch_add(records, Ordering::Relaxed);
     }
 }
 
