@@ -185,7 +185,7 @@ pub(crate) struct Signals {
     logger_provider: Option<SdkLoggerProvider>,
     profiles: Option<profiles::Continuous>,
     /// Writes the queued log records to standard output when it is dropped.
-    output: OutputGuard,
+    _stdout: OutputGuard,
 }
 
 impl Signals {
@@ -206,8 +206,8 @@ impl Signals {
         let redactor = schema.redactor.clone();
         let errors = errors.map(|(errors, transport)| errors::start(errors, transport, origin, redactor));
         let (errors, capture) = errors.unzip();
-        let sinks = Sinks { errors: capture, recent: settings.recent.clone() };
-        let (logs, output) = logs::layer(schema.clone(), log_format, logger, sinks)?;
+        let sinks = Sinks { otlp: logger, errors: capture, recent: settings.recent.clone() };
+        let (logs, stdout) = logs::layer(schema.clone(), log_format, sinks)?;
         let spans = tracing_opentelemetry::layer()
             .with_tracer(tracer_provider.tracer(program))
             // Code location and thread are the same for all spans of a kind, and cost bytes in each.
@@ -232,15 +232,13 @@ impl Signals {
         let receiver =
             receiver.map(|(address, client)| profiles::Receiver { address, labels: profile_labels, client });
         let profiles = receiver.map(profiles::Continuous::start).transpose()?;
-        Ok(Self { tracer_provider, logger_provider, profiles, output })
+        Ok(Self { tracer_provider, logger_provider, profiles, _stdout: stdout })
     }
 
     /// Sends what is queued, and stops. All signals are flushed at once, as the receiver of each may be gone.
     pub(crate) fn shut_down(self) {
-        // It is dropped last: what the others log when they stop is written too.
-        let Self { tracer_provider, logger_provider, profiles, output } = self;
+        let Self { tracer_provider, logger_provider, profiles, _stdout } = self;
         let profiles = profiles.map(profiles::Continuous::stop);
-        output.flush();
         // Failures are ignored: there is no signal left to report them.
         std::thread::scope(|scope| {
             scope.spawn(|| tracer_provider.shutdown_with_timeout(FLUSH_TIMEOUT));

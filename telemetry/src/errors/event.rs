@@ -6,7 +6,6 @@ use sentry::protocol::{
 use tracing::Level;
 
 use super::stack;
-use crate::fields::FieldValue;
 use crate::logs::{LogRecord, SpanField};
 use crate::redaction::{Redactor, redact_text};
 
@@ -60,7 +59,7 @@ impl LogRecord {
                 event.tags.insert(tag.record.to_owned(), text(&value));
             }
         }
-        event.user = event.extra.remove("user_id").map(|id| user(text(&id)));
+        event.user = event.extra.remove("user_id").map(|id| user(&id));
         if self.trace.is_valid() {
             let (trace_id, span_id) = ids(&self.trace);
             let trace = TraceContext { trace_id, span_id, ..TraceContext::default() };
@@ -94,16 +93,16 @@ pub(super) fn ids(context: &opentelemetry::trace::SpanContext) -> (TraceId, Span
 }
 
 /// A user by id alone; nothing else about a user leaves the process.
-pub(super) fn user(id: String) -> User {
-    User { id: Some(id), ..User::default() }
+pub(super) fn user(id: &Value) -> User {
+    User { id: Some(text(id)), ..User::default() }
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn owned((name, value): (&'static str, &FieldValue)) -> (String, Value) {
-    (name.to_owned(), value.into())
+fn owned((name, value): (&'static str, &Value)) -> (String, Value) {
+    (name.to_owned(), value.clone())
 }
 
 const fn level(level: Level) -> sentry::Level {

@@ -6,13 +6,13 @@ use std::time::SystemTime;
 
 use opentelemetry::Context as OtelContext;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
-use sentry::protocol::SpanStatus;
+use sentry::protocol::{SpanStatus, Value};
 use sentry::{Hub, TransactionContext, TransactionOrSpan};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::event::{ids, user};
+use super::event::{ids, text, user};
 use super::unit::{Unit, title};
-use crate::fields::{FieldValue, Fields};
+use crate::fields::Fields;
 use crate::logs::SpanField;
 
 /// Starts a transaction, or a span below one, when a span is entered for the first time: OpenTelemetry assigns ids then.
@@ -47,7 +47,7 @@ pub(super) fn finish<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, tags: &[SpanF
     let Some(unit) = extensions.get::<Unit>() else { return started.finish() };
     // A transaction gets the user of the hub in which it is finished.
     let hub = Hub::new_from_top(&unit.hub);
-    hub.configure_scope(|scope| scope.set_user(fields.get("user.id").map(|id| user(id.to_string()))));
+    hub.configure_scope(|scope| scope.set_user(fields.get("user.id").map(user)));
     Hub::run(Arc::new(hub), || started.finish());
 }
 
@@ -59,7 +59,7 @@ fn is_sampled(context: &SpanContext, rate: f64) -> bool {
 }
 
 fn describe(span: &TransactionOrSpan, fields: &Fields, tags: &[SpanField]) {
-    let known = |name| fields.get(name).and_then(FieldValue::as_str);
+    let known = |name| fields.get(name).and_then(Value::as_str);
     span.set_op(match (known("otel.kind"), known("db.system.name")) {
         (_, Some(_)) => "db",
         (Some("server"), _) => "http.server",
@@ -69,11 +69,11 @@ fn describe(span: &TransactionOrSpan, fields: &Fields, tags: &[SpanField]) {
     });
     let failed = known("otel.status_code") == Some("ERROR");
     span.set_status(if failed { SpanStatus::InternalError } else { SpanStatus::Ok });
-    fields.without_message().for_each(|(name, value)| span.set_data(name, value.into()));
+    fields.without_message().for_each(|(name, value)| span.set_data(name, value.clone()));
     if let TransactionOrSpan::Transaction(transaction) = span {
         for tag in tags {
             if let Some(value) = fields.get(tag.span) {
-                transaction.set_tag(tag.record, value);
+                transaction.set_tag(tag.record, text(value));
             }
         }
     }

@@ -48,7 +48,7 @@ fn sent(
     let hub = Arc::new(hub(options.transport(captured.clone()), &origin));
     let (errors, capture) = parts(&hub, &origin.tags.into(), traces_sample_rate);
     let sinks = Sinks { errors: Some(capture), ..Sinks::default() };
-    let (lines, _guard) = logs::layer(schema, LogFormat::Json, None, sinks).unwrap();
+    let (lines, _guard) = logs::layer(schema, LogFormat::Json, sinks).unwrap();
     let tracer = SdkTracerProvider::builder().build().tracer("test");
     let spans = tracing_opentelemetry::layer().with_tracer(tracer);
     let layers = spans.and_then(lines).and_then(errors);

@@ -1,11 +1,10 @@
 //! Log records: one JSON object a line, or colored text for a terminal, on standard output, and the same records over
-//! OTLP. The thread that logs makes the record, and others format and send it.
+//! OTLP.
 //!
 //! A record inherits fields from the spans around it, so each record of a request has the request's id, whichever
 //! library logs it. The text that a library logs is left out ([`trusted`](crate::trusted)).
 
 mod output;
-mod queue;
 mod record;
 
 use std::io;
@@ -69,21 +68,20 @@ pub(crate) fn dropped() -> u64 {
     LOG_RECORDS.dropped() + STANDARD_OUTPUT.get().map_or(0, Output::dropped)
 }
 
-/// The layer that writes log records, to standard output and to `logger`. Records that its threads cannot keep up with are
-/// dropped.
+/// The layer that writes log records. A thread of its own writes standard output; records that it cannot keep up with
+/// are dropped.
 ///
 /// # Errors
-/// When the operating system refuses a thread.
+/// When the operating system refuses the thread.
 pub(crate) fn layer(
     schema: LogSchema,
     format: LogFormat,
-    logger: Option<SdkLogger>,
     sinks: Sinks,
 ) -> io::Result<(LogLayer, OutputGuard)> {
-    let (out, guard) = Output::start(format, logger, io::stdout())?;
+    let (out, guard) = Output::start(io::stdout())?;
     // Telemetry starts once in a process, so it is not set yet.
     let _ = STANDARD_OUTPUT.set(out.clone());
-    Ok((LogLayer { schema, out, sinks }, guard))
+    Ok((LogLayer { schema, format, out, sinks }, guard))
 }
 
 /// Sends log records to an OTLP receiver.
@@ -146,13 +144,15 @@ impl ExportLogs for CountingExporter {
 /// See [`layer`].
 pub(crate) struct LogLayer {
     schema: LogSchema,
+    format: LogFormat,
     out: Output,
     sinks: Sinks,
 }
 
-/// Where log records go besides standard output and OTLP.
+/// Where log records go besides standard output.
 #[derive(Default)]
 pub(crate) struct Sinks {
+    pub(crate) otlp: Option<SdkLogger>,
     pub(crate) errors: Option<Capture>,
     pub(crate) recent: Option<RecentTelemetry>,
 }
@@ -176,13 +176,27 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let record = Arc::new(self.schema.record(event, &context));
+        self.write(&record);
+        if let Some(logger) = &self.sinks.otlp {
+            record.emit(logger);
+        }
         if let Some(errors) = &self.sinks.errors {
             errors.capture(&record, event, &context);
         }
         if let Some(recent) = &self.sinks.recent {
-            recent.log(record.clone());
+            recent.log(record);
         }
-        self.out.write(record);
+    }
+}
+
+impl LogLayer {
+    fn write(&self, record: &LogRecord) {
+        let mut text = match self.format {
+            LogFormat::Json => record.json(),
+            LogFormat::Pretty => record.pretty(),
+        };
+        text.push(b'\n');
+        self.out.write(&text);
     }
 }
 
@@ -218,7 +232,7 @@ mod tests {
     /// The log records that are written as JSON while `work` runs.
     fn records(work: impl FnOnce()) -> Vec<Value> {
         let written = Written::default();
-        let (out, guard) = Output::start(LogFormat::Json, None, written.clone()).unwrap();
+        let (out, guard) = Output::start(written.clone()).unwrap();
         let span_fields = [
             SpanField::new("request_id", "request_id"),
             SpanField::new("shop.id", "shop_id"),
@@ -227,7 +241,7 @@ mod tests {
         let build = Build { name: "shop", version: "1.0.0", commit: None };
         let redactor = Redactor::new(&["door_code".to_owned()]);
         let schema = LogSchema::new(&span_fields, redactor, TrustedModules::new(build, &[]));
-        let layer = LogLayer { schema, out, sinks: Sinks::default() };
+        let layer = LogLayer { schema, format: LogFormat::Json, out, sinks: Sinks::default() };
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
         drop(guard);
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();

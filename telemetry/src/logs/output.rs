@@ -1,170 +1,141 @@
-//! Formats log records, writes them and hands them to OTLP, on threads of their own: no request waits for standard output.
+//! Writes log records on a thread of its own, so that no request waits for standard output.
 //!
-//! The first thread takes what came within some milliseconds at once. Between two requests the caches of a processor hold other
-//! code, so that formatting a record there takes several times as long as formatting one after the other. The second thread
-//! writes: while standard output is blocked, records still go to OTLP.
+//! The thread writes what came within some milliseconds at once. Waking it, and a system call, for each record would cost more
+//! than the record itself.
 
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use opentelemetry::Context;
-use opentelemetry_sdk::logs::SdkLogger;
-
-use super::LogFormat;
-use super::queue::{Queue, QueueGuard};
-use super::record::LogRecord;
-
-/// How long a record may wait for others. Waking a thread, and a system call, for each record would cost more than the record
-/// itself.
+/// How long a record may wait for others.
 const LINGER: Duration = Duration::from_millis(5);
 
-/// The length of the text that is written at once, in bytes; it ends with the record that exceeds it.
-const TEXT: usize = 64 * 1024;
+/// The maximum length of the text that waits, in bytes: some ten thousand records. What does not fit is dropped.
+const CAPACITY: usize = 8 * 1024 * 1024;
 
-/// The way of log records to standard output and OTLP. Clones lead to the same threads.
+/// The length of the buffer that the thread keeps between its turns, in bytes.
+const KEPT: usize = 64 * 1024;
+
+/// How long the end of the process waits for what is still to be written: a pipe may be full.
+const LAST_WRITE: Duration = Duration::from_secs(1);
+
+/// The way to standard output.
 #[derive(Clone)]
-pub(crate) struct Output {
-    records: Queue<Queued>,
-    dropped: Arc<AtomicU64>,
-}
+pub(crate) struct Output(Arc<Shared>);
 
-/// Writes what waits, and ends the threads, when it is dropped.
+/// Writes what waits, and ends the thread, when it is dropped.
 #[derive(Debug)]
 pub(crate) struct OutputGuard {
-    // Dropped in this order, in which records pass them.
-    records: QueueGuard<Queued>,
-    _texts: QueueGuard<Text>,
+    shared: Arc<Shared>,
+    ended: Receiver<()>,
 }
 
-/// A log record on its way.
-#[derive(Debug)]
-struct Queued {
-    record: Arc<LogRecord>,
-    /// Whether it goes to OTLP. One that an exporter causes does not: it would cause the next one.
-    is_exported: bool,
-}
-
-/// Formatted records.
 #[derive(Debug, Default)]
-struct Text {
+struct Shared {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+    dropped: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
     text: Vec<u8>,
-    records: u64,
+    is_closed: bool,
 }
 
 impl Output {
-    /// Starts the threads, which write to `out` and emit to `logger`.
+    /// Starts the thread, which writes to `out`.
     ///
     /// # Errors
     /// When the operating system refuses a thread.
-    pub(super) fn start(
-        format: LogFormat,
-        logger: Option<SdkLogger>,
-        mut out: impl Write + Send + 'static,
-    ) -> io::Result<(Self, OutputGuard)> {
-        let write = move |texts: &mut Vec<Text>| {
-            for Text { text, .. } in texts {
-                // A reader that is gone is no error of the service, and there is no other place to report one.
-                let _ = out.write_all(text).and_then(|()| out.flush());
-            }
-        };
-        let (texts, texts_guard) = Queue::start("log-output", Duration::ZERO, write)?;
-        let dropped = Arc::new(AtomicU64::new(0));
-        let formatter = Formatter { format, logger, texts, dropped: dropped.clone() };
-        let format = move |turn: &mut Vec<Queued>| formatter.format_and_export(turn);
-        let (records, records_guard) = Queue::start("log-records", LINGER, format)?;
-        Ok((Self { records, dropped }, OutputGuard { records: records_guard, _texts: texts_guard }))
+    pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<(Self, OutputGuard)> {
+        let shared = Arc::new(Shared::default());
+        let (end, ended) = channel();
+        let of_thread = shared.clone();
+        thread::Builder::new().name("log-output".to_owned()).spawn(move || {
+            of_thread.write_all(out);
+            // It cannot be sent once the guard has given up.
+            let _ = end.send(());
+        })?;
+        Ok((Self(shared.clone()), OutputGuard { shared, ended }))
     }
 
     /// Queues one record, or counts it as dropped if the queue is full.
-    pub(super) fn write(&self, record: Arc<LogRecord>) {
-        let size = record.size();
-        let is_exported = !Context::is_current_telemetry_suppressed();
-        if !self.records.push(Queued { record, is_exported }, size) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn write(&self, record: &[u8]) {
+        let mut waiting = self.0.lock();
+        if waiting.is_closed || waiting.text.len() + record.len() > CAPACITY {
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let was_empty = waiting.text.is_empty();
+        waiting.text.extend_from_slice(record);
+        drop(waiting);
+        if was_empty {
+            self.0.changed.notify_one();
         }
     }
 
     /// The number of records that were dropped.
     pub(super) fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.0.dropped.load(Ordering::Relaxed)
     }
 }
 
-impl OutputGuard {
-    /// Waits until the records that wait are formatted, and with OTLP.
-    pub(crate) fn flush(&self) {
-        self.records.flush();
-    }
-}
-
-/// What the first thread does.
-struct Formatter {
-    format: LogFormat,
-    logger: Option<SdkLogger>,
-    texts: Queue<Text>,
-    dropped: Arc<AtomicU64>,
-}
-
-impl Formatter {
-    /// Formats records for the second thread, and emits them to OTLP.
-    fn format_and_export(&self, records: &mut Vec<Queued>) {
-        let mut text = Text::default();
-        for Queued { record, is_exported } in records.drain(..) {
-            text.add(&record, self.format);
-            if text.text.len() >= TEXT {
-                self.send(std::mem::take(&mut text));
-            }
-            if let Some(logger) = self.logger.as_ref().filter(|_| is_exported) {
-                record.emit(logger);
-            }
-        }
-        self.send(text);
-    }
-
-    /// Queues a text, or counts its records as dropped if the queue is full.
-    fn send(&self, text: Text) {
-        let (size, records) = (text.text.len(), text.records);
-        if records > 0 && !self.texts.push(text, size) {
-            self.dropped.fetch_add(records, Ordering::Relaxed);
+impl Shared {
+    /// Writes what waits until the output is closed.
+    fn write_all(&self, mut out: impl Write) {
+        let mut turn = Vec::new();
+        while self.take(&mut turn) {
+            // A reader that is gone is no error of the service, and there is no other place to report one.
+            let _ = out.write_all(&turn).and_then(|()| out.flush());
+            turn.clear();
+            turn.shrink_to(KEPT);
         }
     }
+
+    /// Takes what waits, once others have joined it. False when nothing will come.
+    fn take(&self, turn: &mut Vec<u8>) -> bool {
+        let is_idle = |waiting: &mut Waiting| waiting.text.is_empty() && !waiting.is_closed;
+        let waiting = self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
+        let is_open = |waiting: &mut Waiting| !waiting.is_closed;
+        let lingered = self.changed.wait_timeout_while(waiting, LINGER, is_open);
+        let (mut waiting, _) = lingered.unwrap_or_else(PoisonError::into_inner);
+        mem::swap(turn, &mut waiting.text);
+        !turn.is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl Text {
-    fn add(&mut self, record: &LogRecord, format: LogFormat) {
-        match format {
-            LogFormat::Json => record.write_json(&mut self.text),
-            LogFormat::Pretty => record.write_pretty(&mut self.text),
-        }
-        self.text.push(b'\n');
-        self.records += 1;
+impl Drop for OutputGuard {
+    fn drop(&mut self) {
+        self.shared.lock().is_closed = true;
+        self.shared.changed.notify_one();
+        // What is not written by then is lost, as it would be with the process.
+        let _ = self.ended.recv_timeout(LAST_WRITE);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::sync::mpsc::{Sender, SyncSender, sync_channel};
 
-    use opentelemetry::InstrumentationScope;
-    use opentelemetry::logs::LoggerProvider;
-    use opentelemetry_sdk::error::OTelSdkResult;
-    use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
-    use tracing_subscriber::layer::SubscriberExt;
-
-    use super::super::{LogLayer, LogSchema, Sinks};
     use super::*;
-    use crate::Build;
-    use crate::redaction::Redactor;
-    use crate::trusted::TrustedModules;
 
-    /// Calls a function for each text.
-    struct Writer<F>(F);
+    /// Sends the test each text that is written, and blocks until the test answers.
+    struct Slow(Sender<Vec<u8>>, Receiver<()>);
 
-    impl<F: FnMut(&[u8]) -> io::Result<()>> Write for Writer<F> {
+    impl Write for Slow {
         fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-            (self.0)(text).map(|()| text.len())
+            let _ = self.0.send(text.to_vec());
+            let _ = self.1.recv();
+            Ok(text.len())
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -172,87 +143,74 @@ mod tests {
         }
     }
 
-    /// Sends the severity of each record that is emitted to OTLP.
-    #[derive(Debug)]
-    struct Emitted(Sender<&'static str>);
-
-    impl LogProcessor for Emitted {
-        fn emit(&self, record: &mut SdkLogRecord, _: &InstrumentationScope) {
-            let _ = self.0.send(record.severity_text().unwrap());
-        }
-
-        fn force_flush(&self) -> OTelSdkResult {
-            Ok(())
-        }
+    fn slow() -> (Output, OutputGuard, Receiver<Vec<u8>>, SyncSender<()>) {
+        let ((written, texts), (go, wait)) = (channel(), sync_channel(100));
+        let (output, guard) = Output::start(Slow(written, wait)).unwrap();
+        (output, guard, texts, go)
     }
 
-    fn logger() -> (SdkLogger, Receiver<&'static str>) {
-        let (emit, emitted) = channel();
-        let provider = SdkLoggerProvider::builder().with_log_processor(Emitted(emit)).build();
-        (provider.logger("test"), emitted)
+    #[test]
+    fn records_that_come_while_one_is_written_share_a_write() {
+        let (output, guard, texts, go) = slow();
+        output.write(b"first\n");
+        assert_eq!(texts.recv().unwrap(), b"first\n");
+        output.write(b"second\n");
+        output.write(b"third\n");
+        go.send(()).unwrap();
+        assert_eq!(texts.recv().unwrap(), b"second\nthird\n");
+        go.send(()).unwrap();
+        drop(guard);
+        assert_eq!(output.dropped(), 0);
     }
 
-    fn log_into(out: &Output, work: impl FnOnce()) {
-        let build = Build { name: "shop", version: "1.0.0", commit: None };
-        let schema = LogSchema::new(&[], Redactor::default(), TrustedModules::new(build, &[]));
-        let layer = LogLayer { schema, out: out.clone(), sinks: Sinks::default() };
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
+    #[test]
+    fn the_end_writes_what_waits() {
+        let (output, guard, texts, go) = slow();
+        go.send(()).unwrap();
+        output.write(b"last\n");
+        drop(guard);
+        assert_eq!(texts.try_recv().unwrap(), b"last\n");
+        output.write(b"too late\n");
+        assert_eq!(output.dropped(), 1);
+    }
+
+    #[test]
+    fn a_full_queue_drops_and_counts_records_and_recovers() {
+        let (output, _guard, texts, go) = slow();
+        output.write(b"first\n");
+        texts.recv().unwrap();
+        let record = vec![b'x'; 1024 * 1024];
+        for _ in 0..CAPACITY / record.len() + 2 {
+            output.write(&record);
+        }
+        assert_eq!(output.dropped(), 2);
+        go.send(()).unwrap();
+        assert_eq!(texts.recv().unwrap().len(), CAPACITY);
+        output.write(b"next\n");
+        go.send(()).unwrap();
+        assert_eq!(texts.recv().unwrap(), b"next\n");
+        go.send(()).unwrap();
+        assert_eq!(output.dropped(), 2);
     }
 
     #[test]
     fn a_reader_that_is_gone_does_not_end_the_thread() {
-        let (tried, tries) = channel();
-        let broken = Writer(move |_: &[u8]| {
-            let _ = tried.send(());
-            Err(io::ErrorKind::BrokenPipe.into())
-        });
-        let (output, _guard) = Output::start(LogFormat::Json, None, broken).unwrap();
-        for _ in 0..2 {
-            log_into(&output, || tracing::info!("record"));
-            tries.recv().unwrap();
-        }
-    }
+        struct Broken(Sender<()>);
+        impl Write for Broken {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                let _ = self.0.send(());
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
 
-    #[test]
-    fn a_reader_that_blocks_does_not_keep_records_from_otlp_and_what_it_misses_is_counted() {
-        let (logger, emitted) = logger();
-        let (go, wait) = channel();
-        let blocked = Writer(move |_: &[u8]| {
-            let _: Result<(), _> = wait.recv();
-            Ok(())
-        });
-        let (output, guard) = Output::start(LogFormat::Json, Some(logger), blocked).unwrap();
-        let detail = "x".repeat(4000);
-        let count = 3 * super::super::queue::CAPACITY / detail.len();
-        for number in 0..count {
-            log_into(&output, || tracing::warn!(detail, "record"));
-            if number % 100 == 0 {
-                guard.flush(); // the records themselves do not wait
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
             }
         }
-        guard.flush();
-        assert_eq!(emitted.try_iter().count(), count);
-        assert!(output.dropped() > 0);
-        drop(go);
-    }
-
-    #[test]
-    fn a_record_that_an_exporter_causes_is_written_and_not_exported() {
-        let (logger, emitted) = logger();
-        let (write, written) = channel();
-        let out = Writer(move |text: &[u8]| {
-            let _ = write.send(String::from_utf8(text.to_vec()).unwrap());
-            Ok(())
-        });
-        let (output, guard) = Output::start(LogFormat::Json, Some(logger), out).unwrap();
-        log_into(&output, || {
-            let _exporting = Context::enter_telemetry_suppressed_scope();
-            tracing::error!("export_failed");
-        });
-        log_into(&output, || tracing::warn!("other"));
-        drop(guard);
-        let written: String = written.iter().collect();
-        assert_eq!(written.lines().count(), 2, "{written}");
-        assert_eq!(emitted.try_iter().collect::<Vec<_>>(), ["WARN"]);
+        let (tried, tries) = channel();
+        let (output, _guard) = Output::start(Broken(tried)).unwrap();
+        for _ in 0..2 {
+            output.write(b"record\n");
+            tries.recv().unwrap();
+        }
     }
 }

@@ -11,6 +11,7 @@ use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry_sdk::logs::SdkLogger;
 use serde::Serializer;
 use serde::ser::SerializeMap;
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
@@ -20,7 +21,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::SpanField;
-use crate::fields::{FieldValue, Fields};
+use crate::fields::Fields;
 use crate::redaction::Redactor;
 use crate::trusted::TrustedModules;
 
@@ -46,7 +47,7 @@ pub(crate) struct LogRecord {
     /// The current span, which is not valid outside of any trace.
     pub(crate) trace: SpanContext,
     /// Fields of spans, under their names in the record.
-    inherited: Vec<(&'static str, FieldValue)>,
+    inherited: Vec<(&'static str, Value)>,
     /// The event's own fields.
     pub(crate) fields: Fields,
 }
@@ -117,11 +118,11 @@ impl LogSchema {
 impl LogRecord {
     /// The name of the event.
     pub(crate) fn message(&self) -> &str {
-        self.fields.get("message").and_then(FieldValue::as_str).unwrap_or_default()
+        self.fields.get("message").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// The fields of spans and then those of the event.
-    pub(crate) fn all_fields(&self) -> impl Iterator<Item = (&'static str, &FieldValue)> {
+    pub(crate) fn all_fields(&self) -> impl Iterator<Item = (&'static str, &Value)> {
         let inherited = self.inherited.iter().map(|(name, value)| (*name, value));
         inherited.chain(self.fields.without_message())
     }
@@ -129,22 +130,17 @@ impl LogRecord {
     /// An estimate of the memory that it occupies, in bytes.
     pub(crate) fn size(&self) -> usize {
         let texts = self.all_fields().map(|(_, value)| value.as_str().map_or(0, str::len));
-        let fields = self.all_fields().count() * size_of::<(&str, FieldValue)>();
+        let fields = self.all_fields().count() * size_of::<(&str, Value)>();
         size_of::<Self>() + fields + texts.sum::<usize>()
     }
 
     /// One JSON object.
     pub(crate) fn json(&self) -> Vec<u8> {
-        let mut text = Vec::new();
-        self.write_json(&mut text);
-        text
-    }
-
-    /// Writes one JSON object.
-    pub(super) fn write_json(&self, text: &mut Vec<u8>) {
-        let mut serializer = serde_json::Serializer::new(text);
+        let mut text = Vec::with_capacity(512);
+        let mut serializer = serde_json::Serializer::new(&mut text);
         // Text and numbers can always be written to memory.
         let _ = self.serialize(&mut serializer);
+        text
     }
 
     fn serialize(&self, serializer: &mut serde_json::Serializer<&mut Vec<u8>>) -> serde_json::Result<()> {
@@ -163,8 +159,8 @@ impl LogRecord {
         map.end()
     }
 
-    /// Writes colored text for a terminal.
-    pub(super) fn write_pretty(&self, text: &mut Vec<u8>) {
+    /// Colored text for a terminal.
+    pub(super) fn pretty(&self) -> Vec<u8> {
         let clock = self.time.format(format_description!("[hour]:[minute]:[second].[subsecond digits:3]"));
         let color = match self.level {
             Level::ERROR => "31",
@@ -173,18 +169,19 @@ impl LogRecord {
             Level::DEBUG | Level::TRACE => "34",
         };
         let (clock, level, message) = (clock.unwrap_or_default(), level_name(self.level), self.message());
-        let begin = format!("\x1b[2m{clock}\x1b[0m \x1b[{color}m{level:>5}\x1b[0m \x1b[1m{message}\x1b[0m");
-        text.extend_from_slice(begin.as_bytes());
+        let mut text =
+            format!("\x1b[2m{clock}\x1b[0m \x1b[{color}m{level:>5}\x1b[0m \x1b[1m{message}\x1b[0m");
         for (name, value) in self.all_fields() {
-            text.extend_from_slice(format!(" \x1b[2m{name}=\x1b[0m{value}").as_bytes());
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            text.push_str(&format!(" \x1b[2m{name}=\x1b[0m{value}"));
         }
+        text.into_bytes()
     }
 
     /// Emits the record to OpenTelemetry.
     pub(super) fn emit(&self, logger: &SdkLogger) {
         let mut record = logger.create_log_record();
         record.set_timestamp(SystemTime::from(self.time));
-        record.set_observed_timestamp(SystemTime::from(self.time));
         record.set_severity_text(level_name(self.level));
         record.set_severity_number(match self.level {
             Level::ERROR => Severity::Error,
@@ -193,7 +190,7 @@ impl LogRecord {
             Level::DEBUG => Severity::Debug,
             Level::TRACE => Severity::Trace,
         });
-        record.set_body(self.fields.get("message").map_or_else(|| "".into(), any_value));
+        record.set_body(AnyValue::from(self.message().to_owned()));
         record.set_target(self.target.clone());
         if self.trace.is_valid() {
             let (trace_id, span_id) = (self.trace.trace_id(), self.trace.span_id());
@@ -204,16 +201,16 @@ impl LogRecord {
     }
 }
 
-fn any_value(value: &FieldValue) -> AnyValue {
+fn any_value(value: &Value) -> AnyValue {
     match value {
-        FieldValue::Bool(value) => AnyValue::Boolean(*value),
-        FieldValue::Integer(value) => AnyValue::Int(*value),
-        // Only a number that exceeds it does not fit into a signed one.
-        FieldValue::Unsigned(value) => {
-            i64::try_from(*value).map_or_else(|_| AnyValue::Double(*value as f64), AnyValue::Int)
-        }
-        FieldValue::Float(value) => AnyValue::Double(*value),
-        FieldValue::Text(text) => AnyValue::String(text.clone().into()),
+        Value::Bool(value) => AnyValue::Boolean(*value),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(integer), _) => AnyValue::Int(integer),
+            (None, Some(float)) => AnyValue::Double(float),
+            (None, None) => AnyValue::from(number.to_string()),
+        },
+        Value::String(text) => AnyValue::from(text.clone()),
+        other => AnyValue::from(other.to_string()),
     }
 }
 
