@@ -17,17 +17,15 @@ TEST_THREADS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 4 
 
 test: ## Run all tests, on SQLite and on a temporary PostgreSQL and Redis
 	scripts/install-check-tools target/check-tools
-	cargo test --locked --workspace --lib --bins --test catalogue --test command_line --test dashboards --test model --test parsers \
-		--test shop --test stack
 	scripts/install-valgrind
-	cargo test --locked --workspace --test instructions
+	scripts/with-test-services cargo test --locked --workspace --lib --bins --test catalogue --test command_line --test dashboards \
+		--test instructions --test model --test parsers --test recipes --test shop --test stack
 	cargo test --locked --workspace --doc
 	cargo test --locked --workspace --test it --no-run
 	scripts/install-chaos-tools
 	cargo test --locked --workspace --test short
 	scripts/install-browser
 	scripts/install-walk-tools
-	scripts/with-test-services cargo test --locked --workspace --test recipes -- --include-ignored
 	scripts/with-test-services cargo test --locked --workspace --test it -- --test-threads=$(TEST_THREADS)
 
 # What `test` compiles.

@@ -16,10 +16,10 @@ async fn scope_and_outbox_work_in_another_service_on_sqlite() {
 
 /// Row-level security isolates the tenants there too.
 #[tokio::test]
-#[ignore = "needs Postgres: scripts/with-test-services cargo test --test recipes -- --include-ignored"]
 #[expect(clippy::disallowed_methods, reason = "the environment names the servers of the tests")]
 async fn scope_and_outbox_work_in_another_service_on_postgres() {
-    let superuser = std::env::var("TEST_DATABASE_URL").expect("TEST_DATABASE_URL is not set");
+    let superuser =
+        std::env::var("TEST_DATABASE_URL").expect("run the tests with scripts/with-test-services");
     let database = format!("tenancy_{}", uuid::Uuid::now_v7().simple());
     let connection = Database::connect(&superuser).await.unwrap();
     let role = |name: &str, options: &str| {

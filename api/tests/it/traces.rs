@@ -66,11 +66,10 @@ async fn one_trace_spans_the_caller_both_services_and_the_confirmation() {
     assert_eq!(reserve.parent_span_id, inventory.span_id);
     assert!(has_attribute(&reserve, "db.system.name", "postgresql"), "{:?}", reserve.attributes);
 
-    let statement = [("db.query.text", "placed_by")];
-    let insert = ours.span_with(TRACE, "WITH", &statement).await;
-    assert_eq!(insert.parent_span_id, reserve.span_id);
-    let claim = ours.span_with(TRACE, "INSERT", &[("db.query.text", "idempotent_requests")]).await;
-    assert_eq!(claim.parent_span_id, reserve.span_id);
+    for (name, part) in [("UPDATE", "products"), ("WITH", "idempotent_requests")] {
+        let statement = ours.span_with(TRACE, name, &[("db.query.text", part)]).await;
+        assert_eq!(statement.parent_span_id, reserve.span_id, "{part}");
+    }
 
     let charge = ours.span(TRACE, "charge_payment").await;
     let call = ours.span(TRACE, "POST /v1/charges").await;
