@@ -31,11 +31,7 @@ async fn a_request_whose_connection_is_lost_in_a_transaction_fails_in_time() {
     let BehindProxies { app, postgres, redis: _redis } = BehindProxies::start(NO_WORKER).await;
     let owner = app.new_tenant().await;
     let product = owner.add_product(1000).await;
-    for texts in [
-        &["UPDATE"] as &[_],
-        &["INSERT INTO \"orders\""],
-        &["INSERT INTO \"orders\"", "COMMIT"],
-    ] {
+    for texts in [&["UPDATE"] as &[_], &["INSERT INTO \"orders\""], &["INSERT INTO \"orders\"", "COMMIT"]] {
         // A connection sends the text of a statement once, and new ones have sent none.
         postgres.close_connections().await;
         postgres.hold(texts[0]);
