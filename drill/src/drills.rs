@@ -49,11 +49,12 @@ pub(crate) async fn run(
         project,
         waiting: RefCell::new(waiting.into()),
         outcomes: RefCell::new(vec![Outcome::default(); exercises.len()]),
-        exported: RefCell::default(),
     };
-    let runs = try_join_all((0..stacks).map(|_| drills.run_on_a_stack(options.clone()))).await?;
-    let run = runs.into_iter().next().context("there is nothing to drill")?;
-    let (mut outcomes, mut exported) = (drills.outcomes.into_inner(), drills.exported.into_inner());
+    let ran = try_join_all((0..stacks).map(|_| drills.run_on_a_stack(options.clone()))).await?;
+    let mut ran = ran.into_iter();
+    let (run, mut exported) = ran.next().context("there is nothing to drill")?;
+    ran.for_each(|(_, others)| exported.merge(others));
+    let mut outcomes = drills.outcomes.into_inner();
     if checks_contract {
         // After all drills, every series has been exported at least once.
         exported.add_external();
@@ -90,26 +91,24 @@ struct Drills<'a> {
     waiting: RefCell<VecDeque<(usize, &'a Exercise)>>,
     /// The outcomes in the order of the report.
     outcomes: RefCell<Vec<Outcome>>,
-    /// What all stacks have exported.
-    exported: RefCell<ExportedMetrics>,
 }
 
 impl<'a> Drills<'a> {
-    /// Starts a stack, and runs one exercise after the other on it until none is left.
-    async fn run_on_a_stack(&self, options: Options) -> Result<Run> {
+    /// Starts a stack, and runs one exercise after the other on it until none is left. Returns also what the stack exported meanwhile.
+    async fn run_on_a_stack(&self, options: Options) -> Result<(Run, ExportedMetrics)> {
         let mut stack = Stack::start(options, &log).await?;
         let run = describe_run(self.project, &stack).await?;
+        let mut exported = ExportedMetrics::default();
         while let Some((index, exercise)) = self.next() {
             log(&format!("{} of {}: {}", index + 1, self.outcomes.borrow().len(), exercise.name()));
             let outcome = run_exercise(self.project, &mut stack, exercise).await?;
             self.outcomes.borrow_mut()[index] = outcome;
-            let mut exported = ExportedMetrics::default();
             exported.add_stack(&stack).await?;
-            self.exported.borrow_mut().merge(exported);
         }
-        Ok(run)
+        Ok((run, exported))
     }
 
+    /// A function of its own: in the condition of a loop, the borrow would last as long as the body.
     fn next(&self) -> Option<(usize, &'a Exercise)> {
         self.waiting.borrow_mut().pop_front()
     }
